@@ -1,0 +1,56 @@
+# A thin top: the build itself is meson.build; each command below is one line of it or of tools/.
+#   make up | down       try it: install packages, build, start, show the life of a key | stop
+#   make test            build the release and run every test
+#   make check           what a developer's change must pass (needs tools/setup --dev)
+BUILD ?= build
+PYTEST = PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider
+FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 600
+
+all: build
+
+help:
+	@sed -n 's/^#   //p' Makefile
+	@echo "make build | sbom | bench | soak | fuzz | format | clean"
+
+setup:
+	@tools/setup
+
+up: setup build
+	@tools/up
+
+down:
+	@tools/down
+
+$(BUILD)/build.ninja:
+	@meson setup --buildtype=release $(BUILD)
+
+build: $(BUILD)/build.ninja
+	@meson compile -C $(BUILD)
+
+test: setup
+	@$(MAKE) --no-print-directory build
+	@tools/test --build $(BUILD)
+
+check:
+	@tools/check
+
+sbom: build
+	@tools/sbom --build $(BUILD)
+
+bench: build
+	@meson test -C $(BUILD) --no-rebuild --benchmark --verbose
+
+soak: build
+	@KW_SOAK_SECONDS=$(SOAK_SECONDS) KW_BUILD_ROOT=$(abspath $(BUILD)) $(PYTEST) -q tests/soak
+
+fuzz:
+	@tools/fuzz $(FUZZ_SECONDS)
+
+format:
+	@tools/format
+
+clean:
+	@rm -rf $(BUILD) build-check build-fuzz
+
+.PHONY: all help setup up down build test check sbom bench soak fuzz format clean
