@@ -14,7 +14,8 @@
  *     AUTO(kw_bytes) *der = NULL;
  *     ...
  *     *ret = TAKE(der);
- * KW_OWNED(name, ctype, free_fn) makes a type usable with AUTO; crypto/openssl.h does it for OpenSSL's.
+ * KW_OWNED(name, ctype, free_fn) makes a type usable with AUTO; crypto/openssl.h does it for
+ * OpenSSL's.
  */
 #define KW_OWNED(name, ctype, free_fn)                                                             \
     typedef ctype kw_owned_##name;                                                                 \
@@ -101,7 +102,8 @@ kw_status kw_out_set(struct kw_out *out, struct kw_span span);
 /* Append to the room. KW_E_TOO_LARGE leaves it unchanged. */
 kw_status kw_out_append(struct kw_out *out, struct kw_span span);
 
-/* Copy text into a fixed array. False (and an empty array) where it does not fit: never cut silently. */
+/* Copy text into a fixed array. False (and an empty array) where it does not fit: never cut
+ * silently. */
 bool kw_text_copy(char *array, size_t cap, const char *text);
 #define KW_TEXT_SET(array, text) kw_text_copy((array), sizeof(array), (text))
 

@@ -15,11 +15,11 @@ struct kw_frame {
 };
 
 struct kw_op {
-    int64_t deadline_ms;             /* monotonic clock, milliseconds; 0 = none */
-    char principal[KW_NAME_MAX];     /* "device:DEV1", "operator:alice", "system" or "" */
-    char request_id[KW_REQUEST_ID];  /* correlates answer and log; "" until set */
-    enum kw_code code;               /* of the first failure */
-    unsigned n_frames;               /* frames[0] is the cause, later ones its context */
+    int64_t deadline_ms;            /* monotonic clock, milliseconds; 0 = none */
+    char principal[KW_NAME_MAX];    /* "device:DEV1", "operator:alice", "system" or "" */
+    char request_id[KW_REQUEST_ID]; /* correlates answer and log; "" until set */
+    enum kw_code code;              /* of the first failure */
+    unsigned n_frames;              /* frames[0] is the cause, later ones its context */
     struct kw_frame frames[KW_OP_FRAMES_MAX];
 };
 
@@ -27,7 +27,8 @@ struct kw_op {
 void kw_op_init(struct kw_op *op, const char *principal, int64_t deadline_ms);
 /* Forget a failure (after it was dealt with), keep identity and deadline. */
 void kw_op_clear(struct kw_op *op);
-/* Note a new failure and return its status. op may be NULL (pure layers), then only the code travels. */
+/* Note a new failure and return its status. op may be NULL (pure layers), then only the code
+ * travels. */
 kw_status kw_op_fail(struct kw_op *op, enum kw_code code, const char *file, int line,
                      const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* Add what was being done to a failure that comes from below, and hand the status on. */

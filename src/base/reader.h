@@ -1,4 +1,5 @@
-/* Reading octets of an untrusted peer, big-endian. Sticky: read everything, then ask kw_reader_end(). */
+/* Reading octets of an untrusted peer, big-endian. Sticky: read everything, then ask
+ * kw_reader_end(). */
 #ifndef BASE_READER_H
 #define BASE_READER_H
 
@@ -22,8 +23,8 @@ struct kw_span kw_reader_span32(struct kw_reader *r, size_t max);
 /* Exactly n octets copied into dst; zeroes after a failure. */
 void kw_reader_copy(struct kw_reader *r, void *dst, size_t n);
 /*
- * A text behind a u16 length into a fixed array of cap octets with its NUL; refuses control characters
- * (NUL among them) and what is not UTF-8. dst is "" after a failure.
+ * A text behind a u16 length into a fixed array of cap octets with its NUL; refuses control
+ * characters (NUL among them) and what is not UTF-8. dst is "" after a failure.
  */
 void kw_reader_text(struct kw_reader *r, char *dst, size_t cap);
 /* Mark the input as bad (a value out of range): kw_reader_end() will say so. */

@@ -8,8 +8,8 @@ struct kw_secret;
 
 /**
  * Room for len secret octets, zeroed.
- * Errors: KW_E_LIMIT the lock limit (RLIMIT_MEMLOCK) is reached; KW_E_MEMORY; KW_E_UNSUPPORTED a kernel
- *         that cannot leave pages out of dumps and forks (Linux before 4.14).
+ * Errors: KW_E_LIMIT the lock limit (RLIMIT_MEMLOCK) is reached; KW_E_MEMORY; KW_E_UNSUPPORTED a
+ * kernel that cannot leave pages out of dumps and forks (Linux before 4.14).
  */
 kw_status kw_secret_new(size_t len, struct kw_secret **ret);
 /* Copy octets into a new secret; the caller still wipes its own copy with kw_wipe(). */

@@ -3,17 +3,19 @@
 #include <stddef.h>
 #include <string.h>
 
-static const struct {
+struct code_row {
     const char *text;
     int http;
     bool may_retry;
     const char *meaning;
-} codes[KW_CODE_MAX] = {
-    [KW_CODE_OK] = {"ok", 200, false, "nothing failed"},
-#define X(name, text_, http_, retry_, meaning_) [KW_E_##name] = {text_, http_, retry_, meaning_},
-    KW_STATUS_LIST(X)
-#undef X
 };
+
+#define ROW(name, text_, http_, retry_, meaning_) [KW_E_##name] = {text_, http_, retry_, meaning_},
+static const struct code_row codes[KW_CODE_MAX] = {
+    [KW_CODE_OK] = {"ok", 200, false, "nothing failed"}, /* no row of the list: no refusal */
+    KW_STATUS_LIST(ROW)
+};
+#undef ROW
 
 /* A number that is no code is our own bug, and says so. */
 static enum kw_code known(enum kw_code code)

@@ -5,7 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* gcc honours [[nodiscard]] on the struct; clang 14 parses that only in C2x mode, but takes its own spelling. */
+#include "base/banned.h"
+
+/* gcc honours [[nodiscard]] on the struct; clang 14 parses that only in C2x mode, but takes its own
+ * spelling. */
 #if defined(__clang__)
 #define KW_NODISCARD __attribute__((warn_unused_result))
 #else
@@ -45,7 +48,7 @@ enum kw_code {
 #define X(name, text, http, retry, meaning) KW_E_##name,
     KW_STATUS_LIST(X)
 #undef X
-    KW_CODE_MAX
+        KW_CODE_MAX
 };
 
 /* Must be looked at; TRY() and ENSURE() of base/op.h are the usual way. */

@@ -6,10 +6,11 @@
 
 #include "base/status.h"
 
-#define KW_TIME_TEXT 32 /* room for "2026-11-21T02:22:42.123Z" and NUL */
+#define KW_TIME_TEXT 32                     /* room for "2026-11-21T02:22:42.123Z" and NUL */
 #define KW_TIME_NEVER INT64_C(253402300799) /* 99991231235959Z, IEEE 802.1AR "no end" */
 
-/* ISO 8601 UTC with milliseconds: "2026-11-21T02:22:42.123Z". text has KW_TIME_TEXT octets; returned. */
+/* ISO 8601 UTC with milliseconds: "2026-11-21T02:22:42.123Z". text has KW_TIME_TEXT octets;
+ * returned. */
 const char *kw_time_text_ms(int64_t unix_ms, char text[KW_TIME_TEXT]);
 /* ISO 8601 UTC to the second: "2026-11-21T02:22:42Z". */
 const char *kw_time_text(int64_t unix_s, char text[KW_TIME_TEXT]);

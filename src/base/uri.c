@@ -7,8 +7,8 @@
 static bool is_unreserved(char c)
 {
     /* RFC 3986 section 2.3. */
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 /* The octet of "%41" at text; -1 where it is none, or a NUL. */
@@ -104,7 +104,8 @@ static char *add_parameter(struct kw_uri_params *params, struct kw_span segment)
     return params->at[params->n++].value;
 }
 
-/* One segment against its place in the template. An empty segment names nothing: it never matches. */
+/* One segment against its place in the template. An empty segment names nothing: it never matches.
+ */
 static bool match_segment(struct kw_span wanted, struct kw_span got, struct kw_uri_params *params)
 {
     if (!is_parameter(wanted)) {

@@ -20,9 +20,10 @@ kw_status kw_uri_decode(struct kw_span text, char *dst, size_t cap);
 /* Append text percent-encoded (unreserved characters stay). */
 kw_status kw_uri_encode(const char *text, struct kw_bytes *into);
 /**
- * Match a path against a template such as "/v1/certs/{id}/revoke"; a last segment "{name...}" takes the
- * whole rest including slashes, undecoded. Segments are split before decoding, so %2F never makes one.
- * True and *ret filled on a match; values that are empty or do not decode do not match. path has no query.
+ * Match a path against a template such as "/v1/certs/{id}/revoke"; a last segment "{name...}" takes
+ * the whole rest including slashes, undecoded. Segments are split before decoding, so %2F never
+ * makes one. True and *ret filled on a match; values that are empty or do not decode do not match.
+ * path has no query.
  */
 bool kw_uri_match(const char *template_, const char *path, struct kw_uri_params *ret);
 /* Value of a template parameter or of a query's key; NULL where absent. */
