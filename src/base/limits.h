@@ -20,10 +20,14 @@ enum {
     KW_EST_BODY_MAX = 16384, /* base64 of KW_CSR_MAX with line ends and slack */
     KW_OCSP_REQ_MAX = 4096,  /* one to a few CertIDs; RFC 6960 clients send below 200 */
     KW_JSON_BODY_MAX = 65536,
-    KW_CRL_MAX = 64 << 20,    /* one million entries are 40 MB */
-    KW_MSG_BODY_MAX = 16384,  /* keeper channel; a larger object goes by sealed memfd */
-    KW_LOG_ENTRY_MAX = 65535, /* C2SP tlog-tiles entry bundles carry a u16 length */
-    KW_SHARES_MAX = 16,       /* M-of-N: more custodians than that never meet */
+    KW_CRL_MAX = 64 << 20,      /* one million entries are 40 MB */
+    KW_MSG_BODY_MAX = 16384,    /* keeper channel; a larger object goes by sealed memfd */
+    KW_LOG_ENTRY_MAX = 65535,   /* C2SP tlog-tiles entry bundles carry a u16 length */
+    KW_DIR_ENTRIES_MAX = 65536, /* files of one folder that are listed at once */
+    KW_POOL_THREADS_MAX =
+        256, /* handler threads wait for the disk or the keeper, not for each other */
+    KW_POOL_WAITING_MAX = 65536,
+    KW_SHARES_MAX = 16, /* M-of-N: more custodians than that never meet */
 };
 
 #endif

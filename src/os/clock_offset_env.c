@@ -1,0 +1,23 @@
+/* Test builds: certificates expire and clocks jump without waiting. Never part of a shipped build.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "os/clock_offset.h"
+
+int64_t os_clock_offset_s(void)
+{
+    /* Read each time: a test moves the clock while it runs. A hundred years are enough. */
+    static const long long max_s = 100LL * 366 * 86400;
+    const char *text = getenv("KEYWRIGHT_TEST_CLOCK_OFFSET_S");
+    char *end = NULL;
+
+    if (!text || *text == '\0') {
+        return 0;
+    }
+    errno = 0;
+    long long offset_s = strtoll(text, &end, 10);
+    bool good = errno == 0 && *end == '\0' && offset_s >= -max_s && offset_s <= max_s;
+    return good ? offset_s : 0;
+}

@@ -1,0 +1,6 @@
+#include "os/clock_offset.h"
+
+int64_t os_clock_offset_s(void)
+{
+    return 0;
+}
