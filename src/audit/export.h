@@ -1,0 +1,27 @@
+/* A log as files: "checkpoint", "vkey", "tile/<level>/…", "tile/entries/…". Written for auditors, verified offline. */
+#ifndef AUDIT_EXPORT_H
+#define AUDIT_EXPORT_H
+
+#include "audit/checkpoint.h"
+
+struct export_result {
+    struct checkpoint head;
+    uint64_t entries_checked;
+    uint64_t tiles_checked;
+};
+
+/**
+ * Verify a whole exported log with nothing but its files and the public key: checkpoint signature, every entry's leaf hash,
+ * every tile, the root. vkey NULL: the file "vkey" of the export is used, which proves integrity but not origin.
+ * Errors: KW_E_INTEGRITY with the first entry or tile that does not fit; KW_E_DENIED signature; KW_E_NOT_FOUND file missing.
+ */
+kw_status export_verify(struct kw_op *op, const char *dir, const char *vkey, struct export_result *ret);
+/* Entry bundles: big-endian u16 length and octets, up to 256 of them. each() may be called 0..256 times. */
+kw_status export_bundle_each(struct kw_op *op, struct kw_span bundle,
+                             kw_status (*each)(struct kw_op *op, void *ctx, unsigned i, struct kw_span entry),
+                             void *ctx);
+/* A tile reader over such a folder (ctx = the folder's path). */
+kw_status export_tile_read(struct kw_op *op, void *ctx, unsigned level, uint64_t index, unsigned width,
+                           struct tlog_hash *ret);
+
+#endif

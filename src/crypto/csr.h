@@ -1,0 +1,34 @@
+/* PKCS#10 certification requests (RFC 2986). */
+#ifndef CRYPTO_CSR_H
+#define CRYPTO_CSR_H
+
+#include "base/bytes.h"
+#include "base/op.h"
+#include "crypto/privkey.h"
+#include "crypto/pubkey.h"
+
+struct csr; /* a parsed request whose signature was verified: there is no other kind */
+
+/**
+ * Read a DER request and check its proof of possession.
+ * Errors: KW_E_INPUT not DER, trailing octets, over KW_CSR_MAX; KW_E_UNSUPPORTED key algorithm;
+ *         KW_E_DENIED the signature does not verify with the request's own key.
+ */
+kw_status csr_parse(struct kw_op *op, struct kw_span der, struct csr **ret);
+void csr_free(struct csr *csr);
+KW_OWNED(csr, struct csr, csr_free)
+
+/* All borrowed. */
+struct kw_span csr_der(const struct csr *csr);
+const uint8_t *csr_sha256(const struct csr *csr);
+const struct pubkey *csr_public(const struct csr *csr);
+struct kw_span csr_subject(const struct csr *csr); /* DER Name: a request, never an authorisation */
+const char *csr_challenge(const struct csr *csr);  /* challengePassword or NULL */
+unsigned csr_san_count(const struct csr *csr);
+const char *csr_san(const struct csr *csr, unsigned i); /* as cert_san() */
+
+/* Make a request with a soft or remote key. ret: DER. */
+kw_status csr_build(struct kw_op *op, struct kw_span subject_dn, const struct privkey *key,
+                    struct kw_bytes **ret);
+
+#endif

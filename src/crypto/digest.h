@@ -1,0 +1,17 @@
+/* SHA-256, SHA-1 (only for key identifiers and OCSP CertIDs) and HMAC-SHA-256. */
+#ifndef CRYPTO_DIGEST_H
+#define CRYPTO_DIGEST_H
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "base/op.h"
+#include "base/secret.h"
+
+/* Both never fail for memory-held data on a working OpenSSL; a failure there aborts the process as our bug. */
+void digest_sha256(struct kw_span data, uint8_t ret[KW_HASH_BYTES]);
+void digest_sha256_two(struct kw_span a, struct kw_span b, uint8_t ret[KW_HASH_BYTES]);
+void digest_sha1(struct kw_span data, uint8_t ret[20]);
+kw_status digest_hmac_sha256(struct kw_op *op, const struct kw_secret *key, struct kw_span data,
+                             uint8_t ret[KW_HASH_BYTES]);
+
+#endif

@@ -1,0 +1,58 @@
+/* What is recorded: one event a change or refusal, with the fields of IoT-1006-1 5.6.1.1. */
+#ifndef MODEL_EVENT_H
+#define MODEL_EVENT_H
+
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "base/status.h"
+
+/* type, category: append freely; texts are what auditors search for. */
+#define EVENT_LIST(X)                                                                              \
+    X(SYSTEM_INIT, "system.init", "system")                                                        \
+    X(SYSTEM_START, "system.start", "system")                                                      \
+    X(SYSTEM_STOP, "system.stop", "system")                                                        \
+    X(KEY_GENERATE, "key.generate", "key")                                                         \
+    X(KEY_ACTIVATE, "key.activate", "key")                                                         \
+    X(KEY_SUSPEND, "key.suspend", "key")                                                           \
+    X(KEY_DEACTIVATE, "key.deactivate", "key")                                                     \
+    X(KEY_COMPROMISE, "key.compromise", "key")                                                     \
+    X(KEY_DESTROY, "key.destroy", "key")                                                           \
+    X(KEY_ROTATE, "key.rotate", "key")                                                             \
+    X(CERT_ISSUE, "cert.issue", "certificate")                                                     \
+    X(CERT_RENEW, "cert.renew", "certificate")                                                     \
+    X(CERT_REVOKE, "cert.revoke", "certificate")                                                   \
+    X(CERT_REFUSE, "cert.refuse", "certificate")                                                   \
+    X(CRL_SIGN, "crl.sign", "certificate")                                                         \
+    X(DEVICE_REGISTER, "device.register", "device")                                                \
+    X(DEVICE_HELLO, "device.hello", "device")                                                      \
+    X(DEVICE_RETIRE, "device.retire", "device")                                                    \
+    X(DEVICE_RECEIPT, "device.receipt", "device")                                                  \
+    X(ACCESS_REFUSE, "access.refuse", "access")                                                    \
+    X(KEEPER_REFUSE, "keeper.refuse", "keeper")                                                    \
+    X(KEEPER_LOST, "keeper.lost", "keeper")
+
+enum event_type {
+#define X(name, text, category) EVENT_##name,
+    EVENT_LIST(X)
+#undef X
+    EVENT_MAX
+};
+const char *event_type_text(enum event_type type);
+const char *event_type_category(enum event_type type);
+
+enum { EVENT_DETAIL_MAX = 384 };
+
+/* No secret may ever be put into one: every member is published to operators and auditors. */
+struct event {
+    enum event_type type;
+    int64_t unix_ms;               /* wall clock when it happened */
+    char source[KW_NAME_MAX];      /* which program of which host: "keywrightd" */
+    char actor[KW_NAME_MAX];       /* who caused it: "operator:admin", "device:DEV1", "system" */
+    char object[KW_NAME_MAX];      /* what it happened to: "cert:4f1c…", "device:DEV1", "key:…" */
+    char request_id[KW_REQUEST_ID];
+    char result[24];               /* "success" or a status code's text (base/status.h) */
+    char detail[EVENT_DETAIL_MAX]; /* one sentence for people */
+};
+
+#endif
