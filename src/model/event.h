@@ -36,7 +36,7 @@ enum event_type {
 #define X(name, text, category) EVENT_##name,
     EVENT_LIST(X)
 #undef X
-    EVENT_MAX
+        EVENT_MAX
 };
 const char *event_type_text(enum event_type type);
 const char *event_type_category(enum event_type type);
@@ -46,10 +46,10 @@ enum { EVENT_DETAIL_MAX = 384 };
 /* No secret may ever be put into one: every member is published to operators and auditors. */
 struct event {
     enum event_type type;
-    int64_t unix_ms;               /* wall clock when it happened */
-    char source[KW_NAME_MAX];      /* which program of which host: "keywrightd" */
-    char actor[KW_NAME_MAX];       /* who caused it: "operator:admin", "device:DEV1", "system" */
-    char object[KW_NAME_MAX];      /* what it happened to: "cert:4f1c…", "device:DEV1", "key:…" */
+    int64_t unix_ms;          /* wall clock when it happened */
+    char source[KW_NAME_MAX]; /* which program of which host: "keywrightd" */
+    char actor[KW_NAME_MAX];  /* who caused it: "operator:admin", "device:DEV1", "system" */
+    char object[KW_NAME_MAX]; /* what it happened to: "cert:4f1c…", "device:DEV1", "key:…" */
     char request_id[KW_REQUEST_ID];
     char result[24];               /* "success" or a status code's text (base/status.h) */
     char detail[EVENT_DETAIL_MAX]; /* one sentence for people */

@@ -8,7 +8,8 @@
 #include "base/limits.h"
 #include "base/status.h"
 
-/* name, text, private-key type of SP 800-57 part 1 section 5.1.1, default originator-usage period in days (0: the device's life) */
+/* name, text, private-key type of SP 800-57 part 1 section 5.1.1, default originator-usage period
+ * in days (0: the device's life) */
 #define KEY_CLASS_LIST(X)                                                                          \
     X(ROOT_CA, "root-ca", "private signature key", 7300)                                           \
     X(ISSUING_CA, "issuing-ca", "private signature key", 1095)                                     \
@@ -25,7 +26,7 @@ enum key_class {
 #define X(name, text, type, oup_days) KEY_CLASS_##name,
     KEY_CLASS_LIST(X)
 #undef X
-    KEY_CLASS_MAX
+        KEY_CLASS_MAX
 };
 const char *key_class_text(enum key_class c); /* "none" for a number that is no class */
 enum key_class key_class_from_text(const char *text);
@@ -50,15 +51,17 @@ enum key_event {
     KEY_EVENT_DESTROY,
     KEY_EVENT_MAX
 };
-const char *key_state_text(enum key_state s); /* "pre-active", … */
+const char *key_state_text(enum key_state s);         /* "pre-active", … */
 enum key_state key_state_from_text(const char *text); /* KEY_STATE_MAX where unknown */
 const char *key_event_text(enum key_event e);
 
-/* The only way from one state to the next. KW_E_STATE where SP 800-57 has no such transition; *ret unchanged. */
+/* The only way from one state to the next. KW_E_STATE where SP 800-57 has no such transition; *ret
+ * unchanged. */
 kw_status key_step(enum key_state from, enum key_event event, enum key_state *ret);
 /* May a key in this state make new signatures? Only active ones. */
 bool key_state_may_sign(enum key_state s);
-/* The table as Mermaid text ("stateDiagram-v2 …"), printed from the table itself. Calls put() with pieces. */
+/* The table as Mermaid text ("stateDiagram-v2 …"), printed from the table itself. Calls put() with
+ * pieces. */
 void key_states_mermaid(void (*put)(void *ctx, const char *text), void *ctx);
 
 #endif

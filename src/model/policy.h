@@ -1,6 +1,7 @@
 /*
  * The policy that is sealed with a backend key and enforced by the process that holds it.
- * Encoded form (docs/protocol/keeper.md) is the associated data of the sealed key: altering it makes the key unreadable.
+ * Encoded form (docs/protocol/keeper.md) is the associated data of the sealed key: altering it
+ * makes the key unreadable.
  */
 #ifndef MODEL_POLICY_H
 #define MODEL_POLICY_H
@@ -17,39 +18,44 @@ enum policy_san { POLICY_SAN_DNS = 1, POLICY_SAN_IP = 2, POLICY_SAN_URI = 4, POL
 /* One kind of certificate that a CA key may sign; named after the profile it was made from. */
 struct policy_rule {
     char name[KW_NAME_MAX];
-    uint8_t is_ca;           /* 1: a sub-CA, then path_len is the most it may have */
+    uint8_t is_ca; /* 1: a sub-CA, then path_len is the most it may have */
     uint8_t path_len;
-    int64_t max_validity_s;  /* notAfter - notBefore at most; 0: notAfter must be exactly 99991231235959Z */
-    uint32_t max_backdate_s; /* notBefore may lie at most so far before the keeper's clock (and 300 s after it) */
-    uint32_t key_algs;       /* KEY_ALG_BIT()s (crypto/alg.h) that the subject's key may have */
-    uint32_t key_usage;      /* exactly this (crypto/cert.h enum cert_key_usage) */
-    uint32_t ext_required;   /* crypto/cert.h enum cert_ext bits */
-    uint32_t ext_allowed;    /* a superset of ext_required; anything else present is refused */
-    uint32_t san_kinds;      /* enum policy_san */
+    /* notAfter - notBefore at most; 0: notAfter must be exactly 99991231235959Z */
+    int64_t max_validity_s;
+    /* notBefore may lie at most so far before the keeper's clock (and 300 s after it) */
+    uint32_t max_backdate_s;
+    uint32_t key_algs;     /* KEY_ALG_BIT()s (crypto/alg.h) that the subject's key may have */
+    uint32_t key_usage;    /* exactly this (crypto/cert.h enum cert_key_usage) */
+    uint32_t ext_required; /* crypto/cert.h enum cert_ext bits */
+    uint32_t ext_allowed;  /* a superset of ext_required; anything else present is refused */
+    uint32_t san_kinds;    /* enum policy_san */
     uint32_t n_eku;
     char eku[POLICY_EKU_MAX][POLICY_OID_MAX]; /* exactly this set, dotted OIDs */
-    uint8_t subject_within[KW_DN_MAX];        /* DER: the subject must begin with these RDNs; empty: any */
+    uint8_t subject_within[KW_DN_MAX]; /* DER: the subject must begin with these RDNs; empty: any */
     uint32_t subject_within_len;
 };
 
 struct key_policy {
     char key_id[KW_NAME_MAX];
     enum key_class class_;
-    uint32_t alg;              /* enum key_alg of crypto/alg.h */
-    int64_t not_before;        /* originator-usage period, Unix seconds: refused to sign outside */
+    uint32_t alg;       /* enum key_alg of crypto/alg.h */
+    int64_t not_before; /* originator-usage period, Unix seconds: refused to sign outside */
     int64_t not_after;
     uint8_t issuer_dn[KW_DN_MAX]; /* CA and OCSP: DER name of the CA */
     uint32_t issuer_dn_len;
-    uint8_t ca_key_sha1[20];   /* OCSP signer: key hash of the CA it answers for (SHA-1 of BIT STRING); CA: filled by the keeper */
-    uint8_t ca_key_sha256[32]; /* the same with SHA-256, for SHA-256 CertIDs */
-    int64_t crl_max_s;         /* CA: nextUpdate - thisUpdate at most */
-    int64_t ocsp_max_s;        /* OCSP signer: the same for single responses */
+    /* SHA-1 of the BIT STRING of the CA's key. OCSP signer: the CA it answers for; CA: filled by
+     * the keeper */
+    uint8_t ca_key_sha1[20];
+    uint8_t ca_key_sha256[32];    /* the same with SHA-256, for SHA-256 CertIDs */
+    int64_t crl_max_s;            /* CA: nextUpdate - thisUpdate at most */
+    int64_t ocsp_max_s;           /* OCSP signer: the same for single responses */
     char log_origin[KW_NAME_MAX]; /* log signer: first line of every checkpoint */
     uint32_t n_rules;
     struct policy_rule rules[POLICY_RULES_MAX];
 };
 
-/* Appends. KW_E_TOO_LARGE (room of POLICY_ENCODED_MAX always suffices); KW_E_INPUT a member is out of range. */
+/* Appends. KW_E_TOO_LARGE (room of POLICY_ENCODED_MAX always suffices); KW_E_INPUT a member is out
+ * of range. */
 kw_status policy_encode(const struct key_policy *policy, struct kw_out *out);
 /* Strict: KW_E_INPUT for anything that policy_encode() would not have written. */
 kw_status policy_decode(struct kw_span encoded, struct key_policy *ret);

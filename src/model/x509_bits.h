@@ -1,6 +1,7 @@
 /*
- * Bit numbers of the crypto layer that policies and profiles store. The model may include base/ only, so they stand
- * here a second time; tests/unit/model/test_x509_bits.c fails to compile where they disagree with crypto/.
+ * Bit numbers of the crypto layer that policies and profiles store. The model may include base/
+ * only, so they stand here a second time; tests/unit/model/test_x509_bits.c fails to compile where
+ * they disagree with crypto/.
  */
 #ifndef MODEL_X509_BITS_H
 #define MODEL_X509_BITS_H
@@ -11,6 +12,7 @@ enum model_key_alg {
     MODEL_KEY_ALG_EC_P384 = 1 << 2,
     MODEL_KEY_ALG_ED25519 = 1 << 3,
     MODEL_KEY_ALG_RSA_3072 = 1 << 4,
+    MODEL_KEY_ALG_ALL = (1 << 5) - (1 << 1),
 };
 enum { MODEL_KEY_ALG_NUMBER_MAX = 5 }; /* KEY_ALG_MAX: one above the last number */
 
@@ -23,6 +25,7 @@ enum model_key_usage {
     MODEL_KU_KEY_AGREEMENT = 1 << 4,
     MODEL_KU_KEY_CERT_SIGN = 1 << 5,
     MODEL_KU_CRL_SIGN = 1 << 6,
+    MODEL_KU_ALL = (1 << 7) - 1,
 };
 
 /* crypto/cert.h: enum cert_ext. */
@@ -38,6 +41,7 @@ enum model_ext {
     MODEL_EXT_NAME_CONSTRAINTS = 1 << 8,
     MODEL_EXT_POLICIES = 1 << 9,
     MODEL_EXT_OCSP_NOCHECK = 1 << 10,
+    MODEL_EXT_ALL = (1 << 11) - 1, /* without "other": no policy may let unknown extensions in */
 };
 
 #endif

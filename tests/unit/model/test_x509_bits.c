@@ -1,0 +1,50 @@
+/* model/x509_bits.h stands for crypto's numbers: does not compile where they disagree. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "crypto/alg.h"
+#include "crypto/cert.h"
+#include "model/x509_bits.h"
+
+#define SAME(model, crypto) _Static_assert((unsigned)(model) == (unsigned)(crypto), #model)
+SAME(MODEL_KEY_ALG_EC_P256, KEY_ALG_BIT(KEY_ALG_EC_P256));
+SAME(MODEL_KEY_ALG_EC_P384, KEY_ALG_BIT(KEY_ALG_EC_P384));
+SAME(MODEL_KEY_ALG_ED25519, KEY_ALG_BIT(KEY_ALG_ED25519));
+SAME(MODEL_KEY_ALG_RSA_3072, KEY_ALG_BIT(KEY_ALG_RSA_3072));
+SAME(MODEL_KEY_ALG_NUMBER_MAX, KEY_ALG_MAX);
+SAME(MODEL_KEY_ALG_ALL, KEY_ALG_BIT(KEY_ALG_MAX) - KEY_ALG_BIT(KEY_ALG_NONE + 1));
+SAME(MODEL_KU_DIGITAL_SIGNATURE, CERT_KU_DIGITAL_SIGNATURE);
+SAME(MODEL_KU_NON_REPUDIATION, CERT_KU_NON_REPUDIATION);
+SAME(MODEL_KU_KEY_ENCIPHERMENT, CERT_KU_KEY_ENCIPHERMENT);
+SAME(MODEL_KU_DATA_ENCIPHERMENT, CERT_KU_DATA_ENCIPHERMENT);
+SAME(MODEL_KU_KEY_AGREEMENT, CERT_KU_KEY_AGREEMENT);
+SAME(MODEL_KU_KEY_CERT_SIGN, CERT_KU_KEY_CERT_SIGN);
+SAME(MODEL_KU_CRL_SIGN, CERT_KU_CRL_SIGN);
+SAME(MODEL_EXT_BASIC_CONSTRAINTS, CERT_EXT_BASIC_CONSTRAINTS);
+SAME(MODEL_EXT_KEY_USAGE, CERT_EXT_KEY_USAGE);
+SAME(MODEL_EXT_EKU, CERT_EXT_EKU);
+SAME(MODEL_EXT_SKI, CERT_EXT_SKI);
+SAME(MODEL_EXT_AKI, CERT_EXT_AKI);
+SAME(MODEL_EXT_SAN, CERT_EXT_SAN);
+SAME(MODEL_EXT_CRL_DP, CERT_EXT_CRL_DP);
+SAME(MODEL_EXT_AIA, CERT_EXT_AIA);
+SAME(MODEL_EXT_NAME_CONSTRAINTS, CERT_EXT_NAME_CONSTRAINTS);
+SAME(MODEL_EXT_POLICIES, CERT_EXT_POLICIES);
+SAME(MODEL_EXT_OCSP_NOCHECK, CERT_EXT_OCSP_NOCHECK);
+_Static_assert(((unsigned)MODEL_EXT_ALL & (unsigned)CERT_EXT_OTHER) == 0, "other is never allowed");
+
+static void test_numbers_agree(void **state)
+{
+    (void)state; /* the compiler did it */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_numbers_agree)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
