@@ -81,13 +81,13 @@ _Static_assert(KEY_PRE_ACTIVE == 0, "an empty cell must refuse");
 
 /* clang-format off */
 static const uint8_t edges[KEY_STATE_MAX][KEY_EVENT_MAX] = {
-    /*                 activate    suspend        deactivate       compromise       destroy */
-    [KEY_PRE_ACTIVE]  = {KEY_ACTIVE, NO,            NO,              KEY_COMPROMISED, KEY_DESTROYED},
-    [KEY_ACTIVE]      = {NO,         KEY_SUSPENDED, KEY_DEACTIVATED, KEY_COMPROMISED, KEY_DESTROYED},
-    [KEY_SUSPENDED]   = {KEY_ACTIVE, NO,            KEY_DEACTIVATED, KEY_COMPROMISED, KEY_DESTROYED},
-    [KEY_DEACTIVATED] = {NO,         NO,            NO,              KEY_COMPROMISED, KEY_DESTROYED},
-    [KEY_COMPROMISED] = {NO,         NO,            NO,              NO,              KEY_DESTROYED},
-    [KEY_DESTROYED]   = {NO,         NO,            NO,              NO,              NO},
+    /*                activate    suspend        deactivate       compromise       destroy */
+    [KEY_PRE_ACTIVE] = {KEY_ACTIVE, NO,            NO,              KEY_COMPROMISED, KEY_DESTROYED},
+    [KEY_ACTIVE]     = {NO,         KEY_SUSPENDED, KEY_DEACTIVATED, KEY_COMPROMISED, KEY_DESTROYED},
+    [KEY_SUSPENDED]  = {KEY_ACTIVE, NO,            KEY_DEACTIVATED, KEY_COMPROMISED, KEY_DESTROYED},
+    [KEY_DEACTIVATED]= {NO,         NO,            NO,              KEY_COMPROMISED, KEY_DESTROYED},
+    [KEY_COMPROMISED]= {NO,         NO,            NO,              NO,              KEY_DESTROYED},
+    [KEY_DESTROYED]  = {NO,         NO,            NO,              NO,              NO},
 };
 /* clang-format on */
 _Static_assert(KEY_EVENT_DESTROY == 4 && KEY_EVENT_MAX == 5,
