@@ -53,4 +53,6 @@ format:
 clean:
 	@rm -rf $(BUILD) build-check build-fuzz
 
+# Packages first, then the build, then what needs it.
+.NOTPARALLEL:
 .PHONY: all help setup up down build test check sbom bench soak fuzz format clean
