@@ -26,24 +26,29 @@ static int digit_value(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-kw_status kw_unhex(const char *text, struct kw_out *out)
+kw_status kw_unhex_span(struct kw_span text, struct kw_out *out)
 {
-    size_t n = strlen(text);
-
-    for (size_t i = 0; i < n; i++) {
-        if (digit_value(text[i]) < 0) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (digit_value((char)text.p[i]) < 0) {
             return KW_FAIL(KW_E_INPUT);
         }
     }
-    if (n % 2 != 0) {
+    if (text.len % 2 != 0) {
         return KW_FAIL(KW_E_INPUT);
     }
-    if (n / 2 > out->cap) {
+    if (text.len / 2 > out->cap) {
         return KW_FAIL(KW_E_TOO_LARGE);
     }
-    for (size_t i = 0; i < n / 2; i++) {
-        out->p[i] = (uint8_t)(digit_value(text[2 * i]) << 4 | digit_value(text[2 * i + 1]));
+    for (size_t i = 0; i < text.len / 2; i++) {
+        int high = digit_value((char)text.p[2 * i]);
+        int low = digit_value((char)text.p[2 * i + 1]);
+        out->p[i] = (uint8_t)(high << 4 | low);
     }
-    out->len = n / 2;
+    out->len = text.len / 2;
     return KW_OK;
+}
+
+kw_status kw_unhex(const char *text, struct kw_out *out)
+{
+    return kw_unhex_span(kw_span_text(text), out);
 }

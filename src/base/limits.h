@@ -19,7 +19,13 @@ enum {
     KW_CSR_MAX = 8192,       /* DER of one PKCS#10 request */
     KW_EST_BODY_MAX = 16384, /* base64 of KW_CSR_MAX with line ends and slack */
     KW_OCSP_REQ_MAX = 4096,  /* one to a few CertIDs; RFC 6960 clients send below 200 */
-    KW_JSON_BODY_MAX = 65536,
+    KW_JSON_BODY_MAX =
+        65536, /* request bodies; the largest, a batch of a few hundred units, is 40 KB */
+    KW_JSON_DOC_MAX =
+        1 << 20, /* any JSON text, signed metadata with thousands of targets included */
+    KW_JSON_DEPTH_MAX =
+        16, /* our deepest table has 5; the parser's own limit is 2048 stack frames */
+    KW_YAML_DOC_MAX = 1 << 18,  /* profiles and configuration are written by hand: below 20 KB */
     KW_CRL_MAX = 64 << 20,      /* one million entries are 40 MB */
     KW_MSG_BODY_MAX = 16384,    /* keeper channel; a larger object goes by sealed memfd */
     KW_LOG_ENTRY_MAX = 65535,   /* C2SP tlog-tiles entry bundles carry a u16 length */

@@ -39,12 +39,27 @@ static void make_plain(char *text)
     }
 }
 
-/* Where all frames are taken the outermost gives way: the cause is worth more than the middle. */
+/*
+ * Make room where all frames are taken. Frames without words go first; then the outermost gives
+ * way: the cause is worth more than the middle, and the last caller more than the one before.
+ */
+static void drop_one_frame(struct kw_op *op)
+{
+    unsigned at = 1;
+
+    while (at < op->n_frames - 1 && op->frames[at].text[0] != '\0') {
+        at++;
+    }
+    op->n_frames--;
+    memmove(&op->frames[at], &op->frames[at + 1], (op->n_frames - at) * sizeof(op->frames[0]));
+}
+
 static struct kw_frame *push_frame(struct kw_op *op, const char *file, int line)
 {
-    if (op->n_frames < KW_OP_FRAMES_MAX) {
-        op->n_frames++;
+    if (op->n_frames == KW_OP_FRAMES_MAX) {
+        drop_one_frame(op);
     }
+    op->n_frames++;
     struct kw_frame *frame = &op->frames[op->n_frames - 1];
     frame->file = file;
     frame->line = line;
