@@ -4,7 +4,7 @@
 
 #include "base/status.h"
 
-/* Key algorithms; also bit numbers in policy masks, stored on disk and on the keeper's channel: never renumber. */
+/* Also bit numbers in policy masks, on disk and on the keeper's channel: never renumber. */
 enum key_alg {
     KEY_ALG_NONE = 0,
     KEY_ALG_EC_P256 = 1,
@@ -20,5 +20,7 @@ const char *key_alg_text(enum key_alg alg);
 enum key_alg key_alg_from_text(const char *text);
 /* Security strength in bits (SP 800-57 part 1 table 2): 128, 192, 128, 128. */
 unsigned key_alg_strength(enum key_alg alg);
+/* The hash it signs with, by OpenSSL's name: "SHA256", "SHA384"; NULL for Ed25519 (has its own). */
+const char *key_alg_digest(enum key_alg alg);
 
 #endif

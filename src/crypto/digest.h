@@ -7,7 +7,7 @@
 #include "base/op.h"
 #include "base/secret.h"
 
-/* Both never fail for memory-held data on a working OpenSSL; a failure there aborts the process as our bug. */
+/* These cannot fail with a working OpenSSL; where one does, an assertion ends the process. */
 void digest_sha256(struct kw_span data, uint8_t ret[KW_HASH_BYTES]);
 void digest_sha256_two(struct kw_span a, struct kw_span b, uint8_t ret[KW_HASH_BYTES]);
 void digest_sha1(struct kw_span data, uint8_t ret[20]);

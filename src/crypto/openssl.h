@@ -1,4 +1,5 @@
-/* AUTO for OpenSSL's types, and OpenSSL's error queue as our status. Included by crypto/, net/tls* and rot/ only. */
+/* AUTO for OpenSSL's types, and its error queue as our status. For crypto/, net/tls* and rot/ only.
+ */
 #ifndef CRYPTO_OPENSSL_H
 #define CRYPTO_OPENSSL_H
 
@@ -41,8 +42,18 @@ KW_OWNED(CMS_ContentInfo, CMS_ContentInfo, CMS_ContentInfo_free)
 KW_OWNED(SSL_CTX, SSL_CTX, SSL_CTX_free)
 KW_OWNED(SSL, SSL, SSL_free)
 
-/* Fail with OpenSSL's own newest reason appended: "making the key: <reason>"; empties its error queue. */
-kw_status crypto_fail(struct kw_op *op, enum kw_code code, const char *file, int line, const char *what);
+/**
+ * Fail with the first telling reason of OpenSSL's error queue appended ("making the key:
+ * <reason>"), and empty the queue. Where a remote key's sign function refused (privkey.h), its code
+ * and words win over `code`. Only reasons are told, never the data that OpenSSL attached to them.
+ */
+kw_status crypto_fail(struct kw_op *op, enum kw_code code, const char *file, int line,
+                      const char *what);
+/**
+ * Have OpenSSL overwrite all memory that it frees, also where it forgets to (its PKCS#8 code does).
+ * For processes that hold keys; before any other call to OpenSSL. False where it is too late.
+ */
+bool crypto_wipe_freed(void);
 #define OSSL_ENSURE(op, cond, code, what)                                                          \
     do {                                                                                           \
         if (!(cond)) {                                                                             \

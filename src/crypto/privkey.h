@@ -1,6 +1,7 @@
 /*
- * A private key that can be used: held in this process (soft), or held elsewhere behind a function (remote:
- * the keeper, a TPM). Both serve X.509, CSR, CRL, OCSP and TLS alike, through one small OpenSSL provider.
+ * A private key that can be used: held in this process (soft), or held elsewhere behind a function
+ * (remote: the keeper, a TPM). Both serve X.509, CSR, CRL, OCSP and TLS alike, through one small
+ * OpenSSL provider (remote_provider.c).
  */
 #ifndef CRYPTO_PRIVKEY_H
 #define CRYPTO_PRIVKEY_H
@@ -15,26 +16,34 @@ struct privkey; /* immutable, reference counted */
 /**
  * Sign a whole message elsewhere.
  *
- * op       the operation of the thread that signs (see privkey_sign and crypto/scope.h); never NULL: where OpenSSL
- *          signs by itself (TLS handshake) it is a fresh one with a deadline of PRIVKEY_TLS_DEADLINE_MS
+ * op       the operation of the thread that signs (see privkey_sign() and PRIVKEY_SCOPE); never
+ * NULL: where OpenSSL signs by itself (TLS handshake) it is a fresh one with a deadline of
+ *          PRIVKEY_TLS_DEADLINE_MS. The reason of a refusal goes here.
  * ctx      as given to privkey_remote()
- * message  the exact octets to be signed (a TBSCertificate, a TLS CertificateVerify content, …), not a digest
- * sig      EC: DER ECDSA-Sig-Value, Ed25519: 64 octets, RSA: PKCS#1 v1.5 or PSS as `pss` says
+ * message  the exact octets to be signed (a TBSCertificate, a TLS CertificateVerify content, …),
+ * not a digest; borrowed for the call pss      RSA only: PSS with SHA-256, MGF1-SHA-256 and a salt
+ * of 32 octets (TLS 1.3) rather than PKCS#1 v1.5 with SHA-256 sig      EC: DER ECDSA-Sig-Value,
+ * Ed25519: 64 octets, RSA: as long as the modulus. Room of KW_SIG_MAX.
  */
 typedef kw_status (*privkey_sign_fn)(struct kw_op *op, void *ctx, struct kw_span message, bool pss,
                                      struct kw_out *sig);
 
 enum { PRIVKEY_TLS_DEADLINE_MS = 500 };
 
-/* A fresh key from OpenSSL's DRBG. */
+/* A fresh key from OpenSSL's DRBG. KW_E_UNSUPPORTED no such algorithm. */
 kw_status privkey_generate(struct kw_op *op, enum key_alg alg, struct privkey **ret);
-/* From PKCS#8 DER. KW_E_INPUT. */
+/**
+ * From PKCS#8 DER. Its public half is recomputed or tested with a signature, never just believed.
+ * Errors: KW_E_INPUT not exactly one unencrypted PKCS#8, or its halves do not match;
+ * KW_E_UNSUPPORTED.
+ */
 kw_status privkey_from_pkcs8(struct kw_op *op, const struct kw_secret *pkcs8, struct privkey **ret);
 /* To PKCS#8 DER; soft keys only, KW_E_DENIED for remote ones. */
 kw_status privkey_to_pkcs8(struct kw_op *op, const struct privkey *key, struct kw_secret **ret);
 /**
- * A key that lives elsewhere. `ctx` is handed to `sign`, from any thread, until the last reference goes;
- * then ctx_free(ctx) is called (may be NULL).
+ * A key that lives elsewhere. `ctx` is handed to `sign`, from any thread and many at once, until
+ * the last reference goes (OpenSSL's own in an SSL_CTX included); then ctx_free(ctx) is called (may
+ * be NULL). On failure ctx stays the caller's.
  */
 kw_status privkey_remote(struct kw_op *op, const struct pubkey *public_key, privkey_sign_fn sign,
                          void *ctx, void (*ctx_free)(void *ctx), struct privkey **ret);
@@ -44,16 +53,26 @@ KW_OWNED(privkey, struct privkey, privkey_unref)
 
 const struct pubkey *privkey_public(const struct privkey *key); /* borrowed */
 bool privkey_is_remote(const struct privkey *key);
-/* Sign a message with the algorithm's own hash (see pubkey_verify). Room of KW_SIG_MAX always suffices. */
+/**
+ * Sign a message with the algorithm's own hash (see pubkey_verify). Room of KW_SIG_MAX always
+ * suffices; sig is unchanged on failure. A remote key's function is called directly with this op.
+ * Errors: those of the sign function; KW_E_DEVICE it gave no possible signature; KW_E_TOO_LARGE
+ * sig.
+ */
 kw_status privkey_sign(struct kw_op *op, const struct privkey *key, struct kw_span message,
                        struct kw_out *sig);
-/* The EVP_PKEY, borrowed, for OpenSSL calls in crypto/ and net/tls. */
+/*
+ * The EVP_PKEY, borrowed, for OpenSSL calls in crypto/ and net/tls: X509_sign(),
+ * SSL_CTX_use_PrivateKey(), … Only signing works with a remote one: put
+ * pubkey_evp(privkey_public(key)) into certificates and requests, and verify with that.
+ */
 void *privkey_evp(const struct privkey *key);
 
 /*
- * While OpenSSL code runs that may sign with a remote key, this operation is the one that its sign function gets
- * (deadline, principal, reason of a refusal). Per thread, nests; crypto's own builders do it themselves.
- *     PRIVKEY_SCOPE(op);
+ * While OpenSSL code runs that may sign with a remote key, this operation is the one that its sign
+ * function gets (deadline, principal, reason of a refusal), and OSSL_ENSURE() hands its code on.
+ * Per thread, nests; starts with an empty OpenSSL error queue. crypto's own builders do it
+ * themselves. PRIVKEY_SCOPE(op);
  */
 struct kw_op *privkey_scope_enter(struct kw_op *op);
 void privkey_scope_leave(struct kw_op **previous);

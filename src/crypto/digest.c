@@ -1,0 +1,58 @@
+#include "crypto/digest.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <openssl/hmac.h>
+
+#include "crypto/openssl.h"
+
+/* Fetched once: a fetch by name costs as much as hashing a kilobyte. Never freed. */
+static const EVP_MD *md_sha256;
+static const EVP_MD *md_sha1;
+static CRYPTO_ONCE fetch_once = CRYPTO_ONCE_STATIC_INIT;
+
+static void fetch(void)
+{
+    md_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    md_sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+}
+
+static bool fetched(void)
+{
+    return CRYPTO_THREAD_run_once(&fetch_once, fetch) == 1 && md_sha256 && md_sha1;
+}
+
+void digest_sha256_two(struct kw_span a, struct kw_span b, uint8_t ret[KW_HASH_BYTES])
+{
+    AUTO(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
+
+    bool done = fetched() && ctx && EVP_DigestInit_ex2(ctx, md_sha256, NULL) == 1 &&
+                EVP_DigestUpdate(ctx, a.p, a.len) == 1 && EVP_DigestUpdate(ctx, b.p, b.len) == 1 &&
+                EVP_DigestFinal_ex(ctx, ret, NULL) == 1;
+    assert(done);
+}
+
+void digest_sha256(struct kw_span data, uint8_t ret[KW_HASH_BYTES])
+{
+    bool done = fetched() && EVP_Digest(data.p, data.len, ret, NULL, md_sha256, NULL) == 1;
+    assert(done);
+}
+
+void digest_sha1(struct kw_span data, uint8_t ret[20])
+{
+    bool done = fetched() && EVP_Digest(data.p, data.len, ret, NULL, md_sha1, NULL) == 1;
+    assert(done);
+}
+
+kw_status digest_hmac_sha256(struct kw_op *op, const struct kw_secret *key, struct kw_span data,
+                             uint8_t ret[KW_HASH_BYTES])
+{
+    struct kw_span k = kw_secret_span(key);
+    uint8_t mac[KW_HASH_BYTES];
+
+    ENSURE(op, k.len <= INT_MAX, KW_E_TOO_LARGE, "HMAC key of %zu octets", k.len);
+    OSSL_ENSURE(op, HMAC(EVP_sha256(), k.p, (int)k.len, data.p, data.len, mac, NULL) != NULL,
+                KW_E_INTERNAL, "computing an HMAC");
+    memcpy(ret, mac, sizeof(mac));
+    return KW_OK;
+}
