@@ -1,0 +1,219 @@
+#include "service/authority/issue.h"
+
+#include <stdio.h>
+
+#include "base/hex.h"
+#include "base/time.h"
+#include "crypto/alg.h"
+#include "crypto/digest.h"
+#include "crypto/dn.h"
+#include "os/clock.h"
+#include "service/authority/serials.h"
+
+enum { BACKDATE_S = 60 }; /* a device whose clock is a little slow can use its certificate at once */
+
+/* All that one issuance gathers on its way. */
+struct issuance {
+    struct service *service;
+    const struct issue_request *request;
+    const struct bound_profile *profile;
+    struct ca *ca;
+    unsigned ca_index;
+    struct store_cert *cert; /* what will be recorded */
+    struct store_pubkey key;
+};
+
+static kw_status find_ca(struct kw_op *op, struct issuance *it)
+{
+    if (it->profile->ca) {
+        it->ca = it->profile->ca;
+    } else {
+        ENSURE(op, it->request->ca, KW_E_INTERNAL, "profile '%s' needs a CA to be named", it->request->profile);
+        TRY(op, service_ca(op, it->service, it->request->ca, &it->ca));
+    }
+    it->ca_index = (unsigned)(it->ca - it->service->cas);
+    ENSURE(op, it->profile->key[it->ca_index], KW_E_INTERNAL, "CA '%s' has no rule for profile '%s'",
+           it->ca->id, it->request->profile);
+    return KW_OK;
+}
+
+static kw_status check_key(struct kw_op *op, const struct issuance *it)
+{
+    uint32_t allowed = 0;
+    enum key_alg alg = pubkey_alg(it->request->key);
+
+    TRY(op, profile_key_algs(&it->profile->data, &allowed), "profile '%s'", it->request->profile);
+    ENSURE(op, allowed & KEY_ALG_BIT(alg), KW_E_INPUT, "profile '%s' takes no %s keys", it->request->profile,
+           key_alg_text(alg));
+    return KW_OK;
+}
+
+struct urls {
+    char crl[384], ocsp[384], ca[384];
+};
+
+static void fill_urls(const struct issuance *it, struct urls *urls, struct cert_spec *spec)
+{
+    const struct profile *profile = &it->profile->data;
+    const char *base = it->service->config.public_url;
+
+    (void)snprintf(urls->crl, sizeof(urls->crl), "%s/crl/%s.crl", base, it->ca->id);
+    (void)snprintf(urls->ocsp, sizeof(urls->ocsp), "%s/ocsp/%s", base, it->ca->id);
+    (void)snprintf(urls->ca, sizeof(urls->ca), "%s/ca/%s.cer", base, it->ca->id);
+    spec->crl_url = profile->crl_url ? urls->crl : NULL;
+    spec->ocsp_url = profile->ocsp_url ? urls->ocsp : NULL;
+    spec->ca_issuers_url = profile->ca_issuers_url ? urls->ca : NULL;
+}
+
+static void fill_lists(const struct issuance *it, struct cert_spec *spec)
+{
+    const struct profile *profile = &it->profile->data;
+    const struct issue_request *request = it->request;
+
+    for (unsigned i = 0; i < profile->n_eku && i < CERT_EKU_MAX; i++) {
+        spec->eku[i] = profile->eku[i];
+    }
+    for (unsigned i = 0; i < profile->n_policies && i < KW_COUNT(spec->policy_oid); i++) {
+        spec->policy_oid[i] = profile->policies[i];
+    }
+    for (unsigned i = 0; profile->san_from_request && i < KW_COUNT(request->san_dns); i++) {
+        spec->san_dns[i] = request->san_dns[i];
+        spec->san_ip[i] = request->san_ip[i];
+    }
+    if (profile->hardware_module_name) {
+        spec->hw_type = request->hw_type;
+        spec->hw_serial = request->hw_serial;
+    }
+}
+
+static kw_status build(struct kw_op *op, struct issuance *it, struct kw_bytes **ret)
+{
+    struct store_cert *cert = it->cert;
+    struct urls urls;
+    struct cert_spec spec = {
+        .issuer_dn = cert_subject(it->ca->cert),
+        .subject_dn = it->request->subject,
+        .serial = KW_SPAN(cert->serial, cert->serial_len),
+        .not_before = cert->not_before,
+        .not_after = cert->not_after,
+        .key = it->request->key,
+        .issuer_key = cert_public(it->ca->cert),
+        .path_len = -1,
+        .ocsp_nocheck = it->profile->data.ocsp_nocheck,
+    };
+
+    TRY(op, profile_key_usage(&it->profile->data, &spec.key_usage), "profile '%s'", it->request->profile);
+    fill_urls(it, &urls, &spec);
+    fill_lists(it, &spec);
+    return cert_build(op, &spec, it->profile->key[it->ca_index], ret);
+}
+
+static kw_status sign_once(struct kw_op *op, struct issuance *it, struct kw_bytes **ret)
+{
+    TRY(op, serials_take(op, it->service, it->ca_index, it->cert->serial));
+    it->cert->serial_len = KW_SERIAL_BYTES;
+    return build(op, it, ret);
+}
+
+/* A keeper that was restarted has forgotten the serials it had handed out: then once more with fresh ones. */
+static kw_status sign(struct kw_op *op, struct issuance *it, struct kw_bytes **ret)
+{
+    kw_status status = sign_once(op, it, ret);
+
+    if (status.code != KW_E_DENIED) {
+        return status;
+    }
+    kw_op_clear(op);
+    serials_drop(it->service, it->ca_index);
+    return sign_once(op, it, ret);
+}
+
+static void describe_cert(struct issuance *it)
+{
+    struct store_cert *cert = it->cert;
+    const struct issue_request *request = it->request;
+    int64_t now_ms = os_clock_unix_ms();
+
+    memset(cert, 0, offsetof(struct store_cert, der));
+    KW_TEXT_SET(cert->ca, it->ca->id);
+    KW_TEXT_SET(cert->owner, request->owner);
+    KW_TEXT_SET(cert->profile, request->profile);
+    memcpy(cert->pubkey, pubkey_id(request->key), KW_HASH_BYTES);
+    if (request->csr_sha256) {
+        memcpy(cert->csr, request->csr_sha256, KW_HASH_BYTES);
+    }
+    cert->not_before = now_ms / 1000 - BACKDATE_S;
+    cert->not_after = profile_not_after(&it->profile->data, cert->not_before);
+    cert->state = CERT_STATE_VALID;
+    cert->issued_ms = now_ms;
+    dn_text(request->subject, cert->subject, sizeof(cert->subject));
+}
+
+static void describe_key(struct issuance *it)
+{
+    const struct issue_request *request = it->request;
+    struct store_pubkey *key = &it->key;
+
+    memcpy(key->id, it->cert->pubkey, KW_HASH_BYTES);
+    KW_TEXT_SET(key->owner, request->owner);
+    KW_TEXT_SET(key->profile, request->profile);
+    key->class_ = key_class_from_text(it->profile->data.key_class);
+    key->state = KEY_ACTIVE;
+    KW_TEXT_SET(key->alg, key_alg_text(pubkey_alg(request->key)));
+    KW_TEXT_SET(key->custody, request->custody ? request->custody : "unknown");
+    key->created_ms = key->state_ms = it->cert->issued_ms;
+}
+
+static kw_status keep_der(struct kw_op *op, struct issuance *it, struct kw_span der)
+{
+    ENSURE(op, der.len <= sizeof(it->cert->der), KW_E_TOO_LARGE, "the certificate has %zu octets", der.len);
+    memcpy(it->cert->der, der.p, der.len);
+    it->cert->der_len = (uint32_t)der.len;
+    digest_sha256(der, it->cert->fingerprint);
+    return KW_OK;
+}
+
+static kw_status record_issue(struct kw_op *op, struct store_txn *txn, const struct issuance *it)
+{
+    const struct store_cert *cert = it->cert;
+    char serial[2 * KW_SERIAL_MAX + 1], key[2 * KW_HASH_BYTES + 1], until[KW_TIME_TEXT];
+    struct event event = {.type = it->request->event};
+
+    kw_hex(KW_SPAN(cert->serial, cert->serial_len), serial, sizeof(serial));
+    kw_hex(KW_SPAN_ARRAY(cert->pubkey), key, sizeof(key));
+    (void)snprintf(event.object, sizeof(event.object), "cert:%s/%s", cert->ca, serial);
+    (void)snprintf(event.detail, sizeof(event.detail), "%.95s for %.95s, key %s, until %s", cert->profile,
+                   cert->owner, key, kw_time_text(cert->not_after, until));
+    return service_record(op, it->service, txn, &event);
+}
+
+static kw_status record(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct issuance *it = ctx;
+
+    if (it->request->within) {
+        TRY(op, it->request->within(op, txn, it->request->within_ctx));
+    }
+    if (!it->request->same_key) {
+        TRY(op, store_pubkey_insert(op, txn, &it->key), "this public key was used before; make a new key");
+    }
+    TRY(op, store_cert_insert(op, txn, it->cert));
+    return record_issue(op, txn, it);
+}
+
+kw_status authority_issue(struct kw_op *op, struct service *service, const struct issue_request *request,
+                          struct store_cert *ret)
+{
+    struct issuance it = {.service = service, .request = request, .cert = ret};
+    AUTO(kw_bytes) *der = NULL;
+
+    TRY(op, service_profile(op, service, request->profile, &it.profile));
+    TRY(op, find_ca(op, &it));
+    TRY(op, check_key(op, &it));
+    describe_cert(&it);
+    describe_key(&it);
+    TRY(op, sign(op, &it, &der), "signing with CA '%s'", it.ca->id);
+    TRY(op, keep_der(op, &it, kw_bytes_span(der)));
+    TRY(op, store_change(op, service->store, record, &it), "recording the certificate");
+    return KW_OK;
+}

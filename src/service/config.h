@@ -1,0 +1,44 @@
+/* STATE/keywright.yaml: written by `keywright init`, read at every start. */
+#ifndef SERVICE_CONFIG_H
+#define SERVICE_CONFIG_H
+
+#include "base/limits.h"
+#include "base/op.h"
+
+enum { CONFIG_CAS_MAX = 8 };
+
+struct config_listener {
+    char address[64];
+    uint32_t port;
+};
+
+struct config {
+    char state_dir[KW_PATH_BYTES];       /* not in the file: where it was found */
+    char organization[64];               /* O= of every name, the permitted name subtree of both CAs */
+    char server_name[128];               /* DNS name or IP address that devices use */
+    char log_origin[KW_NAME_MAX];        /* first line of every checkpoint: "example.org/keywright" */
+    char public_url[256];                /* http://host:8080, goes into certificates */
+    struct config_listener devices;      /* 8443 */
+    struct config_listener operators;    /* 9443 */
+    struct config_listener relying;      /* 8080 */
+    char unlock[KW_PATH_BYTES];          /* how the vault is opened: keeper.h */
+    char user[32];                       /* become this user where started as root; "" = stay */
+    uint32_t n_cas;
+    char cas[CONFIG_CAS_MAX][KW_NAME_MAX];
+    uint32_t crl_hours;                  /* life of a CRL; made anew at half of it and after each revocation */
+    uint32_t ocsp_minutes;               /* life of an OCSP answer */
+    uint32_t checkpoint_ms;              /* at most so long until an entry is under a signed checkpoint */
+    uint32_t pool_threads, loop_threads;
+    uint32_t connections_max;
+};
+
+/* Fill in what a new state folder begins with. */
+void config_defaults(struct config *config);
+/* Read and check. KW_E_NOT_FOUND "run 'keywright init'", KW_E_INPUT with the field. */
+kw_status config_load(struct kw_op *op, const char *state_dir, struct config *ret);
+/* Write (init only). */
+kw_status config_save(struct kw_op *op, const struct config *config);
+/* STATE/name. */
+kw_status config_path(struct kw_op *op, const struct config *config, const char *name, char *path, size_t cap);
+
+#endif

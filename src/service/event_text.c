@@ -1,0 +1,50 @@
+#include "service/event_text.h"
+
+#include "base/hex.h"
+#include "codec/json.h"
+#include "os/rng.h"
+
+/* IoT-1006-1 5.6.1.1: timestamp, source, category, type, event id, result. */
+struct entry {
+    char id[17];
+    int64_t time_ms;
+    char source[KW_NAME_MAX];
+    char category[24];
+    char type[32];
+    char actor[KW_NAME_MAX];
+    char object[KW_NAME_MAX];
+    char result[24];
+    char detail[EVENT_DETAIL_MAX];
+    char request_id[KW_REQUEST_ID];
+};
+
+static const struct codec_field entry_fields[] = {
+    FIELD_STRING("id", struct entry, id, CODEC_REQUIRED, "event id, 64 random bits"),
+    FIELD_TIME("time", struct entry, time_ms, CODEC_REQUIRED, "when it happened, UTC"),
+    FIELD_STRING("source", struct entry, source, CODEC_REQUIRED, "program that recorded it"),
+    FIELD_STRING("category", struct entry, category, CODEC_REQUIRED, "kind of object"),
+    FIELD_STRING("type", struct entry, type, CODEC_REQUIRED, "what happened"),
+    FIELD_STRING("actor", struct entry, actor, CODEC_REQUIRED, "who caused it"),
+    FIELD_STRING("object", struct entry, object, CODEC_OMIT_EMPTY, "what it happened to"),
+    FIELD_STRING("result", struct entry, result, CODEC_REQUIRED, "success, or why not"),
+    FIELD_STRING("detail", struct entry, detail, CODEC_OMIT_EMPTY, "for people"),
+    FIELD_STRING("request_id", struct entry, request_id, CODEC_OMIT_EMPTY, "the request that led to it"),
+};
+
+kw_status event_encode(struct kw_op *op, const struct event *event, struct kw_bytes *into)
+{
+    struct entry entry = {.time_ms = event->unix_ms};
+    uint8_t id[8];
+
+    TRY(op, os_random(op, id, sizeof(id)));
+    kw_hex(KW_SPAN_ARRAY(id), entry.id, sizeof(entry.id));
+    KW_TEXT_SET(entry.source, event->source);
+    KW_TEXT_SET(entry.category, event_type_category(event->type));
+    KW_TEXT_SET(entry.type, event_type_text(event->type));
+    KW_TEXT_SET(entry.actor, event->actor);
+    KW_TEXT_SET(entry.object, event->object);
+    KW_TEXT_SET(entry.result, event->result);
+    KW_TEXT_SET(entry.detail, event->detail);
+    KW_TEXT_SET(entry.request_id, event->request_id);
+    return codec_json_encode(op, entry_fields, KW_COUNT(entry_fields), &entry, into);
+}

@@ -1,0 +1,412 @@
+#include "service/log/log.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "os/clock.h"
+
+static const char LOG_KEY[] = "log";
+static const char CHECKPOINT_BLOB[] = "checkpoint";
+enum { SIGN_DEADLINE_MS = 10000, SIGN_RETRY_MS = 500, ENTRIES_LEVEL = -1 };
+
+struct log_sequencer {
+    struct service *service;
+    struct tlog_edge edge; /* committer thread only */
+    struct tlog_edge before; /* the same before the batch in hand, to go back to */
+
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t grew;
+    struct checkpoint durable; /* the committed tree */
+    struct checkpoint head;    /* the newest signed one; size 0 before the first */
+    bool stop, running;
+    pthread_t thread;
+    pthread_mutex_t signing; /* one signature at a time */
+};
+
+kw_status log_new(struct kw_op *op, struct log_sequencer **ret)
+{
+    struct log_sequencer *log = calloc(1, sizeof(*log));
+
+    ENSURE(op, log, KW_E_MEMORY, "no memory for the log");
+    tlog_edge_init(&log->edge);
+    pthread_mutex_init(&log->lock, NULL);
+    pthread_mutex_init(&log->signing, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&log->grew, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    *ret = log;
+    return KW_OK;
+}
+
+void log_free(struct log_sequencer *log)
+{
+    if (!log) {
+        return;
+    }
+    log_stop(log);
+    pthread_cond_destroy(&log->grew);
+    pthread_mutex_destroy(&log->lock);
+    pthread_mutex_destroy(&log->signing);
+    free(log);
+}
+
+/* --- within the committer's transaction --------------------------------------------------------------------------- */
+
+static kw_status put_full_tile(struct kw_op *op, void *ctx, unsigned level, uint64_t index,
+                               const struct tlog_hash hashes[TLOG_TILE_WIDTH])
+{
+    struct kw_span span = KW_SPAN(hashes, TLOG_TILE_WIDTH * sizeof(*hashes));
+
+    return store_log_tile_put(op, ctx, level, index, span);
+}
+
+/* The partial tiles that grew since `old_size`; complete ones were written by put_full_tile(). */
+static kw_status put_partial_tiles(struct kw_op *op, struct store_txn *txn, const struct tlog_edge *edge,
+                                   uint64_t old_size)
+{
+    for (unsigned level = 0; level < TLOG_LEVELS_MAX; level++) {
+        uint64_t hashes = edge->size >> (8 * level);
+
+        if (edge->width[level] == 0 || hashes == old_size >> (8 * level)) {
+            continue;
+        }
+        struct kw_span span = KW_SPAN(edge->tile[level], edge->width[level] * sizeof(struct tlog_hash));
+        TRY(op, store_log_tile_put(op, txn, level, hashes / TLOG_TILE_WIDTH, span));
+    }
+    return KW_OK;
+}
+
+static kw_status seal(struct kw_op *op, struct store_txn *txn, const struct kw_span entries[], unsigned n,
+                      void *ctx)
+{
+    struct log_sequencer *log = ctx;
+
+    log->before = log->edge;
+    for (unsigned i = 0; i < n; i++) {
+        struct tlog_hash leaf = tlog_leaf_hash(entries[i]);
+        TRY(op, tlog_edge_append(op, &log->edge, &leaf, put_full_tile, txn), "growing the log");
+    }
+    return put_partial_tiles(op, txn, &log->edge, log->before.size);
+}
+
+static void sealed(bool durable, void *ctx)
+{
+    struct log_sequencer *log = ctx;
+
+    if (!durable) {
+        log->edge = log->before;
+        return;
+    }
+    struct tlog_hash root = tlog_edge_root(&log->edge);
+    pthread_mutex_lock(&log->lock);
+    log->durable.size = log->edge.size;
+    log->durable.root = root;
+    pthread_cond_signal(&log->grew);
+    pthread_mutex_unlock(&log->lock);
+}
+
+void log_hooks(struct log_sequencer *log, struct store_config *config)
+{
+    config->seal = seal;
+    config->sealed = sealed;
+    config->seal_ctx = log;
+}
+
+/* --- tiles from the store ----------------------------------------------------------------------------------------- */
+
+static kw_status read_tile(struct kw_op *op, void *ctx, unsigned level, uint64_t index, unsigned width,
+                           struct tlog_hash *ret)
+{
+    struct service *service = ctx;
+    AUTO(kw_bytes) *tile = NULL;
+
+    TRY(op, store_log_tile_get(op, service->store, level, index, &tile), "tile %u/%llu", level,
+        (unsigned long long)index);
+    ENSURE(op, tile->len >= width * sizeof(*ret), KW_E_INTEGRITY, "tile %u/%llu is cut short", level,
+           (unsigned long long)index);
+    memcpy(ret, tile->p, width * sizeof(*ret));
+    return KW_OK;
+}
+
+static struct tlog_reader store_reader(struct service *service)
+{
+    return (struct tlog_reader){.read = read_tile, .ctx = service};
+}
+
+/* --- signed heads ------------------------------------------------------------------------------------------------- */
+
+static struct checkpoint snapshot(struct log_sequencer *log, const struct checkpoint *which)
+{
+    pthread_mutex_lock(&log->lock);
+    struct checkpoint copy = *which;
+    pthread_mutex_unlock(&log->lock);
+    return copy;
+}
+
+/* One request to the keeper: the new head and the proof that it extends a tree of old_size. */
+static kw_status ask_signature(struct kw_op *op, struct service *service, const struct checkpoint *next,
+                               const char *body, uint64_t old_size, struct kw_out *sig, uint64_t *ret_last)
+{
+    struct tlog_hash proof[TLOG_PROOF_MAX];
+    struct tlog_reader reader = store_reader(service);
+    unsigned n = 0;
+
+    if (old_size > 0 && old_size < next->size) {
+        TRY(op, tlog_consistency(op, &reader, old_size, next->size, proof, &n), "proving consistency");
+    }
+    return keeper_sign_checkpoint(op, service->keeper, LOG_KEY, kw_span_text(body), old_size,
+                                  (const uint8_t(*)[KW_HASH_BYTES])proof, n, sig, ret_last);
+}
+
+/*
+ * The keeper remembers the last head that it signed; ours may lag behind it where we were killed between its signature and our
+ * commit. A store that is smaller than the keeper's head was put back to an older state: that is never signed over.
+ */
+static kw_status sign_head(struct kw_op *op, struct service *service, const struct checkpoint *next,
+                           const char *body, uint64_t old_size, struct kw_out *sig)
+{
+    uint64_t last = old_size;
+    kw_status status = ask_signature(op, service, next, body, old_size, sig, &last);
+
+    if (kw_ok(status) || status.code != KW_E_DENIED || last == old_size) {
+        return status;
+    }
+    kw_op_clear(op);
+    ENSURE(op, last <= next->size, KW_E_INTEGRITY,
+           "the store holds %llu log entries but %llu were signed: it was put back to an older state",
+           (unsigned long long)next->size, (unsigned long long)last);
+    return ask_signature(op, service, next, body, last, sig, &last);
+}
+
+struct head_change {
+    uint64_t size;
+    struct kw_span note;
+};
+
+static kw_status put_head(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct head_change *change = ctx;
+
+    return store_blob_put(op, txn, CHECKPOINT_BLOB, change->size, change->note);
+}
+
+static kw_status sign_and_keep(struct kw_op *op, struct log_sequencer *log, const struct checkpoint *next)
+{
+    struct service *service = log->service;
+    char body[CHECKPOINT_TEXT_MAX];
+    uint8_t room[KW_SIG_MAX];
+    struct kw_out sig = KW_OUT_ARRAY(room);
+    AUTO(pubkey) *key = NULL;
+    AUTO(kw_bytes) *note = NULL;
+    uint64_t old_size = snapshot(log, &log->head).size;
+
+    TRY(op, checkpoint_body(op, next, body, sizeof(body)));
+    TRY(op, sign_head(op, service, next, body, old_size, &sig), "signing the log's head");
+    TRY(op, keeper_key_public(op, service->keeper, LOG_KEY, &key), "log key");
+    TRY(op, checkpoint_note(op, body, next->origin, key, kw_out_span(&sig), &note));
+    struct head_change change = {.size = next->size, .note = kw_bytes_span(note)};
+    TRY(op, store_change(op, service->store, put_head, &change), "keeping the checkpoint");
+    pthread_mutex_lock(&log->lock);
+    log->head = *next;
+    pthread_mutex_unlock(&log->lock);
+    return KW_OK;
+}
+
+kw_status log_checkpoint_now(struct kw_op *op, struct service *service)
+{
+    struct log_sequencer *log = service->log;
+    kw_status status = KW_OK;
+
+    pthread_mutex_lock(&log->signing);
+    struct checkpoint next = snapshot(log, &log->durable);
+    if (next.size > snapshot(log, &log->head).size) {
+        status = sign_and_keep(op, log, &next);
+    }
+    pthread_mutex_unlock(&log->signing);
+    return status;
+}
+
+/* Wait until the tree grew beyond the signed head, or the end. True: go on. */
+static bool wait_growth(struct log_sequencer *log)
+{
+    pthread_mutex_lock(&log->lock);
+    while (!log->stop && log->durable.size <= log->head.size) {
+        pthread_cond_wait(&log->grew, &log->lock);
+    }
+    bool go_on = !log->stop;
+    pthread_mutex_unlock(&log->lock);
+    return go_on;
+}
+
+/* Sleep, but end early at a stop. */
+static void pause_ms(struct log_sequencer *log, unsigned ms)
+{
+    int64_t until_ns = os_clock_mono_ns() + (int64_t)ms * 1000000;
+    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+
+    pthread_mutex_lock(&log->lock);
+    while (!log->stop && pthread_cond_timedwait(&log->grew, &log->lock, &until) == 0) {
+    }
+    pthread_mutex_unlock(&log->lock);
+}
+
+static void *sign_heads(void *ctx)
+{
+    struct log_sequencer *log = ctx;
+
+    while (wait_growth(log)) {
+        struct kw_op op;
+        pause_ms(log, log->service->config.checkpoint_ms);
+        kw_op_init(&op, "system", os_clock_mono_ms() + SIGN_DEADLINE_MS);
+        if (!kw_ok(log_checkpoint_now(&op, log->service))) {
+            service_complain(log->service, &op, "the log's head could not be signed");
+            pause_ms(log, SIGN_RETRY_MS);
+        }
+    }
+    return NULL;
+}
+
+kw_status log_start(struct kw_op *op, struct log_sequencer *log)
+{
+    ENSURE(op, pthread_create(&log->thread, NULL, sign_heads, log) == 0, KW_E_MEMORY,
+           "no thread for the log");
+    log->running = true;
+    return KW_OK;
+}
+
+void log_stop(struct log_sequencer *log)
+{
+    if (!log->running) {
+        return;
+    }
+    pthread_mutex_lock(&log->lock);
+    log->stop = true;
+    pthread_cond_broadcast(&log->grew);
+    pthread_mutex_unlock(&log->lock);
+    pthread_join(log->thread, NULL);
+    log->running = false;
+}
+
+static kw_status load_head(struct kw_op *op, struct log_sequencer *log)
+{
+    AUTO(kw_bytes) *note = NULL;
+    uint64_t version = 0;
+    kw_status status = store_blob_get(op, log->service->store, CHECKPOINT_BLOB, &version, &note);
+
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status, "reading the last checkpoint");
+    return checkpoint_parse(op, kw_bytes_span(note), &log->head);
+}
+
+kw_status log_bind(struct kw_op *op, struct log_sequencer *log, struct service *service)
+{
+    struct tlog_reader reader = store_reader(service);
+    uint64_t size = 0;
+
+    log->service = service;
+    KW_TEXT_SET(log->durable.origin, service->config.log_origin);
+    TRY(op, store_log_size(op, service->store, &size));
+    TRY(op, tlog_edge_load(op, &reader, size, &log->edge), "loading the log of %llu entries",
+        (unsigned long long)size);
+    log->durable.size = size;
+    log->durable.root = tlog_edge_root(&log->edge);
+    TRY(op, load_head(op, log));
+    ENSURE(op, log->head.size <= size, KW_E_INTEGRITY,
+           "the store holds %llu log entries but its last checkpoint says %llu", (unsigned long long)size,
+           (unsigned long long)log->head.size);
+    return KW_OK;
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------ */
+
+kw_status log_checkpoint(struct kw_op *op, struct service *service, struct kw_bytes **ret)
+{
+    uint64_t version = 0;
+
+    TRY(op, store_blob_get(op, service->store, CHECKPOINT_BLOB, &version, ret), "checkpoint");
+    return KW_OK;
+}
+
+kw_status log_vkey(struct kw_op *op, struct service *service, char *text, size_t cap)
+{
+    AUTO(pubkey) *key = NULL;
+
+    TRY(op, keeper_key_public(op, service->keeper, LOG_KEY, &key), "log key");
+    return checkpoint_vkey(op, service->config.log_origin, key, text, cap);
+}
+
+static kw_status add_to_bundle(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
+{
+    uint8_t length[2] = {(uint8_t)(entry.len >> 8), (uint8_t)entry.len};
+
+    (void)index; /* the store gives them in order */
+    TRY(op, kw_bytes_append(ctx, KW_SPAN_ARRAY(length)));
+    return kw_bytes_append(ctx, entry);
+}
+
+static kw_status entry_bundle(struct kw_op *op, struct service *service, uint64_t index, unsigned width,
+                              struct kw_bytes **ret)
+{
+    AUTO(kw_bytes) *bundle = NULL;
+
+    TRY(op, kw_bytes_new(width * 512, &bundle));
+    TRY(op, store_log_each(op, service->store, index * TLOG_TILE_WIDTH, width, add_to_bundle, bundle));
+    *ret = TAKE(bundle);
+    return KW_OK;
+}
+
+static kw_status hash_tile(struct kw_op *op, struct service *service, unsigned level, uint64_t index,
+                           unsigned width, struct kw_bytes **ret)
+{
+    struct tlog_hash hashes[TLOG_TILE_WIDTH];
+
+    TRY(op, read_tile(op, service, level, index, width, hashes));
+    return kw_bytes_copy(KW_SPAN(hashes, width * sizeof(*hashes)), ret);
+}
+
+kw_status log_tile(struct kw_op *op, struct service *service, const char *path, struct kw_bytes **ret)
+{
+    int level = 0;
+    uint64_t index = 0;
+    unsigned width = 0;
+
+    ENSURE(op, kw_ok(tlog_tile_parse(path, &level, &index, &width)), KW_E_NOT_FOUND, "no tile '%s'", path);
+    uint64_t size = snapshot(service->log, &service->log->head).size;
+    uint64_t hashes = level == ENTRIES_LEVEL ? size : size >> (8 * level);
+    ENSURE(op, index <= hashes / TLOG_TILE_WIDTH && index * TLOG_TILE_WIDTH + width <= hashes, KW_E_NOT_FOUND,
+           "tile '%s' is beyond the signed head", path);
+    return level == ENTRIES_LEVEL ? entry_bundle(op, service, index, width, ret)
+                                  : hash_tile(op, service, (unsigned)level, index, width, ret);
+}
+
+static kw_status copy_entry(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
+{
+    (void)op;
+    (void)index;
+    return kw_bytes_copy(entry, ctx);
+}
+
+kw_status log_prove(struct kw_op *op, struct service *service, uint64_t index, struct checkpoint *ret_head,
+                    struct kw_bytes **ret_entry, struct tlog_hash *proof, unsigned *ret_n)
+{
+    struct tlog_reader reader = store_reader(service);
+    AUTO(kw_bytes) *entry = NULL;
+
+    TRY(op, log_checkpoint_now(op, service));
+    struct checkpoint head = snapshot(service->log, &service->log->head);
+    ENSURE(op, index < head.size, KW_E_NOT_FOUND, "the log has %llu entries, there is no entry %llu",
+           (unsigned long long)head.size, (unsigned long long)index);
+    TRY(op, store_log_each(op, service->store, index, 1, copy_entry, &entry));
+    ENSURE(op, entry, KW_E_INTEGRITY, "entry %llu is missing", (unsigned long long)index);
+    TRY(op, tlog_inclusion(op, &reader, head.size, index, proof, ret_n));
+    *ret_head = head;
+    *ret_entry = TAKE(entry);
+    return KW_OK;
+}

@@ -1,0 +1,295 @@
+#include "service/registration/enrol.h"
+
+#include <stdio.h>
+
+#include "base/hex.h"
+#include "crypto/csr.h"
+#include "crypto/digest.h"
+#include "crypto/dn.h"
+#include "os/clock.h"
+#include "service/authority/issue.h"
+#include "service/registration/device.h"
+#include "service/registration/secret.h"
+#include "service/registration/subject.h"
+
+/* All that one enrolment gathers on its way. */
+struct enrolment {
+    struct service *service;
+    const struct enrol_asker *asker;
+    const struct csr *csr;
+    const struct bound_profile *profile;
+    struct store_device device;
+    char owner[KW_NAME_MAX];
+    const struct store_cert *old; /* renewal only */
+    int64_t now_ms;
+};
+
+static kw_status refuse_states(struct kw_op *op, const struct store_device *device)
+{
+    ENSURE(op, device->state == DEVICE_REGISTERED || device->state == DEVICE_ACTIVE, KW_E_STATE,
+           "device '%s' is %s", device->id, device_state_text(device->state));
+    return KW_OK;
+}
+
+static kw_status begin(struct kw_op *op, struct enrolment *it)
+{
+    kw_status status = store_device_get(op, it->service->store, it->asker->device_id, &it->device);
+
+    if (status.code == KW_E_NOT_FOUND) { /* the same words as for a wrong secret: who exists is not told */
+        kw_op_clear(op);
+        return FAIL(op, KW_E_AUTH, "device id or registration secret is wrong");
+    }
+    TRY(op, status);
+    it->now_ms = os_clock_unix_ms();
+    (void)snprintf(it->owner, sizeof(it->owner), "device:%.80s", it->device.id);
+    return KW_OK;
+}
+
+/* --- which profile ------------------------------------------------------------------------------------------------ */
+
+static bool proof_fits(const struct enrolment *it, const struct profile *profile)
+{
+    if (it->asker->secret) {
+        return strcmp(profile->enrol, "secret") == 0;
+    }
+    return strcmp(profile->enrol, "idevid") == 0;
+}
+
+/* Without a label the proof decides: a secret leads to the first identity, that one to the next. */
+static kw_status default_profile(struct kw_op *op, struct enrolment *it)
+{
+    for (unsigned i = 0; i < it->service->n_profiles; i++) {
+        const struct bound_profile *candidate = &it->service->profiles[i];
+        if (strcmp(candidate->data.subject, "device") == 0 && proof_fits(it, &candidate->data)) {
+            it->profile = candidate;
+            return KW_OK;
+        }
+    }
+    return FAIL(op, KW_E_NOT_FOUND, "no profile can be enrolled with this kind of proof");
+}
+
+static bool asked_with_idevid(const struct enrolment *it)
+{
+    const struct bound_profile *used = NULL;
+    struct kw_op quiet;
+
+    kw_op_init(&quiet, NULL, 0);
+    if (!kw_ok(service_profile(&quiet, it->service, it->asker->cert_profile, &used))) {
+        return false;
+    }
+    return strcmp(used->data.key_class, "device-idevid") == 0;
+}
+
+static kw_status choose_profile(struct kw_op *op, struct enrolment *it, const char *name)
+{
+    if (!*name) {
+        TRY(op, default_profile(op, it));
+    } else {
+        TRY(op, service_profile(op, it->service, name, &it->profile));
+    }
+    const struct profile *profile = &it->profile->data;
+    ENSURE(op, strcmp(profile->subject, "device") == 0, KW_E_DENIED, "profile '%s' is not for devices",
+           profile->name);
+    ENSURE(op, !it->asker->secret || proof_fits(it, profile), KW_E_DENIED,
+           "profile '%s' is not enrolled with a registration secret; connect with the IDevID", profile->name);
+    ENSURE(op, proof_fits(it, profile), KW_E_DENIED,
+           "profile '%s' is enrolled with a registration secret, not with a certificate", profile->name);
+    ENSURE(op, it->asker->secret || asked_with_idevid(it), KW_E_DENIED,
+           "profile '%s' is enrolled with the IDevID; this certificate is of profile '%s'", profile->name,
+           it->asker->cert_profile);
+    return KW_OK;
+}
+
+/* --- replays ------------------------------------------------------------------------------------------------------ */
+
+struct replay {
+    const struct enrolment *it;
+    struct store_cert *ret;
+};
+
+static kw_status find_replay(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct replay *replay = ctx;
+
+    return store_cert_by_csr_txn(op, txn, replay->it->owner, csr_sha256(replay->it->csr), replay->ret);
+}
+
+/*
+ * A key that is known already: the very same request again (its answer was lost on the line) gets its certificate again;
+ * anything else is refused. *ret_found says which.
+ */
+static kw_status known_key(struct kw_op *op, const struct enrolment *it, struct store_cert *ret, bool *ret_found)
+{
+    struct store_pubkey known;
+    struct replay replay = {.it = it, .ret = ret};
+    kw_status status = store_pubkey_get(op, it->service->store, pubkey_id(csr_public(it->csr)), &known);
+
+    *ret_found = false;
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    ENSURE(op, strcmp(known.owner, it->owner) == 0, KW_E_CONFLICT,
+           "this public key was used before; make a new key");
+    status = store_change(op, it->service->store, find_replay, &replay);
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    ENSURE(op, ret->state != CERT_STATE_REVOKED, KW_E_REVOKED, "the certificate for this request was revoked");
+    *ret_found = true;
+    return KW_OK;
+}
+
+static kw_status refuse_known(struct kw_op *op, const struct enrolment *it)
+{
+    struct store_pubkey known;
+    kw_status status = store_pubkey_get(op, it->service->store, pubkey_id(csr_public(it->csr)), &known);
+
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    return FAIL(op, KW_E_CONFLICT, "this public key was used before; make a new key");
+}
+
+/* --- first certificate -------------------------------------------------------------------------------------------- */
+
+/* In the transaction: the device may have been retired, or the secret used, since we looked. */
+static kw_status admit_first(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct enrolment *it = ctx;
+    struct store_device device;
+
+    TRY(op, store_device_get_txn(op, txn, it->device.id, &device));
+    TRY(op, refuse_states(op, &device));
+    if (!it->asker->secret) {
+        return KW_OK;
+    }
+    TRY(op, secret_check(op, &device, it->asker->secret, it->now_ms, csr_sha256(it->csr)));
+    memcpy(device.secret_used_csr, csr_sha256(it->csr), KW_HASH_BYTES);
+    device.secret_failures = 0;
+    device.state = DEVICE_ACTIVE;
+    return store_device_update(op, txn, &device);
+}
+
+static kw_status issue(struct kw_op *op, struct enrolment *it, struct issue_request *request,
+                       struct store_cert *ret)
+{
+    uint8_t room[KW_DN_MAX];
+    struct kw_out subject = KW_OUT_ARRAY(room);
+
+    TRY(op, subject_build(op, it->service, &it->device, &subject));
+    request->profile = it->profile->data.name;
+    request->owner = it->owner;
+    request->subject = kw_out_span(&subject);
+    request->key = csr_public(it->csr);
+    request->csr_sha256 = csr_sha256(it->csr);
+    request->custody = *it->device.root_of_trust ? it->device.root_of_trust : "device";
+    request->hw_type = it->device.hw_type;
+    request->hw_serial = kw_span_text(it->device.serial);
+    request->within_ctx = it;
+    return authority_issue(op, it->service, request, ret);
+}
+
+static kw_status first(struct kw_op *op, struct enrolment *it, const char *profile, struct store_cert *ret)
+{
+    struct issue_request request = {.event = EVENT_CERT_ISSUE, .within = admit_first};
+    bool again = false;
+
+    TRY(op, begin(op, it));
+    if (it->asker->secret) {
+        TRY(op, secret_try(op, it->service, &it->device, it->asker->secret, it->now_ms, csr_sha256(it->csr)));
+    }
+    TRY(op, refuse_states(op, &it->device));
+    TRY(op, choose_profile(op, it, profile));
+    TRY(op, subject_refuse_other(op, csr_subject(it->csr), &it->device));
+    TRY(op, known_key(op, it, ret, &again));
+    if (again) {
+        return KW_OK;
+    }
+    TRY(op, refuse_known(op, it));
+    return issue(op, it, &request, ret);
+}
+
+kw_status enrol_first(struct kw_op *op, struct service *service, const struct enrol_asker *asker,
+                      const char *profile, struct kw_span csr_der, struct store_cert *ret)
+{
+    AUTO(csr) *csr = NULL;
+    struct enrolment it = {.service = service, .asker = asker};
+
+    TRY(op, csr_parse(op, csr_der, &csr), "certification request");
+    it.csr = csr;
+    TRY(op, first(op, &it, profile, ret), "device '%s'", asker->device_id);
+    return KW_OK;
+}
+
+/* --- renewal ------------------------------------------------------------------------------------------------------ */
+
+static kw_status supersede(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct enrolment *it = ctx;
+    struct store_device device;
+    struct store_cert now;
+
+    TRY(op, store_device_get_txn(op, txn, it->device.id, &device));
+    TRY(op, refuse_states(op, &device));
+    TRY(op, store_cert_by_fingerprint_txn(op, txn, it->old->fingerprint, &now));
+    ENSURE(op, now.state != CERT_STATE_REVOKED, KW_E_REVOKED, "the certificate to be renewed was revoked");
+    if (now.state != CERT_STATE_VALID) {
+        return KW_OK; /* superseded before: its overlap runs already */
+    }
+    return store_cert_set_state(op, txn, now.row, CERT_STATE_SUPERSEDED, it->now_ms / 1000, REVOKE_SUPERSEDED);
+}
+
+static kw_status check_renewal(struct kw_op *op, const struct enrolment *it, const char *profile, bool *ret_same)
+{
+    const struct profile *data = &it->profile->data;
+
+    ENSURE(op, !*profile || strcmp(profile, it->old->profile) == 0, KW_E_INPUT,
+           "the certificate of this connection is of profile '%s', not '%s'", it->old->profile, profile);
+    ENSURE(op, !data->no_end, KW_E_STATE, "a certificate of profile '%s' is for the device's life and is not renewed",
+           data->name);
+    *ret_same = memcmp(pubkey_id(csr_public(it->csr)), it->old->pubkey, KW_HASH_BYTES) == 0;
+    ENSURE(op, !*ret_same || data->same_key_renewal, KW_E_CONFLICT,
+           "profile '%s' is renewed with a new key only; make a new key", data->name);
+    return KW_OK;
+}
+
+static kw_status again(struct kw_op *op, struct enrolment *it, const char *profile, struct store_cert *ret)
+{
+    struct issue_request request = {.event = EVENT_CERT_RENEW, .within = supersede};
+    bool replayed = false;
+
+    TRY(op, begin(op, it));
+    TRY(op, refuse_states(op, &it->device));
+    TRY(op, service_profile(op, it->service, it->old->profile, &it->profile));
+    TRY(op, subject_refuse_other(op, csr_subject(it->csr), &it->device));
+    TRY(op, known_key(op, it, ret, &replayed));
+    if (replayed) {
+        return KW_OK;
+    }
+    TRY(op, check_renewal(op, it, profile, &request.same_key));
+    if (!request.same_key) {
+        TRY(op, refuse_known(op, it));
+    }
+    return issue(op, it, &request, ret);
+}
+
+kw_status enrol_again(struct kw_op *op, struct service *service, const struct enrol_asker *asker,
+                      const char *profile, struct kw_span csr_der, struct store_cert *ret)
+{
+    AUTO(csr) *csr = NULL;
+    struct store_cert old;
+    struct enrolment it = {.service = service, .asker = asker, .old = &old};
+
+    ENSURE(op, asker->fingerprint, KW_E_AUTH, "renewal needs the certificate that is to be renewed");
+    TRY(op, csr_parse(op, csr_der, &csr), "certification request");
+    TRY(op, store_cert_by_fingerprint(op, service->store, asker->fingerprint, &old), "certificate of the connection");
+    it.csr = csr;
+    TRY(op, again(op, &it, profile, ret), "device '%s'", asker->device_id);
+    return KW_OK;
+}

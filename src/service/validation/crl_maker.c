@@ -1,0 +1,306 @@
+#include "service/validation/crl_maker.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "crypto/crl.h"
+#include "os/clock.h"
+#include "service/authority/expire.h"
+
+enum { GATHER_MS = 100, RETRY_MS = 2000, IDLE_MS = 30000, MAKE_DEADLINE_MS = 60000 };
+
+struct crl_maker {
+    struct service *service;
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t work;
+    bool dirty[SERVICE_CAS_MAX];
+    int64_t next_update_s[SERVICE_CAS_MAX]; /* of the newest CRL; 0 = none */
+    bool stop, running;
+    pthread_t thread;
+};
+
+/* --- one CRL ------------------------------------------------------------------------------------------------------ */
+
+struct revoked {
+    uint8_t serial[KW_SERIAL_MAX];
+    uint8_t serial_len;
+    uint8_t reason;
+    int64_t at_s;
+};
+
+struct revoked_list {
+    struct revoked *at;
+    size_t n, cap;
+    size_t next; /* to be handed to crl_build() */
+};
+
+static void revoked_list_done(struct revoked_list *list)
+{
+    free(list->at);
+}
+
+static kw_status grow(struct kw_op *op, struct revoked_list *list)
+{
+    size_t cap = list->cap ? 2 * list->cap : 256;
+    struct revoked *at = realloc(list->at, cap * sizeof(*at));
+
+    ENSURE(op, at, KW_E_MEMORY, "no memory for a CRL of %zu entries", cap);
+    list->at = at;
+    list->cap = cap;
+    return KW_OK;
+}
+
+static kw_status gather(struct kw_op *op, void *ctx, struct kw_span serial, int64_t revoked_s, int reason)
+{
+    struct revoked_list *list = ctx;
+
+    ENSURE(op, serial.len <= KW_SERIAL_MAX, KW_E_INTEGRITY, "a serial number of %zu octets", serial.len);
+    if (list->n == list->cap) {
+        TRY(op, grow(op, list));
+    }
+    struct revoked *revoked = &list->at[list->n++];
+    memcpy(revoked->serial, serial.p, serial.len);
+    revoked->serial_len = (uint8_t)serial.len;
+    revoked->reason = (uint8_t)reason;
+    revoked->at_s = revoked_s;
+    return KW_OK;
+}
+
+static kw_status hand_out(struct kw_op *op, void *ctx, struct crl_entry *ret, bool *ret_more)
+{
+    struct revoked_list *list = ctx;
+
+    (void)op;
+    *ret_more = list->next < list->n;
+    if (*ret_more) {
+        const struct revoked *revoked = &list->at[list->next++];
+        *ret = (struct crl_entry){.serial = KW_SPAN(revoked->serial, revoked->serial_len),
+                                  .revoked_unix = revoked->at_s,
+                                  .reason = revoked->reason};
+    }
+    return KW_OK;
+}
+
+struct crl_change {
+    struct service *service;
+    const struct ca *ca;
+    char name[KW_NAME_MAX + 8];
+    uint64_t number;
+    size_t entries;
+    struct kw_span der;
+};
+
+static kw_status take_number(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct crl_change *change = ctx;
+
+    return store_counter_next(op, txn, change->name, &change->number);
+}
+
+static kw_status put_crl(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct crl_change *change = ctx;
+    struct event event = {.type = EVENT_CRL_SIGN};
+
+    TRY(op, store_blob_put(op, txn, change->name, change->number, change->der));
+    (void)snprintf(event.object, sizeof(event.object), "ca:%.80s", change->ca->id);
+    (void)snprintf(event.detail, sizeof(event.detail), "CRL %llu with %zu entries",
+                   (unsigned long long)change->number, change->entries);
+    return service_record(op, change->service, txn, &event);
+}
+
+static kw_status make(struct kw_op *op, struct service *service, const struct ca *ca, int64_t *ret_next_update)
+{
+    __attribute__((cleanup(revoked_list_done))) struct revoked_list list = {0};
+    struct crl_change change = {.service = service, .ca = ca};
+    AUTO(kw_bytes) *der = NULL;
+
+    (void)snprintf(change.name, sizeof(change.name), "crl:%s", ca->id);
+    TRY(op, store_change(op, service->store, take_number, &change));
+    TRY(op, store_cert_revoked_each(op, service->store, ca->id, gather, &list));
+    struct crl_spec spec = {
+        .issuer_dn = cert_subject(ca->cert),
+        .issuer_key = cert_public(ca->cert),
+        .number = change.number,
+        .this_update = os_clock_unix_s(),
+        .next = hand_out,
+        .ctx = &list,
+    };
+    spec.next_update = spec.this_update + (int64_t)service->config.crl_hours * 3600;
+    TRY(op, crl_build(op, &spec, ca->crl_key, &der), "signing CRL %llu", (unsigned long long)change.number);
+    change.der = kw_bytes_span(der);
+    change.entries = list.n;
+    TRY(op, store_change(op, service->store, put_crl, &change), "keeping the CRL");
+    *ret_next_update = spec.next_update;
+    return KW_OK;
+}
+
+/* --- when --------------------------------------------------------------------------------------------------------- */
+
+static bool due(struct crl_maker *maker, unsigned ca, int64_t now_s)
+{
+    int64_t half_life_s = (int64_t)maker->service->config.crl_hours * 1800;
+
+    pthread_mutex_lock(&maker->lock);
+    bool is_due = maker->dirty[ca] || maker->next_update_s[ca] - half_life_s <= now_s;
+    maker->dirty[ca] = false;
+    pthread_mutex_unlock(&maker->lock);
+    return is_due;
+}
+
+static void settle(struct crl_maker *maker, unsigned ca, bool made, int64_t next_update_s)
+{
+    pthread_mutex_lock(&maker->lock);
+    if (made) {
+        maker->next_update_s[ca] = next_update_s;
+    } else {
+        maker->dirty[ca] = true;
+    }
+    pthread_mutex_unlock(&maker->lock);
+}
+
+static kw_status make_due(struct kw_op *op, struct crl_maker *maker)
+{
+    struct service *service = maker->service;
+
+    for (unsigned i = 0; i < service->n_cas; i++) {
+        int64_t next_update_s = 0;
+        if (!due(maker, i, os_clock_unix_s())) {
+            continue;
+        }
+        kw_status status = make(op, service, &service->cas[i], &next_update_s);
+        settle(maker, i, kw_ok(status), next_update_s);
+        TRY(op, status, "CRL of CA '%s'", service->cas[i].id);
+    }
+    return KW_OK;
+}
+
+static bool any_dirty(const struct crl_maker *maker)
+{
+    for (unsigned i = 0; i < maker->service->n_cas; i++) {
+        if (maker->dirty[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Sleep up to `ms`, or until there is work (`until_work`), or the end. True: go on. */
+static bool pause_ms(struct crl_maker *maker, unsigned ms, bool until_work)
+{
+    int64_t until_ns = os_clock_mono_ns() + (int64_t)ms * 1000000;
+    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+    int timed_out = 0;
+
+    pthread_mutex_lock(&maker->lock);
+    while (!maker->stop && !timed_out && !(until_work && any_dirty(maker))) {
+        timed_out = pthread_cond_timedwait(&maker->work, &maker->lock, &until);
+    }
+    bool go_on = !maker->stop;
+    pthread_mutex_unlock(&maker->lock);
+    return go_on;
+}
+
+static kw_status work_once(struct crl_maker *maker)
+{
+    struct kw_op op;
+
+    kw_op_init(&op, "system", os_clock_mono_ms() + MAKE_DEADLINE_MS);
+    kw_status status = make_due(&op, maker);
+    if (kw_ok(status)) {
+        status = expire_superseded(&op, maker->service);
+    }
+    if (!kw_ok(status)) {
+        service_complain(maker->service, &op, "revocation lists could not be made");
+    }
+    return status;
+}
+
+static void *work(void *ctx)
+{
+    struct crl_maker *maker = ctx;
+
+    while (pause_ms(maker, IDLE_MS, /* until_work= */ true) && pause_ms(maker, GATHER_MS, /* until_work= */ false)) {
+        while (!kw_ok(work_once(maker)) && pause_ms(maker, RETRY_MS, /* until_work= */ false)) {
+        }
+    }
+    return NULL;
+}
+
+kw_status crl_maker_start(struct kw_op *op, struct service *service, struct crl_maker **ret)
+{
+    struct crl_maker *maker = calloc(1, sizeof(*maker));
+
+    ENSURE(op, maker, KW_E_MEMORY, "no memory for CRLs");
+    maker->service = service;
+    pthread_mutex_init(&maker->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&maker->work, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    *ret = maker;
+    TRY(op, make_due(op, maker));
+    ENSURE(op, pthread_create(&maker->thread, NULL, work, maker) == 0, KW_E_MEMORY, "no thread for CRLs");
+    maker->running = true;
+    return KW_OK;
+}
+
+void crl_maker_stop(struct crl_maker *maker)
+{
+    if (!maker) {
+        return;
+    }
+    if (maker->running) {
+        pthread_mutex_lock(&maker->lock);
+        maker->stop = true;
+        pthread_cond_broadcast(&maker->work);
+        pthread_mutex_unlock(&maker->lock);
+        pthread_join(maker->thread, NULL);
+    }
+    pthread_cond_destroy(&maker->work);
+    pthread_mutex_destroy(&maker->lock);
+    free(maker);
+}
+
+void crl_maker_wake(struct service *service, const char *ca_id)
+{
+    struct crl_maker *maker = service->crl_maker;
+
+    for (unsigned i = 0; maker && i < service->n_cas; i++) {
+        if (strcmp(service->cas[i].id, ca_id) == 0) {
+            pthread_mutex_lock(&maker->lock);
+            maker->dirty[i] = true;
+            pthread_cond_signal(&maker->work);
+            pthread_mutex_unlock(&maker->lock);
+        }
+    }
+}
+
+static bool out_of_date(struct service *service, const struct ca *ca)
+{
+    struct crl_maker *maker = service->crl_maker;
+    unsigned i = (unsigned)(ca - service->cas);
+
+    if (!maker) {
+        return true;
+    }
+    pthread_mutex_lock(&maker->lock);
+    bool old = maker->next_update_s[i] <= os_clock_unix_s();
+    pthread_mutex_unlock(&maker->lock);
+    return old;
+}
+
+kw_status crl_get(struct kw_op *op, struct service *service, const char *ca_id, struct kw_bytes **ret)
+{
+    char name[KW_NAME_MAX + 8];
+    uint64_t number = 0;
+    struct ca *ca = NULL;
+
+    TRY(op, service_ca(op, service, ca_id, &ca));
+    ENSURE(op, !out_of_date(service, ca), KW_E_UNAVAILABLE, "the newest CRL of CA '%s' has ended", ca_id);
+    (void)snprintf(name, sizeof(name), "crl:%s", ca_id);
+    return store_blob_get(op, service->store, name, &number, ret);
+}
