@@ -42,6 +42,15 @@ const char *kw_op_message(const struct kw_op *op, char *text, size_t cap);
 /* Only the cause (frame 0), for a peer that may see it; "" where nothing failed. */
 const char *kw_op_cause(const struct kw_op *op);
 
+/* Tells compilers and analysers what kw_op_fail() and kw_op_context() promise: their result is never KW_OK. */
+static inline kw_status kw_failed(kw_status status)
+{
+    if (kw_ok(status)) {
+        __builtin_unreachable();
+    }
+    return status;
+}
+
 /*
  * The only two control-flow macros of the tree. Both return from the calling function, which must
  * return kw_status; every owner in it must be AUTO. The text after the expression is optional:
@@ -52,18 +61,18 @@ const char *kw_op_cause(const struct kw_op *op);
     do {                                                                                           \
         kw_status try_status_ = (expr);                                                            \
         if (!kw_ok(try_status_)) {                                                                 \
-            return kw_op_context((op), try_status_, __FILE__, __LINE__, "" __VA_ARGS__);           \
+            return kw_failed(kw_op_context((op), try_status_, __FILE__, __LINE__, "" __VA_ARGS__));           \
         }                                                                                          \
     } while (0)
 
 #define ENSURE(op, cond, code, ...)                                                                \
     do {                                                                                           \
         if (!(cond)) {                                                                             \
-            return kw_op_fail((op), (code), __FILE__, __LINE__, "" __VA_ARGS__);                   \
+            return kw_failed(kw_op_fail((op), (code), __FILE__, __LINE__, "" __VA_ARGS__));                   \
         }                                                                                          \
     } while (0)
 
 /* Fail without a condition: `return FAIL(op, KW_E_STATE, "key '%s' is destroyed", id);` */
-#define FAIL(op, code, ...) kw_op_fail((op), (code), __FILE__, __LINE__, "" __VA_ARGS__)
+#define FAIL(op, code, ...) kw_failed(kw_op_fail((op), (code), __FILE__, __LINE__, "" __VA_ARGS__))
 
 #endif

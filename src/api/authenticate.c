@@ -1,0 +1,100 @@
+#include <stdio.h>
+
+#include "api/api.h"
+#include "base/b64.h"
+#include "base/secret.h"
+#include "os/clock.h"
+#include "service/validation/status.h"
+
+enum { BASIC_MAX = 256 };
+
+/* "device:DEV1" → AUTH_DEVICE and "DEV1". */
+static const struct {
+    const char *prefix;
+    unsigned kind;
+} owners[] = {
+    {"device:", AUTH_DEVICE},
+    {"operator:", AUTH_OPERATOR},
+};
+
+static kw_status name_owner(struct kw_op *op, const struct store_cert_status *status, struct http_principal *ret)
+{
+    for (unsigned i = 0; i < KW_COUNT(owners); i++) {
+        size_t n = strlen(owners[i].prefix);
+        if (strncmp(status->owner, owners[i].prefix, n) == 0) {
+            ret->kind = owners[i].kind;
+            KW_TEXT_SET(ret->id, status->owner + n);
+            KW_TEXT_SET(ret->profile, status->profile);
+            ret->cert_row = status->row;
+            KW_TEXT_SET(op->principal, status->owner);
+            return KW_OK;
+        }
+    }
+    return FAIL(op, KW_E_DENIED, "a certificate of '%s' does not open this door", status->owner);
+}
+
+static kw_status by_certificate(struct kw_op *op, struct api *api, const struct http_request *request,
+                                struct http_principal *ret)
+{
+    struct store_cert_status status;
+
+    TRY(op, status_check(op, api->service, request->peer_cert, os_clock_unix_s(), &status));
+    return name_owner(op, &status, ret);
+}
+
+static kw_status split_basic(struct kw_op *op, const char *text, struct http_principal *ret)
+{
+    const char *colon = strchr(text, ':');
+
+    ENSURE(op, colon && colon != text, KW_E_AUTH, "HTTP Basic without a device id");
+    int n = snprintf(ret->id, sizeof(ret->id), "%.*s", (int)(colon - text), text);
+    ENSURE(op, n < (int)sizeof(ret->id) && KW_TEXT_SET(ret->secret, colon + 1), KW_E_AUTH,
+           "device id or registration secret is wrong");
+    ret->kind = AUTH_SECRET;
+    (void)snprintf(op->principal, sizeof(op->principal), "device:%.80s", ret->id);
+    return KW_OK;
+}
+
+static kw_status by_basic(struct kw_op *op, const char *header, struct http_principal *ret)
+{
+    static const char scheme[] = "Basic ";
+    AUTO(kw_bytes) *decoded = NULL;
+    char text[BASIC_MAX];
+
+    ENSURE(op, strncasecmp(header, scheme, sizeof(scheme) - 1) == 0, KW_E_AUTH, "only HTTP Basic is taken here");
+    ENSURE(op, kw_ok(kw_b64_decode(kw_span_text(header + sizeof(scheme) - 1), BASIC_MAX - 1, &decoded)), KW_E_AUTH,
+           "HTTP Basic that is not base64");
+    (void)snprintf(text, sizeof(text), "%.*s", (int)decoded->len, (const char *)decoded->p);
+    kw_status status = split_basic(op, text, ret);
+    kw_wipe(text, sizeof(text));
+    kw_wipe(decoded->p, decoded->len);
+    return status;
+}
+
+kw_status api_authenticate(struct kw_op *op, void *ctx, const struct http_request *request, unsigned allowed,
+                           struct http_principal *ret)
+{
+    const char *authorization = request->header(request, "Authorization");
+
+    memset(ret, 0, sizeof(*ret));
+    if (request->peer_cert) { /* a certificate that was shown must be good, also where none is needed */
+        TRY(op, by_certificate(op, ctx, request, ret));
+    } else if (authorization && (allowed & AUTH_SECRET)) {
+        TRY(op, by_basic(op, authorization, ret));
+    } else {
+        ret->kind = AUTH_NONE;
+    }
+    if ((ret->kind & allowed) || (allowed & AUTH_NONE)) {
+        return KW_OK;
+    }
+    ENSURE(op, ret->kind != AUTH_NONE, KW_E_AUTH, "who asks must be proven by a client certificate%s",
+           allowed & AUTH_SECRET ? " or a registration secret" : "");
+    return FAIL(op, KW_E_DENIED, "'%s' may not do this", ret->id);
+}
+
+kw_status api_judge_client(struct kw_op *op, void *ctx, const struct cert *client)
+{
+    struct store_cert_status status;
+
+    return status_check(op, ctx, client, os_clock_unix_s(), &status);
+}

@@ -1,0 +1,159 @@
+/* For relying parties, plain HTTP: OCSP (RFC 6960, RFC 9919), CRLs, CA certificates, the public half of the log. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/api.h"
+#include "base/b64.h"
+#include "crypto/ocsp.h"
+#include "service/log/log.h"
+#include "service/validation/crl_maker.h"
+#include "service/validation/ocsp_responder.h"
+
+enum { RELYING_DEADLINE_MS = 5000, OCSP_TRY_LATER = 3, OCSP_INTERNAL = 2, CRL_MAX_AGE_S = 60 };
+
+/* Errors of the responder go as OCSP answers with HTTP 200. */
+static void render_ocsp(enum kw_code code, const char *public_text, const char *request_id,
+                        struct http_response *response)
+{
+    struct kw_span der = ocsp_answer_error(kw_code_may_retry(code) ? OCSP_TRY_LATER : OCSP_INTERNAL);
+
+    (void)public_text;
+    (void)request_id;
+    response->status = code == KW_E_NOT_FOUND ? 404 : 200;
+    response->content_type = "application/ocsp-response";
+    response->keep_shared = true;
+    response->shared_body = der;
+}
+static const struct http_error_style ocsp_errors = {.render = render_ocsp};
+
+static void release_reply(void *shared)
+{
+    struct ocsp_reply reply = {.entry = shared};
+
+    ocsp_reply_release(&reply);
+}
+
+static kw_status lend_reply(struct kw_op *op, const struct ocsp_reply *reply, struct http_response *response)
+{
+    char value[64];
+
+    response->content_type = "application/ocsp-response";
+    response->keep_shared = true;
+    response->shared_body = reply->der;
+    response->shared = reply->entry;
+    response->shared_release = reply->entry ? release_reply : NULL;
+    if (reply->max_age_s <= 0) {
+        return http_response_header(op, response, "Cache-Control", "no-store");
+    }
+    (void)snprintf(value, sizeof(value), "max-age=%lld, public, no-transform", (long long)reply->max_age_s);
+    return http_response_header(op, response, "Cache-Control", value);
+}
+
+/* On the loop thread: from memory or not at all (KW_E_STATE sends the request to the pool, where it comes in again). */
+static kw_status respond(struct kw_op *op, struct api *api, const struct http_request *request, struct kw_span der,
+                         struct http_response *response)
+{
+    const char *ca = kw_uri_param(&request->params, "ca");
+    struct ocsp_reply reply = {0};
+
+    if (!ocsp_respond_cached(api->service, ca, der, &reply)) {
+        ENSURE(op, !request->on_loop, KW_E_STATE, "not in memory");
+        TRY(op, ocsp_respond(op, api->service, ca, der, &reply));
+    }
+    return lend_reply(op, &reply, response);
+}
+
+static kw_status ocsp_post(struct kw_op *op, void *ctx, const struct http_request *request,
+                           struct http_response *response)
+{
+    return respond(op, ctx, request, request->body, response);
+}
+
+/* GET /ocsp/CA/{base64}: percent-encoded or not, with slashes of the alphabet in the path (FACTS 21). */
+static kw_status ocsp_get(struct kw_op *op, void *ctx, const struct http_request *request,
+                          struct http_response *response)
+{
+    const char *encoded = kw_uri_param(&request->params, "request");
+    char text[KW_URI_MAX];
+    AUTO(kw_bytes) *der = NULL;
+
+    if (!kw_ok(kw_uri_decode(kw_span_text(encoded), text, sizeof(text))) ||
+        !kw_ok(kw_b64_decode(kw_span_text(text), KW_OCSP_REQ_MAX, &der))) {
+        TRY(op, kw_bytes_new(0, &der)); /* answered as malformedRequest */
+    }
+    return respond(op, ctx, request, kw_bytes_span(der), response);
+}
+
+/* "devices.crl" → "devices". */
+static kw_status stem(struct kw_op *op, const char *file, const char *suffix, char *name, size_t cap)
+{
+    size_t n = strlen(file), m = strlen(suffix);
+
+    ENSURE(op, n > m && n - m < cap && strcmp(file + n - m, suffix) == 0, KW_E_NOT_FOUND, "no '%s'", file);
+    memcpy(name, file, n - m);
+    name[n - m] = 0;
+    return KW_OK;
+}
+
+static kw_status crl(struct kw_op *op, void *ctx, const struct http_request *request,
+                     struct http_response *response)
+{
+    char ca[KW_NAME_MAX], age[32];
+
+    TRY(op, stem(op, kw_uri_param(&request->params, "file"), ".crl", ca, sizeof(ca)));
+    TRY(op, crl_get(op, ((struct api *)ctx)->service, ca, &response->body));
+    response->content_type = "application/pkix-crl";
+    (void)snprintf(age, sizeof(age), "max-age=%d", CRL_MAX_AGE_S);
+    return http_response_header(op, response, "Cache-Control", age);
+}
+
+static kw_status ca_cert(struct kw_op *op, void *ctx, const struct http_request *request,
+                         struct http_response *response)
+{
+    struct service *service = ((struct api *)ctx)->service;
+    char name[KW_NAME_MAX];
+    struct ca *ca = NULL;
+
+    TRY(op, stem(op, kw_uri_param(&request->params, "file"), ".cer", name, sizeof(name)));
+    response->content_type = "application/pkix-cert";
+    if (strcmp(name, "root") == 0) {
+        return kw_bytes_copy(cert_der(service->root), &response->body);
+    }
+    TRY(op, service_ca(op, service, name, &ca));
+    return kw_bytes_copy(cert_der(ca->cert), &response->body);
+}
+
+static kw_status checkpoint(struct kw_op *op, void *ctx, const struct http_request *request,
+                            struct http_response *response)
+{
+    (void)request;
+    TRY(op, log_checkpoint(op, ((struct api *)ctx)->service, &response->body));
+    response->content_type = "text/plain; charset=utf-8";
+    return http_response_header(op, response, "Cache-Control", "no-cache");
+}
+
+/* Hashes are public; entries name devices and people and are for operators (api/rest/log.c). */
+static kw_status tile(struct kw_op *op, void *ctx, const struct http_request *request,
+                      struct http_response *response)
+{
+    char path[KW_PATH_BYTES];
+    const char *rest = kw_uri_param(&request->params, "path");
+
+    ENSURE(op, strncmp(rest, "entries/", 8) != 0, KW_E_DENIED, "log entries are for operators");
+    (void)snprintf(path, sizeof(path), "tile/%s", rest);
+    TRY(op, log_tile(op, ((struct api *)ctx)->service, path, &response->body));
+    response->content_type = "application/octet-stream";
+    return http_response_header(op, response, "Cache-Control", "max-age=31536000, immutable");
+}
+
+/* clang-format off */
+const struct route relying_routes[] = {
+    {HTTP_POST, "/ocsp/{ca}",              AUTH_NONE, "application/ocsp-request", KW_OCSP_REQ_MAX, RELYING_DEADLINE_MS, ROUTE_FAST, ocsp_post,  &ocsp_errors,      "OCSP"},
+    {HTTP_GET,  "/ocsp/{ca}/{request...}", AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, ROUTE_FAST, ocsp_get,   &ocsp_errors,      "OCSP, request in the path"},
+    {HTTP_GET,  "/crl/{file}",             AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          crl,        &http_errors_text, "CRL of a CA, DER"},
+    {HTTP_GET,  "/ca/{file}",              AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          ca_cert,    &http_errors_text, "certificate of a CA, DER"},
+    {HTTP_GET,  "/log/checkpoint",         AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          checkpoint, &http_errors_text, "newest signed head of the log"},
+    {HTTP_GET,  "/log/tile/{path...}",     AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          tile,       &http_errors_text, "hashes of the log"},
+};
+/* clang-format on */
+const unsigned relying_routes_n = KW_COUNT(relying_routes);
