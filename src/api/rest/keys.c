@@ -1,0 +1,137 @@
+#include <stdio.h>
+
+#include "api/rest/rest.h"
+#include "base/hex.h"
+#include "crypto/alg.h"
+#include "crypto/digest.h"
+
+/* Backend keys (the keeper's) and devices' public halves look the same to an operator. */
+struct key_view {
+    char id[KW_NAME_MAX], class_[24], type[40], state[24], alg[16], custody[KW_NAME_MAX], owner[KW_NAME_MAX];
+    char profile[KW_NAME_MAX], spki[2 * KW_HASH_BYTES + 1];
+    int64_t created_ms, state_ms, not_before, not_after;
+    uint64_t signatures;
+};
+
+static const struct codec_field view_fields[] = {
+    FIELD_STRING("id", struct key_view, id, 0, "key id"),
+    FIELD_STRING("class", struct key_view, class_, 0, "class"),
+    FIELD_STRING("type", struct key_view, type, 0, "SP 800-57 key type"),
+    FIELD_STRING("state", struct key_view, state, 0, "SP 800-57 state"),
+    FIELD_STRING("alg", struct key_view, alg, 0, "algorithm"),
+    FIELD_STRING("custody", struct key_view, custody, 0, "what holds the private key"),
+    FIELD_STRING("owner", struct key_view, owner, 0, "whose it is"),
+    FIELD_STRING("profile", struct key_view, profile, CODEC_OMIT_EMPTY, "profile of its certificates"),
+    FIELD_STRING("spki_sha256", struct key_view, spki, 0, "SHA-256 of the SubjectPublicKeyInfo"),
+    FIELD_TIME("created", struct key_view, created_ms, CODEC_OMIT_EMPTY, "when it was first seen"),
+    FIELD_TIME("state_since", struct key_view, state_ms, CODEC_OMIT_EMPTY, "when it came into this state"),
+    FIELD_TIME_S("not_before", struct key_view, not_before, CODEC_OMIT_EMPTY, "begin of its originator-usage period"),
+    FIELD_TIME_S("not_after", struct key_view, not_after, CODEC_OMIT_EMPTY, "end of it"),
+    FIELD_INT("signatures", struct key_view, signatures, CODEC_OMIT_EMPTY, 0, 0, "made so far"),
+};
+
+static void view_backend(const struct keeper_key_info *key, struct key_view *ret)
+{
+    uint8_t id[KW_HASH_BYTES];
+
+    memset(ret, 0, sizeof(*ret));
+    KW_TEXT_SET(ret->id, key->key_id);
+    KW_TEXT_SET(ret->class_, key_class_text(key->class_));
+    KW_TEXT_SET(ret->type, key_class_type(key->class_));
+    KW_TEXT_SET(ret->state, key_state_text(key->state));
+    KW_TEXT_SET(ret->alg, key_alg_text(key->alg));
+    (void)snprintf(ret->custody, sizeof(ret->custody), "keeper %s", key->custody);
+    KW_TEXT_SET(ret->owner, "server");
+    digest_sha256(KW_SPAN(key->spki, key->spki_len), id);
+    kw_hex(KW_SPAN_ARRAY(id), ret->spki, sizeof(ret->spki));
+    ret->not_before = key->not_before;
+    ret->not_after = key->not_after;
+    ret->signatures = key->signatures;
+}
+
+static void view_device(const struct store_pubkey *key, struct key_view *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    kw_hex(KW_SPAN_ARRAY(key->id), ret->spki, sizeof(ret->spki));
+    KW_TEXT_SET(ret->id, ret->spki);
+    KW_TEXT_SET(ret->class_, key_class_text(key->class_));
+    KW_TEXT_SET(ret->type, key_class_type(key->class_));
+    KW_TEXT_SET(ret->state, key_state_text(key->state));
+    KW_TEXT_SET(ret->alg, key->alg);
+    KW_TEXT_SET(ret->custody, key->custody);
+    KW_TEXT_SET(ret->owner, key->owner);
+    KW_TEXT_SET(ret->profile, key->profile);
+    ret->created_ms = key->created_ms;
+    ret->state_ms = key->state_ms;
+}
+
+static kw_status list_backend(struct kw_op *op, struct service *service, struct codec_list *list)
+{
+    struct keeper_key_info key;
+    struct key_view shown;
+
+    for (uint32_t i = 0;; i++) {
+        kw_status status = keeper_key_at(op, service->keeper, i, &key);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            return KW_OK;
+        }
+        TRY(op, status, "keys of the keeper");
+        view_backend(&key, &shown);
+        TRY(op, codec_json_list_item(op, list, view_fields, KW_COUNT(view_fields), &shown));
+    }
+}
+
+/* The first page begins with the backend keys; `after` is the SHA-256 of the last device key shown. */
+REST_HANDLER(rest_key_list)
+{
+    struct service *service = rest_service(ctx);
+    struct codec_list list;
+    struct store_pubkey key;
+    struct key_view shown;
+    uint8_t after[KW_HASH_BYTES] = {0};
+    struct kw_out out = KW_OUT_ARRAY(after);
+    char text[2 * KW_HASH_BYTES + 1];
+    const char *from = NULL;
+    uint64_t max = 0;
+    unsigned n = 1;
+
+    TRY(op, rest_query_text(op, request, "after", text, sizeof(text), &from));
+    TRY(op, rest_query_u64(op, request, "max", REST_PAGE_DEFAULT, REST_PAGE_MAX, &max));
+    ENSURE(op, !from || (kw_ok(kw_unhex(from, &out)) && out.len == KW_HASH_BYTES), KW_E_INPUT, "bad 'after'");
+    TRY(op, rest_list(op, response, &list));
+    if (!from) {
+        TRY(op, list_backend(op, service, &list));
+    }
+    for (uint64_t i = 0; i < max; i++) {
+        TRY(op, store_pubkey_list(op, service->store, after, 1, &key, &n));
+        if (n == 0) {
+            break;
+        }
+        view_device(&key, &shown);
+        TRY(op, codec_json_list_item(op, &list, view_fields, KW_COUNT(view_fields), &shown));
+        memcpy(after, key.id, KW_HASH_BYTES);
+    }
+    kw_hex(KW_SPAN_ARRAY(after), text, sizeof(text));
+    return codec_json_list_end(op, &list, n && max ? text : NULL);
+}
+
+REST_HANDLER(rest_key_show)
+{
+    struct service *service = rest_service(ctx);
+    const char *id = rest_param(request, "id");
+    uint8_t hash[KW_HASH_BYTES];
+    struct kw_out out = KW_OUT_ARRAY(hash);
+    struct keeper_key_info backend;
+    struct store_pubkey key;
+    struct key_view shown;
+
+    if (kw_ok(kw_unhex(id, &out)) && out.len == KW_HASH_BYTES) {
+        TRY(op, store_pubkey_get(op, service->store, hash, &key), "key '%s'", id);
+        view_device(&key, &shown);
+    } else {
+        TRY(op, keeper_key_find(op, service->keeper, id, &backend), "key '%s'", id);
+        view_backend(&backend, &shown);
+    }
+    return rest_answer(op, view_fields, KW_COUNT(view_fields), &shown, response);
+}

@@ -1,0 +1,50 @@
+/* Shared by the REST handlers: answering with one object or with a page of a list. */
+#ifndef API_REST_REST_H
+#define API_REST_REST_H
+
+#include "api/api.h"
+#include "codec/json.h"
+
+enum { REST_PAGE_DEFAULT = 100, REST_PAGE_MAX = 500, REST_DEADLINE_MS = 15000 };
+
+struct service *rest_service(void *ctx);
+/* The template parameter of this name; a route without it is our bug. */
+const char *rest_param(const struct http_request *request, const char *name);
+/* A query's number, or the default where absent. KW_E_INPUT. */
+kw_status rest_query_u64(struct kw_op *op, const struct http_request *request, const char *key, uint64_t default_,
+                         uint64_t max, uint64_t *ret);
+/* A query's text; *ret is NULL where absent, else text. */
+kw_status rest_query_text(struct kw_op *op, const struct http_request *request, const char *key, char *text,
+                          size_t cap, const char **ret);
+kw_status rest_answer(struct kw_op *op, const struct codec_field *fields, size_t n, const void *obj,
+                      struct http_response *response);
+/* Begin a list: response->body is made, *list writes into it. End it with codec_json_list_end(). */
+kw_status rest_list(struct kw_op *op, struct http_response *response, struct codec_list *list);
+
+/* Handlers, one file a noun. */
+#define REST_HANDLER(name)                                                                         \
+    kw_status name(struct kw_op *op, void *ctx, const struct http_request *request,                \
+                   struct http_response *response)
+REST_HANDLER(rest_device_list);
+REST_HANDLER(rest_device_register);
+REST_HANDLER(rest_device_show);
+REST_HANDLER(rest_device_secret);
+REST_HANDLER(rest_device_retire);
+REST_HANDLER(rest_cert_list);
+REST_HANDLER(rest_cert_show);
+REST_HANDLER(rest_cert_pem);
+REST_HANDLER(rest_cert_revoke);
+REST_HANDLER(rest_key_list);
+REST_HANDLER(rest_key_show);
+REST_HANDLER(rest_ca_list);
+REST_HANDLER(rest_profile_list);
+REST_HANDLER(rest_log_info);
+REST_HANDLER(rest_log_checkpoint);
+REST_HANDLER(rest_log_tile);
+REST_HANDLER(rest_log_tail);
+REST_HANDLER(rest_log_prove);
+REST_HANDLER(rest_health);
+REST_HANDLER(rest_metrics);
+REST_HANDLER(rest_about);
+
+#endif

@@ -1,0 +1,37 @@
+/* The REST API: every row is one thing that an operator can do. */
+#include "api/rest/rest.h"
+
+#define V1 "/api/v1"
+#define JSON "application/json"
+#define BODY KW_JSON_BODY_MAX
+#define MS REST_DEADLINE_MS
+#define ERR &http_errors_json
+
+/* clang-format off */
+const struct route rest_routes[] = {
+    {HTTP_GET,  V1 "/about",                    AUTH_OPERATOR, NULL, 0,    MS, 0, rest_about,           ERR, "name and version"},
+    {HTTP_GET,  V1 "/devices",                  AUTH_OPERATOR, NULL, 0,    MS, 0, rest_device_list,     ERR, "devices"},
+    {HTTP_POST, V1 "/devices",                  AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_register, ERR, "register a device"},
+    {HTTP_GET,  V1 "/devices/{id}",             AUTH_OPERATOR, NULL, 0,    MS, 0, rest_device_show,     ERR, "one device"},
+    {HTTP_POST, V1 "/devices/{id}/secret",      AUTH_OPERATOR, NULL, 0,    MS, 0, rest_device_secret,   ERR, "new registration secret"},
+    {HTTP_POST, V1 "/devices/{id}/retire",      AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_retire,   ERR, "end all trust in a device"},
+    {HTTP_GET,  V1 "/certs",                    AUTH_OPERATOR, NULL, 0,    MS, 0, rest_cert_list,       ERR, "certificates; owner, ca, profile, state, expires_days"},
+    {HTTP_GET,  V1 "/certs/{id}",               AUTH_OPERATOR, NULL, 0,    MS, 0, rest_cert_show,       ERR, "one certificate by serial number or fingerprint"},
+    {HTTP_GET,  V1 "/certs/{id}/pem",           AUTH_OPERATOR, NULL, 0,    MS, 0, rest_cert_pem,        ERR, "the certificate itself"},
+    {HTTP_POST, V1 "/certs/{id}/revoke",        AUTH_OPERATOR, JSON, BODY, MS, 0, rest_cert_revoke,     ERR, "revoke a certificate"},
+    {HTTP_GET,  V1 "/cas/{ca}/certs/{id}",      AUTH_OPERATOR, NULL, 0,    MS, 0, rest_cert_show,       ERR, "one certificate of a CA by serial number"},
+    {HTTP_POST, V1 "/cas/{ca}/certs/{id}/revoke", AUTH_OPERATOR, JSON, BODY, MS, 0, rest_cert_revoke,   ERR, "revoke a certificate of a CA"},
+    {HTTP_GET,  V1 "/cas",                      AUTH_OPERATOR, NULL, 0,    MS, 0, rest_ca_list,         ERR, "CAs"},
+    {HTTP_GET,  V1 "/profiles",                 AUTH_OPERATOR, NULL, 0,    MS, 0, rest_profile_list,    ERR, "certificate profiles"},
+    {HTTP_GET,  V1 "/keys",                     AUTH_OPERATOR, NULL, 0,    MS, 0, rest_key_list,        ERR, "keys: the keeper's, then the devices'"},
+    {HTTP_GET,  V1 "/keys/{id}",                AUTH_OPERATOR, NULL, 0,    MS, 0, rest_key_show,        ERR, "one key"},
+    {HTTP_GET,  V1 "/log",                      AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_info,        ERR, "origin, verifier key and size of the log"},
+    {HTTP_GET,  V1 "/log/checkpoint",           AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_checkpoint,  ERR, "signed head over everything up to now"},
+    {HTTP_GET,  V1 "/log/tile/{path...}",       AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_tile,        ERR, "hashes and entries (C2SP tlog-tiles)"},
+    {HTTP_GET,  V1 "/log/tail",                 AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_tail,        ERR, "newest entries; max, first"},
+    {HTTP_GET,  V1 "/log/prove/{index}",        AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_prove,       ERR, "inclusion proof of an entry"},
+    {HTTP_GET,  "/healthz",                     AUTH_NONE,     NULL, 0,    MS, 0, rest_health,          ERR, "are the parts there?"},
+    {HTTP_GET,  "/metrics",                     AUTH_NONE,     NULL, 0,    MS, 0, rest_metrics,         ERR, "figures for Prometheus"},
+};
+/* clang-format on */
+const unsigned rest_routes_n = KW_COUNT(rest_routes);
