@@ -17,7 +17,9 @@ enum { SHARE_SECRET_MAX = 4096 }; /* an RSA-4096 PKCS#8 is 2400 octets */
  *     set    8 hex digits, random, the same on all shares of one splitting
  *     m      how many are needed, decimal
  *     index  1..n, decimal, different on each
- *     data   hex: this share of (secret || first 8 octets of SHA-256(secret)), one octet an octet
+ *     data   hex: this share of (secret || first 8 octets of SHA-256(secret)):
+ *            each octet is a polynomial over GF(256) mod x^8+x^4+x^3+x^2+1 taken at `index`, whose
+ *            constant term is the octet shared
  *     check  8 hex digits: first 4 octets of SHA-256("kwshare1" || set || m || index || data),
  *            set and data as octets, m and index as one octet each
  *
