@@ -54,40 +54,46 @@ static void drop_one_frame(struct kw_op *op)
     memmove(&op->frames[at], &op->frames[at + 1], (op->n_frames - at) * sizeof(op->frames[0]));
 }
 
-static struct kw_frame *push_frame(struct kw_op *op, const char *file, int line)
+/* A frame without words is worth less than any that would have to go for it. */
+static void push_frame(struct kw_op *op, const struct kw_frame *frame)
 {
-    if (op->n_frames == KW_OP_FRAMES_MAX) {
+    bool full = op->n_frames == KW_OP_FRAMES_MAX;
+
+    if (full && frame->text[0] == '\0') {
+        return;
+    }
+    if (full) {
         drop_one_frame(op);
     }
-    op->n_frames++;
-    struct kw_frame *frame = &op->frames[op->n_frames - 1];
-    frame->file = file;
-    frame->line = line;
-    frame->text[0] = '\0';
-    return frame;
+    op->frames[op->n_frames++] = *frame;
 }
 
-static void format_frame(struct kw_frame *frame, const char *fmt, va_list args)
-    __attribute__((format(printf, 2, 0)));
+static struct kw_frame frame_of(const char *file, int line, const char *fmt, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
-static void format_frame(struct kw_frame *frame, const char *fmt, va_list args)
+/* Formatted apart: the arguments may well be texts of the frames that it is to replace. */
+static struct kw_frame frame_of(const char *file, int line, const char *fmt, va_list args)
 {
-    if (vsnprintf(frame->text, sizeof(frame->text), fmt, args) < 0) {
-        frame->text[0] = '\0';
+    struct kw_frame frame = {.file = file, .line = line};
+
+    if (vsnprintf(frame.text, sizeof(frame.text), fmt, args) < 0) {
+        frame.text[0] = '\0';
     }
-    make_plain(frame->text);
+    make_plain(frame.text);
+    return frame;
 }
 
 kw_status kw_op_fail(struct kw_op *op, enum kw_code code, const char *file, int line,
                      const char *fmt, ...)
 {
     if (op) {
-        kw_op_clear(op);
-        op->code = code;
         va_list args;
         va_start(args, fmt);
-        format_frame(push_frame(op, file, line), fmt, args);
+        struct kw_frame frame = frame_of(file, line, fmt, args);
         va_end(args);
+        kw_op_clear(op);
+        op->code = code;
+        push_frame(op, &frame);
     }
     return KW_FAIL(code);
 }
@@ -98,14 +104,15 @@ kw_status kw_op_context(struct kw_op *op, kw_status status, const char *file, in
     if (!op || kw_ok(status)) {
         return status;
     }
+    va_list args;
+    va_start(args, fmt);
+    struct kw_frame frame = frame_of(file, line, fmt, args);
+    va_end(args);
     if (op->n_frames == 0 || op->code != status.code) {
         /* From a pure layer, which has no words: its code's meaning is the cause. */
         (void)kw_op_fail(op, status.code, file, line, "%s", kw_code_meaning(status.code));
     }
-    va_list args;
-    va_start(args, fmt);
-    format_frame(push_frame(op, file, line), fmt, args);
-    va_end(args);
+    push_frame(op, &frame);
     return status;
 }
 
