@@ -5,7 +5,9 @@
 #include "audit/tlog.h"
 #include "crypto/privkey.h"
 
-enum { CHECKPOINT_TEXT_MAX = 2048, CHECKPOINT_VKEY_MAX = 256 };
+/* Room for a body with extensions and the 16 signatures that a verifier MUST take (FACTS 33),
+ * twice. */
+enum { CHECKPOINT_TEXT_MAX = 8192, CHECKPOINT_VKEY_MAX = 256 };
 
 struct checkpoint {
     char origin[KW_NAME_MAX];
@@ -21,13 +23,17 @@ kw_status checkpoint_parse(struct kw_op *op, struct kw_span text, struct checkpo
 kw_status checkpoint_sign(struct kw_op *op, const struct checkpoint *cp, const struct privkey *key,
                           struct kw_bytes **ret);
 /* Put a signature made elsewhere under a body. */
-kw_status checkpoint_note(struct kw_op *op, const char *body, const char *name, const struct pubkey *key,
-                          struct kw_span sig, struct kw_bytes **ret);
+kw_status checkpoint_note(struct kw_op *op, const char *body, const char *name,
+                          const struct pubkey *key, struct kw_span sig, struct kw_bytes **ret);
 /* Verifier key text "name+hex8+base64(0x01||pub)". */
-kw_status checkpoint_vkey(struct kw_op *op, const char *name, const struct pubkey *key, char *text, size_t cap);
+kw_status checkpoint_vkey(struct kw_op *op, const char *name, const struct pubkey *key, char *text,
+                          size_t cap);
 /* Parse a vkey. */
-kw_status checkpoint_vkey_parse(struct kw_op *op, const char *vkey, char *name, size_t cap, struct pubkey **ret);
-/* Verify a note against a vkey: unknown signatures are ignored, a bad known one refuses all. KW_E_DENIED, KW_E_INPUT. */
-kw_status checkpoint_verify(struct kw_op *op, struct kw_span note, const char *vkey, struct checkpoint *ret);
+kw_status checkpoint_vkey_parse(struct kw_op *op, const char *vkey, char *name, size_t cap,
+                                struct pubkey **ret);
+/* Verify a note against a vkey: unknown signatures are ignored, a bad known one refuses all.
+ * KW_E_DENIED, KW_E_INPUT. */
+kw_status checkpoint_verify(struct kw_op *op, struct kw_span note, const char *vkey,
+                            struct checkpoint *ret);
 
 #endif
