@@ -7,33 +7,21 @@
 #include "os/clock.h"
 #include "service/authority/revoke.h"
 
-struct cert_view {
-    struct store_cert cert;
-    char state[24], serial[2 * KW_SERIAL_MAX + 1], reason[32];
-};
-
-static const struct codec_field view_fields[] = {
-    FIELD_STRING("ca", struct cert_view, cert.ca, 0, "issuing CA"),
-    FIELD_STRING("serial", struct cert_view, serial, 0, "serial number, hexadecimal"),
-    FIELD_HEX_FIXED("fingerprint", struct cert_view, cert.fingerprint, 0, "SHA-256 of the DER"),
-    FIELD_STRING("owner", struct cert_view, cert.owner, 0, "whose it is"),
-    FIELD_STRING("profile", struct cert_view, cert.profile, 0, "profile"),
-    FIELD_STRING("subject", struct cert_view, cert.subject, 0, "subject"),
-    FIELD_HEX_FIXED("key", struct cert_view, cert.pubkey, 0, "SHA-256 of the SubjectPublicKeyInfo"),
-    FIELD_TIME_S("not_before", struct cert_view, cert.not_before, 0, "begin"),
-    FIELD_TIME_S("not_after", struct cert_view, cert.not_after, 0, "end"),
-    FIELD_TIME("issued", struct cert_view, cert.issued_ms, 0, "when it was issued"),
-    FIELD_STRING("state", struct cert_view, state, 0, "valid, superseded, held, revoked"),
-    FIELD_TIME_S("revoked", struct cert_view, cert.revoked_s, CODEC_OMIT_EMPTY, "when it was revoked or replaced"),
-    FIELD_STRING("reason", struct cert_view, reason, CODEC_OMIT_EMPTY, "why"),
-};
-
 static void view(const struct store_cert *cert, struct cert_view *ret)
 {
     memset(ret, 0, sizeof(*ret));
-    ret->cert = *cert;
-    KW_TEXT_SET(ret->state, cert_state_text(cert->state));
+    KW_TEXT_SET(ret->ca, cert->ca);
     kw_hex(KW_SPAN(cert->serial, cert->serial_len), ret->serial, sizeof(ret->serial));
+    kw_hex(KW_SPAN_ARRAY(cert->fingerprint), ret->fingerprint, sizeof(ret->fingerprint));
+    KW_TEXT_SET(ret->owner, cert->owner);
+    KW_TEXT_SET(ret->profile, cert->profile);
+    KW_TEXT_SET(ret->subject, cert->subject);
+    kw_hex(KW_SPAN_ARRAY(cert->pubkey), ret->key, sizeof(ret->key));
+    ret->not_before = cert->not_before;
+    ret->not_after = cert->not_after;
+    ret->issued_ms = cert->issued_ms;
+    ret->revoked_s = cert->revoked_s;
+    KW_TEXT_SET(ret->state, cert_state_text(cert->state));
     if (cert->revoked_s) {
         KW_TEXT_SET(ret->reason, revoke_reason_text(cert->reason));
     }
@@ -88,7 +76,7 @@ REST_HANDLER(rest_cert_list)
     unsigned n = 1;
 
     TRY(op, read_filter(op, request, &text, &filter));
-    TRY(op, rest_query_u64(op, request, "max", REST_PAGE_DEFAULT, REST_PAGE_MAX, &max));
+    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
     TRY(op, rest_list(op, response, &list));
     for (uint64_t i = 0; i < max; i++) {
         TRY(op, store_cert_list(op, rest_service(ctx)->store, &filter, 1, &cert, &n));
@@ -96,7 +84,7 @@ REST_HANDLER(rest_cert_list)
             break;
         }
         view(&cert, &shown);
-        TRY(op, codec_json_list_item(op, &list, view_fields, KW_COUNT(view_fields), &shown));
+        TRY(op, rest_item(op, &list, &cert_view, &shown));
         filter.after_row = cert.row;
         (void)snprintf(next, sizeof(next), "%lld", (long long)cert.row);
     }
@@ -121,7 +109,7 @@ REST_HANDLER(rest_cert_show)
 
     TRY(op, find(op, ctx, request, &cert));
     view(&cert, &shown);
-    return rest_answer(op, view_fields, KW_COUNT(view_fields), &shown, response);
+    return rest_answer(op, &cert_view, &shown, response);
 }
 
 REST_HANDLER(rest_cert_pem)
@@ -155,5 +143,5 @@ REST_HANDLER(rest_cert_revoke)
     TRY(op, authority_revoke(op, rest_service(ctx), &cert, reason), "certificate of %s", cert.owner);
     TRY(op, store_cert_by_fingerprint(op, rest_service(ctx)->store, cert.fingerprint, &cert));
     view(&cert, &shown);
-    return rest_answer(op, view_fields, KW_COUNT(view_fields), &shown, response);
+    return rest_answer(op, &cert_view, &shown, response);
 }

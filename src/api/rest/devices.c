@@ -3,28 +3,19 @@
 
 /* --- as shown ----------------------------------------------------------------------------------------------------- */
 
-struct device_view {
-    struct store_device device;
-    char state[24];
-};
-
-static const struct codec_field view_fields[] = {
-    FIELD_STRING("id", struct device_view, device.id, 0, "device id"),
-    FIELD_STRING("product", struct device_view, device.product, 0, "product"),
-    FIELD_STRING("serial", struct device_view, device.serial, 0, "manufacturer's serial number"),
-    FIELD_STRING("hw_type", struct device_view, device.hw_type, 0, "OID of the hardware type"),
-    FIELD_STRING("state", struct device_view, state, 0, "registered, active, suspended, retired"),
-    FIELD_TIME("registered", struct device_view, device.registered_ms, 0, "when it was registered"),
-    FIELD_TIME("last_seen", struct device_view, device.last_seen_ms, CODEC_OMIT_EMPTY, "last sign of life"),
-    FIELD_STRING("agent", struct device_view, device.agent, CODEC_OMIT_EMPTY, "its program"),
-    FIELD_STRING("root_of_trust", struct device_view, device.root_of_trust, CODEC_OMIT_EMPTY, "what holds its keys"),
-    FIELD_BOOL("simulated", struct device_view, device.simulated, 0, "its root of trust stands in for hardware"),
-};
-
 static void view(const struct store_device *device, struct device_view *ret)
 {
-    ret->device = *device;
+    memset(ret, 0, sizeof(*ret));
+    KW_TEXT_SET(ret->id, device->id);
+    KW_TEXT_SET(ret->product, device->product);
+    KW_TEXT_SET(ret->serial, device->serial);
+    KW_TEXT_SET(ret->hw_type, device->hw_type);
     KW_TEXT_SET(ret->state, device_state_text(device->state));
+    ret->registered_ms = device->registered_ms;
+    ret->last_seen_ms = device->last_seen_ms;
+    KW_TEXT_SET(ret->agent, device->agent);
+    KW_TEXT_SET(ret->root_of_trust, device->root_of_trust);
+    ret->simulated = device->simulated;
 }
 
 REST_HANDLER(rest_device_list)
@@ -38,7 +29,7 @@ REST_HANDLER(rest_device_list)
     unsigned n = 1;
 
     TRY(op, rest_query_text(op, request, "after", after, sizeof(after), &from));
-    TRY(op, rest_query_u64(op, request, "max", REST_PAGE_DEFAULT, REST_PAGE_MAX, &max));
+    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
     TRY(op, rest_list(op, response, &list));
     if (!from) {
         after[0] = 0;
@@ -49,7 +40,7 @@ REST_HANDLER(rest_device_list)
             break;
         }
         view(&device, &shown);
-        TRY(op, codec_json_list_item(op, &list, view_fields, KW_COUNT(view_fields), &shown));
+        TRY(op, rest_item(op, &list, &device_view, &shown));
         KW_TEXT_SET(after, device.id);
     }
     return codec_json_list_end(op, &list, n && *after ? after : NULL);
@@ -63,7 +54,7 @@ REST_HANDLER(rest_device_show)
 
     TRY(op, store_device_get(op, rest_service(ctx)->store, id, &device), "device '%s'", id);
     view(&device, &shown);
-    return rest_answer(op, view_fields, KW_COUNT(view_fields), &shown, response);
+    return rest_answer(op, &device_view, &shown, response);
 }
 
 /* --- as made ------------------------------------------------------------------------------------------------------ */
@@ -80,23 +71,14 @@ static const struct codec_field register_fields[] = {
     FIELD_INT("secret_hours", struct register_body, secret_hours, 0, 1, 87600, "life of the registration secret"),
 };
 
-struct secret_answer {
-    char id[KW_NAME_MAX];
-    char secret[DEVICE_SECRET_TEXT];
-};
-static const struct codec_field secret_fields[] = {
-    FIELD_STRING("id", struct secret_answer, id, 0, "device id"),
-    FIELD_STRING("secret", struct secret_answer, secret, 0, "one-time registration secret; told only here"),
-};
-
 static const char *or_null(const char *text)
 {
     return *text ? text : NULL;
 }
 
-static kw_status answer_secret(struct kw_op *op, struct secret_answer *answer, struct http_response *response)
+static kw_status answer_secret(struct kw_op *op, struct secret_view *answer, struct http_response *response)
 {
-    kw_status status = rest_answer(op, secret_fields, KW_COUNT(secret_fields), answer, response);
+    kw_status status = rest_answer(op, &secret_view, answer, response);
 
     kw_wipe(answer->secret, sizeof(answer->secret));
     return status;
@@ -105,7 +87,7 @@ static kw_status answer_secret(struct kw_op *op, struct secret_answer *answer, s
 REST_HANDLER(rest_device_register)
 {
     struct register_body body = {0};
-    struct secret_answer answer = {0};
+    struct secret_view answer = {0};
 
     TRY(op, codec_json_decode(op, request->body, register_fields, KW_COUNT(register_fields), &body));
     struct device_request wanted = {.id = body.id,
@@ -121,7 +103,7 @@ REST_HANDLER(rest_device_register)
 
 REST_HANDLER(rest_device_secret)
 {
-    struct secret_answer answer = {0};
+    struct secret_view answer = {0};
     uint64_t hours = 0;
 
     TRY(op, rest_query_u64(op, request, "hours", 0, 87600, &hours));

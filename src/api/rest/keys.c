@@ -5,31 +5,6 @@
 #include "crypto/alg.h"
 #include "crypto/digest.h"
 
-/* Backend keys (the keeper's) and devices' public halves look the same to an operator. */
-struct key_view {
-    char id[KW_NAME_MAX], class_[24], type[40], state[24], alg[16], custody[KW_NAME_MAX], owner[KW_NAME_MAX];
-    char profile[KW_NAME_MAX], spki[2 * KW_HASH_BYTES + 1];
-    int64_t created_ms, state_ms, not_before, not_after;
-    uint64_t signatures;
-};
-
-static const struct codec_field view_fields[] = {
-    FIELD_STRING("id", struct key_view, id, 0, "key id"),
-    FIELD_STRING("class", struct key_view, class_, 0, "class"),
-    FIELD_STRING("type", struct key_view, type, 0, "SP 800-57 key type"),
-    FIELD_STRING("state", struct key_view, state, 0, "SP 800-57 state"),
-    FIELD_STRING("alg", struct key_view, alg, 0, "algorithm"),
-    FIELD_STRING("custody", struct key_view, custody, 0, "what holds the private key"),
-    FIELD_STRING("owner", struct key_view, owner, 0, "whose it is"),
-    FIELD_STRING("profile", struct key_view, profile, CODEC_OMIT_EMPTY, "profile of its certificates"),
-    FIELD_STRING("spki_sha256", struct key_view, spki, 0, "SHA-256 of the SubjectPublicKeyInfo"),
-    FIELD_TIME("created", struct key_view, created_ms, CODEC_OMIT_EMPTY, "when it was first seen"),
-    FIELD_TIME("state_since", struct key_view, state_ms, CODEC_OMIT_EMPTY, "when it came into this state"),
-    FIELD_TIME_S("not_before", struct key_view, not_before, CODEC_OMIT_EMPTY, "begin of its originator-usage period"),
-    FIELD_TIME_S("not_after", struct key_view, not_after, CODEC_OMIT_EMPTY, "end of it"),
-    FIELD_INT("signatures", struct key_view, signatures, CODEC_OMIT_EMPTY, 0, 0, "made so far"),
-};
-
 static void view_backend(const struct keeper_key_info *key, struct key_view *ret)
 {
     uint8_t id[KW_HASH_BYTES];
@@ -78,7 +53,7 @@ static kw_status list_backend(struct kw_op *op, struct service *service, struct 
         }
         TRY(op, status, "keys of the keeper");
         view_backend(&key, &shown);
-        TRY(op, codec_json_list_item(op, list, view_fields, KW_COUNT(view_fields), &shown));
+        TRY(op, rest_item(op, list, &key_view, &shown));
     }
 }
 
@@ -97,7 +72,7 @@ REST_HANDLER(rest_key_list)
     unsigned n = 1;
 
     TRY(op, rest_query_text(op, request, "after", text, sizeof(text), &from));
-    TRY(op, rest_query_u64(op, request, "max", REST_PAGE_DEFAULT, REST_PAGE_MAX, &max));
+    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
     ENSURE(op, !from || (kw_ok(kw_unhex(from, &out)) && out.len == KW_HASH_BYTES), KW_E_INPUT, "bad 'after'");
     TRY(op, rest_list(op, response, &list));
     if (!from) {
@@ -109,7 +84,7 @@ REST_HANDLER(rest_key_list)
             break;
         }
         view_device(&key, &shown);
-        TRY(op, codec_json_list_item(op, &list, view_fields, KW_COUNT(view_fields), &shown));
+        TRY(op, rest_item(op, &list, &key_view, &shown));
         memcpy(after, key.id, KW_HASH_BYTES);
     }
     kw_hex(KW_SPAN_ARRAY(after), text, sizeof(text));
@@ -133,5 +108,5 @@ REST_HANDLER(rest_key_show)
         TRY(op, keeper_key_find(op, service->keeper, id, &backend), "key '%s'", id);
         view_backend(&backend, &shown);
     }
-    return rest_answer(op, view_fields, KW_COUNT(view_fields), &shown, response);
+    return rest_answer(op, &key_view, &shown, response);
 }

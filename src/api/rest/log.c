@@ -7,17 +7,7 @@
 #include "base/hex.h"
 #include "service/log/log.h"
 
-enum { TAIL_DEFAULT = 20, TAIL_MAX = 1000, BASE64_HASH = 48 };
-
-struct log_view {
-    char origin[KW_NAME_MAX], vkey[CHECKPOINT_VKEY_MAX];
-    uint64_t size;
-};
-static const struct codec_field log_fields[] = {
-    FIELD_STRING("origin", struct log_view, origin, 0, "first line of its checkpoints"),
-    FIELD_STRING("vkey", struct log_view, vkey, 0, "verifier key (C2SP signed note)"),
-    FIELD_INT("size", struct log_view, size, 0, 0, 0, "entries"),
-};
+enum { TAIL_DEFAULT = 20, TAIL_MAX = 1000 };
 
 REST_HANDLER(rest_log_info)
 {
@@ -28,7 +18,7 @@ REST_HANDLER(rest_log_info)
     KW_TEXT_SET(shown.origin, service->config.log_origin);
     TRY(op, log_vkey(op, service, shown.vkey, sizeof(shown.vkey)));
     TRY(op, store_log_size(op, service->store, &shown.size));
-    return rest_answer(op, log_fields, KW_COUNT(log_fields), &shown, response);
+    return rest_answer(op, &log_view, &shown, response);
 }
 
 /* For export: everything up to now is put under a signed head first. */
@@ -71,23 +61,6 @@ REST_HANDLER(rest_log_tail)
     response->content_type = "text/tab-separated-values; charset=utf-8";
     return store_log_each(op, service->store, first, (unsigned)max, put_line, response->body);
 }
-
-struct proof_view {
-    uint64_t index, size;
-    char root[BASE64_HASH];
-    char entry[4 * 16384 / 3];
-    char checkpoint[CHECKPOINT_TEXT_MAX];
-    unsigned n;
-    char hashes[TLOG_PROOF_MAX][BASE64_HASH];
-};
-static const struct codec_field proof_fields[] = {
-    FIELD_INT("index", struct proof_view, index, 0, 0, 0, "of the entry"),
-    FIELD_INT("size", struct proof_view, size, 0, 0, 0, "of the tree"),
-    FIELD_STRING("root", struct proof_view, root, 0, "base64"),
-    FIELD_STRING("entry", struct proof_view, entry, 0, "base64"),
-    FIELD_STRING("checkpoint", struct proof_view, checkpoint, CODEC_LINES, "signed head"),
-    FIELD_STRINGS("proof", struct proof_view, hashes, n, 0, "RFC 6962 audit path, base64"),
-};
 
 static kw_status put_b64(struct kw_op *op, struct kw_span span, char *text, size_t cap)
 {
@@ -138,5 +111,5 @@ REST_HANDLER(rest_log_prove)
     unsigned long long index = strtoull(text, &end, 10);
     ENSURE(op, !errno && *text >= '0' && *text <= '9' && *end == 0, KW_E_INPUT, "'%s' is no entry number", text);
     TRY(op, prove(op, rest_service(ctx), index, &view));
-    return rest_answer(op, proof_fields, KW_COUNT(proof_fields), &view, response);
+    return rest_answer(op, &proof_view, &view, response);
 }

@@ -48,12 +48,11 @@ kw_status rest_query_u64(struct kw_op *op, const struct http_request *request, c
     return KW_OK;
 }
 
-kw_status rest_answer(struct kw_op *op, const struct codec_field *fields, size_t n, const void *obj,
-                      struct http_response *response)
+kw_status rest_answer(struct kw_op *op, const struct view *view, const void *obj, struct http_response *response)
 {
     TRY(op, kw_bytes_new(1024, &response->body));
     response->content_type = "application/json";
-    return codec_json_encode(op, fields, n, obj, response->body);
+    return codec_json_encode(op, view->fields, view->n, obj, response->body);
 }
 
 kw_status rest_list(struct kw_op *op, struct http_response *response, struct codec_list *list)
@@ -61,4 +60,9 @@ kw_status rest_list(struct kw_op *op, struct http_response *response, struct cod
     TRY(op, kw_bytes_new(4096, &response->body));
     response->content_type = "application/json";
     return codec_json_list_begin(op, list, response->body);
+}
+
+kw_status rest_item(struct kw_op *op, struct codec_list *list, const struct view *view, const void *obj)
+{
+    return codec_json_list_item(op, list, view->fields, view->n, obj);
 }

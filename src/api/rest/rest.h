@@ -3,9 +3,10 @@
 #define API_REST_REST_H
 
 #include "api/api.h"
+#include "api/rest/views.h"
 #include "codec/json.h"
 
-enum { REST_PAGE_DEFAULT = 100, REST_PAGE_MAX = 500, REST_DEADLINE_MS = 15000 };
+enum { REST_PAGE_MAX = VIEW_PAGE, REST_DEADLINE_MS = 15000 };
 
 struct service *rest_service(void *ctx);
 /* The template parameter of this name; a route without it is our bug. */
@@ -16,10 +17,10 @@ kw_status rest_query_u64(struct kw_op *op, const struct http_request *request, c
 /* A query's text; *ret is NULL where absent, else text. */
 kw_status rest_query_text(struct kw_op *op, const struct http_request *request, const char *key, char *text,
                           size_t cap, const char **ret);
-kw_status rest_answer(struct kw_op *op, const struct codec_field *fields, size_t n, const void *obj,
-                      struct http_response *response);
+kw_status rest_answer(struct kw_op *op, const struct view *view, const void *obj, struct http_response *response);
 /* Begin a list: response->body is made, *list writes into it. End it with codec_json_list_end(). */
 kw_status rest_list(struct kw_op *op, struct http_response *response, struct codec_list *list);
+kw_status rest_item(struct kw_op *op, struct codec_list *list, const struct view *view, const void *obj);
 
 /* Handlers, one file a noun. */
 #define REST_HANDLER(name)                                                                         \

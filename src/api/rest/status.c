@@ -16,6 +16,7 @@ static const struct codec_field about_fields[] = {
     FIELD_STRING("server_name", struct about_view, server_name, 0, "its name"),
     FIELD_STRING("transports", struct about_view, transports, 0, "transports"),
 };
+static const struct view about_view = {about_fields, KW_COUNT(about_fields)};
 
 REST_HANDLER(rest_about)
 {
@@ -25,7 +26,7 @@ REST_HANDLER(rest_about)
     (void)request;
     KW_TEXT_SET(shown.organization, service->config.organization);
     KW_TEXT_SET(shown.server_name, service->config.server_name);
-    return rest_answer(op, about_fields, KW_COUNT(about_fields), &shown, response);
+    return rest_answer(op, &about_view, &shown, response);
 }
 
 struct health_view {
@@ -37,6 +38,7 @@ static const struct codec_field health_fields[] = {
     FIELD_BOOL("keeper", struct health_view, keeper, 0, "the keeper answers"),
     FIELD_BOOL("store", struct health_view, store, 0, "the store answers"),
 };
+static const struct view health_view = {health_fields, KW_COUNT(health_fields)};
 
 REST_HANDLER(rest_health)
 {
@@ -49,7 +51,7 @@ REST_HANDLER(rest_health)
     kw_op_clear(op);
     KW_TEXT_SET(shown.status, shown.keeper && shown.store ? "ok" : "degraded");
     response->status = shown.keeper && shown.store ? 200 : 503;
-    return rest_answer(op, health_fields, KW_COUNT(health_fields), &shown, response);
+    return rest_answer(op, &health_view, &shown, response);
 }
 
 /* --- figures ------------------------------------------------------------------------------------------------------ */

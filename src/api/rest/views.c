@@ -1,0 +1,120 @@
+#include "api/rest/views.h"
+
+static const struct codec_field device_fields[] = {
+    FIELD_STRING("id", struct device_view, id, 0, "device id"),
+    FIELD_STRING("product", struct device_view, product, 0, "product"),
+    FIELD_STRING("serial", struct device_view, serial, 0, "manufacturer's serial number"),
+    FIELD_STRING("hw_type", struct device_view, hw_type, 0, "OID of the hardware type"),
+    FIELD_STRING("state", struct device_view, state, 0, "registered, active, suspended, retired"),
+    FIELD_TIME("registered", struct device_view, registered_ms, 0, "when it was registered"),
+    FIELD_TIME("last_seen", struct device_view, last_seen_ms, CODEC_OMIT_EMPTY, "last sign of life"),
+    FIELD_STRING("agent", struct device_view, agent, CODEC_OMIT_EMPTY, "its program"),
+    FIELD_STRING("root_of_trust", struct device_view, root_of_trust, CODEC_OMIT_EMPTY, "what holds its keys"),
+    FIELD_BOOL("simulated", struct device_view, simulated, 0, "its root of trust stands in for hardware"),
+};
+
+static const struct codec_field cert_fields[] = {
+    FIELD_STRING("ca", struct cert_view, ca, 0, "issuing CA"),
+    FIELD_STRING("serial", struct cert_view, serial, 0, "serial number, hexadecimal"),
+    FIELD_STRING("fingerprint", struct cert_view, fingerprint, 0, "SHA-256 of the DER"),
+    FIELD_STRING("owner", struct cert_view, owner, 0, "whose it is"),
+    FIELD_STRING("profile", struct cert_view, profile, 0, "profile"),
+    FIELD_STRING("subject", struct cert_view, subject, 0, "subject"),
+    FIELD_STRING("key", struct cert_view, key, 0, "SHA-256 of the SubjectPublicKeyInfo"),
+    FIELD_TIME_S("not_before", struct cert_view, not_before, 0, "begin"),
+    FIELD_TIME_S("not_after", struct cert_view, not_after, 0, "end"),
+    FIELD_TIME("issued", struct cert_view, issued_ms, 0, "when it was issued"),
+    FIELD_STRING("state", struct cert_view, state, 0, "valid, superseded, held, revoked"),
+    FIELD_TIME_S("revoked", struct cert_view, revoked_s, CODEC_OMIT_EMPTY, "when it was revoked or replaced"),
+    FIELD_STRING("reason", struct cert_view, reason, CODEC_OMIT_EMPTY, "why"),
+};
+
+static const struct codec_field key_fields[] = {
+    FIELD_STRING("id", struct key_view, id, 0, "key id"),
+    FIELD_STRING("class", struct key_view, class_, 0, "class"),
+    FIELD_STRING("type", struct key_view, type, 0, "SP 800-57 key type"),
+    FIELD_STRING("state", struct key_view, state, 0, "SP 800-57 state"),
+    FIELD_STRING("alg", struct key_view, alg, 0, "algorithm"),
+    FIELD_STRING("custody", struct key_view, custody, 0, "what holds the private key"),
+    FIELD_STRING("owner", struct key_view, owner, 0, "whose it is"),
+    FIELD_STRING("profile", struct key_view, profile, CODEC_OMIT_EMPTY, "profile of its certificates"),
+    FIELD_STRING("spki_sha256", struct key_view, spki, 0, "SHA-256 of the SubjectPublicKeyInfo"),
+    FIELD_TIME("created", struct key_view, created_ms, CODEC_OMIT_EMPTY, "when it was first seen"),
+    FIELD_TIME("state_since", struct key_view, state_ms, CODEC_OMIT_EMPTY, "when it came into this state"),
+    FIELD_TIME_S("not_before", struct key_view, not_before, CODEC_OMIT_EMPTY, "begin of its originator-usage period"),
+    FIELD_TIME_S("not_after", struct key_view, not_after, CODEC_OMIT_EMPTY, "end of it"),
+    FIELD_INT("signatures", struct key_view, signatures, CODEC_OMIT_EMPTY, 0, 0, "made so far"),
+};
+
+static const struct codec_field ca_fields[] = {
+    FIELD_STRING("id", struct ca_view, id, 0, "CA"),
+    FIELD_STRING("key", struct ca_view, key_id, CODEC_OMIT_EMPTY, "its key in the keeper; the root's is offline"),
+    FIELD_STRING("subject", struct ca_view, subject, 0, "name"),
+    FIELD_STRING("fingerprint", struct ca_view, fingerprint, 0, "SHA-256 of the certificate"),
+    FIELD_TIME_S("not_before", struct ca_view, not_before, 0, "begin"),
+    FIELD_TIME_S("not_after", struct ca_view, not_after, 0, "end"),
+    FIELD_TIME_S("ocsp_not_after", struct ca_view, ocsp_not_after, CODEC_OMIT_EMPTY, "end of its OCSP signer"),
+};
+
+static const struct codec_field log_fields[] = {
+    FIELD_STRING("origin", struct log_view, origin, 0, "first line of its checkpoints"),
+    FIELD_STRING("vkey", struct log_view, vkey, 0, "verifier key (C2SP signed note)"),
+    FIELD_INT("size", struct log_view, size, 0, 0, 0, "entries"),
+};
+
+static const struct codec_field proof_fields[] = {
+    FIELD_INT("index", struct proof_view, index, 0, 0, 0, "of the entry"),
+    FIELD_INT("size", struct proof_view, size, 0, 0, 0, "of the tree"),
+    FIELD_STRING("root", struct proof_view, root, 0, "base64"),
+    FIELD_STRING("entry", struct proof_view, entry, 0, "base64"),
+    FIELD_STRING("checkpoint", struct proof_view, checkpoint, CODEC_LINES, "signed head"),
+    FIELD_STRINGS("proof", struct proof_view, hashes, n, 0, "RFC 6962 audit path, base64"),
+};
+
+static const struct codec_field secret_fields[] = {
+    FIELD_STRING("id", struct secret_view, id, 0, "device id"),
+    FIELD_STRING("secret", struct secret_view, secret, 0, "one-time registration secret; told only here"),
+};
+
+static const struct codec_field problem_fields[] = {
+    FIELD_STRING("type", struct problem_view, type, 0, "about:blank"),
+    FIELD_STRING("title", struct problem_view, title, 0, "what kind of refusal"),
+    FIELD_INT("status", struct problem_view, status, 0, 0, 599, "HTTP status"),
+    FIELD_STRING("code", struct problem_view, code, 0, "for programs"),
+    FIELD_STRING("detail", struct problem_view, detail, 0, "for people"),
+    FIELD_STRING("request_id", struct problem_view, request_id, 0, "to be found in the journal"),
+};
+
+static const struct codec_field profile_fields[] = {
+    FIELD_STRING("name", struct profile, name, 0, "profile"),
+    FIELD_STRING("doc", struct profile, doc, 0, "what it is for"),
+    FIELD_STRING("ca", struct profile, ca, 0, "issuing CA"),
+    FIELD_STRING("subject", struct profile, subject, 0, "for whom"),
+    FIELD_STRING("enrol", struct profile, enrol, 0, "how the first certificate is authorised"),
+    FIELD_BOOL("no_end", struct profile, no_end, 0, "for the device's life"),
+    FIELD_INT("validity_hours", struct profile, validity_hours, 0, 0, 0, "validity"),
+    FIELD_INT("overlap_hours", struct profile, overlap_hours, 0, 0, 0, "overlap after a renewal"),
+    FIELD_STRINGS("key_algs", struct profile, key_algs, n_key_algs, 0, "key algorithms"),
+};
+
+#define VIEW(fields_) {.fields = (fields_), .n = KW_COUNT(fields_)}
+const struct view device_view = VIEW(device_fields);
+const struct view cert_view = VIEW(cert_fields);
+const struct view key_view = VIEW(key_fields);
+const struct view ca_view = VIEW(ca_fields);
+const struct view log_view = VIEW(log_fields);
+const struct view proof_view = VIEW(proof_fields);
+const struct view secret_view = VIEW(secret_fields);
+const struct view problem_view = VIEW(problem_fields);
+const struct view profile_view = VIEW(profile_fields);
+
+#define PAGE(name)                                                                                 \
+    static const struct codec_field name##_page_fields[] = {                                       \
+        FIELD_ARRAY("items", struct name##_page, at, n, 0, name##_fields, "one page"),             \
+        FIELD_STRING("next", struct name##_page, next, 0, "give it back as 'after'"),              \
+    };                                                                                             \
+    const struct view name##_page = VIEW(name##_page_fields);
+PAGE(device)
+PAGE(cert)
+PAGE(key)
+PAGE(ca)

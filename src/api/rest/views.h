@@ -1,0 +1,83 @@
+/* What the REST API shows of each noun. The same tables encode (server), decode (command line) and document. */
+#ifndef API_REST_VIEWS_H
+#define API_REST_VIEWS_H
+
+#include "audit/checkpoint.h"
+#include "base/limits.h"
+#include "codec/fields.h"
+#include "model/profile.h"
+
+enum { VIEW_HEX = 2 * KW_HASH_BYTES + 1, VIEW_PAGE = 100, VIEW_B64_HASH = 48 };
+
+struct device_view {
+    char id[KW_NAME_MAX], product[KW_NAME_MAX], serial[KW_NAME_MAX], hw_type[64], state[24];
+    int64_t registered_ms, last_seen_ms;
+    char agent[KW_NAME_MAX], root_of_trust[KW_NAME_MAX];
+    bool simulated;
+};
+
+struct cert_view {
+    char ca[KW_NAME_MAX], serial[2 * KW_SERIAL_MAX + 1], fingerprint[VIEW_HEX], owner[KW_NAME_MAX];
+    char profile[KW_NAME_MAX], subject[256], key[VIEW_HEX];
+    int64_t not_before, not_after, issued_ms, revoked_s;
+    char state[24], reason[32];
+};
+
+/* Backend keys (the keeper's) and devices' public halves look the same to an operator. */
+struct key_view {
+    char id[KW_NAME_MAX], class_[24], type[40], state[24], alg[16], custody[KW_NAME_MAX], owner[KW_NAME_MAX];
+    char profile[KW_NAME_MAX], spki[VIEW_HEX];
+    int64_t created_ms, state_ms, not_before, not_after;
+    uint64_t signatures;
+};
+
+struct ca_view {
+    char id[KW_NAME_MAX], key_id[KW_NAME_MAX], subject[256], fingerprint[VIEW_HEX];
+    int64_t not_before, not_after, ocsp_not_after;
+};
+
+struct log_view {
+    char origin[KW_NAME_MAX], vkey[CHECKPOINT_VKEY_MAX];
+    uint64_t size;
+};
+
+struct proof_view {
+    uint64_t index, size;
+    char root[VIEW_B64_HASH];
+    char entry[4 * 16384 / 3];
+    char checkpoint[CHECKPOINT_TEXT_MAX];
+    unsigned n;
+    char hashes[TLOG_PROOF_MAX][VIEW_B64_HASH];
+};
+
+struct secret_view {
+    char id[KW_NAME_MAX], secret[64];
+};
+
+/* A refusal, application/problem+json (RFC 9457). */
+struct problem_view {
+    char type[64], title[128], code[32], detail[1024], request_id[KW_REQUEST_ID];
+    uint32_t status;
+};
+
+/* One page of a list. next: give it back as `after`; "" at the end. */
+#define VIEW_PAGE_OF(name)                                                                         \
+    struct name##_page {                                                                           \
+        unsigned n;                                                                                \
+        struct name##_view at[VIEW_PAGE];                                                          \
+        char next[KW_NAME_MAX];                                                                    \
+    };
+VIEW_PAGE_OF(device)
+VIEW_PAGE_OF(cert)
+VIEW_PAGE_OF(key)
+VIEW_PAGE_OF(ca)
+
+struct view {
+    const struct codec_field *fields;
+    unsigned n;
+};
+extern const struct view device_view, cert_view, key_view, ca_view, log_view, proof_view, secret_view, problem_view;
+extern const struct view profile_view; /* of struct profile */
+extern const struct view device_page, cert_page, key_page, ca_page;
+
+#endif

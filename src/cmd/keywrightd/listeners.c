@@ -1,0 +1,165 @@
+#include "cmd/keywrightd/listeners.h"
+
+#include <stdlib.h>
+
+#include "net/tls.h"
+#include "os/files.h"
+
+enum { DOORS = 3 };
+
+struct door {
+    const char *name;
+    const char *scheme;
+    char address[64];
+    uint16_t port;
+};
+
+struct listeners {
+    struct api *api;
+    struct cert *cert; /* TLS server certificate */
+    struct privkey *key;
+    struct tls_server *tls[2]; /* devices, operators */
+    struct http_server *server;
+    struct door doors[DOORS];
+    unsigned device_rows[2]; /* of device_tables; borrowed by the server */
+};
+
+void listeners_free(struct listeners *listeners)
+{
+    if (!listeners) {
+        return;
+    }
+    http_server_free(listeners->server);
+    tls_server_unref(listeners->tls[0]);
+    tls_server_unref(listeners->tls[1]);
+    privkey_unref(listeners->key);
+    cert_unref(listeners->cert);
+    free(listeners);
+}
+
+/* --- TLS ---------------------------------------------------------------------------------------------------------- */
+
+static kw_status make_tls(struct kw_op *op, struct listeners *it, bool client_required, struct tls_server **ret)
+{
+    struct service *service = it->api->service;
+    struct cert *chain[2] = {it->cert, NULL};
+    struct cert *intermediates[SERVICE_CAS_MAX];
+    unsigned n = 1;
+    struct ca *issuer = service_ca_by_name(service, cert_issuer(it->cert));
+
+    if (issuer) {
+        chain[n++] = issuer->cert;
+    }
+    for (unsigned i = 0; i < service->n_cas; i++) {
+        intermediates[i] = service->cas[i].cert;
+    }
+    struct tls_server_config config = {
+        .chain = chain,
+        .n_chain = n,
+        .key = it->key,
+        .client_roots = &service->root,
+        .n_client_roots = 1,
+        .client_intermediates = intermediates,
+        .n_client_intermediates = service->n_cas,
+        .client_required = client_required,
+        .judge = api_judge_client,
+        .judge_ctx = service,
+    };
+    return tls_server_new(op, &config, ret);
+}
+
+static kw_status open_tls(struct kw_op *op, struct listeners *it)
+{
+    struct service *service = it->api->service;
+
+    TRY(op, service_cert_load(op, service, "tls-server", &it->cert));
+    TRY(op, keeper_privkey(op, service->keeper, "tls-server", KEEPER_SIGN_TLS, NULL, &it->key));
+    TRY(op, make_tls(op, it, /* client_required= */ false, &it->tls[0]), "TLS for devices");
+    TRY(op, make_tls(op, it, /* client_required= */ false, &it->tls[1]), "TLS for operators");
+    return KW_OK;
+}
+
+/* --- doors -------------------------------------------------------------------------------------------------------- */
+
+static kw_status open_door(struct kw_op *op, struct listeners *it, unsigned i, const struct config_listener *where,
+                           const struct http_listener *what)
+{
+    struct http_listener listener = *what;
+    struct door *door = &it->doors[i];
+
+    listener.address = where->address;
+    listener.port = (uint16_t)where->port;
+    listener.authenticate = api_authenticate;
+    listener.observe = api_observe;
+    listener.ctx = it->api;
+    listener.connections_max = it->api->service->config.connections_max;
+    TRY(op, http_server_listen(op, it->server, &listener, &door->port), "listening for %s on %s port %u", what->name,
+        where->address, where->port);
+    door->name = what->name;
+    door->scheme = what->tls ? "https" : "http";
+    KW_TEXT_SET(door->address, where->address);
+    return KW_OK;
+}
+
+static kw_status open_doors(struct kw_op *op, struct listeners *it)
+{
+    const struct config *config = &it->api->service->config;
+    static const struct route *const device_tables[] = {est_routes, device_routes, NULL};
+    static const struct route *const operator_tables[] = {rest_routes, NULL};
+    static const struct route *const relying_tables[] = {relying_routes, NULL};
+
+    it->device_rows[0] = est_routes_n;
+    it->device_rows[1] = device_routes_n;
+    struct http_listener devices = {.name = "devices", .tls = it->tls[0], .tables = device_tables, .n_rows = it->device_rows};
+    struct http_listener operators = {.name = "operators", .tls = it->tls[1], .tables = operator_tables, .n_rows = &rest_routes_n};
+    struct http_listener relying = {.name = "relying", .tables = relying_tables, .n_rows = &relying_routes_n};
+    TRY(op, open_door(op, it, 0, &config->devices, &devices));
+    TRY(op, open_door(op, it, 1, &config->operators, &operators));
+    return open_door(op, it, 2, &config->relying, &relying);
+}
+
+kw_status listeners_open(struct kw_op *op, struct api *api, struct listeners **ret)
+{
+    const struct config *config = &api->service->config;
+    struct http_server_config limits = {.loop_threads = config->loop_threads, .pool_threads = config->pool_threads};
+    AUTO(listeners) *it = calloc(1, sizeof(*it));
+
+    ENSURE(op, it, KW_E_MEMORY, "no memory for the listeners");
+    it->api = api;
+    TRY(op, open_tls(op, it));
+    TRY(op, http_server_new(op, &limits, &it->server));
+    api->server = it->server;
+    TRY(op, open_doors(op, it));
+    *ret = TAKE(it);
+    return KW_OK;
+}
+
+static kw_status write_endpoints(struct kw_op *op, const struct listeners *it)
+{
+    char path[KW_PATH_BYTES];
+    AUTO(kw_bytes) *text = NULL;
+
+    TRY(op, kw_bytes_new(256, &text));
+    for (unsigned i = 0; i < DOORS; i++) {
+        const struct door *door = &it->doors[i];
+        TRY(op, kw_bytes_printf(text, "%s %s://%s:%u\n", door->name, door->scheme, door->address, door->port));
+    }
+    TRY(op, config_path(op, &it->api->service->config, "run", path, sizeof(path)));
+    TRY(op, os_dir_make(op, path, 0755));
+    TRY(op, config_path(op, &it->api->service->config, "run/endpoints", path, sizeof(path)));
+    return os_file_write(op, path, 0644, kw_bytes_span(text));
+}
+
+kw_status listeners_start(struct kw_op *op, struct listeners *listeners)
+{
+    TRY(op, http_server_start(op, listeners->server));
+    return write_endpoints(op, listeners);
+}
+
+void listeners_print(const struct listeners *listeners, FILE *out)
+{
+    for (unsigned i = 0; i < DOORS; i++) {
+        const struct door *door = &listeners->doors[i];
+        (void)fprintf(out, "%-9s %s://%s:%u\n", door->name, door->scheme, door->address, door->port);
+    }
+}

@@ -1,0 +1,186 @@
+/*
+ * keywrightd: the gate. Serves devices (8443), operators (9443) and relying parties (8080).
+ *
+ * Promises of this process: it holds no private key (the keeper does), writes below its state folder only, listens on the
+ * three configured addresses, and starts one program, the keeper, before it gives its privileges up.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/time.h"
+#include "cmd/keywrightd/listeners.h"
+#include "os/clock.h"
+#include "os/files.h"
+#include "os/sandbox.h"
+
+enum { EXIT_USAGE = 2, START_DEADLINE_MS = 60000, PROGRAM_MAX = 512 };
+
+struct options {
+    const char *state;
+    const char *keeper;
+};
+
+static const struct option long_options[] = {
+    {"state", required_argument, NULL, 's'},
+    {"keeper", required_argument, NULL, 'k'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {0},
+};
+
+static const char usage[] =
+    "usage: keywrightd --state DIR [--keeper PROGRAM]\n"
+    "Serves the state folder that 'keywright init' made, until SIGTERM.\n"
+    "  --state DIR       state folder\n"
+    "  --keeper PROGRAM  keywright-keeper; beside this program where absent\n";
+
+/* Returns -1 to go on, else the exit status. */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+    for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+        switch (c) {
+        case 's':
+            options->state = optarg;
+            break;
+        case 'k':
+            options->keeper = optarg;
+            break;
+        case 'h':
+            (void)fputs(usage, stdout);
+            return EXIT_SUCCESS;
+        case 'v':
+            (void)puts("keywrightd " KW_VERSION);
+            return EXIT_SUCCESS;
+        default:
+            (void)fputs(usage, stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (!options->state || optind != argc) {
+        (void)fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+/* The keeper lies beside this program. */
+static kw_status keeper_program(struct kw_op *op, const char *given, char *path, size_t cap)
+{
+    char self[PROGRAM_MAX];
+
+    if (given) {
+        ENSURE(op, kw_text_copy(path, cap, given), KW_E_INPUT, "the keeper's path is too long");
+        return KW_OK;
+    }
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    ENSURE(op, n > 0, KW_E_IO, "own path is not known; use --keeper");
+    self[n] = 0;
+    char *slash = strrchr(self, '/');
+    ENSURE(op, slash, KW_E_IO, "own path is not known; use --keeper");
+    *slash = 0;
+    int len = snprintf(path, cap, "%s/keywright-keeper", self);
+    ENSURE(op, len > 0 && (size_t)len < cap, KW_E_INPUT, "the keeper's path is too long");
+    if (os_file_exists(path)) {
+        return KW_OK;
+    }
+    len = snprintf(path, cap, "%s/../keywright-keeper/keywright-keeper", self); /* in the build folder */
+    ENSURE(op, len > 0 && (size_t)len < cap, KW_E_INPUT, "the keeper's path is too long");
+    return KW_OK;
+}
+
+static void log_line(const char *what, const struct kw_op *op)
+{
+    char when[KW_TIME_TEXT], why[1024];
+
+    (void)fprintf(stderr, "%s keywrightd: %s%s%s\n", kw_time_text_ms(os_clock_unix_ms(), when), what, op ? ": " : "",
+                  op ? kw_op_message(op, why, sizeof(why)) : "");
+}
+
+static kw_status write_pid(struct kw_op *op, const struct config *config)
+{
+    char path[KW_PATH_BYTES], text[24];
+
+    TRY(op, config_path(op, config, "run", path, sizeof(path)));
+    TRY(op, os_dir_make(op, path, 0755));
+    TRY(op, config_path(op, config, "run/keywrightd.pid", path, sizeof(path)));
+    (void)snprintf(text, sizeof(text), "%d\n", (int)getpid());
+    return os_file_write(op, path, 0644, kw_span_text(text));
+}
+
+static kw_status record(struct kw_op *op, struct service *service, enum event_type type)
+{
+    struct event event = {.type = type, .detail = "keywrightd " KW_VERSION};
+
+    return service_record_alone(op, service, &event);
+}
+
+/* Background work first (it makes the first CRLs), then the doors open. */
+static kw_status start(struct kw_op *op, struct service *service, struct api *api, struct listeners **ret)
+{
+    AUTO(listeners) *listeners = NULL;
+
+    TRY(op, record(op, service, EVENT_SYSTEM_START), "recording the start");
+    TRY(op, service_start(op, service));
+    TRY(op, listeners_open(op, api, &listeners));
+    TRY(op, os_sandbox_drop(op, *service->config.user ? service->config.user : NULL));
+    TRY(op, listeners_start(op, listeners));
+    TRY(op, write_pid(op, &service->config));
+    *ret = TAKE(listeners);
+    return KW_OK;
+}
+
+static kw_status serve(struct kw_op *op, struct service *service, const sigset_t *stop)
+{
+    struct api api = {.service = service, .started_ms = os_clock_mono_ms()};
+    AUTO(listeners) *listeners = NULL;
+    int signal = 0;
+
+    TRY(op, start(op, service, &api, &listeners));
+    listeners_print(listeners, stderr);
+    log_line("serving", NULL);
+    (void)sigwait(stop, &signal); /* fails only for a bad set, which is ours */
+    log_line("stopping", NULL);
+    listeners_free(TAKE(listeners));
+    kw_op_init(op, "system", os_clock_mono_ms() + START_DEADLINE_MS);
+    return record(op, service, EVENT_SYSTEM_STOP);
+}
+
+static kw_status run(struct kw_op *op, const struct options *options, const sigset_t *stop)
+{
+    char keeper[PROGRAM_MAX + 32];
+    struct keeper_config config = {.program = keeper};
+    AUTO(service) *service = NULL;
+
+    TRY(op, os_sandbox_harden(op), "hardening this process");
+    TRY(op, keeper_program(op, options->keeper, keeper, sizeof(keeper)));
+    TRY(op, service_open(op, options->state, &config, &service), "opening %s", options->state);
+    return serve(op, service, stop);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {0};
+    struct kw_op op;
+    sigset_t stop;
+
+    int done = parse_options(argc, argv, &options);
+    if (done >= 0) {
+        return done;
+    }
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &stop, NULL); /* before any thread: all inherit it, sigwait() gets them */
+    (void)signal(SIGPIPE, SIG_IGN);
+    kw_op_init(&op, "system", os_clock_mono_ms() + START_DEADLINE_MS);
+    if (!kw_ok(run(&op, &options, &stop))) {
+        log_line("ended", &op);
+        return EXIT_FAILURE;
+    }
+    log_line("ended", NULL);
+    return EXIT_SUCCESS;
+}
