@@ -203,7 +203,7 @@ static void the_lock_limit_is_told(void **state)
 {
     (void)state;
     if (CHECK_ASAN) {
-        skip(); /* it answers mlock(2) itself: there is no limit */
+        return; /* it answers mlock(2) itself: there is no limit to hit */
     }
     assert_int_equal(in_child(hit_the_lock_limit, NULL), KW_E_LIMIT);
 }
