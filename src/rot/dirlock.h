@@ -1,12 +1,13 @@
-/* One process at a time changes what lies in a root of trust's folder (agent and command line share it). */
+/* One process at a time changes what lies in a root of trust's folder (agent and command line share
+ * it). */
 #ifndef ROT_DIRLOCK_H
 #define ROT_DIRLOCK_H
 
 #include "base/op.h"
 
 /**
- * Lock a folder until *ret_fd is closed (OS_FD_AUTO). Blocks until op's deadline, 5 s where it has none.
- * Errors: KW_E_UNAVAILABLE another process holds it (retry is safe); KW_E_IO.
+ * Lock a folder until *ret_fd is closed (OS_FD_AUTO). Blocks until op's deadline, 5 s where it has
+ * none. Errors: KW_E_UNAVAILABLE another process holds it (retry is safe); KW_E_IO.
  */
 kw_status rot_dir_lock(struct kw_op *op, const char *dir, int *ret_fd);
 

@@ -22,11 +22,14 @@ struct rot_ops {
     kw_status (*sign)(struct kw_op *op, void *self, void *key, enum key_alg alg,
                       struct kw_span message, struct kw_out *sig);
     kw_status (*attributes)(struct kw_op *op, void *self, void *key, char *text, size_t cap);
-    kw_status (*destroy)(struct kw_op *op, void *self, const char *label, char *ret_proof, size_t cap);
+    kw_status (*destroy)(struct kw_op *op, void *self, const char *label, char *ret_proof,
+                         size_t cap);
     kw_status (*each)(struct kw_op *op, void *self,
                       kw_status (*each)(struct kw_op *op, const char *label, void *ctx), void *ctx);
-    kw_status (*seal)(struct kw_op *op, void *self, const struct kw_secret *plain, struct kw_bytes **ret);
-    kw_status (*unseal)(struct kw_op *op, void *self, struct kw_span sealed, struct kw_secret **ret);
+    kw_status (*seal)(struct kw_op *op, void *self, const struct kw_secret *plain,
+                      struct kw_bytes **ret);
+    kw_status (*unseal)(struct kw_op *op, void *self, struct kw_span sealed,
+                        struct kw_secret **ret);
 };
 
 extern const struct rot_ops rot_soft_ops;

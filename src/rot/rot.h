@@ -1,6 +1,8 @@
 /*
- * Roots of trust: where private keys live. One table of operations; callers ask for capabilities, never for names.
- * Opened by URI: "soft:dir=PATH[,key=FILE]" or "tpm2:tcti=swtpm:host=127.0.0.1,port=2321" (TCTI text as tpm2-tools takes it).
+ * Roots of trust: where private keys live. One table of operations; callers ask for capabilities,
+ * never for names. Opened by URI: "soft:dir=PATH[,key=FILE]" or "tpm2:dir=PATH,tcti=TCTI", where
+ * TCTI is the rest of the line as tpm2-tools take it ("device:/dev/tpmrm0",
+ * "swtpm:host=127.0.0.1,port=2321") and PATH keeps which label is which handle.
  */
 #ifndef ROT_ROT_H
 #define ROT_ROT_H
@@ -13,26 +15,29 @@
 #include "crypto/pubkey.h"
 
 enum rot_cap {
-    ROT_CAP_HARDWARE = 1 << 0,    /* keys are held outside this machine's memory (also true for its simulator) */
-    ROT_CAP_SIMULATED = 1 << 1,   /* a stand-in for hardware: shown wherever the root of trust is shown */
-    ROT_CAP_SEAL = 1 << 2,        /* seal and unseal */
-    ROT_CAP_NO_EXPORT = 1 << 3,   /* the private key cannot leave, proven by rot_key_attributes() */
-    ROT_CAP_RANDOM = 1 << 4,      /* own random number generator */
+    ROT_CAP_HARDWARE =
+        1 << 0, /* keys are held outside this machine's memory (also true for its simulator) */
+    ROT_CAP_SIMULATED =
+        1 << 1,            /* a stand-in for hardware: shown wherever the root of trust is shown */
+    ROT_CAP_SEAL = 1 << 2, /* seal and unseal */
+    ROT_CAP_NO_EXPORT = 1 << 3, /* the private key cannot leave, proven by rot_key_attributes() */
+    ROT_CAP_RANDOM = 1 << 4,    /* own random number generator */
 };
 
-struct rot;     /* an open root of trust; its operations are serialised inside, any thread may call */
+struct rot; /* an open root of trust; its operations are serialised inside, any thread may call */
 struct rot_key; /* an open key of it */
 
 struct rot_info {
-    char scheme[16];   /* "soft", "tpm2" */
-    char vendor[48];   /* "software file", TPM manufacturer and firmware version */
-    unsigned caps;     /* enum rot_cap */
-    unsigned assurance_level; /* docs/DEVICE.md 3.3: 0 software, 1 secure element, 2 DICE/PUF, 3 TPM */
+    char scheme[16]; /* "soft", "tpm2" */
+    char vendor[48]; /* "software file", TPM manufacturer and firmware version */
+    unsigned caps;   /* enum rot_cap */
+    unsigned
+        assurance_level; /* docs/DEVICE.md 3.3: 0 software, 1 secure element, 2 DICE/PUF, 3 TPM */
 };
 
 /**
- * Open by URI. Errors: KW_E_INPUT bad URI, KW_E_UNSUPPORTED scheme, KW_E_UNAVAILABLE device absent or busy (retry is safe),
- * KW_E_DEVICE not what it claims to be. Blocks.
+ * Open by URI. Errors: KW_E_INPUT bad URI, KW_E_UNSUPPORTED scheme, KW_E_UNAVAILABLE device absent
+ * or busy (retry is safe), KW_E_DEVICE not what it claims to be. Blocks.
  */
 kw_status rot_open(struct kw_op *op, const char *uri, struct rot **ret);
 void rot_close(struct rot *rot);
@@ -40,9 +45,9 @@ KW_OWNED(rot, struct rot, rot_close)
 struct rot_info rot_info(const struct rot *rot);
 
 /**
- * Make a signing key inside the root of trust under a label ("idevid", "ldevid-2"; letters, digits, '-', at most 32).
- * Durable on return. Errors: KW_E_CONFLICT the label is taken, KW_E_UNSUPPORTED algorithm, KW_E_FULL no room left,
- * KW_E_UNAVAILABLE. Nothing remains after a failure.
+ * Make a signing key inside the root of trust under a label ("idevid", "ldevid-2"; letters, digits,
+ * '-', at most 32). Durable on return. Errors: KW_E_CONFLICT the label is taken, KW_E_UNSUPPORTED
+ * algorithm, KW_E_FULL no room left, KW_E_UNAVAILABLE. Nothing remains after a failure.
  */
 kw_status rot_key_generate(struct kw_op *op, struct rot *rot, const char *label, enum key_alg alg,
                            struct rot_key **ret);
@@ -52,25 +57,37 @@ void rot_key_close(struct rot_key *key);
 KW_OWNED(rot_key, struct rot_key, rot_key_close)
 
 const struct pubkey *rot_key_public(const struct rot_key *key); /* borrowed */
-/* Sign a message with the algorithm's hash (see pubkey_verify). Errors: KW_E_UNAVAILABLE, KW_E_DENIED, KW_E_DEVICE. Blocks. */
-kw_status rot_key_sign(struct kw_op *op, struct rot_key *key, struct kw_span message, struct kw_out *sig);
-/* The same key for OpenSSL users (CSR, TLS): keeps the rot_key alive; hands over ownership of `key`. */
+/* Sign a message with the algorithm's hash (see pubkey_verify). Errors: KW_E_UNAVAILABLE,
+ * KW_E_DENIED, KW_E_DEVICE. Blocks. */
+kw_status rot_key_sign(struct kw_op *op, struct rot_key *key, struct kw_span message,
+                       struct kw_out *sig);
+/* The same key for OpenSSL users (CSR, TLS). Takes over `key` (pass TAKE(key)), also where it
+ * fails. */
 kw_status rot_key_privkey(struct kw_op *op, struct rot_key *key, struct privkey **ret);
-/* What the root of trust itself says of the key, one line: "tpm2 handle=0x81004b01 fixedtpm|fixedparent|…". */
+/* What the root of trust itself says of the key, one line: "tpm2 handle=0x81004b01
+ * fixedtpm|fixedparent|…". */
 kw_status rot_key_attributes(struct kw_op *op, struct rot_key *key, char *text, size_t cap);
 /**
- * Destroy the key and prove that it is gone: the object is removed, then loading it must fail and, for files, the
- * place on disk is overwritten and read back as zeroes before it is unlinked. KW_E_DEVICE where the proof fails.
- * Fine (KW_OK) where the label was absent. ret_proof: one line for the receipt.
+ * Destroy the key and prove that it is gone: the object is removed, then loading it must fail and,
+ * for files, the place on disk is overwritten and read back as zeroes before it is unlinked.
+ * KW_E_DEVICE where the proof fails. Fine (KW_OK) where the label was absent. ret_proof: one line
+ * for the receipt. Open keys of that label sign no more from here on (KW_E_STATE), whatever comes
+ * of it. Where a TPM was cleared or replaced there is no proof (KW_E_DEVICE), but the label is free
+ * again.
  */
-kw_status rot_key_destroy(struct kw_op *op, struct rot *rot, const char *label, char *ret_proof, size_t cap);
+kw_status rot_key_destroy(struct kw_op *op, struct rot *rot, const char *label, char *ret_proof,
+                          size_t cap);
 /* Call each(label) for every key. */
 kw_status rot_key_each(struct kw_op *op, struct rot *rot,
-                       kw_status (*each)(struct kw_op *op, const char *label, void *ctx), void *ctx);
+                       kw_status (*each)(struct kw_op *op, const char *label, void *ctx),
+                       void *ctx);
 
-/* Seal octets (≤ 128) so that only this root of trust opens them. KW_E_UNSUPPORTED without ROT_CAP_SEAL. */
-kw_status rot_seal(struct kw_op *op, struct rot *rot, const struct kw_secret *plain, struct kw_bytes **ret);
+/* Seal octets (≤ 128) so that only this root of trust opens them. KW_E_UNSUPPORTED without
+ * ROT_CAP_SEAL. */
+kw_status rot_seal(struct kw_op *op, struct rot *rot, const struct kw_secret *plain,
+                   struct kw_bytes **ret);
 /* KW_E_INTEGRITY altered or another root of trust's. */
-kw_status rot_unseal(struct kw_op *op, struct rot *rot, struct kw_span sealed, struct kw_secret **ret);
+kw_status rot_unseal(struct kw_op *op, struct rot *rot, struct kw_span sealed,
+                     struct kw_secret **ret);
 
 #endif

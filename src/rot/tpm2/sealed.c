@@ -1,0 +1,77 @@
+#include "rot/tpm2/sealed.h"
+
+#include <tss2/tss2_mu.h>
+
+#include "base/reader.h"
+#include "base/writer.h"
+#include "rot/tpm2/public.h"
+
+enum {
+    SEALED_MAGIC = 0x4b575453,
+    SEALED_VERSION = 1,
+    SEALED_MAX = 6 + TPM2_NAME_BYTES + 2 + sizeof(TPM2B_PUBLIC) + 2 + sizeof(TPM2B_PRIVATE),
+};
+
+static bool is_ours(const TPMT_PUBLIC *area)
+{
+    const TPMT_PUBLIC *ours = &tpm2_sealed_template.publicArea;
+    return area->type == ours->type && area->nameAlg == ours->nameAlg &&
+           area->objectAttributes == ours->objectAttributes && area->authPolicy.size == 0 &&
+           area->parameters.keyedHashDetail.scheme.scheme == TPM2_ALG_NULL;
+}
+
+static bool unmarshal(struct kw_span area, struct kw_span wrapped, struct tpm2_sealed *ret)
+{
+    size_t n_area = 0;
+    size_t n_wrapped = 0;
+    return Tss2_MU_TPM2B_PUBLIC_Unmarshal(area.p, area.len, &n_area, &ret->area) ==
+               TSS2_RC_SUCCESS &&
+           Tss2_MU_TPM2B_PRIVATE_Unmarshal(wrapped.p, wrapped.len, &n_wrapped, &ret->wrapped) ==
+               TSS2_RC_SUCCESS &&
+           n_area == area.len && n_wrapped == wrapped.len;
+}
+
+kw_status tpm2_sealed_parse(struct kw_span octets, struct tpm2_sealed *ret)
+{
+    struct tpm2_sealed sealed = {0};
+    struct kw_reader r = kw_reader_of(octets);
+
+    bool known = kw_reader_u32(&r) == SEALED_MAGIC && kw_reader_u16(&r) == SEALED_VERSION;
+    kw_reader_copy(&r, sealed.parent, sizeof(sealed.parent));
+    struct kw_span area = kw_reader_span16(&r, sizeof(TPM2B_PUBLIC));
+    struct kw_span wrapped = kw_reader_span16(&r, sizeof(TPM2B_PRIVATE));
+    if (!known || r.failed || area.len == 0 || wrapped.len == 0 ||
+        !unmarshal(area, wrapped, &sealed) || !is_ours(&sealed.area.publicArea)) {
+        kw_reader_reject(&r);
+    }
+    kw_status status = kw_reader_end(&r);
+    if (kw_ok(status)) {
+        *ret = sealed;
+    }
+    return status;
+}
+
+kw_status tpm2_sealed_encode(const struct tpm2_sealed *sealed, struct kw_bytes **ret)
+{
+    uint8_t area[sizeof(TPM2B_PUBLIC)];
+    uint8_t wrapped[sizeof(TPM2B_PRIVATE)];
+    uint8_t room[SEALED_MAX];
+    size_t n_area = 0;
+    size_t n_wrapped = 0;
+    struct kw_out out = KW_OUT_ARRAY(room);
+
+    if (Tss2_MU_TPM2B_PUBLIC_Marshal(&sealed->area, area, sizeof(area), &n_area) !=
+            TSS2_RC_SUCCESS ||
+        Tss2_MU_TPM2B_PRIVATE_Marshal(&sealed->wrapped, wrapped, sizeof(wrapped), &n_wrapped) !=
+            TSS2_RC_SUCCESS) {
+        return KW_FAIL(KW_E_DEVICE);
+    }
+    struct kw_writer w = kw_writer_of(&out);
+    kw_writer_u32(&w, SEALED_MAGIC);
+    kw_writer_u16(&w, SEALED_VERSION);
+    kw_writer_put(&w, KW_SPAN_ARRAY(sealed->parent));
+    kw_writer_span16(&w, KW_SPAN(area, n_area));
+    kw_writer_span16(&w, KW_SPAN(wrapped, n_wrapped));
+    kw_status status = kw_writer_end(&w);
+    return kw_ok(status) ? kw_bytes_copy(kw_out_span(&out), ret) : status;
+}

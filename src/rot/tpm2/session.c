@@ -1,0 +1,105 @@
+#include "rot/tpm2/session.h"
+
+#include <stdlib.h>
+#include <tss2/tss2_rc.h>
+#include <tss2/tss2_tctildr.h>
+
+#include "base/secret.h"
+#include "os/clock.h"
+
+enum { FLUSH_MAX_MS = 2000 };
+
+kw_status tpm2_session_open(struct kw_op *op, const char *tcti, struct tpm2_session **ret)
+{
+    AUTO(tpm2_session) *s = calloc(1, sizeof(*s));
+    ENSURE(op, s, KW_E_MEMORY);
+    int64_t until_ms = op->deadline_ms ? op->deadline_ms : os_clock_mono_ms() + TPM2_VISIT_MAX_MS;
+
+    TSS2_RC rc = Tss2_TctiLdr_Initialize(tcti, &s->device);
+    ENSURE(op, rc == TSS2_RC_SUCCESS, KW_E_UNAVAILABLE,
+           "the TPM at '%.80s' cannot be reached (%s); retry when it is there", tcti,
+           Tss2_RC_Decode(rc));
+    tpm2_tcti_init(&s->tcti, s->device, until_ms);
+    rc = Esys_Initialize(&s->esys, (TSS2_TCTI_CONTEXT *)&s->tcti, NULL);
+    TRY(op, tpm2_status(op, s, rc), "opening the TPM");
+    *ret = TAKE(s);
+    return KW_OK;
+}
+
+void tpm2_session_close(struct tpm2_session *s)
+{
+    if (!s) {
+        return;
+    }
+    s->tcti.deadline_ms =
+        os_clock_mono_ms() + FLUSH_MAX_MS; /* clean up also behind a late operation */
+    while (s->n_kept > 0) {
+        tpm2_session_flush(s, s->kept[s->n_kept - 1]);
+    }
+    if (s->esys) {
+        Esys_Finalize(&s->esys);
+    }
+    if (s->device) {
+        Tss2_TctiLdr_Finalize(&s->device);
+    }
+    kw_wipe(s, sizeof(*s)); /* the last command and answer */
+    free(s);
+}
+
+kw_status tpm2_session_keep(struct kw_op *op, struct tpm2_session *s, ESYS_TR object)
+{
+    if (s->n_kept == TPM2_KEPT_MAX) {
+        (void)Esys_FlushContext(s->esys, object); /* the failure told is that there is no room */
+        return FAIL(op, KW_E_INTERNAL, "too many objects in one visit to the TPM");
+    }
+    s->kept[s->n_kept++] = object;
+    return KW_OK;
+}
+
+void tpm2_session_flush(struct tpm2_session *s, ESYS_TR object)
+{
+    for (unsigned i = 0; i < s->n_kept; i++) {
+        if (s->kept[i] == object) {
+            s->kept[i] = s->kept[--s->n_kept];
+            break;
+        }
+    }
+    if (!s->tcti.broken) {
+        (void)Esys_FlushContext(s->esys, object); /* nothing to be done where the TPM refuses */
+    }
+}
+
+kw_status tpm2_session_start_hmac(struct kw_op *op, struct tpm2_session *s, ESYS_TR salt_key,
+                                  ESYS_TR *ret)
+{
+    static const TPMT_SYM_DEF aes_128_cfb = {
+        .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB};
+    const TPMA_SESSION flags =
+        TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT | TPMA_SESSION_CONTINUESESSION;
+    ESYS_TR session = ESYS_TR_NONE;
+
+    TSS2_RC rc = Esys_StartAuthSession(s->esys, salt_key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                       ESYS_TR_NONE, NULL, TPM2_SE_HMAC, &aes_128_cfb,
+                                       TPM2_ALG_SHA256, &session);
+    TRY(op, tpm2_status(op, s, rc), "starting an encrypted session");
+    TRY(op, tpm2_session_keep(op, s, session));
+    rc = Esys_TRSess_SetAttributes(s->esys, session, flags, 0xff);
+    TRY(op, tpm2_status(op, s, rc), "starting an encrypted session");
+    *ret = session;
+    return KW_OK;
+}
+
+kw_status tpm2_session_find(struct kw_op *op, struct tpm2_session *s, TPM2_HANDLE handle,
+                            ESYS_TR *ret)
+{
+    ESYS_TR object = ESYS_TR_NONE;
+    TSS2_RC rc =
+        Esys_TR_FromTPMPublic(s->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &object);
+    if (tpm2_rc_is(rc, TPM2_RC_HANDLE) || tpm2_rc_is(rc, TPM2_RC_REFERENCE_H0)) {
+        *ret = ESYS_TR_NONE;
+        return KW_OK;
+    }
+    TRY(op, tpm2_status(op, s, rc), "looking at handle 0x%08x", handle);
+    *ret = object;
+    return KW_OK;
+}

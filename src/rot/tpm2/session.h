@@ -1,0 +1,59 @@
+/*
+ * One visit to the TPM: connect, do, flush, leave. Between visits the TPM is free for others (a
+ * socket of swtpm serves one client at a time), and nothing of ours lies in its few transient slots
+ * (a bare one has three).
+ */
+#ifndef ROT_TPM2_SESSION_H
+#define ROT_TPM2_SESSION_H
+
+#include <tss2/tss2_esys.h>
+
+#include "base/op.h"
+#include "rot/tpm2/tcti.h"
+
+enum { TPM2_VISIT_MAX_MS = 30000, TPM2_KEPT_MAX = 6 };
+
+struct tpm2_session {
+    ESYS_CONTEXT *esys;
+    TSS2_TCTI_CONTEXT *device;
+    struct tpm2_tcti tcti;
+    unsigned n_kept;
+    ESYS_TR
+    kept[TPM2_KEPT_MAX]; /* transient objects and sessions, flushed at the latest on close */
+};
+
+/* Connect. KW_E_UNAVAILABLE absent or busy (retry is safe). Blocks, until op's deadline or
+ * TPM2_VISIT_MAX_MS. */
+kw_status tpm2_session_open(struct kw_op *op, const char *tcti, struct tpm2_session **ret);
+void tpm2_session_close(struct tpm2_session *s);
+KW_OWNED(tpm2_session, struct tpm2_session, tpm2_session_close)
+
+/* Register what was loaded or started; it is flushed now where there is no room to remember it. */
+kw_status tpm2_session_keep(struct kw_op *op, struct tpm2_session *s, ESYS_TR object);
+void tpm2_session_flush(struct tpm2_session *s, ESYS_TR object);
+
+/* An HMAC session salted with a storage key: what it authorises is integrity-protected and
+ * encrypted on the bus. */
+kw_status tpm2_session_start_hmac(struct kw_op *op, struct tpm2_session *s, ESYS_TR salt_key,
+                                  ESYS_TR *ret);
+
+/* What a TSS call said, as our status: TRY(op, tpm2_status(op, s, Esys_…(…)), "making the key"). */
+kw_status tpm2_status(struct kw_op *op, const struct tpm2_session *s, TSS2_RC rc);
+/* Is rc the TPM's response code `code` (TPM2_RC_HANDLE, …), whatever parameter or handle it names?
+ */
+bool tpm2_rc_is(TSS2_RC rc, TPM2_RC code);
+/* Did the TPM itself refuse because of a parameter, handle or session that it was given? */
+bool tpm2_rc_is_refusal(TSS2_RC rc);
+
+/* An existing object as ESYS handle. *ret is ESYS_TR_NONE where the TPM has no such object. */
+kw_status tpm2_session_find(struct kw_op *op, struct tpm2_session *s, TPM2_HANDLE handle,
+                            ESYS_TR *ret);
+
+/* ESYS's results, freed with AUTO(TPM2B_PUBLIC) and so on. */
+KW_OWNED(TPM2B_PUBLIC, TPM2B_PUBLIC, Esys_Free)
+KW_OWNED(TPM2B_PRIVATE, TPM2B_PRIVATE, Esys_Free)
+KW_OWNED(TPM2B_NAME, TPM2B_NAME, Esys_Free)
+KW_OWNED(TPMT_SIGNATURE, TPMT_SIGNATURE, Esys_Free)
+KW_OWNED(TPMS_CAPABILITY_DATA, TPMS_CAPABILITY_DATA, Esys_Free)
+
+#endif

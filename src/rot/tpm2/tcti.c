@@ -1,0 +1,200 @@
+#include "rot/tpm2/tcti.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include "os/clock.h"
+
+enum { HEADER_BYTES = 10, RC_AT = 6, PAUSE_FIRST_MS = 2, PAUSE_MAX_MS = 200, POLL_MAX = 4 };
+
+static const uint64_t TCTI_MAGIC = 0x4b57544350544301; /* any number that no other TCTI has */
+
+static struct tpm2_tcti *self_of(TSS2_TCTI_CONTEXT *context)
+{
+    return (struct tpm2_tcti *)context;
+}
+
+static int64_t left_ms(const struct tpm2_tcti *self)
+{
+    int64_t left = self->deadline_ms - os_clock_mono_ms();
+    return left > 0 ? left : 0;
+}
+
+/* Write to the device; a broken pipe shall be an error here, not the end of the process. */
+static TSS2_RC transmit_shielded(struct tpm2_tcti *self)
+{
+    const struct timespec now = {0};
+    sigset_t pipe_set, before, pending;
+
+    (void)sigemptyset(&pipe_set);
+    (void)sigaddset(&pipe_set, SIGPIPE);
+    (void)sigpending(&pending);
+    bool was_pending = sigismember(&pending, SIGPIPE) == 1;
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_set, &before); /* valid arguments: cannot fail */
+    TSS2_RC rc = Tss2_Tcti_Transmit(self->inner, self->command_len, self->command);
+    if (!was_pending) {
+        (void)sigtimedwait(&pipe_set, NULL, &now); /* take back what the write may have raised */
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    self->broken = self->broken || rc != TSS2_RC_SUCCESS;
+    return rc;
+}
+
+static TSS2_RC tcti_transmit(TSS2_TCTI_CONTEXT *context, size_t size, const uint8_t *command)
+{
+    struct tpm2_tcti *self = self_of(context);
+
+    if (size > sizeof(self->command)) {
+        return TSS2_TCTI_RC_BAD_VALUE;
+    }
+    if (self->broken) {
+        return TSS2_TCTI_RC_NO_CONNECTION;
+    }
+    memcpy(self->command, command, size);
+    self->command_len = size;
+    self->has_response = false;
+    return transmit_shielded(self);
+}
+
+/* Until there is something to read, where the device can be waited for at all. */
+static TSS2_RC wait_readable(struct tpm2_tcti *self)
+{
+    struct pollfd fds[POLL_MAX];
+    size_t n = POLL_MAX;
+
+    if (Tss2_Tcti_GetPollHandles(self->inner, fds, &n) != TSS2_RC_SUCCESS || n == 0) {
+        return TSS2_RC_SUCCESS;
+    }
+    for (size_t i = 0; i < n; i++) {
+        fds[i].events = POLLIN;
+    }
+    for (;;) {
+        int64_t left = left_ms(self);
+        int ready = poll(fds, n, left < INT32_MAX ? (int)left : INT32_MAX);
+        if (ready > 0) {
+            return TSS2_RC_SUCCESS;
+        }
+        if (ready == 0) {
+            self->timed_out = true;
+            self->broken = true; /* a late answer would be taken for that of the next command */
+            return TSS2_TCTI_RC_IO_ERROR;
+        }
+    }
+}
+
+static uint32_t response_code(const struct tpm2_tcti *self)
+{
+    const uint8_t *p = self->response + RC_AT;
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static bool says_again(uint32_t rc)
+{
+    return rc == TPM2_RC_RETRY || rc == TPM2_RC_YIELDED || rc == TPM2_RC_TESTING;
+}
+
+static TSS2_RC receive_once(struct tpm2_tcti *self)
+{
+    self->response_len = sizeof(self->response);
+    TSS2_RC rc = wait_readable(self);
+    if (rc == TSS2_RC_SUCCESS) {
+        rc = Tss2_Tcti_Receive(self->inner, &self->response_len, self->response,
+                               TSS2_TCTI_TIMEOUT_BLOCK);
+    }
+    if (rc == TSS2_RC_SUCCESS &&
+        (self->response_len < HEADER_BYTES || self->response_len > sizeof(self->response))) {
+        rc = TSS2_TCTI_RC_MALFORMED_RESPONSE;
+    }
+    self->broken = self->broken || rc != TSS2_RC_SUCCESS;
+    return rc;
+}
+
+static TSS2_RC fetch_response(struct tpm2_tcti *self)
+{
+    for (long pause_ms = PAUSE_FIRST_MS;;
+         pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms * 2 : pause_ms) {
+        TSS2_RC rc = receive_once(self);
+        if (rc != TSS2_RC_SUCCESS || !says_again(response_code(self))) {
+            return rc;
+        }
+        if (left_ms(self) <= pause_ms) {
+            self->timed_out = true;
+            return TSS2_RC_SUCCESS; /* the TPM's own words go up */
+        }
+        const struct timespec pause = {.tv_sec = pause_ms / 1000,
+                                       .tv_nsec = pause_ms % 1000 * 1000000L};
+        (void)nanosleep(&pause, NULL); /* waking early only asks again sooner */
+        rc = transmit_shielded(self);
+        if (rc != TSS2_RC_SUCCESS) {
+            return rc;
+        }
+    }
+}
+
+static TSS2_RC tcti_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *response,
+                            int32_t timeout)
+{
+    struct tpm2_tcti *self = self_of(context);
+    (void)timeout; /* ours is the deadline */
+
+    if (!self->has_response) {
+        TSS2_RC rc = fetch_response(self);
+        if (rc != TSS2_RC_SUCCESS) {
+            return rc;
+        }
+        self->has_response = true;
+    }
+    size_t room = *size;
+    *size = self->response_len;
+    if (!response) {
+        return TSS2_RC_SUCCESS; /* asked for the size only */
+    }
+    if (room < self->response_len) {
+        return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
+    }
+    memcpy(response, self->response, self->response_len);
+    self->has_response = false;
+    return TSS2_RC_SUCCESS;
+}
+
+static void tcti_finalize(TSS2_TCTI_CONTEXT *context)
+{
+    (void)context; /* the inner one is its owner's */
+}
+
+static TSS2_RC tcti_cancel(TSS2_TCTI_CONTEXT *context)
+{
+    return Tss2_Tcti_Cancel(self_of(context)->inner);
+}
+
+static TSS2_RC tcti_poll_handles(TSS2_TCTI_CONTEXT *context, TSS2_TCTI_POLL_HANDLE *handles,
+                                 size_t *n)
+{
+    return Tss2_Tcti_GetPollHandles(self_of(context)->inner, handles, n);
+}
+
+static TSS2_RC tcti_set_locality(TSS2_TCTI_CONTEXT *context, uint8_t locality)
+{
+    return Tss2_Tcti_SetLocality(self_of(context)->inner, locality);
+}
+
+void tpm2_tcti_init(struct tpm2_tcti *tcti, TSS2_TCTI_CONTEXT *inner, int64_t deadline_ms)
+{
+    *tcti = (struct tpm2_tcti){
+        .common =
+            {
+                     .magic = TCTI_MAGIC,
+                     .version = 1,
+                     .transmit = tcti_transmit,
+                     .receive = tcti_receive,
+                     .finalize = tcti_finalize,
+                     .cancel = tcti_cancel,
+                     .getPollHandles = tcti_poll_handles,
+                     .setLocality = tcti_set_locality,
+                     },
+        .inner = inner,
+        .deadline_ms = deadline_ms,
+    };
+}

@@ -1,0 +1,71 @@
+/* The TPM 2.0 root of trust. One visit to the TPM an operation; nothing of ours stays in its
+ * transient slots. */
+#include <stdlib.h>
+
+#include "os/files.h"
+#include "rot/dirlock.h"
+#include "rot/erase.h"
+#include "rot/params.h"
+#include "rot/tpm2/device.h"
+
+static kw_status visit_first(struct kw_op *op, struct tpm2 *self)
+{
+    AUTO(tpm2_session) *s = NULL;
+    AUTO(tpm2_index) *index = NULL;
+    OS_FD_AUTO int locked = -1;
+
+    TRY(op, os_dir_make(op, self->dir, 0700));
+    TRY(op, rot_dir_lock(op, self->dir, &locked));
+    TRY(op, rot_erase_leftovers(op, self->dir));
+    TRY(op, tpm2_index_read(op, self->index_path, &index));
+    TRY(op, tpm2_session_open(op, self->tcti, &s));
+    TRY(op, tpm2_identify(op, s, self));
+    TRY(op, tpm2_sweep(op, s, self, index), "clearing up behind an interrupted operation");
+    return KW_OK;
+}
+
+static void tpm2_close(void *self)
+{
+    free(self);
+}
+KW_OWNED(tpm2, struct tpm2, tpm2_close)
+
+static kw_status tpm2_open(struct kw_op *op, const char *params, void **ret_self)
+{
+    AUTO(tpm2) *self = calloc(1, sizeof(*self));
+    ENSURE(op, self, KW_E_MEMORY);
+    const struct rot_param table[] = {
+        {.name = "dir", .required = true, .value = self->dir, .cap = sizeof(self->dir)},
+        {.name = "tcti", .required = true, .rest = true, .value = self->tcti, .cap = KW_URI_MAX},
+    };
+
+    TRY(op, rot_params_parse(op, params, table, KW_COUNT(table)));
+    TRY(op, os_path_join(op, self->index_path, sizeof(self->index_path), self->dir, "tpm2.index"));
+    TRY(op, visit_first(op, self));
+    *ret_self = TAKE(self);
+    return KW_OK;
+}
+
+static void tpm2_info(const void *self, struct rot_info *ret)
+{
+    *ret = ((const struct tpm2 *)self)->info;
+}
+
+const struct rot_ops rot_tpm2_ops = {
+    .version = ROT_OPS_VERSION,
+    .scheme = "tpm2",
+    .doc =
+        "tpm2:dir=PATH,tcti=TCTI  TPM 2.0; PATH keeps which label is which handle, TCTI as for tpm2-tools",
+    .open = tpm2_open,
+    .close = tpm2_close,
+    .info = tpm2_info,
+    .generate = tpm2_generate,
+    .load = tpm2_load,
+    .key_close = tpm2_key_close,
+    .sign = tpm2_sign,
+    .attributes = tpm2_attributes,
+    .destroy = tpm2_destroy,
+    .each = tpm2_each,
+    .seal = tpm2_seal,
+    .unseal = tpm2_unseal,
+};

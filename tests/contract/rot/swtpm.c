@@ -1,0 +1,120 @@
+#include "swtpm.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PORT_FIRST = 20000, PORT_RANGE = 12000, START_TRIES = 20, WAIT_STEPS = 500, STEP_MS = 10 };
+
+static struct sockaddr_in local_address(unsigned port)
+{
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+bool swtpm_is_installed(void)
+{
+    return access("/usr/bin/swtpm", X_OK) == 0 || access("/usr/local/bin/swtpm", X_OK) == 0;
+}
+
+static bool is_free(unsigned port)
+{
+    struct sockaddr_in address = local_address(port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool bound = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    (void)close(fd);
+    return bound;
+}
+
+static unsigned find_port(void)
+{
+    for (int i = 0; i < 1000; i++) {
+        unsigned r = 0;
+        if (getrandom(&r, sizeof(r), 0) != sizeof(r)) {
+            return 0;
+        }
+        unsigned port = PORT_FIRST + r % PORT_RANGE * 2; /* the control port is the next one */
+        if (is_free(port) && is_free(port + 1)) {
+            return port;
+        }
+    }
+    return 0;
+}
+
+static bool answers(unsigned port)
+{
+    struct sockaddr_in address = local_address(port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool connected = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+    (void)close(fd);
+    return connected;
+}
+
+static void run_child(const struct swtpm *tpm)
+{
+    char state[300], server[80], control[80];
+    (void)snprintf(state, sizeof(state), "dir=%s", tpm->dir);
+    (void)snprintf(server, sizeof(server), "type=tcp,port=%u,bindaddr=127.0.0.1", tpm->port);
+    (void)snprintf(control, sizeof(control), "type=tcp,port=%u,bindaddr=127.0.0.1", tpm->port + 1);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int null = open("/dev/null", O_RDWR);
+    (void)dup2(null, 0);
+    (void)dup2(null, 1);
+    (void)dup2(null, 2);
+    (void)execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server,
+                 "--ctrl", control, "--flags", "not-need-init,startup-clear", (char *)NULL);
+    _exit(127);
+}
+
+/* The control port tells that it is up, without taking the TPM's only connection. */
+static bool wait_for(struct swtpm *tpm)
+{
+    const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+    for (int i = 0; i < WAIT_STEPS; i++) {
+        if (waitpid(tpm->pid, NULL, WNOHANG) != 0) {
+            tpm->pid = 0;
+            return false;
+        }
+        if (answers(tpm->port + 1)) {
+            return true;
+        }
+        (void)nanosleep(&step, NULL);
+    }
+    swtpm_stop(tpm);
+    return false;
+}
+
+bool swtpm_start(struct swtpm *tpm, const char *dir, unsigned port)
+{
+    for (int i = 0; i < START_TRIES; i++) {
+        tpm->port = port ? port : find_port();
+        (void)snprintf(tpm->dir, sizeof(tpm->dir), "%s", dir);
+        (void)snprintf(tpm->tcti, sizeof(tpm->tcti), "swtpm:host=127.0.0.1,port=%u", tpm->port);
+        tpm->pid = fork();
+        if (tpm->pid == 0) {
+            run_child(tpm);
+        }
+        if (tpm->pid > 0 && wait_for(tpm)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void swtpm_stop(struct swtpm *tpm)
+{
+    if (tpm->pid > 0) {
+        (void)kill(tpm->pid, SIGKILL);
+        (void)waitpid(tpm->pid, NULL, 0);
+        tpm->pid = 0;
+    }
+}

@@ -1,0 +1,211 @@
+/* The way to a TPM with a deadline, over a TPM that answers what each test wants. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "os/clock.h"
+#include "rot/tpm2/session.h"
+
+/* A TPM that gives a list of response codes, the last one for ever. */
+struct fake {
+    TSS2_TCTI_CONTEXT_COMMON_V1 common;
+    const TPM2_RC *answers;
+    unsigned n_answers;
+    unsigned n_sent;
+    size_t last_size;
+    int poll_fd; /* -1: none to wait for */
+    bool raises_sigpipe;
+};
+
+static TSS2_RC fake_transmit(TSS2_TCTI_CONTEXT *context, size_t size, const uint8_t *command)
+{
+    struct fake *fake = (struct fake *)context;
+    (void)command;
+    fake->n_sent++;
+    fake->last_size = size;
+    if (fake->raises_sigpipe) {
+        (void)raise(SIGPIPE); /* blocked by the caller, as a write to a closed pipe would find it */
+        return TSS2_TCTI_RC_IO_ERROR;
+    }
+    return TSS2_RC_SUCCESS;
+}
+
+static TSS2_RC fake_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *response,
+                            int32_t timeout)
+{
+    struct fake *fake = (struct fake *)context;
+    unsigned i = fake->n_sent - 1 < fake->n_answers ? fake->n_sent - 1 : fake->n_answers - 1;
+    TPM2_RC rc = fake->answers[i];
+    const uint8_t answer[] = {
+        0x80,       0x01, 0, 0, 0, 10, (uint8_t)(rc >> 24), (uint8_t)(rc >> 16), (uint8_t)(rc >> 8),
+        (uint8_t)rc};
+    (void)timeout;
+    assert_true(*size >= sizeof(answer));
+    memcpy(response, answer, sizeof(answer));
+    *size = sizeof(answer);
+    return TSS2_RC_SUCCESS;
+}
+
+static TSS2_RC fake_poll_handles(TSS2_TCTI_CONTEXT *context, TSS2_TCTI_POLL_HANDLE *handles,
+                                 size_t *n)
+{
+    struct fake *fake = (struct fake *)context;
+    if (fake->poll_fd < 0) {
+        return TSS2_TCTI_RC_NOT_IMPLEMENTED;
+    }
+    handles[0].fd = fake->poll_fd;
+    *n = 1;
+    return TSS2_RC_SUCCESS;
+}
+
+static struct fake fake_of(const TPM2_RC *answers, unsigned n)
+{
+    return (struct fake){
+        .common = {.version = 1,
+                   .transmit = fake_transmit,
+                   .receive = fake_receive,
+                   .getPollHandles = fake_poll_handles},
+        .answers = answers,
+        .n_answers = n,
+        .poll_fd = -1,
+    };
+}
+
+/* One TPM2_FlushContext through ESYS; what became of it as our status. */
+static kw_status ask(struct kw_op *op, struct fake *fake, int64_t within_ms)
+{
+    static struct tpm2_session s;
+
+    s = (struct tpm2_session){0};
+    kw_op_init(op, "test", 0);
+    tpm2_tcti_init(&s.tcti, (TSS2_TCTI_CONTEXT *)fake, os_clock_mono_ms() + within_ms);
+    assert_int_equal(Esys_Initialize(&s.esys, (TSS2_TCTI_CONTEXT *)&s.tcti, NULL), TSS2_RC_SUCCESS);
+    TSS2_RC rc = Esys_SelfTest(s.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_YES);
+    kw_status status = tpm2_status(op, &s, rc);
+    Esys_Finalize(&s.esys);
+    return status;
+}
+
+static void asks_again_while_the_tpm_is_busy(void **state)
+{
+    static const TPM2_RC answers[] = {TPM2_RC_RETRY, TPM2_RC_YIELDED, TPM2_RC_TESTING, 0};
+    struct fake fake = fake_of(answers, 4);
+    struct kw_op op;
+
+    (void)state;
+    assert_true(kw_ok(ask(&op, &fake, 5000)));
+    assert_int_equal(fake.n_sent, 4);
+    assert_int_equal(fake.last_size, 11); /* the whole command again */
+}
+
+static void gives_up_at_the_deadline(void **state)
+{
+    static const TPM2_RC answers[] = {TPM2_RC_RETRY};
+    struct fake fake = fake_of(answers, 1);
+    struct kw_op op;
+
+    (void)state;
+    int64_t start = os_clock_mono_ms();
+    assert_int_equal(ask(&op, &fake, 100).code, KW_E_TIMEOUT);
+    assert_true(os_clock_mono_ms() - start < 1000);
+    assert_true(fake.n_sent >= 4);
+}
+
+static void silence_ends_at_the_deadline(void **state)
+{
+    static const TPM2_RC answers[] = {0};
+    struct fake fake = fake_of(answers, 1);
+    struct kw_op op;
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    fake.poll_fd = fds[0];
+    int64_t start = os_clock_mono_ms();
+    assert_int_equal(ask(&op, &fake, 50).code, KW_E_TIMEOUT);
+    int64_t took = os_clock_mono_ms() - start;
+    assert_true(took >= 50 && took < 1000);
+    assert_int_equal(write(fds[1], "x", 1), 1); /* an answer is there */
+    assert_true(kw_ok(ask(&op, &fake, 50)));
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void a_broken_pipe_does_not_kill(void **state)
+{
+    static const TPM2_RC answers[] = {0};
+    struct fake fake = fake_of(answers, 1);
+    struct kw_op op;
+
+    (void)state;
+    fake.raises_sigpipe = true;
+    assert_int_equal(ask(&op, &fake, 1000).code, KW_E_UNAVAILABLE);
+    sigset_t pending;
+    assert_int_equal(sigpending(&pending), 0);
+    assert_int_equal(sigismember(&pending, SIGPIPE), 0);
+}
+
+/* Layer 255 made tpm2-tss read out of bounds: CVE-2023-22745. */
+static void codes_of_the_tpm_are_told_apart(void **state)
+{
+    static const struct {
+        TPM2_RC rc;
+        enum kw_code code;
+        const char *text;
+    } rows[] = {
+        {TPM2_RC_OBJECT_MEMORY,            KW_E_UNAVAILABLE, "no free slot"             },
+        {TPM2_RC_SESSION_MEMORY,           KW_E_UNAVAILABLE, "no free slot"             },
+        {TPM2_RC_MEMORY,                   KW_E_UNAVAILABLE, "no free slot"             },
+        {TPM2_RC_LOCKOUT,                  KW_E_DENIED,      "dictionary-attack lockout"},
+        {TPM2_RC_NV_SPACE,                 KW_E_FULL,        "no room"                  },
+        {TPM2_RC_NV_RATE,                  KW_E_UNAVAILABLE, "rate"                     },
+        {TPM2_RC_INITIALIZE,               KW_E_UNAVAILABLE, "started"                  },
+        {TPM2_RC_BAD_AUTH + 0x900,         KW_E_DENIED,      "password"                 },
+        {TPM2_RC_AUTH_FAIL + 0x900,        KW_E_DENIED,      "password"                 },
+        {TPM2_RC_CURVE + 0x2c0,            KW_E_UNSUPPORTED, "curve"                    },
+        {TPM2_RC_VALUE + 0x1c0,            KW_E_DEVICE,      "value"                    },
+        {TPM2_RC_FAILURE,                  KW_E_DEVICE,      "failure mode"             },
+        {0xff0123,                         KW_E_DEVICE,      "nonsense"                 },
+        {TSS2_RESMGR_TPM_RC_LAYER | 0x902, KW_E_UNAVAILABLE, "no free slot"             },
+    };
+    char text[512];
+    struct kw_op op;
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(rows); i++) {
+        struct fake fake = fake_of(&rows[i].rc, 1);
+        assert_int_equal(ask(&op, &fake, 1000).code, rows[i].code);
+        assert_non_null(strstr(kw_op_message(&op, text, sizeof(text)), rows[i].text));
+    }
+}
+
+static void refusals_are_told_apart(void **state)
+{
+    (void)state;
+    assert_true(tpm2_rc_is(0x18b, TPM2_RC_HANDLE));
+    assert_true(tpm2_rc_is(TSS2_RESMGR_TPM_RC_LAYER | 0x18b, TPM2_RC_HANDLE));
+    assert_false(tpm2_rc_is(0x18b, TPM2_RC_VALUE));
+    assert_false(tpm2_rc_is(0, 0));
+    assert_false(tpm2_rc_is(TSS2_TCTI_RC_IO_ERROR, TPM2_RC_HANDLE));
+    assert_true(tpm2_rc_is_refusal(0x1df));
+    assert_false(tpm2_rc_is_refusal(TPM2_RC_RETRY));
+    assert_false(tpm2_rc_is_refusal(0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(asks_again_while_the_tpm_is_busy),
+        cmocka_unit_test(gives_up_at_the_deadline),
+        cmocka_unit_test(silence_ends_at_the_deadline),
+        cmocka_unit_test(a_broken_pipe_does_not_kill),
+        cmocka_unit_test(codes_of_the_tpm_are_told_apart),
+        cmocka_unit_test(refusals_are_told_apart),
+    };
+    return cmocka_run_group_tests_name("rot/tpm2/tcti", tests, NULL, NULL);
+}
