@@ -145,7 +145,7 @@ static kw_status check_bundle(struct kw_op *op, struct verification *v, uint64_t
 static kw_status check_edge(struct kw_op *op, struct verification *v)
 {
     for (unsigned level = 0; level < TLOG_LEVELS_MAX; level++) {
-        uint64_t index = v->edge.size >> TLOG_TILE_BITS * (level + 1);
+        uint64_t index = (v->edge.size >> TLOG_TILE_BITS * level) / TLOG_TILE_WIDTH;
         if (v->edge.width[level] > 0) {
             TRY(op, check_tile(op, v, level, index, v->edge.width[level], v->edge.tile[level]));
         }
