@@ -32,7 +32,7 @@ enum cert_ext {
     CERT_EXT_NAME_CONSTRAINTS = 1 << 8,
     CERT_EXT_POLICIES = 1 << 9,
     CERT_EXT_OCSP_NOCHECK = 1 << 10,
-    CERT_EXT_OTHER = 1 << 31,
+    CERT_EXT_OTHER = 1 << 30,
 };
 
 enum { CERT_EKU_MAX = 6, CERT_SAN_MAX = 8, CERT_NAME_TEXT = 256 };

@@ -12,11 +12,19 @@ enum { OCSP_CERTIDS_MAX = 8, OCSP_NONCE_MAX = 32 };
 /* CertID of a request; echoed byte for byte in the answer. */
 struct ocsp_certid {
     bool sha256;              /* else SHA-1 */
-    uint8_t name_hash[32];    /* 20 or 32 octets */
+    bool no_hash_parameters;  /* the hash's AlgorithmIdentifier lacks the usual NULL */
+    uint8_t name_hash[32];    /* 20 or 32 octets, then zeroes */
     uint8_t key_hash[32];
     uint8_t serial[KW_SERIAL_MAX];
     size_t serial_len;
 };
+
+/* What is asked about a certificate of this issuer; at most KW_SERIAL_MAX octets of serial are taken. */
+void ocsp_certid_for(struct kw_span issuer_dn, const struct pubkey *issuer_key,
+                     struct kw_span serial, bool sha256, struct ocsp_certid *ret);
+/* Same hash algorithm and issuer; and same serial. The form of the hash's parameters does not matter. */
+bool ocsp_certid_same_issuer(const struct ocsp_certid *a, const struct ocsp_certid *b);
+bool ocsp_certid_equal(const struct ocsp_certid *a, const struct ocsp_certid *b);
 
 struct ocsp_query {
     unsigned n;

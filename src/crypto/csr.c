@@ -1,0 +1,257 @@
+#include "crypto/csr.h"
+
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "crypto/digest.h"
+#include "crypto/ext.h"
+#include "crypto/san.h"
+#include "crypto/signed.h"
+
+enum { CHALLENGE_MAX = 255, ATTRIBUTES_MAX = 16 }; /* RFC 2985 section 5.4.1; clients send below 5 */
+
+/* RFC 2986 section 4.1. Some clients leave the attributes out altogether, as OpenSSL tolerates too. */
+struct csr_info {
+    ASN1_INTEGER *version;
+    X509_NAME *subject;
+    ASN1_STRING *key; /* DER SubjectPublicKeyInfo, see cert_tbs.h */
+    STACK_OF(X509_ATTRIBUTE) *attributes;
+};
+ASN1_SEQUENCE(csr_info) = {
+    ASN1_SIMPLE(struct csr_info, version, ASN1_INTEGER),
+    ASN1_SIMPLE(struct csr_info, subject, X509_NAME),
+    ASN1_SIMPLE(struct csr_info, key, ASN1_SEQUENCE),
+    ASN1_IMP_SET_OF_OPT(struct csr_info, attributes, X509_ATTRIBUTE, 0),
+} static_ASN1_SEQUENCE_END_name(struct csr_info, csr_info)
+
+static void csr_info_free(struct csr_info *info)
+{
+    ASN1_item_free((ASN1_VALUE *)info, ASN1_ITEM_rptr(csr_info));
+}
+KW_OWNED(csr_info, struct csr_info, csr_info_free)
+
+/* ExtensionRequest ::= Extensions (RFC 2985 section 5.4.2) */
+ASN1_ITEM_TEMPLATE(csr_exts) =
+    ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SEQUENCE_OF, 0, csr_exts, ext)
+static_ASN1_ITEM_TEMPLATE_END(csr_exts)
+
+static void csr_exts_free(STACK_OF(ext) *exts)
+{
+    ASN1_item_free((ASN1_VALUE *)exts, ASN1_ITEM_rptr(csr_exts));
+}
+KW_OWNED(csr_exts, STACK_OF(ext), csr_exts_free)
+
+struct csr {
+    struct kw_bytes *der;
+    struct signed_der parts; /* into der */
+    struct csr_info *info;
+    struct pubkey *key;
+    uint8_t sha256[KW_HASH_BYTES];
+    char challenge[CHALLENGE_MAX + 1];
+    bool has_challenge;
+    struct text_list san;
+};
+
+static kw_status read_challenge(struct kw_op *op, struct csr *csr, const ASN1_TYPE *value)
+{
+    unsigned char *text = NULL;
+    bool is_string = value->type == V_ASN1_PRINTABLESTRING || value->type == V_ASN1_UTF8STRING ||
+                     value->type == V_ASN1_IA5STRING || value->type == V_ASN1_T61STRING ||
+                     value->type == V_ASN1_BMPSTRING;
+
+    ENSURE(op, is_string, KW_E_INPUT, "the challenge password is no text");
+    int len = ASN1_STRING_to_UTF8(&text, value->value.asn1_string);
+    OSSL_ENSURE(op, len >= 0, KW_E_INPUT, "challenge password");
+    bool good = kw_utf8_is_plain(KW_SPAN(text, (size_t)len)) &&
+                KW_TEXT_SET(csr->challenge, (const char *)text);
+    OPENSSL_clear_free(text, (size_t)len);
+    ENSURE(op, good, KW_E_INPUT, "the challenge password is over %d octets or not plain text",
+           (int)CHALLENGE_MAX);
+    csr->has_challenge = true;
+    return KW_OK;
+}
+
+static kw_status read_exts(struct kw_op *op, struct csr *csr, const ASN1_TYPE *value)
+{
+    AUTO(csr_exts) *exts = NULL;
+    AUTO(GENERAL_NAMES) *names = NULL;
+
+    ENSURE(op, value->type == V_ASN1_SEQUENCE, KW_E_INPUT, "requested extensions");
+    TRY(op, der_decode(op, ASN1_ITEM_rptr(csr_exts), der_string(value->value.sequence),
+                       "requested extensions", &exts));
+    TRY(op, ext_check_list(op, exts));
+    const struct ext *san = ext_find(exts, NID_subject_alt_name);
+    if (!san) {
+        return KW_OK;
+    }
+    TRY(op, ext_decode(op, san, ASN1_ITEM_rptr(GENERAL_NAMES), &names));
+    return san_texts(op, names, &csr->san);
+}
+
+/* What is not in the table is ignored: a request is never an authorisation. */
+static const struct {
+    int nid;
+    kw_status (*read)(struct kw_op *op, struct csr *csr, const ASN1_TYPE *value);
+} attributes[] = {
+    {NID_pkcs9_challengePassword, read_challenge},
+    {NID_ext_req,                 read_exts     },
+};
+
+static kw_status read_attribute(struct kw_op *op, struct csr *csr, size_t row)
+{
+    const STACK_OF(X509_ATTRIBUTE) *list = csr->info->attributes;
+    X509_ATTRIBUTE *found = NULL;
+
+    for (int i = 0; list && i < sk_X509_ATTRIBUTE_num(list); i++) {
+        X509_ATTRIBUTE *one = sk_X509_ATTRIBUTE_value(list, i);
+        if (OBJ_obj2nid(X509_ATTRIBUTE_get0_object(one)) != attributes[row].nid) {
+            continue;
+        }
+        ENSURE(op, !found && X509_ATTRIBUTE_count(one) == 1, KW_E_INPUT,
+               "an attribute stands there twice, or has not one value");
+        found = one;
+    }
+    return found ? attributes[row].read(op, csr, X509_ATTRIBUTE_get0_type(found, 0)) : KW_OK;
+}
+
+static kw_status read_attributes(struct kw_op *op, struct csr *csr)
+{
+    int n = csr->info->attributes ? sk_X509_ATTRIBUTE_num(csr->info->attributes) : 0;
+
+    ENSURE(op, n <= ATTRIBUTES_MAX, KW_E_INPUT, "%d attributes, at most %d are taken", n,
+           (int)ATTRIBUTES_MAX);
+    for (size_t row = 0; row < KW_COUNT(attributes); row++) {
+        TRY(op, read_attribute(op, csr, row));
+    }
+    return KW_OK;
+}
+
+/*
+ * Strict DER, but not re-encoded: clients forget to sort their attributes (a SET OF behind an implicit
+ * tag), and the signature covers the octets as they came.
+ */
+static kw_status decode(struct kw_op *op, struct csr *csr)
+{
+    struct kw_span tbs = csr->parts.tbs;
+    const unsigned char *p = tbs.p;
+    uint64_t version = 0;
+
+    csr->info = (struct csr_info *)ASN1_item_d2i(NULL, &p, (long)tbs.len,
+                                                 ASN1_ITEM_rptr(csr_info));
+    OSSL_ENSURE(op, csr->info && p == tbs.p + tbs.len, KW_E_INPUT, "CertificationRequestInfo");
+    OSSL_ENSURE(op, ASN1_INTEGER_get_uint64(&version, csr->info->version) && version == 0,
+                KW_E_INPUT, "the request is not of version 1");
+    ENSURE(op, csr_subject(csr).len <= KW_DN_MAX, KW_E_INPUT, "a name is longer than %d octets",
+           (int)KW_DN_MAX);
+    return KW_OK;
+}
+
+static kw_status read_csr(struct kw_op *op, struct kw_span der, struct csr **ret)
+{
+    AUTO(csr) *csr = calloc(1, sizeof(*csr));
+
+    ENSURE(op, csr, KW_E_MEMORY);
+    ENSURE(op, der.len <= KW_CSR_MAX, KW_E_INPUT, "%zu octets, at most %d are taken", der.len,
+           (int)KW_CSR_MAX);
+    TRY(op, kw_bytes_copy(der, &csr->der));
+    TRY(op, signed_parse(op, kw_bytes_span(csr->der), &csr->parts));
+    TRY(op, decode(op, csr));
+    TRY(op, pubkey_parse(op, der_string(csr->info->key), &csr->key));
+    TRY(op, signed_verify(op, &csr->parts, csr->key), "proof of possession");
+    TRY(op, read_attributes(op, csr));
+    digest_sha256(kw_bytes_span(csr->der), csr->sha256);
+    *ret = TAKE(csr);
+    return KW_OK;
+}
+
+kw_status csr_parse(struct kw_op *op, struct kw_span der, struct csr **ret)
+{
+    TRY(op, read_csr(op, der, ret), "reading a certification request");
+    return KW_OK;
+}
+
+void csr_free(struct csr *csr)
+{
+    if (csr) {
+        text_list_done(&csr->san);
+        pubkey_unref(csr->key);
+        csr_info_free(csr->info);
+        kw_bytes_free(csr->der);
+        OPENSSL_cleanse(csr->challenge, sizeof(csr->challenge));
+        free(csr);
+    }
+}
+
+struct kw_span csr_der(const struct csr *csr)
+{
+    return kw_bytes_span(csr->der);
+}
+
+const uint8_t *csr_sha256(const struct csr *csr)
+{
+    return csr->sha256;
+}
+
+const struct pubkey *csr_public(const struct csr *csr)
+{
+    return csr->key;
+}
+
+struct kw_span csr_subject(const struct csr *csr)
+{
+    const unsigned char *der = NULL;
+    size_t len = 0;
+
+    if (!X509_NAME_get0_der(csr->info->subject, &der, &len)) {
+        return KW_SPAN(NULL, 0);
+    }
+    return KW_SPAN(der, len);
+}
+
+const char *csr_challenge(const struct csr *csr)
+{
+    return csr->has_challenge ? csr->challenge : NULL;
+}
+
+unsigned csr_san_count(const struct csr *csr)
+{
+    return csr->san.n;
+}
+
+const char *csr_san(const struct csr *csr, unsigned i)
+{
+    return text_list_get(&csr->san, i);
+}
+
+/* "attributes [0]" is there even when empty (RFC 2986 section 4.1). */
+static kw_status fill(struct kw_op *op, struct kw_span subject_dn, const struct privkey *key,
+                      struct csr_info *info)
+{
+    struct kw_span spki = pubkey_spki(privkey_public(key));
+    X509_NAME *subject = NULL;
+
+    TRY(op, der_decode(op, ASN1_ITEM_rptr(X509_NAME), subject_dn, "subject name", &subject));
+    X509_NAME_free(info->subject);
+    info->subject = subject;
+    info->attributes = sk_X509_ATTRIBUTE_new_null();
+    OSSL_ENSURE(op,
+                info->attributes && ASN1_INTEGER_set(info->version, 0) &&
+                    ASN1_STRING_set(info->key, spki.p, (int)spki.len),
+                KW_E_MEMORY, "request fields");
+    return KW_OK;
+}
+
+kw_status csr_build(struct kw_op *op, struct kw_span subject_dn, const struct privkey *key,
+                    struct kw_bytes **ret)
+{
+    AUTO(csr_info) *info = (struct csr_info *)ASN1_item_new(ASN1_ITEM_rptr(csr_info));
+    AUTO(kw_bytes) *tbs = NULL;
+
+    OSSL_ENSURE(op, info, KW_E_MEMORY, "building a certification request");
+    TRY(op, fill(op, subject_dn, key, info), "building a certification request");
+    TRY(op, kw_bytes_new(512, &tbs));
+    TRY(op, der_encode(op, ASN1_ITEM_rptr(csr_info), info, tbs));
+    TRY(op, signed_build(op, kw_bytes_span(tbs), key, ret), "signing a certification request");
+    return KW_OK;
+}
