@@ -1,6 +1,7 @@
 /*
  * The gate's side of the keeper: the separate process that holds every backend key.
- * Wire format and rules: docs/protocol/keeper.md.  No private key, passphrase or PIN ever crosses the channel.
+ * Wire format and rules: docs/protocol/keeper.md.  No private key, passphrase or PIN ever crosses
+ * the channel.
  */
 #ifndef KEEPER_KEEPER_H
 #define KEEPER_KEEPER_H
@@ -15,18 +16,19 @@
 struct keeper; /* shared by all threads */
 
 struct keeper_config {
-    const char *program;  /* absolute path of keywright-keeper */
-    const char *vault;    /* folder of the vault */
-    const char *unlock;   /* "passphrase-file:PATH" or "tpm2:…" (rot/rot.h URI) */
-    bool create;          /* make a new vault with this unlock method (init) */
-    bool ceremony;        /* key creation is allowed; only `keywright init` sets it */
+    const char *program; /* absolute path of keywright-keeper */
+    const char *vault;   /* folder of the vault */
+    const char *unlock;  /* "passphrase-file:PATH" or "tpm2:…" (rot/rot.h URI) */
+    bool create;         /* make a new vault with this unlock method (init) */
+    bool ceremony;       /* key creation is allowed; only `keywright init` sets it */
 };
 
 /**
  * Start the keeper process and agree on the protocol version.
- * A keeper that dies later is started anew by itself, with back-off (100 ms to 5 s); meanwhile calls give KW_E_UNAVAILABLE.
- * Errors: KW_E_DENIED wrong passphrase or other TPM; KW_E_INTEGRITY damaged vault; KW_E_UNSUPPORTED versions differ;
- *         KW_E_NOT_FOUND no vault; KW_E_CONFLICT create over an existing one; KW_E_UNAVAILABLE.
+ * A keeper that dies later is started anew by itself, with back-off (100 ms to 5 s); meanwhile
+ * calls give KW_E_UNAVAILABLE. Errors: KW_E_DENIED wrong passphrase or other TPM; KW_E_INTEGRITY
+ * damaged vault; KW_E_UNSUPPORTED versions differ; KW_E_NOT_FOUND no vault; KW_E_CONFLICT create
+ * over an existing one; KW_E_UNAVAILABLE.
  */
 kw_status keeper_start(struct kw_op *op, const struct keeper_config *config, struct keeper **ret);
 /* Use an existing channel (tests, hostile peers); takes the descriptor. No restart. */
@@ -41,59 +43,72 @@ struct keeper_key_info {
     char key_id[KW_NAME_MAX];
     enum key_class class_;
     enum key_state state;
-    uint32_t alg;             /* enum key_alg */
-    char custody[24];         /* "soft-sealed" */
+    uint32_t alg;     /* enum key_alg */
+    char custody[24]; /* "soft-sealed" */
     int64_t not_before, not_after;
-    uint64_t signatures;      /* made since creation (persisted at least every minute and at a clean end) */
+    uint64_t
+        signatures; /* made since creation (persisted at least every minute and at a clean end) */
     uint8_t spki[KW_SPKI_MAX];
     uint32_t spki_len;
 };
 
-/* All calls below: block until the answer or op's deadline; any thread; many requests are in flight at once.
- * KW_E_UNAVAILABLE not delivered (retry is safe); KW_E_UNSURE delivered but no answer; KW_E_LIMIT too many in flight. */
+/* All calls below: block until the answer or op's deadline; any thread; many requests are in flight
+ * at once. KW_E_UNAVAILABLE not delivered (retry is safe); KW_E_UNSURE delivered but no answer;
+ * KW_E_LIMIT too many in flight. */
 
+struct keeper_info; /* keeper/msg.h */
+/* How the keeper is: keys, signatures, refusals, and whether it can record them. */
+kw_status keeper_info(struct kw_op *op, struct keeper *keeper, struct keeper_info *ret);
 /* Keys by position 0, 1, …; KW_E_NOT_FOUND past the last. */
-kw_status keeper_key_at(struct kw_op *op, struct keeper *keeper, uint32_t index, struct keeper_key_info *ret);
+kw_status keeper_key_at(struct kw_op *op, struct keeper *keeper, uint32_t index,
+                        struct keeper_key_info *ret);
 /* KW_E_NOT_FOUND. */
 kw_status keeper_key_find(struct kw_op *op, struct keeper *keeper, const char *key_id,
                           struct keeper_key_info *ret);
-kw_status keeper_key_public(struct kw_op *op, struct keeper *keeper, const char *key_id, struct pubkey **ret);
-/**
- * Make a key under a sealed policy. Only in a ceremony (KW_E_STATE otherwise). policy->key_id must be new, for ever.
- * For a CA, ca_key_sha1/sha256 are filled in by the keeper. ret: its public key.
- */
-kw_status keeper_key_create(struct kw_op *op, struct keeper *keeper, const struct key_policy *policy,
+kw_status keeper_key_public(struct kw_op *op, struct keeper *keeper, const char *key_id,
                             struct pubkey **ret);
 /**
- * n (1..256) fresh serial numbers from the keeper's random generator. A certificate is signed only under a serial that was
- * handed out here and was not used yet, so every serial has 127 random bits, whatever the gate does.
+ * Make a key under a sealed policy. Only in a ceremony (KW_E_STATE otherwise). policy->key_id must
+ * be new, for ever. For a CA, ca_key_sha1/sha256 are filled in by the keeper. ret: its public key.
+ */
+kw_status keeper_key_create(struct kw_op *op, struct keeper *keeper,
+                            const struct key_policy *policy, struct pubkey **ret);
+/**
+ * n (1..256) fresh serial numbers from the keeper's random generator. A certificate is signed only
+ * under a serial that was handed out here and was not used yet, so every serial has 127 random
+ * bits, whatever the gate does.
  */
 kw_status keeper_serials(struct kw_op *op, struct keeper *keeper, const char *ca_key_id, unsigned n,
                          uint8_t ret[][KW_SERIAL_BYTES]);
 
-/* What a signature is for; each has its own message, parser and policy check in the keeper. There is no raw signing. */
+/* What a signature is for; each has its own message, parser and policy check in the keeper. There
+ * is no raw signing. */
 enum keeper_purpose {
     KEEPER_SIGN_CERT = 1,   /* message: DER TBSCertificate; arg: rule name of the CA's policy */
     KEEPER_SIGN_CRL,        /* DER TBSCertList; number must rise */
     KEEPER_SIGN_OCSP,       /* DER ResponseData */
     KEEPER_SIGN_TLS,        /* TLS 1.3 server CertificateVerify content (RFC 8446 section 4.4.3) */
     KEEPER_SIGN_CHECKPOINT, /* see keeper_sign_checkpoint() */
-    KEEPER_SIGN_CERT_REQUEST, /* DER CertificationRequestInfo of the key's own public key: the CA's request to its root */
+    KEEPER_SIGN_CERT_REQUEST, /* DER CertificationRequestInfo of the key's own public key: the CA's
+                                 request to its root */
 };
 /**
- * A key of the keeper for OpenSSL users, bound to one purpose. Keep it; it stays valid across restarts of the keeper.
- * arg is copied; NULL where the purpose has none.  Signing errors: KW_E_DENIED outside the sealed policy (text says which rule;
- * the keeper has recorded it too), KW_E_EXPIRED, KW_E_STATE, and those above.
+ * A key of the keeper for OpenSSL users, bound to one purpose. Keep it; it stays valid across
+ * restarts of the keeper. arg is copied; NULL where the purpose has none.  Signing errors:
+ * KW_E_DENIED outside the sealed policy (text says which rule; the keeper has recorded it too),
+ * KW_E_EXPIRED, KW_E_STATE, and those above.
  */
 kw_status keeper_privkey(struct kw_op *op, struct keeper *keeper, const char *key_id,
                          enum keeper_purpose purpose, const char *arg, struct privkey **ret);
 /**
- * Sign a log checkpoint body (audit/checkpoint.h). `proof` (n hashes of 32 octets) must prove that the tree extends the last one this
- * key signed; the keeper remembers that one durably, so it never signs two inconsistent heads, whatever the gate does.
- * ret_last_size: on KW_E_DENIED because of a wrong old size, the size that the keeper holds.
+ * Sign a log checkpoint body (audit/checkpoint.h). `proof` (n hashes of 32 octets) must prove that
+ * the tree extends the last one this key signed; the keeper remembers that one durably, so it never
+ * signs two inconsistent heads, whatever the gate does. ret_last_size: on KW_E_DENIED because of a
+ * wrong old size, the size that the keeper holds.
  */
 kw_status keeper_sign_checkpoint(struct kw_op *op, struct keeper *keeper, const char *key_id,
-                                 struct kw_span body, uint64_t old_size, const uint8_t (*proof)[KW_HASH_BYTES],
-                                 unsigned n, struct kw_out *sig, uint64_t *ret_last_size);
+                                 struct kw_span body, uint64_t old_size,
+                                 const uint8_t (*proof)[KW_HASH_BYTES], unsigned n,
+                                 struct kw_out *sig, uint64_t *ret_last_size);
 
 #endif

@@ -1,0 +1,103 @@
+/* HELLO, INFO, KEY_AT, KEY_FIND, KEY_CREATE, SERIALS: everything that signs nothing. */
+#include "cmd/keywright-keeper/policy_checks.h"
+#include "cmd/keywright-keeper/purposes.h"
+#include "cmd/keywright-keeper/server.h"
+
+kw_status handle_hello(struct kw_op *op, struct server *server, struct request *request)
+{
+    const struct keeper_msg *msg = request->msg;
+    struct keeper_answer *answer = &request->answer;
+
+    ENSURE(op, msg->hello.version == KEEPER_VERSION && strcmp(msg->hello.build, KW_VERSION) == 0,
+           KW_E_UNSUPPORTED, "this keeper is of version '%s', protocol %d", KW_VERSION,
+           KEEPER_VERSION);
+    if (!server->keyring) {
+        return FAIL(op, server->failed.code, "%s", kw_op_cause(&server->failed));
+    }
+    server->mode = server->opened;
+    answer->hello.version = KEEPER_VERSION;
+    answer->hello.mode = (uint8_t)server->mode;
+    answer->hello.n_keys = server->keyring->n;
+    ENSURE(op, KW_TEXT_SET(answer->hello.build, KW_VERSION), KW_E_INTERNAL, "version too long");
+    return KW_OK;
+}
+
+kw_status handle_info(struct kw_op *op, struct server *server, struct request *request)
+{
+    struct keeper_info *info = &request->answer.info;
+
+    (void)op; /* cannot fail */
+    *info = (struct keeper_info){.n_keys = server->keyring->n,
+                                 .refusals = server->refusals.total,
+                                 .refusals_unlogged = server->refusals.unlogged,
+                                 .log_writable = refusals_writable(&server->refusals)};
+    for (unsigned i = 0; i < server->keyring->n; i++) {
+        info->signatures += server->keyring->at[i]->record->signatures;
+    }
+    return KW_OK;
+}
+
+static kw_status describe(struct kw_op *op, const struct keeper_key *key,
+                          struct keeper_key_info *ret)
+{
+    struct kw_span spki = pubkey_spki(keeper_key_pubkey(key));
+
+    ENSURE(op, spki.len <= sizeof(ret->spki), KW_E_INTERNAL, "public key too long");
+    *ret = (struct keeper_key_info){.class_ = key->policy.class_,
+                                    .state = key->record->state,
+                                    .alg = key->policy.alg,
+                                    .custody = "soft-sealed",
+                                    .not_before = key->policy.not_before,
+                                    .not_after = key->policy.not_after,
+                                    .signatures = key->record->signatures,
+                                    .spki_len = (uint32_t)spki.len};
+    memcpy(ret->key_id, key->policy.key_id, sizeof(ret->key_id));
+    memcpy(ret->spki, spki.p, spki.len);
+    return KW_OK;
+}
+
+kw_status handle_key_at(struct kw_op *op, struct server *server, struct request *request)
+{
+    uint32_t index = request->msg->key_at.index;
+
+    ENSURE(op, index < server->keyring->n, KW_E_NOT_FOUND, "there are %u keys", server->keyring->n);
+    return describe(op, server->keyring->at[index], &request->answer.key);
+}
+
+kw_status handle_key_find(struct kw_op *op, struct server *server, struct request *request)
+{
+    const struct keeper_key *key = keyring_find(server->keyring, request->msg->key_id);
+
+    ENSURE(op, key, KW_E_NOT_FOUND, "there is no key '%s'", request->msg->key_id);
+    return describe(op, key, &request->answer.key);
+}
+
+kw_status handle_key_create(struct kw_op *op, struct server *server, struct request *request)
+{
+    struct key_policy policy;
+    struct keeper_key *key = NULL;
+
+    ENSURE(op, kw_ok(policy_decode(request->msg->key_create.policy, &policy)), KW_E_INPUT,
+           "policy: it does not decode");
+    TRY(op, policy_check(op, &policy, request->now_unix));
+    TRY(op, keyring_create(op, server->keyring, &policy, &key), "making key '%s'", policy.key_id);
+    request->answer.octets = pubkey_spki(keeper_key_pubkey(key));
+    return KW_OK;
+}
+
+kw_status handle_serials(struct kw_op *op, struct server *server, struct request *request)
+{
+    const struct keeper_msg *msg = request->msg;
+    struct keeper_key *ca = NULL;
+    unsigned n = msg->serials.n;
+
+    _Static_assert(KEEPER_SERIALS_MAX * KW_SERIAL_BYTES <= sizeof(request->octets), "room");
+    TRY(op,
+        keyring_use(op, server->keyring, msg->key_id, KEEPER_SIGN_CERT, request->now_unix, &ca));
+    for (unsigned i = 0; i < n; i++) {
+        TRY(op, serials_make(op, ca->serials, request->octets + (size_t)i * KW_SERIAL_BYTES));
+    }
+    request->answer.serials.n = (uint16_t)n;
+    request->answer.serials.octets = KW_SPAN(request->octets, (size_t)n * KW_SERIAL_BYTES);
+    return KW_OK;
+}

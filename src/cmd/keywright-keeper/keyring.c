@@ -1,0 +1,211 @@
+#include "cmd/keywright-keeper/keyring.h"
+
+#include <stdlib.h>
+
+#include "cmd/keywright-keeper/purposes.h"
+#include "os/files.h"
+
+static void free_key(struct keeper_key *key)
+{
+    privkey_unref(key->private_key);
+    serials_free(key->serials);
+    free(key);
+}
+KW_OWNED(keeper_key, struct keeper_key, free_key)
+
+void keyring_free(struct keyring *keyring)
+{
+    if (!keyring) {
+        return;
+    }
+    for (unsigned i = 0; i < keyring->n; i++) {
+        free_key(keyring->at[i]);
+    }
+    vault_done(&keyring->vault);
+    free(keyring->state);
+    free(keyring);
+}
+
+const struct pubkey *keeper_key_pubkey(const struct keeper_key *key)
+{
+    return privkey_public(key->private_key);
+}
+
+struct keeper_key *keyring_find(const struct keyring *keyring, const char *key_id)
+{
+    for (unsigned i = 0; i < keyring->n; i++) {
+        if (strcmp(keyring->at[i]->policy.key_id, key_id) == 0) {
+            return keyring->at[i];
+        }
+    }
+    return NULL;
+}
+
+static kw_status give_serials(struct kw_op *op, struct keeper_key *key)
+{
+    if (!purpose_allowed(key->policy.class_, KEEPER_SIGN_CERT)) {
+        return KW_OK;
+    }
+    return serials_new(op, &key->serials);
+}
+
+/* A key without a record is newer than the state: somebody brought an old state back. */
+static kw_status load_key(struct kw_op *op, const char *key_id, void *ctx)
+{
+    AUTO(keeper_key) *key = calloc(1, sizeof(*key));
+    struct keyring *keyring = ctx;
+
+    ENSURE(op, key, KW_E_MEMORY, "no memory for a key");
+    struct key_record *record = state_find(keyring->state, key_id);
+    ENSURE(op, record && record->state != KEY_DESTROYED, KW_E_INTEGRITY,
+           "'state' is older than key '%s': restore the whole vault from its newest backup",
+           key_id);
+    key->record = record;
+    TRY(op, vault_key_load(op, &keyring->vault, key_id, &key->policy, &key->private_key));
+    const struct class_row *row = class_row_of(key->policy.class_);
+    ENSURE(op, row && (row->algs & KEY_ALG_BIT(pubkey_alg(keeper_key_pubkey(key)))), KW_E_INTEGRITY,
+           "key '%s' is of a class that does not live here", key_id);
+    ENSURE(op, keyring->n < STATE_KEYS_MAX, KW_E_INTEGRITY, "more than %d key files",
+           STATE_KEYS_MAX);
+    TRY(op, give_serials(op, key));
+    keyring->at[keyring->n++] = TAKE(key);
+    return KW_OK;
+}
+
+/* Every record must have its key; one that was cut short while being made is used up. */
+static kw_status check_records(struct kw_op *op, struct keyring *keyring)
+{
+    for (unsigned i = 0; i < keyring->state->n; i++) {
+        struct key_record *record = &keyring->state->at[i];
+        if (record->state == KEY_DESTROYED || keyring_find(keyring, record->key_id)) {
+            continue;
+        }
+        ENSURE(op, record->state == KEY_PRE_ACTIVE, KW_E_INTEGRITY,
+               "the file of key '%s' is missing: restore the vault from its backup",
+               record->key_id);
+        TRY(op, key_step(record->state, KEY_EVENT_DESTROY, &record->state));
+        keyring->state->dirty = true;
+    }
+    return KW_OK;
+}
+
+static kw_status load(struct kw_op *op, struct keyring *keyring)
+{
+    TRY(op, vault_state_load(op, &keyring->vault, keyring->state));
+    TRY(op, vault_key_each(op, &keyring->vault, load_key, keyring));
+    return check_records(op, keyring);
+}
+
+kw_status keyring_open(struct kw_op *op, const char *dir, const char *unlock, bool create,
+                       struct keyring **ret)
+{
+    AUTO(keyring) *keyring = calloc(1, sizeof(*keyring));
+
+    ENSURE(op, keyring, KW_E_MEMORY, "no memory for keys");
+    keyring->vault.lock_fd = -1;
+    keyring->state = calloc(1, sizeof(*keyring->state));
+    ENSURE(op, keyring->state, KW_E_MEMORY, "no memory for keys");
+    if (create) {
+        TRY(op, vault_create(op, dir, unlock, &keyring->vault));
+    } else {
+        TRY(op, vault_open(op, dir, unlock, &keyring->vault));
+    }
+    TRY(op, load(op, keyring));
+    *ret = TAKE(keyring);
+    return KW_OK;
+}
+
+kw_status keyring_save(struct kw_op *op, struct keyring *keyring)
+{
+    if (!keyring->state->dirty) {
+        return KW_OK;
+    }
+    return vault_state_save(op, &keyring->vault, keyring->state);
+}
+
+/* A CA's own hashes are facts about the new key, never the gate's word. */
+static kw_status fill_hashes(struct kw_op *op, struct keeper_key *key)
+{
+    const struct pubkey *public_key = keeper_key_pubkey(key);
+
+    if (!key->serials) {
+        return KW_OK;
+    }
+    memcpy(key->policy.ca_key_sha1, pubkey_sha1(public_key), sizeof(key->policy.ca_key_sha1));
+    TRY(op, spki_bits_sha256(pubkey_spki(public_key), key->policy.ca_key_sha256),
+        "hash of the new key");
+    return KW_OK;
+}
+
+static kw_status generate(struct kw_op *op, const struct key_policy *policy,
+                          struct key_record *record, struct keeper_key **ret)
+{
+    AUTO(keeper_key) *key = calloc(1, sizeof(*key));
+
+    ENSURE(op, key, KW_E_MEMORY, "no memory for a key");
+    key->record = record;
+    key->policy = *policy;
+    TRY(op, privkey_generate(op, (enum key_alg)policy->alg, &key->private_key));
+    TRY(op, give_serials(op, key));
+    TRY(op, fill_hashes(op, key));
+    *ret = TAKE(key);
+    return KW_OK;
+}
+
+/* The id's record, durable before its key is: an id is used up from here on. */
+static kw_status reserve_id(struct kw_op *op, struct keyring *keyring, const char *key_id,
+                            struct key_record **ret)
+{
+    TRY(op, state_add(op, keyring->state, key_id, ret));
+    kw_status status = vault_state_save(op, &keyring->vault, keyring->state);
+    if (!kw_ok(status) && status.code != KW_E_UNSURE) {
+        keyring->state->n--; /* nothing was written: it may be tried again */
+    }
+    return status;
+}
+
+/* Key second, active last: whatever a crash leaves, no key is without a record. */
+static kw_status store(struct kw_op *op, struct keyring *keyring, struct keeper_key *key)
+{
+    TRY(op, vault_key_save(op, &keyring->vault, &key->policy, key->private_key));
+    TRY(op, key_step(key->record->state, KEY_EVENT_ACTIVATE, &key->record->state));
+    kw_status status = vault_state_save(op, &keyring->vault, keyring->state);
+    if (!kw_ok(status)) {
+        key->record->state = KEY_PRE_ACTIVE;
+    }
+    return status;
+}
+
+kw_status keyring_create(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
+                         struct keeper_key **ret)
+{
+    AUTO(keeper_key) *key = NULL;
+    struct key_record *record = NULL;
+
+    ENSURE(op, keyring->n < STATE_KEYS_MAX, KW_E_LIMIT, "a vault holds at most %d keys",
+           STATE_KEYS_MAX);
+    TRY(op, reserve_id(op, keyring, policy->key_id, &record));
+    TRY(op, generate(op, policy, record, &key));
+    TRY(op, store(op, keyring, key));
+    *ret = key;
+    keyring->at[keyring->n++] = TAKE(key);
+    return KW_OK;
+}
+
+kw_status keyring_use(struct kw_op *op, const struct keyring *keyring, const char *key_id,
+                      enum keeper_purpose purpose, int64_t now_unix, struct keeper_key **ret)
+{
+    struct keeper_key *key = keyring_find(keyring, key_id);
+
+    ENSURE(op, key, KW_E_NOT_FOUND, "key: there is no key '%s'", key_id);
+    ENSURE(op, purpose_allowed(key->policy.class_, purpose), KW_E_DENIED,
+           "purpose: a key of class %s signs no %s", key_class_text(key->policy.class_),
+           purpose_text(purpose));
+    ENSURE(op, key_state_may_sign(key->record->state), KW_E_STATE, "state: the key is %s",
+           key_state_text(key->record->state));
+    ENSURE(op, now_unix >= key->policy.not_before && now_unix <= key->policy.not_after,
+           KW_E_EXPIRED, "period: the key's originator-usage period %s",
+           now_unix < key->policy.not_before ? "has not begun" : "is over");
+    *ret = key;
+    return KW_OK;
+}

@@ -1,0 +1,179 @@
+/*
+ * keywright-keeper: holds every backend key and signs only what their sealed policies allow.
+ *
+ * What this process has, promise by promise:
+ *   descriptor 3         the channel to the gate; the only way in. Everything above is closed.
+ *   descriptors 0, 1, 2  /dev/null, and the gate's outputs for one line should the start fail.
+ *   files                below --vault: read at the start; written: state, refusals.log, and keys/
+ * in a ceremony. The passphrase file is read once, before the first message. network none. With
+ * --unlock tpm2:... the TPM is opened, asked once and closed before the first message (a
+ * simulator's TCTI may be a local TCP port). memory               no core dumps, not traceable,
+ * secrets locked (os/sandbox.h, base/secret.h). processes            starts none, gains no
+ * privileges, dies with the gate. libraries            no HTTP, SQL, JSON or event loop
+ * (tests/hostile/keeper checks the binary).
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "cmd/keywright-keeper/server.h"
+#include "os/clock.h"
+#include "os/sandbox.h"
+
+enum { EXIT_USAGE = 2 };
+
+struct options {
+    const char *vault;
+    const char *unlock;
+    bool create;
+    bool ceremony;
+    bool help;
+    bool version;
+};
+
+static const char usage[] =
+    "usage: keywright-keeper --vault DIR --unlock METHOD [--create] [--ceremony]\n"
+    "\n"
+    "Started by keywrightd and keywright init, with its channel as descriptor 3.\n"
+    "  --vault DIR       folder of the sealed keys\n"
+    "  --unlock METHOD   passphrase-file:PATH, or tpm2:... (a root-of-trust URI)\n"
+    "  --create          make a new vault first\n"
+    "  --ceremony        keys may be made, and the CA's own request signed\n"
+    "  --version, --help\n";
+
+static volatile int stop;
+
+static void on_term(int number)
+{
+    (void)number;
+    stop = 1;
+}
+
+static bool parse_options(int argc, char *argv[], struct options *ret)
+{
+    static const struct option table[] = {
+        {"vault",    required_argument, NULL, 'v'},
+        {"unlock",   required_argument, NULL, 'u'},
+        {"create",   no_argument,       NULL, 'c'},
+        {"ceremony", no_argument,       NULL, 'y'},
+        {"version",  no_argument,       NULL, 'V'},
+        {"help",     no_argument,       NULL, 'h'},
+        {NULL,       0,                 NULL, 0  },
+    };
+    int letter = 0;
+
+    while ((letter = getopt_long(argc, argv, "", table, NULL)) != -1) {
+        switch (letter) {
+        case 'v':
+            ret->vault = optarg;
+            break;
+        case 'u':
+            ret->unlock = optarg;
+            break;
+        case 'c':
+            ret->create = true;
+            break;
+        case 'y':
+            ret->ceremony = true;
+            break;
+        case 'V':
+            ret->version = true;
+            break;
+        case 'h':
+            ret->help = true;
+            break;
+        default:
+            return false;
+        }
+    }
+    return optind == argc && (ret->version || ret->help || (ret->vault && ret->unlock));
+}
+
+static kw_status check_channel(struct kw_op *op)
+{
+    int type = 0;
+    socklen_t len = sizeof(type);
+
+    ENSURE(op,
+           getsockopt(KEEPER_CHANNEL_FD, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+               type == SOCK_SEQPACKET,
+           KW_E_INPUT, "descriptor %d is no channel: keywrightd starts this program",
+           KEEPER_CHANNEL_FD);
+    return KW_OK;
+}
+
+/* SIGTERM ends it in order; a Ctrl-C is the gate's business; a lost reader is seen in send(). */
+static kw_status set_signals(struct kw_op *op)
+{
+    struct sigaction term = {.sa_handler = on_term};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    ENSURE(op,
+           sigaction(SIGTERM, &term, NULL) == 0 && sigaction(SIGINT, &ignore, NULL) == 0 &&
+               sigaction(SIGPIPE, &ignore, NULL) == 0,
+           KW_E_IO, "signals: %s", strerror(errno));
+    return KW_OK;
+}
+
+static kw_status set_up(struct kw_op *op)
+{
+    TRY(op, check_channel(op));
+    os_sandbox_closefrom(KEEPER_CHANNEL_FD + 1);
+    TRY(op, set_signals(op));
+    return os_sandbox_harden(op);
+}
+
+static int complain(const struct kw_op *op)
+{
+    char text[KW_OP_FRAMES_MAX * KW_OP_TEXT_MAX];
+
+    (void)fprintf(stderr, "keywright-keeper: %s\n", kw_op_message(op, text, sizeof(text)));
+    return SERVER_END_FAILED;
+}
+
+/* A vault that does not open is told to the gate by the answer to its HELLO. */
+static enum server_end serve(const struct options *options)
+{
+    static struct server server; /* large */
+
+    server.fd = KEEPER_CHANNEL_FD;
+    server.mode = KEEPER_GREETING;
+    server.opened = options->ceremony ? KEEPER_CEREMONY : KEEPER_SERVING;
+    server.saved_mono_ms = os_clock_mono_ms();
+    kw_op_init(&server.failed, "keeper", 0);
+    kw_status status = keyring_open(&server.failed, options->vault, options->unlock,
+                                    options->create, &server.keyring);
+    if (kw_ok(status)) {
+        refusals_open(&server.refusals, options->vault, os_clock_mono_ms());
+    } else {
+        refusals_none(&server.refusals, os_clock_mono_ms());
+        (void)complain(&server.failed); /* the gate may not be listening */
+    }
+    enum server_end end = server_run(&server, &stop);
+    refusals_close(&server.refusals);
+    keyring_free(server.keyring);
+    return end;
+}
+
+int main(int argc, char *argv[])
+{
+    struct options options = {0};
+    struct kw_op op;
+
+    if (!parse_options(argc, argv, &options)) {
+        (void)fputs(usage, stderr); /* the exit status says it too */
+        return EXIT_USAGE;
+    }
+    if (options.help || options.version) {
+        (void)fputs(options.help ? usage : "keywright-keeper " KW_VERSION "\n", stdout);
+        return 0;
+    }
+    kw_op_init(&op, "keeper", 0);
+    if (!kw_ok(set_up(&op))) {
+        return complain(&op);
+    }
+    return (int)serve(&options);
+}

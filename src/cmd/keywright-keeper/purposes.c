@@ -1,0 +1,45 @@
+#include "cmd/keywright-keeper/purposes.h"
+
+enum {
+    ALG_ECDSA = KEY_ALG_BIT(KEY_ALG_EC_P256) | KEY_ALG_BIT(KEY_ALG_EC_P384),
+    ALG_ED25519 = KEY_ALG_BIT(KEY_ALG_ED25519),
+    ALG_ALL = ALG_ECDSA | ALG_ED25519 | KEY_ALG_BIT(KEY_ALG_RSA_3072),
+};
+
+static const struct class_row classes[] = {
+    {KEY_CLASS_ISSUING_CA,  ALG_ALL,
+     PURPOSE_BIT(KEEPER_SIGN_CERT) | PURPOSE_BIT(KEEPER_SIGN_CRL) |
+         PURPOSE_BIT(KEEPER_SIGN_CERT_REQUEST)                                          },
+    {KEY_CLASS_OCSP_SIGNER, ALG_ALL,                 PURPOSE_BIT(KEEPER_SIGN_OCSP)      },
+    /* RSA would need PSS in TLS 1.3, which the keeper does not make. */
+    {KEY_CLASS_TLS_SERVER,  ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_TLS)       },
+    {KEY_CLASS_LOG_SIGNER,  ALG_ED25519,             PURPOSE_BIT(KEEPER_SIGN_CHECKPOINT)},
+};
+
+const struct class_row *class_row_of(enum key_class class_)
+{
+    for (size_t i = 0; i < KW_COUNT(classes); i++) {
+        if (classes[i].class_ == class_) {
+            return &classes[i];
+        }
+    }
+    return NULL;
+}
+
+const char *purpose_text(enum keeper_purpose purpose)
+{
+    static const char *const texts[] = {
+        [KEEPER_SIGN_CERT] = "certificates",      [KEEPER_SIGN_CRL] = "CRLs",
+        [KEEPER_SIGN_OCSP] = "OCSP answers",      [KEEPER_SIGN_TLS] = "TLS handshakes",
+        [KEEPER_SIGN_CHECKPOINT] = "checkpoints", [KEEPER_SIGN_CERT_REQUEST] = "requests",
+    };
+
+    return (size_t)purpose < KW_COUNT(texts) && texts[purpose] ? texts[purpose] : "nothing";
+}
+
+bool purpose_allowed(enum key_class class_, enum keeper_purpose purpose)
+{
+    const struct class_row *row = class_row_of(class_);
+
+    return row && (row->purposes & PURPOSE_BIT(purpose)) != 0;
+}

@@ -1,0 +1,23 @@
+/* Which classes of keys live in the keeper, and what each may sign. */
+#ifndef KEEPER_CMD_PURPOSES_H
+#define KEEPER_CMD_PURPOSES_H
+
+#include "crypto/alg.h"
+#include "keeper/keeper.h"
+
+#define PURPOSE_BIT(purpose) (1u << (purpose))
+
+struct class_row {
+    enum key_class class_;
+    uint32_t algs;     /* KEY_ALG_BIT()s */
+    uint32_t purposes; /* PURPOSE_BIT()s of enum keeper_purpose */
+};
+
+/* NULL where keys of this class do not live here (the root's, operators', devices'). */
+const struct class_row *class_row_of(enum key_class class_);
+/* "certificates", …: for refusals. */
+const char *purpose_text(enum keeper_purpose purpose);
+/* May keys of this class do that? */
+bool purpose_allowed(enum key_class class_, enum keeper_purpose purpose);
+
+#endif

@@ -1,0 +1,297 @@
+#include "cmd/keywright-keeper/server.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "os/clock.h"
+#include "os/files.h"
+
+enum {
+    PACKET_MAX = KEEPER_FRAME_BYTES + KW_MSG_BODY_MAX,
+    FDS_MAX = 4, /* more than any row takes; the kernel closes what is beyond */
+    SAVE_MS = 60000,
+    TICK_MS = 1000,
+    REPLY_WAIT_MS = 30000,
+};
+
+/* Beside the catalogue: what each row does. */
+static kw_status (*const handlers[KEEPER_ROWS])(struct kw_op *op, struct server *server,
+                                                struct request *request) = {
+#define X(label, suffix, number, max, states, fd) [KEEPER_ROW_##label] = handle_##suffix,
+    KEEPER_MESSAGES(X)
+#undef X
+};
+
+/* Looking for a key that is not there is no refusal. */
+static bool is_ordinary(const struct keeper_row *row, enum kw_code code)
+{
+    return code == KW_E_NOT_FOUND &&
+           (row->type == KEEPER_MSG_KEY_AT || row->type == KEEPER_MSG_KEY_FIND);
+}
+
+kw_status request_sign(struct kw_op *op, struct server *server, struct keeper_key *key,
+                       struct kw_span message, struct request *request)
+{
+    struct kw_out sig = {.p = request->octets, .cap = KW_SIG_MAX};
+
+    TRY(op, privkey_sign(op, key->private_key, message, &sig), "signing with key '%s'",
+        key->policy.key_id);
+    key->record->signatures++;
+    server->keyring->state->dirty = true;
+    request->answer.octets = kw_out_span(&sig);
+    return KW_OK;
+}
+
+static void note(struct server *server, const char *request_id, const char *message,
+                 const char *key_id, enum kw_code code, const char *reason)
+{
+    struct refusal refusal = {request_id, message, key_id, code, reason};
+
+    refusals_note(&server->refusals, &refusal, os_clock_unix_ms(), os_clock_mono_ms());
+}
+
+static bool malformed(struct server *server, const char *message, const char *reason)
+{
+    note(server, "", message, "", KW_E_INPUT, reason);
+    return false;
+}
+
+/* Whole or not at all. A gate that takes no replies loses its keeper. */
+static bool send_reply(const struct server *server, struct kw_span packet)
+{
+    for (;;) {
+        ssize_t n = send(server->fd, packet.p, packet.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n >= 0) {
+            return true;
+        }
+        if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR) {
+            return true; /* the gate is gone: the next receive says so */
+        }
+        struct pollfd room = {.fd = server->fd, .events = POLLOUT};
+        if (poll(&room, 1, REPLY_WAIT_MS) == 0) {
+            return false;
+        }
+    }
+}
+
+static bool reply(const struct server *server, const struct keeper_row *row, uint64_t req_id,
+                  const struct kw_op *op, kw_status status, const struct request *request)
+{
+    uint8_t octets[KEEPER_FRAME_BYTES + KEEPER_REPLY_MAX];
+    struct kw_out packet = KW_OUT_ARRAY(octets);
+    bool with_answer = kw_ok(status) || request->answer_refusal;
+
+    kw_status encoded =
+        keeper_reply_encode(row, req_id, status.code, kw_ok(status) ? "" : kw_op_cause(op),
+                            with_answer ? &request->answer : NULL, &packet);
+    return kw_ok(encoded) && send_reply(server, kw_out_span(&packet));
+}
+
+/* A well-formed request: refuse it or do it; the gate gets the reason and refusals.log the line. */
+static bool answer(struct server *server, const struct keeper_row *row, uint64_t req_id,
+                   struct request *request)
+{
+    const struct keeper_msg *msg = request->msg;
+    struct kw_op op;
+    kw_status status = KW_OK;
+
+    kw_op_init(&op, "gate", 0);
+    if (row->modes & (unsigned)server->mode) {
+        status = handlers[row - keeper_rows](&op, server, request);
+    } else {
+        status = FAIL(&op, KW_E_STATE, "state: %s is not taken now", row->name);
+    }
+    if (!kw_ok(status) && !is_ordinary(row, status.code)) {
+        note(server, msg->request_id, row->name, msg->key_id, status.code, kw_op_cause(&op));
+    }
+    return reply(server, row, req_id, &op, status, request);
+}
+
+/* The descriptor must be where the message says, and nowhere else. */
+static bool fds_fit(const struct keeper_row *row, const struct keeper_msg *msg, unsigned n_fds)
+{
+    unsigned wanted = row->fd_allowed && msg->sign_crl.by_fd ? 1 : 0;
+
+    return n_fds == wanted;
+}
+
+/* A gate of another version gets to know it before the channel closes. */
+static bool refuse_version(struct server *server, const struct keeper_frame *frame)
+{
+    struct request none = {0};
+    struct kw_op op;
+
+    kw_op_init(&op, "gate", 0);
+    kw_status status =
+        FAIL(&op, KW_E_UNSUPPORTED, "this keeper speaks protocol version %d", KEEPER_VERSION);
+    (void)reply(server, &keeper_rows[KEEPER_ROW_HELLO], frame->req_id, &op, status, &none);
+    return malformed(server, "FRAME", "another protocol version");
+}
+
+bool server_take(struct server *server, struct kw_span packet, const int fds[], unsigned n_fds)
+{
+    struct keeper_frame frame;
+    struct kw_span body;
+    struct keeper_msg msg;
+
+    if (!kw_ok(keeper_frame_decode(packet, &frame, &body))) {
+        return malformed(server, "FRAME", "the packet is not as long as its header says");
+    }
+    if (frame.version != KEEPER_VERSION) {
+        return refuse_version(server, &frame);
+    }
+    const struct keeper_row *row = keeper_row_of(frame.type);
+    if (!row) {
+        return malformed(server, "FRAME", "unknown message type");
+    }
+    if (!kw_ok(keeper_msg_decode(row, body, &msg))) {
+        return malformed(server, row->name, "the body does not decode");
+    }
+    if (!fds_fit(row, &msg, n_fds)) {
+        return malformed(server, row->name,
+                         "a descriptor where none belongs, or none where one does");
+    }
+    struct request request = {
+        .msg = &msg, .fd = n_fds > 0 ? fds[0] : -1, .now_unix = os_clock_unix_s()};
+    return answer(server, row, frame.req_id, &request);
+}
+
+enum got { GOT_PACKET, GOT_NOTHING, GOT_BROKEN, GOT_END };
+
+struct packet {
+    uint8_t octets[PACKET_MAX];
+    size_t len;
+    int fds[FDS_MAX];
+    unsigned n_fds;
+};
+
+static void take_fds(struct msghdr *head, struct packet *packet)
+{
+    for (struct cmsghdr *with = CMSG_FIRSTHDR(head); with; with = CMSG_NXTHDR(head, with)) {
+        if (with->cmsg_level != SOL_SOCKET || with->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        size_t n = (with->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n; i++) {
+            int fd = -1;
+            memcpy(&fd, CMSG_DATA(with) + i * sizeof(int), sizeof(int));
+            if (packet->n_fds == FDS_MAX) {
+                (void)close(fd); /* not wanted */
+                continue;
+            }
+            packet->fds[packet->n_fds++] = fd;
+        }
+    }
+}
+
+static void close_fds(struct packet *packet)
+{
+    for (unsigned i = 0; i < packet->n_fds; i++) {
+        (void)close(packet->fds[i]); /* ours to drop; nothing was written */
+    }
+    packet->n_fds = 0;
+}
+
+static enum got receive(const struct server *server, struct packet *packet)
+{
+    union {
+        struct cmsghdr align;
+        uint8_t room[CMSG_SPACE(FDS_MAX * sizeof(int))];
+    } control;
+    struct iovec vec = {.iov_base = packet->octets, .iov_len = sizeof(packet->octets)};
+    struct msghdr head = {.msg_iov = &vec,
+                          .msg_iovlen = 1,
+                          .msg_control = control.room,
+                          .msg_controllen = sizeof(control.room)};
+
+    packet->n_fds = 0;
+    ssize_t n = recvmsg(server->fd, &head, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR ? GOT_NOTHING : GOT_END;
+    }
+    take_fds(&head, packet);
+    packet->len = (size_t)n;
+    if (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+        close_fds(packet);
+        return GOT_BROKEN;
+    }
+    return n == 0 ? GOT_END : GOT_PACKET;
+}
+
+/* Counts are saved now and then; what must not be lost was saved before it was signed. */
+static void keep_up(struct server *server, bool now)
+{
+    int64_t mono_ms = os_clock_mono_ms();
+
+    refusals_tick(&server->refusals, os_clock_unix_ms(), mono_ms, now);
+    if (!server->keyring || (!now && mono_ms - server->saved_mono_ms < SAVE_MS)) {
+        return;
+    }
+    struct kw_op op;
+    kw_op_init(&op, "keeper", 0);
+    if (!kw_ok(keyring_save(&op, server->keyring))) {
+        note(server, "", "STATE", "", op.code, kw_op_cause(&op));
+    }
+    server->saved_mono_ms = mono_ms;
+}
+
+static enum server_end end_of(const struct server *server, bool in_order)
+{
+    if (!in_order) {
+        return SERVER_END_MALFORMED;
+    }
+    return server->keyring ? SERVER_END_CLEAN : SERVER_END_FAILED;
+}
+
+/* Sleep until there is something to read, a second has passed, or a signal came. */
+static void wait_for_packet(struct server *server)
+{
+    struct pollfd ready = {.fd = server->fd, .events = POLLIN};
+
+    if (poll(&ready, 1, TICK_MS) == 0) {
+        keep_up(server, /* now= */ false);
+    }
+}
+
+/* False where the gate broke the rules; *ret_end set at the end of the channel. */
+static bool step(struct server *server, struct packet *packet, bool *ret_end)
+{
+    switch (receive(server, packet)) {
+    case GOT_NOTHING:
+        wait_for_packet(server);
+        return true;
+    case GOT_END:
+        *ret_end = true;
+        return true;
+    case GOT_BROKEN:
+        return malformed(server, "FRAME", "the packet or its descriptors are too many");
+    case GOT_PACKET:
+        break;
+    }
+    bool in_order =
+        server_take(server, KW_SPAN(packet->octets, packet->len), packet->fds, packet->n_fds);
+    close_fds(packet);
+    if (!server->keyring) {
+        *ret_end = true; /* the gate knows why now */
+    }
+    return in_order;
+}
+
+enum server_end server_run(struct server *server, const volatile int *stop)
+{
+    static struct packet packet; /* one thread, one loop */
+    bool in_order = true;
+    bool end = false;
+    unsigned n_since = 0;
+
+    while (in_order && !end && !*stop) {
+        in_order = step(server, &packet, &end);
+        if (++n_since % 1024 == 0) { /* a busy channel never gets to wait */
+            keep_up(server, /* now= */ false);
+        }
+    }
+    keep_up(server, /* now= */ true);
+    return end_of(server, in_order);
+}

@@ -1,0 +1,52 @@
+/* The keeper's end of the channel: one thread, one message after the other. */
+#ifndef KEEPER_CMD_SERVER_H
+#define KEEPER_CMD_SERVER_H
+
+#include "cmd/keywright-keeper/keyring.h"
+#include "cmd/keywright-keeper/refusals.h"
+#include "keeper/msg.h"
+
+struct server {
+    int fd;                  /* the channel */
+    enum keeper_mode mode;   /* KEEPER_GREETING until HELLO was answered */
+    enum keeper_mode opened; /* KEEPER_CEREMONY or KEEPER_SERVING: the mode after HELLO */
+    struct keyring *keyring; /* NULL where the vault could not be opened: then `failed` says why */
+    struct kw_op failed;
+    struct refusals refusals;
+    int64_t saved_mono_ms;
+};
+
+/* Why the loop ended; also the exit status. */
+enum server_end {
+    SERVER_END_CLEAN = 0,     /* the gate closed the channel, or SIGTERM */
+    SERVER_END_FAILED = 1,    /* the vault was not opened; HELLO was answered with the reason */
+    SERVER_END_MALFORMED = 3, /* the gate broke the rules of the channel */
+};
+
+/* One request while it is handled. */
+struct request {
+    const struct keeper_msg *msg;
+    int fd; /* that came with it, or -1; closed by the loop */
+    int64_t now_unix;
+    struct keeper_answer answer;
+    bool answer_refusal;              /* the answer goes with a refusal too */
+    uint8_t octets[KEEPER_REPLY_MAX]; /* what the answer's spans borrow */
+};
+
+/* Serve until the channel ends or *stop is set (by a signal). */
+enum server_end server_run(struct server *server, const volatile int *stop);
+/* One packet: reply where there is something to reply to. False where it is malformed. For tests
+ * too. */
+bool server_take(struct server *server, struct kw_span packet, const int fds[], unsigned n_fds);
+
+/* A row's work: fills request->answer, or fails with the reason of the refusal. */
+#define X(name, suffix, number, max, modes, fd)                                                    \
+    kw_status handle_##suffix(struct kw_op *op, struct server *server, struct request *request);
+KEEPER_MESSAGES(X)
+#undef X
+
+/* Sign and count; the signature lies in request->octets. */
+kw_status request_sign(struct kw_op *op, struct server *server, struct keeper_key *key,
+                       struct kw_span message, struct request *request);
+
+#endif

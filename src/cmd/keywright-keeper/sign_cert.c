@@ -1,0 +1,21 @@
+/* SIGN_CERT: read the TBSCertificate, hold it against the sealed policy, then sign it. */
+#include "cmd/keywright-keeper/cert_checks.h"
+#include "cmd/keywright-keeper/server.h"
+
+kw_status handle_sign_cert(struct kw_op *op, struct server *server, struct request *request)
+{
+    AUTO(cert) *cert = NULL;
+    const struct keeper_msg *msg = request->msg;
+    struct keeper_key *ca = NULL;
+
+    TRY(op,
+        keyring_use(op, server->keyring, msg->key_id, KEEPER_SIGN_CERT, request->now_unix, &ca));
+    const struct policy_rule *rule = policy_rule_find(&ca->policy, msg->sign_cert.rule);
+    ENSURE(op, rule, KW_E_DENIED, "rule: the key's policy has no rule '%s'", msg->sign_cert.rule);
+    TRY(op, cert_parse_tbs(op, msg->sign_cert.tbs, &cert), "TBSCertificate");
+    struct cert_case c = {.ca = ca, .rule = rule, .cert = cert, .now_unix = request->now_unix};
+    TRY(op, cert_check_all(op, &c));
+    TRY(op, request_sign(op, server, ca, msg->sign_cert.tbs, request));
+    serials_use(ca->serials, cert_serial(cert));
+    return KW_OK;
+}

@@ -1,0 +1,153 @@
+/* Key files: policy, public key, and the private key sealed under both. */
+#include "cmd/keywright-keeper/vault.h"
+#include "crypto/aead.h"
+#include "keeper/msg.h"
+#include "os/files.h"
+
+enum { FILE_MODE = 0600, AAD_MAX = 32 + KW_NAME_MAX + POLICY_ENCODED_MAX + KW_SPKI_MAX };
+static const char label[] = "keywright key v1";
+static const char suffix[] = ".key";
+
+static kw_status path_of(struct kw_op *op, const struct vault *vault, const char *key_id,
+                         char path[KW_PATH_BYTES])
+{
+    char name[KW_NAME_MAX + sizeof(suffix)];
+
+    ENSURE(op, keeper_key_id_valid(key_id), KW_E_INPUT, "'%s' is no key id", key_id);
+    int n = snprintf(name, sizeof(name), "%s%s", key_id, suffix);
+    ENSURE(op, n > 0 && (size_t)n < sizeof(name), KW_E_TOO_LARGE, "key id too long");
+    return os_path_join(op, path, KW_PATH_BYTES, vault->keys_dir, name);
+}
+
+/* Each key file has its own sealing key. */
+static kw_status file_key(struct kw_op *op, const struct vault *vault, const char *key_id,
+                          struct kw_secret **ret)
+{
+    char octets[sizeof(label) + KW_NAME_MAX];
+    struct kw_out info = KW_OUT_ARRAY(octets);
+
+    TRY(op, kw_out_append(&info, kw_span_text(label)));
+    TRY(op, kw_out_append(&info, kw_span_text(key_id)));
+    return kdf_hkdf_sha256(op, vault->kek, KW_SPAN_ARRAY(vault->id), kw_out_span(&info),
+                           AEAD_KEY_BYTES, ret);
+}
+
+static kw_status make_aad(struct kw_op *op, const char *key_id, const struct vault_key_file *file,
+                          struct kw_out *aad)
+{
+    TRY(op, kw_out_append(aad, kw_span_text(label)));
+    TRY(op, kw_out_append(aad, kw_span_text(key_id)));
+    TRY(op, kw_out_append(aad, file->policy));
+    return kw_out_append(aad, file->spki);
+}
+
+static kw_status seal_key(struct kw_op *op, const struct vault *vault, const char *key_id,
+                          const struct vault_key_file *file, const struct privkey *key,
+                          struct kw_bytes **ret)
+{
+    AUTO(kw_secret) *pkcs8 = NULL;
+    AUTO(kw_secret) *sealing_key = NULL;
+    uint8_t octets[AAD_MAX];
+    struct kw_out aad = KW_OUT_ARRAY(octets);
+
+    TRY(op, make_aad(op, key_id, file, &aad));
+    TRY(op, file_key(op, vault, key_id, &sealing_key));
+    TRY(op, privkey_to_pkcs8(op, key, &pkcs8));
+    return aead_seal(op, sealing_key, kw_out_span(&aad), kw_secret_span(pkcs8), ret);
+}
+
+kw_status vault_key_save(struct kw_op *op, const struct vault *vault,
+                         const struct key_policy *policy, const struct privkey *key)
+{
+    AUTO(kw_bytes) *sealed = NULL;
+    uint8_t encoded_octets[POLICY_ENCODED_MAX];
+    uint8_t file_octets[VAULT_KEY_FILE_MAX];
+    struct kw_out encoded = KW_OUT_ARRAY(encoded_octets);
+    struct kw_out file = KW_OUT_ARRAY(file_octets);
+    char path[KW_PATH_BYTES];
+
+    TRY(op, path_of(op, vault, policy->key_id, path));
+    ENSURE(op, !os_file_exists(path), KW_E_CONFLICT, "there is a file of key '%s' already",
+           policy->key_id);
+    TRY(op, policy_encode(policy, &encoded), "encoding the policy");
+    struct vault_key_file parts = {.policy = kw_out_span(&encoded),
+                                   .spki = pubkey_spki(privkey_public(key))};
+    TRY(op, seal_key(op, vault, policy->key_id, &parts, key, &sealed));
+    parts.sealed = kw_bytes_span(sealed);
+    TRY(op, vault_key_file_encode(&parts, &file), "encoding the key file");
+    return os_file_write(op, path, FILE_MODE, kw_out_span(&file));
+}
+
+static kw_status open_key(struct kw_op *op, const struct vault *vault, const char *key_id,
+                          const struct vault_key_file *file, struct privkey **ret)
+{
+    AUTO(kw_secret) *pkcs8 = NULL;
+    AUTO(kw_secret) *sealing_key = NULL;
+    AUTO(privkey) *key = NULL;
+    uint8_t octets[AAD_MAX];
+    struct kw_out aad = KW_OUT_ARRAY(octets);
+
+    TRY(op, make_aad(op, key_id, file, &aad));
+    TRY(op, file_key(op, vault, key_id, &sealing_key));
+    TRY(op, aead_open(op, sealing_key, kw_out_span(&aad), file->sealed, &pkcs8));
+    TRY(op, privkey_from_pkcs8(op, pkcs8, &key));
+    ENSURE(op, kw_span_equal(pubkey_spki(privkey_public(key)), file->spki), KW_E_INTEGRITY,
+           "private and public key differ");
+    *ret = TAKE(key);
+    return KW_OK;
+}
+
+static kw_status read_key(struct kw_op *op, const struct vault *vault, const char *key_id,
+                          struct kw_span octets, struct key_policy *ret_policy,
+                          struct privkey **ret_key)
+{
+    struct vault_key_file file;
+
+    TRY(op, vault_key_file_decode(octets, &file));
+    TRY(op, policy_decode(file.policy, ret_policy));
+    ENSURE(op, strcmp(ret_policy->key_id, key_id) == 0, KW_E_INTEGRITY, "another key's file");
+    return open_key(op, vault, key_id, &file, ret_key);
+}
+
+kw_status vault_key_load(struct kw_op *op, const struct vault *vault, const char *key_id,
+                         struct key_policy *ret_policy, struct privkey **ret_key)
+{
+    AUTO(kw_bytes) *octets = NULL;
+    char path[KW_PATH_BYTES];
+
+    TRY(op, path_of(op, vault, key_id, path));
+    TRY(op, os_file_read(op, path, VAULT_KEY_FILE_MAX, &octets), "key '%s'", key_id);
+    kw_status status = read_key(op, vault, key_id, kw_bytes_span(octets), ret_policy, ret_key);
+    if (!kw_ok(status) && status.code != KW_E_MEMORY && status.code != KW_E_LIMIT) {
+        kw_op_clear(op);
+        return FAIL(op, KW_E_INTEGRITY,
+                    "the file of key '%s' was altered: restore the vault from its backup", key_id);
+    }
+    return status;
+}
+
+struct walk {
+    kw_status (*each)(struct kw_op *op, const char *key_id, void *ctx);
+    void *ctx;
+};
+
+static kw_status strip_suffix(struct kw_op *op, const char *name, void *ctx)
+{
+    const struct walk *walk = ctx;
+    char key_id[KW_NAME_MAX];
+    size_t n = strlen(name) - strlen(suffix); /* os_dir_each() passes only such names */
+
+    ENSURE(op, n < sizeof(key_id), KW_E_INTEGRITY, "a file name in 'keys' is too long");
+    memcpy(key_id, name, n);
+    key_id[n] = '\0';
+    return walk->each(op, key_id, walk->ctx);
+}
+
+kw_status vault_key_each(struct kw_op *op, const struct vault *vault,
+                         kw_status (*each)(struct kw_op *op, const char *key_id, void *ctx),
+                         void *ctx)
+{
+    struct walk walk = {each, ctx};
+
+    return os_dir_each(op, vault->keys_dir, suffix, strip_suffix, &walk);
+}

@@ -1,0 +1,194 @@
+/*
+ * What gate and keeper say to each other: the catalogue, and the encoding of each message.
+ * The page of it is docs/protocol/keeper.md.
+ */
+#ifndef KEEPER_MSG_H
+#define KEEPER_MSG_H
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "base/op.h"
+#include "base/reader.h"
+#include "base/writer.h"
+#include "keeper/keeper.h"
+
+enum {
+    KEEPER_VERSION = 1,
+    KEEPER_CHANNEL_FD = 3,
+    KEEPER_FRAME_BYTES = 16,
+    KEEPER_REPLY_TYPE = 0x8000,
+    KEEPER_REPLY_MAX = 4608, /* 256 serials, code and text */
+    KEEPER_SERIALS_MAX = 256,
+    KEEPER_PROOF_MAX = 64, /* a tree of 2^64 leaves */
+    KEEPER_BUILD_TEXT = 32,
+    KEEPER_CUSTODY_TEXT = 24,
+    KEEPER_OCSP_TBS_MAX = 4096, /* eight single responses are below 1500 */
+    KEEPER_TLS_CONTENT_MAX = 146,
+    KEEPER_CHECKPOINT_BODY_MAX = 256, /* origin, 20 digits, 44 characters of base64 */
+    KEEPER_CERT_REQUEST_MAX = 2048,   /* name and public key */
+};
+
+/* States of the keeper, bits: a row lists those in which it is taken. */
+enum keeper_mode { KEEPER_GREETING = 1, KEEPER_CEREMONY = 2, KEEPER_SERVING = 4 };
+enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING };
+
+/* name, suffix of its functions, number, body at most, states, descriptor allowed */
+#define KEEPER_MESSAGES(X)                                                                         \
+    X(HELLO, hello, 1, 80, KEEPER_GREETING, false)                                                 \
+    X(INFO, info, 2, 40, KEEPER_OPEN, false)                                                       \
+    X(KEY_AT, key_at, 3, 40, KEEPER_OPEN, false)                                                   \
+    X(KEY_FIND, key_find, 4, 136, KEEPER_OPEN, false)                                              \
+    X(KEY_CREATE, key_create, 5, 12328, KEEPER_CEREMONY, false)                                    \
+    X(SERIALS, serials, 6, 136, KEEPER_OPEN, false)                                                \
+    X(SIGN_CERT, sign_cert, 16, 8424, KEEPER_OPEN, false)                                          \
+    X(SIGN_CRL, sign_crl, 17, 16384, KEEPER_OPEN, true)                                            \
+    X(SIGN_OCSP, sign_ocsp, 18, 4232, KEEPER_OPEN, false)                                          \
+    X(SIGN_TLS, sign_tls, 19, 280, KEEPER_OPEN, false)                                             \
+    X(SIGN_CHECKPOINT, sign_checkpoint, 20, 2448, KEEPER_OPEN, false)                              \
+    X(SIGN_CERT_REQUEST, sign_cert_request, 21, 2184, KEEPER_CEREMONY, false)
+
+enum keeper_type {
+#define X(name, suffix, number, max, modes, fd) KEEPER_MSG_##name = number,
+    KEEPER_MESSAGES(X)
+#undef X
+};
+
+/* Position of a row in the table: for arrays beside it. */
+enum keeper_row_index {
+#define X(name, suffix, number, max, modes, fd) KEEPER_ROW_##name,
+    KEEPER_MESSAGES(X)
+#undef X
+        KEEPER_ROWS
+};
+
+/* One request. Spans borrow from the packet. */
+struct keeper_msg {
+    char request_id[KW_REQUEST_ID];
+    char key_id[KW_NAME_MAX]; /* "" in messages without one */
+    union {
+        struct {
+            uint16_t version;
+            char build[KEEPER_BUILD_TEXT];
+        } hello;
+        struct {
+            uint32_t index;
+        } key_at;
+        struct {
+            struct kw_span policy;
+        } key_create;
+        struct {
+            uint16_t n;
+        } serials;
+        struct {
+            char rule[KW_NAME_MAX];
+            struct kw_span tbs;
+        } sign_cert;
+        struct {
+            bool by_fd;
+            uint32_t len;
+            struct kw_span tbs; /* empty where by_fd */
+        } sign_crl;
+        struct {
+            struct kw_span message;
+        } sign; /* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST */
+        struct {
+            struct kw_span body;
+            uint64_t old_size;
+            uint8_t n;
+            struct kw_span proof; /* n * 32 octets */
+        } checkpoint;
+    };
+};
+
+struct keeper_info {
+    uint32_t n_keys;
+    uint64_t signatures;        /* by all keys */
+    uint64_t refusals;          /* since the keeper's start */
+    uint64_t refusals_unlogged; /* counted only: too many at once, or the log was not writable */
+    bool log_writable;
+};
+
+/* One result. Spans borrow: when decoded from the packet, when encoded from the server. */
+struct keeper_answer {
+    union {
+        struct {
+            uint16_t version;
+            char build[KEEPER_BUILD_TEXT];
+            uint8_t mode;
+            uint32_t n_keys;
+        } hello;
+        struct keeper_info info;
+        struct keeper_key_info key; /* KEY_AT, KEY_FIND */
+        struct kw_span octets;      /* KEY_CREATE: public key; SIGN_*: signature */
+        struct {
+            uint16_t n;
+            struct kw_span octets; /* n * KW_SERIAL_BYTES */
+        } serials;
+        struct {
+            uint64_t last_size;
+            struct kw_span sig;
+        } checkpoint;
+    };
+};
+
+struct keeper_row {
+    enum keeper_type type;
+    const char *name;
+    uint32_t body_max;
+    unsigned modes; /* enum keeper_mode bits */
+    bool fd_allowed;
+    /* What stands behind request_id; results of KW_OK. All sticky: the caller asks _end(). */
+    void (*encode)(struct kw_writer *w, const struct keeper_msg *msg);
+    void (*decode)(struct kw_reader *r, struct keeper_msg *ret);
+    void (*encode_answer)(struct kw_writer *w, const struct keeper_answer *answer);
+    void (*decode_answer)(struct kw_reader *r, struct keeper_answer *ret);
+};
+
+/* All rows, in the order of the list. */
+extern const struct keeper_row keeper_rows[KEEPER_ROWS];
+/* NULL for a number that is none. */
+const struct keeper_row *keeper_row_of(unsigned type);
+
+struct keeper_frame {
+    uint16_t version;
+    uint16_t type;
+    uint32_t body_len;
+    uint64_t req_id;
+};
+
+void keeper_frame_encode(struct kw_writer *w, const struct keeper_frame *frame);
+/* The packet's header, and its body borrowed. KW_E_INPUT too short, or body_len is not what is
+ * there. */
+kw_status keeper_frame_decode(struct kw_span packet, struct keeper_frame *ret,
+                              struct kw_span *ret_body);
+
+/* A whole request packet into the caller's room. KW_E_TOO_LARGE over the row's limit or the room.
+ */
+kw_status keeper_msg_encode(const struct keeper_row *row, uint64_t req_id,
+                            const struct keeper_msg *msg, struct kw_out *out);
+/* The body of a request; strict to the last octet. KW_E_INPUT. */
+kw_status keeper_msg_decode(const struct keeper_row *row, struct kw_span body,
+                            struct keeper_msg *ret);
+
+/* What a reply says before its result. */
+struct keeper_reply {
+    enum kw_code code;
+    char text[KW_OP_TEXT_MAX]; /* cause, "" where code is KW_CODE_OK */
+    struct kw_span result;     /* undecoded; borrowed */
+};
+
+/* A whole reply packet. The result is written where code is KW_CODE_OK or answer is not NULL. */
+kw_status keeper_reply_encode(const struct keeper_row *row, uint64_t req_id, enum kw_code code,
+                              const char *text, const struct keeper_answer *answer,
+                              struct kw_out *out);
+/* The body of a reply. KW_E_INPUT also for a number that is no code. */
+kw_status keeper_reply_decode(struct kw_span body, struct keeper_reply *ret);
+/* The result of a reply. KW_E_INPUT. */
+kw_status keeper_answer_decode(const struct keeper_row *row, struct kw_span result,
+                               struct keeper_answer *ret);
+
+/* May it name a key (and its file)? Letters, digits, '-', '_' and '.', not first a dot, not empty.
+ */
+bool keeper_key_id_valid(const char *key_id);
+
+#endif
