@@ -86,6 +86,7 @@ static struct kw_frame frame_of(const char *file, int line, const char *fmt, va_
 kw_status kw_op_fail(struct kw_op *op, enum kw_code code, const char *file, int line,
                      const char *fmt, ...)
 {
+    code = kw_failed(KW_FAIL(code)).code;
     if (op) {
         va_list args;
         va_start(args, fmt);

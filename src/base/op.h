@@ -42,13 +42,14 @@ const char *kw_op_message(const struct kw_op *op, char *text, size_t cap);
 /* Only the cause (frame 0), for a peer that may see it; "" where nothing failed. */
 const char *kw_op_cause(const struct kw_op *op);
 
-/* Tells compilers and analysers what kw_op_fail() and kw_op_context() promise: their result is never KW_OK. */
+/*
+ * What FAIL, ENSURE and TRY return is never KW_OK, and compilers and analysers can see it. A code
+ * taken from elsewhere (a peer's answer, say) that turns out to be no failure is our bug:
+ * KW_E_INTERNAL.
+ */
 static inline kw_status kw_failed(kw_status status)
 {
-    if (kw_ok(status)) {
-        __builtin_unreachable();
-    }
-    return status;
+    return kw_ok(status) ? KW_FAIL(KW_E_INTERNAL) : status;
 }
 
 /*
@@ -61,14 +62,15 @@ static inline kw_status kw_failed(kw_status status)
     do {                                                                                           \
         kw_status try_status_ = (expr);                                                            \
         if (!kw_ok(try_status_)) {                                                                 \
-            return kw_failed(kw_op_context((op), try_status_, __FILE__, __LINE__, "" __VA_ARGS__));           \
+            return kw_failed(                                                                      \
+                kw_op_context((op), try_status_, __FILE__, __LINE__, "" __VA_ARGS__));             \
         }                                                                                          \
     } while (0)
 
 #define ENSURE(op, cond, code, ...)                                                                \
     do {                                                                                           \
         if (!(cond)) {                                                                             \
-            return kw_failed(kw_op_fail((op), (code), __FILE__, __LINE__, "" __VA_ARGS__));                   \
+            return kw_failed(kw_op_fail((op), (code), __FILE__, __LINE__, "" __VA_ARGS__));        \
         }                                                                                          \
     } while (0)
 

@@ -183,6 +183,14 @@ static void a_failure_without_words_has_its_meaning(void **state)
     assert_string_equal(message(), "the deadline passed; nothing was done");
 }
 
+static void failing_with_success_is_our_bug(void **state)
+{
+    (void)state;
+    assert_code(FAIL(&op, KW_CODE_OK, "the peer said 0"), KW_E_INTERNAL);
+    assert_int_equal(op.code, KW_E_INTERNAL);
+    assert_code(FAIL(NULL, KW_CODE_OK, "the peer said 0"), KW_E_INTERNAL);
+}
+
 static void a_long_principal_is_cut(void **state)
 {
     char name[KW_NAME_MAX * 2];
@@ -212,6 +220,7 @@ int main(void)
         cmocka_unit_test_setup(silent_frames_make_room_for_words, setup),
         cmocka_unit_test_setup(a_message_fits_any_room, setup),
         cmocka_unit_test_setup(a_failure_without_words_has_its_meaning, setup),
+        cmocka_unit_test_setup(failing_with_success_is_our_bug, setup),
         cmocka_unit_test_setup(a_long_principal_is_cut, setup),
     };
     return cmocka_run_group_tests_name("op", tests, NULL, NULL);

@@ -122,7 +122,7 @@ static void pages_are_locked_and_kept_out_of_dumps(void **state)
     read_flags(kw_secret_data(secret), flags, sizeof(flags));
     assert_non_null(strstr(flags, " dd"));
     assert_non_null(strstr(flags, " wf"));
-    if (!CHECK_ASAN) {
+    if (!CHECK_SANITIZER) {
         assert_non_null(strstr(flags, " lo"));
     }
 }
@@ -202,7 +202,7 @@ static int hit_the_lock_limit(struct kw_secret *unused)
 static void the_lock_limit_is_told(void **state)
 {
     (void)state;
-    if (CHECK_ASAN) {
+    if (CHECK_SANITIZER) {
         return; /* it answers mlock(2) itself: there is no limit to hit */
     }
     assert_int_equal(in_child(hit_the_lock_limit, NULL), KW_E_LIMIT);
