@@ -81,6 +81,25 @@ static kw_status check_halves(struct kw_op *op, const struct privkey *key)
     return KW_OK;
 }
 
+/*
+ * Does it begin like PKCS#8 (RFC 5208 section 5: version 0, AlgorithmIdentifier) and end where its
+ * length says? OpenSSL's decoders would take a bare ECPrivateKey or RSAPrivateKey as well.
+ */
+static bool is_pkcs8(struct kw_span der)
+{
+    static const uint8_t head[] = {0x02, 0x01, 0x00, 0x30};
+    const unsigned char *p = der.p;
+    long len = 0;
+    int tag = 0;
+    int class = 0;
+
+    int flags = ASN1_get_object(&p, &len, &tag, &class, (long)der.len);
+    ERR_clear_error();
+    return flags == V_ASN1_CONSTRUCTED && tag == V_ASN1_SEQUENCE && class == V_ASN1_UNIVERSAL &&
+           p + len == der.p + der.len && (size_t)len > sizeof(head) &&
+           memcmp(p, head, sizeof(head)) == 0;
+}
+
 kw_status privkey_from_pkcs8(struct kw_op *op, const struct kw_secret *pkcs8, struct privkey **ret)
 {
     AUTO(EVP_PKEY) *evp = NULL;
@@ -88,6 +107,8 @@ kw_status privkey_from_pkcs8(struct kw_op *op, const struct kw_secret *pkcs8, st
     AUTO(privkey) *key = NULL;
     struct kw_span der = kw_secret_span(pkcs8);
 
+    ENSURE(op, der.len <= PKCS8_MAX && is_pkcs8(der), KW_E_INPUT,
+           "the private key is not one plain PKCS#8");
     AUTO(OSSL_DECODER_CTX) *ctx = OSSL_DECODER_CTX_new_for_pkey(&evp, "DER", "PrivateKeyInfo", NULL,
                                                                 EVP_PKEY_KEYPAIR, NULL, NULL);
     OSSL_ENSURE(op, ctx, KW_E_INTERNAL, "reading a private key");

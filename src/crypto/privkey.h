@@ -76,8 +76,10 @@ void *privkey_evp(const struct privkey *key);
  */
 struct kw_op *privkey_scope_enter(struct kw_op *op);
 void privkey_scope_leave(struct kw_op **previous);
-#define PRIVKEY_SCOPE(op)                                                                          \
-    __attribute__((cleanup(privkey_scope_leave), unused)) struct kw_op *scope_previous_ =          \
+#define PRIVKEY_SCOPE(op) PRIVKEY_SCOPE_AT_(op, __LINE__)
+#define PRIVKEY_SCOPE_AT_(op, line) PRIVKEY_SCOPE_NAMED_(op, line)
+#define PRIVKEY_SCOPE_NAMED_(op, line)                                                             \
+    __attribute__((cleanup(privkey_scope_leave), unused)) struct kw_op *scope_previous_##line =    \
         privkey_scope_enter(op)
 
 #endif

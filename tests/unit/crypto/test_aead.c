@@ -10,8 +10,8 @@ static const char *const plain16 =
 /* nonce || ciphertext || tag */
 static const char *const sealed16 =
     "cafebabefacedbaddecaf888"
-    "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838c5f61e"
-    "6393ba7a0abcc9f662"
+    "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
+    "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"
     "76fc6ece0f4e1768cddf8853bb2d551b";
 static const char *const sealed14 = "000000000000000000000000"
                                     "cea7403d4d606b6e074ec5d3baf39d18"
