@@ -78,26 +78,28 @@ static enum kw_code flip(const struct log_files *log, const char *name, size_t a
     return code;
 }
 
+/* Of a log of 600 entries: which file, which of its octets, what is said. */
+static const struct {
+    const char *name;
+    size_t at;
+    enum kw_code code;
+    const char *words;
+} damages[] = {
+    {"tile/entries/000",      10,   KW_E_INTEGRITY, "entry 0 does not fit its tile"  },
+    {"tile/entries/001",      2000, KW_E_INTEGRITY, "does not fit its tile"          },
+    {"tile/entries/002.p/88", 5,    KW_E_INTEGRITY, "entry 512 does not fit its tile"},
+    {"tile/entries/000",      0,    KW_E_INTEGRITY, "bundle 0"                       },
+    {"tile/0/000",            0,    KW_E_INTEGRITY, "entry 0 does not fit its tile"  },
+    {"tile/0/001",            8191, KW_E_INTEGRITY, "entry 511 does not fit its tile"},
+    {"tile/0/002.p/88",       32,   KW_E_INTEGRITY, "entry 513 does not fit its tile"},
+    {"tile/1/000.p/2",        32,   KW_E_INTEGRITY, "entries 256 to 511 do not fit"  },
+    {"checkpoint",            20,   KW_E_DENIED,    "signature"                      },
+    {"checkpoint",            0,    KW_E_DENIED,    "signature"                      },
+};
+
 static void test_damage_is_found_and_named(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        size_t at;
-        enum kw_code code;
-        const char *words;
-    } rows[] = {
-        {"tile/entries/000",      10,           KW_E_INTEGRITY, "entry 0 does not fit its tile"           },
-        {"tile/entries/001",      2000,         KW_E_INTEGRITY, "does not fit its tile"                   },
-        {"tile/entries/002.p/88", 5,            KW_E_INTEGRITY, "entry 512 does not fit its tile"         },
-        {"tile/entries/000",      0,            KW_E_INTEGRITY, "bundle 0"                                },
-        {"tile/0/000",            0,            KW_E_INTEGRITY, "entry 0 does not fit its tile"           },
-        {"tile/0/001",            256 * 32 - 1, KW_E_INTEGRITY, "entry 511 does not fit its tile"         },
-        {"tile/0/002.p/88",       32,           KW_E_INTEGRITY, "entry 513 does not fit its tile"         },
-        {"tile/1/000.p/2",        32,           KW_E_INTEGRITY, "entries 256 to 511 do not fit their tile"},
-        {"checkpoint",            20,           KW_E_DENIED,    "signature"                               },
-        {"checkpoint",            0,            KW_E_DENIED,    "signature"                               },
-    };
     static struct log_files log;
     struct export_result result;
     char words[512];
@@ -105,9 +107,9 @@ static void test_damage_is_found_and_named(void **state)
     log_files_begin(&log);
     log_files_add_many(&log, 600);
     log_files_sign(&log);
-    for (size_t i = 0; i < KW_COUNT(rows); i++) {
-        assert_int_equal(flip(&log, rows[i].name, rows[i].at, words), rows[i].code);
-        assert_non_null(strstr(words, rows[i].words));
+    for (size_t i = 0; i < KW_COUNT(damages); i++) {
+        assert_int_equal(flip(&log, damages[i].name, damages[i].at, words), damages[i].code);
+        assert_non_null(strstr(words, damages[i].words));
     }
     ok(&op, verify(&log, log.vkey, &result));
     log_files_end(&log);
