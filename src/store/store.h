@@ -2,9 +2,10 @@
  * The store: repositories over SQL, and the one committer that makes changes durable.
  *
  * Reads: any thread, through per-thread read connections (WAL), see only committed state.
- * Writes: a change is a function run by the committer thread inside a savepoint of one transaction that many concurrent changes
- * share (group commit). store_change() returns when that transaction is durable (synchronous=FULL), or when this change failed;
- * a failed change is rolled back to its savepoint and harms no neighbour.
+ * Writes: a change is a function run by the committer thread inside a savepoint of one transaction
+ * that many concurrent changes share (group commit). store_change() returns when that transaction
+ * is durable (synchronous=FULL), or when this change failed; a failed change is rolled back to its
+ * savepoint and harms no neighbour.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -16,128 +17,160 @@
 #include "model/key.h"
 
 struct store;
-struct store_txn; /* valid only inside a change function or the seal hook, on the committer thread */
+struct store_txn; /* valid only inside a change function or the seal hook, on the committer thread
+                   */
 
 /**
- * Called once a batch, after its changes and before its commit, with the log entries that they appended, in order:
- * the sequencer (service/log) gives them their places in the Merkle tree and writes tiles through store_log_* calls.
- * An error rolls the whole batch back; every change in it fails with KW_E_UNAVAILABLE.
+ * Called once a batch, after its changes and before its commit, with the log entries that they
+ * appended, in order (not where there are none): the sequencer (service/log) gives them their
+ * places in the Merkle tree and writes tiles through store_log_* calls. store_log_size_txn() is the
+ * size before them: entry i has index size + i. An error rolls the whole batch back; every change
+ * in it fails with KW_E_UNAVAILABLE. The disk's own failures keep their code.
  */
-typedef kw_status (*store_seal_fn)(struct kw_op *op, struct store_txn *txn, const struct kw_span entries[],
-                                   unsigned n, void *ctx);
-/* Called after the commit (durable = true) or the rollback (false) of a batch whose seal hook had run. */
+typedef kw_status (*store_seal_fn)(struct kw_op *op, struct store_txn *txn,
+                                   const struct kw_span entries[], unsigned n, void *ctx);
+/* Called after the commit (durable = true) or the rollback (false) of a batch whose seal hook had
+ * run. */
 typedef void (*store_sealed_fn)(bool durable, void *ctx);
 
 struct store_config {
-    const char *path;             /* SQLite file; made, 0600, where absent */
-    unsigned batch_max;           /* changes in one transaction at most; 0 = 512 */
-    store_seal_fn seal;           /* may be NULL */
+    const char *path;   /* SQLite file; made, 0600, where absent */
+    unsigned batch_max; /* changes in one transaction at most; 0 = 512 */
+    store_seal_fn seal; /* may be NULL */
     store_sealed_fn sealed;
     void *seal_ctx;
 };
 
-/* Open and migrate to the newest schema. KW_E_UNSUPPORTED: the file is newer than this program. KW_E_INTEGRITY: not ours or damaged. */
+/* Open and migrate to the newest schema. KW_E_UNSUPPORTED: the file is newer than this program.
+ * KW_E_INTEGRITY: not ours or damaged. KW_E_UNAVAILABLE: another process has it open. */
 kw_status store_open(struct kw_op *op, const struct store_config *config, struct store **ret);
 void store_close(struct store *store); /* waits for changes in flight */
 KW_OWNED(store, struct store, store_close)
 
 /**
- * Make a change. `change` may be run more than once (a batch is retried one by one when its commit fails), so it must
- * only write through txn and set *ctx results idempotently.
- * Errors: those of `change`; KW_E_FULL disk full, KW_E_TIMEOUT, KW_E_LIMIT queue full: nothing was changed;
- *         KW_E_UNSURE only if the process of committing itself broke.
- * Blocks until durable or op's deadline (then KW_E_UNSURE if it had begun).  Any thread but the committer.
+ * Make a change. `change` may be run more than once (a batch is run again where a neighbour failed
+ * half-way), so it must only write through txn and set *ctx results idempotently. A store call that
+ * fails may be passed over by `change` (a key that is known already), except store_cert_insert():
+ * a change in which it failed fails.
+ * Errors: those of `change`; KW_E_FULL, KW_E_IO the disk (also where a neighbour of the batch met
+ *         it); KW_E_TIMEOUT its turn did not come before op's deadline; KW_E_LIMIT queue full;
+ *         KW_E_UNAVAILABLE the log could not be sealed, or the store is being closed: nothing was
+ *         changed.
+ *         KW_E_UNSURE the commit did not end within 10 s of the deadline, or broke while syncing.
+ * Blocks  until durable, or until the deadline where it has not begun; never gives up in between.
+ * Threads any but the committer (a change within a change is KW_E_INTERNAL).
  */
 kw_status store_change(struct kw_op *op, struct store *store,
-                       kw_status (*change)(struct kw_op *op, struct store_txn *txn, void *ctx), void *ctx);
+                       kw_status (*change)(struct kw_op *op, struct store_txn *txn, void *ctx),
+                       void *ctx);
 /* Append an entry (an encoded event) to the log, as part of this change. Copied. */
 kw_status store_log_append(struct kw_op *op, struct store_txn *txn, struct kw_span entry);
 
-/* --- devices ------------------------------------------------------------------------------------------------------ */
+/* --- devices
+ * ------------------------------------------------------------------------------------------------------
+ */
 struct store_device {
-    char id[KW_NAME_MAX];              /* unique for all time */
+    char id[KW_NAME_MAX]; /* unique for all time */
     char product[KW_NAME_MAX];
-    char serial[KW_NAME_MAX];          /* manufacturer's serial number, unique for all time within a product */
-    char hw_type[64];                  /* dotted OID for hardwareModuleName */
+    char serial[KW_NAME_MAX]; /* manufacturer's serial number, unique for all time within a product
+                               */
+    char hw_type[64];         /* dotted OID for hardwareModuleName */
     enum device_state state;
     int64_t registered_ms, last_seen_ms; /* 0 = never */
-    char agent[KW_NAME_MAX];           /* what it said of itself in its last hello */
+    char agent[KW_NAME_MAX];             /* what it said of itself in its last hello */
     char root_of_trust[KW_NAME_MAX];
-    bool simulated;                    /* its root of trust is a stand-in */
-    uint8_t secret_hash[KW_HASH_BYTES]; /* SHA-256 of the one-time registration secret */
-    int64_t secret_expires_ms;         /* 0 = none open */
-    uint8_t secret_used_csr[KW_HASH_BYTES]; /* SHA-256 of the request that used it up; all zero = unused */
-    uint32_t secret_failures;          /* wrong secrets in a row */
+    bool simulated;                         /* its root of trust is a stand-in */
+    uint8_t secret_hash[KW_HASH_BYTES];     /* SHA-256 of the one-time registration secret */
+    int64_t secret_expires_ms;              /* 0 = none open */
+    uint8_t secret_used_csr[KW_HASH_BYTES]; /* SHA-256 of the request that used it up; all zero =
+                                               unused */
+    uint32_t secret_failures;               /* wrong secrets in a row */
 };
 /* KW_E_CONFLICT id or serial was used before. */
-kw_status store_device_insert(struct kw_op *op, struct store_txn *txn, const struct store_device *device);
+kw_status store_device_insert(struct kw_op *op, struct store_txn *txn,
+                              const struct store_device *device);
 /* Update everything but id, product, serial, hw_type, registered_ms. KW_E_NOT_FOUND. */
-kw_status store_device_update(struct kw_op *op, struct store_txn *txn, const struct store_device *device);
-kw_status store_device_get(struct kw_op *op, struct store *store, const char *id, struct store_device *ret);
-kw_status store_device_get_txn(struct kw_op *op, struct store_txn *txn, const char *id, struct store_device *ret);
+kw_status store_device_update(struct kw_op *op, struct store_txn *txn,
+                              const struct store_device *device);
+kw_status store_device_get(struct kw_op *op, struct store *store, const char *id,
+                           struct store_device *ret);
+kw_status store_device_get_txn(struct kw_op *op, struct store_txn *txn, const char *id,
+                               struct store_device *ret);
 
-/* Listing: rows after `after` in key order, at most max; *ret_n says how many. after "" = from the start. */
+/* Listing: rows after `after` in key order, at most max; *ret_n says how many. after "" = from the
+ * start. */
 kw_status store_device_list(struct kw_op *op, struct store *store, const char *after, unsigned max,
                             struct store_device *ret, unsigned *ret_n);
 
-/* --- public keys: one owner and one use for ever -------------------------------------------------------------------- */
+/* --- public keys: one owner and one use for ever
+ * -------------------------------------------------------------------- */
 struct store_pubkey {
-    uint8_t id[KW_HASH_BYTES];  /* SHA-256 of the SubjectPublicKeyInfo */
-    char owner[KW_NAME_MAX];    /* "device:DEV1", "server:…", "ca:…" */
+    uint8_t id[KW_HASH_BYTES]; /* SHA-256 of the SubjectPublicKeyInfo */
+    char owner[KW_NAME_MAX];   /* "device:DEV1", "server:…", "ca:…" */
     char profile[KW_NAME_MAX];
     enum key_class class_;
     enum key_state state;
     char alg[16];
-    char custody[KW_NAME_MAX];  /* "device tpm2 SIMULATED", "keeper soft-sealed" … as far as known */
+    char custody[KW_NAME_MAX]; /* "device tpm2 SIMULATED", "keeper soft-sealed" … as far as known */
     int64_t created_ms, state_ms;
 };
 /* KW_E_CONFLICT the key is known already; the owner is not told. */
-kw_status store_pubkey_insert(struct kw_op *op, struct store_txn *txn, const struct store_pubkey *key);
-kw_status store_pubkey_set_state(struct kw_op *op, struct store_txn *txn, const uint8_t id[KW_HASH_BYTES],
-                                 enum key_state state, int64_t at_ms);
+kw_status store_pubkey_insert(struct kw_op *op, struct store_txn *txn,
+                              const struct store_pubkey *key);
+kw_status store_pubkey_set_state(struct kw_op *op, struct store_txn *txn,
+                                 const uint8_t id[KW_HASH_BYTES], enum key_state state,
+                                 int64_t at_ms);
 kw_status store_pubkey_get(struct kw_op *op, struct store *store, const uint8_t id[KW_HASH_BYTES],
                            struct store_pubkey *ret);
-kw_status store_pubkey_get_txn(struct kw_op *op, struct store_txn *txn, const uint8_t id[KW_HASH_BYTES],
-                               struct store_pubkey *ret);
-kw_status store_pubkey_list(struct kw_op *op, struct store *store, const uint8_t after[KW_HASH_BYTES],
-                            unsigned max, struct store_pubkey *ret, unsigned *ret_n);
+kw_status store_pubkey_get_txn(struct kw_op *op, struct store_txn *txn,
+                               const uint8_t id[KW_HASH_BYTES], struct store_pubkey *ret);
+kw_status store_pubkey_list(struct kw_op *op, struct store *store,
+                            const uint8_t after[KW_HASH_BYTES], unsigned max,
+                            struct store_pubkey *ret, unsigned *ret_n);
 
-/* --- certificates ------------------------------------------------------------------------------------------------- */
+/* --- certificates
+ * -------------------------------------------------------------------------------------------------
+ */
 struct store_cert {
-    int64_t row;                         /* store's own number, rising with issuance; set by insert */
+    int64_t row; /* store's own number, rising with issuance; set by insert */
     char ca[KW_NAME_MAX];
-    uint8_t serial[KW_SERIAL_MAX];       /* unique within the CA */
+    uint8_t serial[KW_SERIAL_MAX]; /* unique within the CA */
     uint32_t serial_len;
-    char owner[KW_NAME_MAX];             /* "device:DEV1" … */
+    char owner[KW_NAME_MAX]; /* "device:DEV1" … */
     char profile[KW_NAME_MAX];
     uint8_t pubkey[KW_HASH_BYTES];
-    uint8_t fingerprint[KW_HASH_BYTES];  /* SHA-256 of the DER, unique */
-    uint8_t csr[KW_HASH_BYTES];          /* SHA-256 of the request; zero = none: lets a replay find its answer */
-    int64_t not_before, not_after;       /* Unix seconds */
+    uint8_t fingerprint[KW_HASH_BYTES]; /* SHA-256 of the DER, unique */
+    uint8_t
+        csr[KW_HASH_BYTES]; /* SHA-256 of the request; zero = none: lets a replay find its answer */
+    int64_t not_before, not_after; /* Unix seconds */
     enum cert_state state;
-    int64_t revoked_s;                   /* 0 = not */
+    int64_t revoked_s; /* 0 = not */
     int reason;
     int64_t issued_ms;
-    char subject[256];                   /* text for people */
+    char subject[256]; /* text for people */
     uint8_t der[KW_CERT_MAX];
     uint32_t der_len;
 };
 /* KW_E_CONFLICT serial or fingerprint exists. Sets cert->row. */
 kw_status store_cert_insert(struct kw_op *op, struct store_txn *txn, struct store_cert *cert);
-/* VALID/SUPERSEDED/HELD → REVOKED etc. KW_E_NOT_FOUND; KW_E_STATE if it is revoked already (never un-revoked). */
-kw_status store_cert_set_state(struct kw_op *op, struct store_txn *txn, int64_t row, enum cert_state state,
-                               int64_t revoked_s, int reason);
-kw_status store_cert_by_serial(struct kw_op *op, struct store *store, const char *ca, struct kw_span serial,
-                               struct store_cert *ret);
+/* VALID/SUPERSEDED/HELD → REVOKED etc. KW_E_NOT_FOUND; KW_E_STATE if it is revoked already (never
+ * un-revoked). */
+kw_status store_cert_set_state(struct kw_op *op, struct store_txn *txn, int64_t row,
+                               enum cert_state state, int64_t revoked_s, int reason);
+kw_status store_cert_by_serial(struct kw_op *op, struct store *store, const char *ca,
+                               struct kw_span serial, struct store_cert *ret);
 kw_status store_cert_by_fingerprint(struct kw_op *op, struct store *store,
-                                    const uint8_t fingerprint[KW_HASH_BYTES], struct store_cert *ret);
+                                    const uint8_t fingerprint[KW_HASH_BYTES],
+                                    struct store_cert *ret);
 kw_status store_cert_by_fingerprint_txn(struct kw_op *op, struct store_txn *txn,
-                                        const uint8_t fingerprint[KW_HASH_BYTES], struct store_cert *ret);
+                                        const uint8_t fingerprint[KW_HASH_BYTES],
+                                        struct store_cert *ret);
 /* The newest certificate for exactly this request of this owner. KW_E_NOT_FOUND. */
 kw_status store_cert_by_csr_txn(struct kw_op *op, struct store_txn *txn, const char *owner,
                                 const uint8_t csr[KW_HASH_BYTES], struct store_cert *ret);
 
-/* What a relying check needs, without reading the DER: the hot path of every request and every OCSP answer. */
+/* What a relying check needs, without reading the DER: the hot path of every request and every OCSP
+ * answer. */
 struct store_cert_status {
     int64_t row;
     enum cert_state state;
@@ -148,8 +181,8 @@ struct store_cert_status {
     enum device_state device; /* 0 where the owner is no device */
 };
 /* KW_E_NOT_FOUND: we never issued it. */
-kw_status store_cert_status(struct kw_op *op, struct store *store, const char *ca, struct kw_span serial,
-                            struct store_cert_status *ret);
+kw_status store_cert_status(struct kw_op *op, struct store *store, const char *ca,
+                            struct kw_span serial, struct store_cert_status *ret);
 
 struct store_cert_filter {
     const char *owner, *ca, *profile; /* NULL = any */
@@ -158,39 +191,50 @@ struct store_cert_filter {
     int64_t after_row;                /* listing goes on behind it */
 };
 /* Oldest first. */
-kw_status store_cert_list(struct kw_op *op, struct store *store, const struct store_cert_filter *filter,
-                          unsigned max, struct store_cert *ret, unsigned *ret_n);
-/* Every revoked certificate of a CA in one consistent snapshot, streaming, ordered by row. */
+kw_status store_cert_list(struct kw_op *op, struct store *store,
+                          const struct store_cert_filter *filter, unsigned max,
+                          struct store_cert *ret, unsigned *ret_n);
+/* Every revoked or held certificate of a CA (what belongs on its CRL) in one consistent snapshot,
+ * streaming, ordered by row. */
 kw_status store_cert_revoked_each(struct kw_op *op, struct store *store, const char *ca,
-                                  kw_status (*each)(struct kw_op *op, void *ctx, struct kw_span serial,
-                                                    int64_t revoked_s, int reason), void *ctx);
-/* For dashboards and /metrics. */
+                                  kw_status (*each)(struct kw_op *op, void *ctx,
+                                                    struct kw_span serial, int64_t revoked_s,
+                                                    int reason),
+                                  void *ctx);
+/* For dashboards and /metrics; kept as running totals. certs_valid: by state, ended ones too. */
 struct store_counts {
     uint64_t devices, devices_active, certs, certs_valid, certs_revoked, log_entries, pubkeys;
 };
 kw_status store_counts(struct kw_op *op, struct store *store, struct store_counts *ret);
 
-/* --- CRLs, small documents and counters --------------------------------------------------------------------------- */
+/* --- CRLs, small documents and counters
+ * --------------------------------------------------------------------------- */
 /* Named blobs with a version: "crl:devices", "checkpoint", "ca-cert:devices". Replaced whole. */
-kw_status store_blob_put(struct kw_op *op, struct store_txn *txn, const char *name, uint64_t version,
-                         struct kw_span content);
-kw_status store_blob_get(struct kw_op *op, struct store *store, const char *name, uint64_t *ret_version,
-                         struct kw_bytes **ret);
+kw_status store_blob_put(struct kw_op *op, struct store_txn *txn, const char *name,
+                         uint64_t version, struct kw_span content);
+kw_status store_blob_get(struct kw_op *op, struct store *store, const char *name,
+                         uint64_t *ret_version, struct kw_bytes **ret);
 /* Add 1 to a named counter for ever, return the new value (CRL numbers). Starts at 1. */
-kw_status store_counter_next(struct kw_op *op, struct store_txn *txn, const char *name, uint64_t *ret);
+kw_status store_counter_next(struct kw_op *op, struct store_txn *txn, const char *name,
+                             uint64_t *ret);
 
-/* --- log ---------------------------------------------------------------------------------------------------------- */
-/* Write a tile (level ≥ 0: width × 32 octets, replacing a narrower one). Only from the seal hook. */
-kw_status store_log_tile_put(struct kw_op *op, struct store_txn *txn, unsigned level, uint64_t index,
-                             struct kw_span hashes);
-/* Number of entries, as of the txn. Entries themselves are written by the store: entry i of the batch gets index size + i. */
+/* --- log
+ * ----------------------------------------------------------------------------------------------------------
+ */
+/* Write a tile (level ≥ 0: width × 32 octets, replacing a narrower one). Only from the seal hook.
+ */
+kw_status store_log_tile_put(struct kw_op *op, struct store_txn *txn, unsigned level,
+                             uint64_t index, struct kw_span hashes);
+/* Number of entries; in a txn without those of its own batch. Entries themselves are written by the
+ * store: entry i of the batch gets index size + i. */
 kw_status store_log_size(struct kw_op *op, struct store *store, uint64_t *ret);
 kw_status store_log_size_txn(struct kw_op *op, struct store_txn *txn, uint64_t *ret);
 kw_status store_log_tile_get(struct kw_op *op, struct store *store, unsigned level, uint64_t index,
                              struct kw_bytes **ret);
 /* Entries first … first+max-1, streaming; fewer at the end. */
 kw_status store_log_each(struct kw_op *op, struct store *store, uint64_t first, unsigned max,
-                         kw_status (*each)(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry),
+                         kw_status (*each)(struct kw_op *op, void *ctx, uint64_t index,
+                                           struct kw_span entry),
                          void *ctx);
 
 #endif
