@@ -26,6 +26,7 @@ struct pubkey {
     EVP_PKEY *evp;
     uint8_t id[KW_HASH_BYTES];
     uint8_t sha1[SHA1_BYTES];
+    uint8_t bits_sha256[KW_HASH_BYTES];
     size_t key_at; /* where the BIT STRING's value begins in spki */
     size_t n_spki;
     uint8_t spki[KW_SPKI_MAX];
@@ -225,6 +226,7 @@ kw_status pubkey_parse(struct kw_op *op, struct kw_span spki, struct pubkey **re
     key->n_spki = spki.len;
     digest_sha256(spki, key->id);
     digest_sha1(bit_string(key), key->sha1);
+    digest_sha256(bit_string(key), key->bits_sha256);
     *ret = TAKE(key);
     return KW_OK;
 }
@@ -275,6 +277,11 @@ const uint8_t *pubkey_id(const struct pubkey *key)
 const uint8_t *pubkey_sha1(const struct pubkey *key)
 {
     return key->sha1;
+}
+
+const uint8_t *pubkey_bits_sha256(const struct pubkey *key)
+{
+    return key->bits_sha256;
 }
 
 bool pubkey_equal(const struct pubkey *a, const struct pubkey *b)

@@ -152,14 +152,31 @@ static kw_status open_store(struct kw_op *op, struct service *service)
     return KW_OK;
 }
 
+/* A passphrase file without a leading slash lies in the state folder. */
+static kw_status unlock_method(struct kw_op *op, const struct config *config, char *unlock, size_t cap)
+{
+    static const char scheme[] = "passphrase-file:";
+    char path[KW_PATH_BYTES];
+    size_t n = sizeof(scheme) - 1;
+
+    if (strncmp(config->unlock, scheme, n) != 0 || config->unlock[n] == '/') {
+        ENSURE(op, kw_text_copy(unlock, cap, config->unlock), KW_E_INPUT, "the field 'unlock' is too long");
+        return KW_OK;
+    }
+    TRY(op, config_path(op, config, config->unlock + n, path, sizeof(path)));
+    (void)snprintf(unlock, cap, "%s%s", scheme, path);
+    return KW_OK;
+}
+
 static kw_status open_keeper(struct kw_op *op, struct service *service, const struct keeper_config *given)
 {
-    char vault[KW_PATH_BYTES];
+    char vault[KW_PATH_BYTES], unlock[2 * KW_PATH_BYTES];
     struct keeper_config config = *given;
 
     TRY(op, config_path(op, &service->config, "keeper", vault, sizeof(vault)));
+    TRY(op, unlock_method(op, &service->config, unlock, sizeof(unlock)));
     config.vault = vault;
-    config.unlock = service->config.unlock;
+    config.unlock = unlock;
     TRY(op, keeper_start(op, &config, &service->keeper), "starting the keeper");
     return KW_OK;
 }

@@ -181,8 +181,8 @@ static kw_status record_issue(struct kw_op *op, struct store_txn *txn, const str
 
     kw_hex(KW_SPAN(cert->serial, cert->serial_len), serial, sizeof(serial));
     kw_hex(KW_SPAN_ARRAY(cert->pubkey), key, sizeof(key));
-    (void)snprintf(event.object, sizeof(event.object), "cert:%s/%s", cert->ca, serial);
-    (void)snprintf(event.detail, sizeof(event.detail), "%.95s for %.95s, key %s, until %s", cert->profile,
+    (void)snprintf(event.object, sizeof(event.object), "cert:%.48s/%.40s", cert->ca, serial);
+    (void)snprintf(event.detail, sizeof(event.detail), "%.80s for %.95s, key %.64s, until %s", cert->profile,
                    cert->owner, key, kw_time_text(cert->not_after, until));
     return service_record(op, it->service, txn, &event);
 }

@@ -44,7 +44,7 @@ static kw_status revoke_in(struct kw_op *op, struct store_txn *txn, void *ctx)
     TRY(op, store_cert_set_state(op, txn, cert->row, CERT_STATE_REVOKED, it->now_ms / 1000, it->reason));
     TRY(op, retire_key(op, txn, it));
     kw_hex(KW_SPAN(cert->serial, cert->serial_len), serial, sizeof(serial));
-    (void)snprintf(event.object, sizeof(event.object), "cert:%s/%s", cert->ca, serial);
+    (void)snprintf(event.object, sizeof(event.object), "cert:%.48s/%.40s", cert->ca, serial);
     (void)snprintf(event.detail, sizeof(event.detail), "%.95s of %.95s, reason %s", cert->profile, cert->owner,
                    revoke_reason_text(it->reason));
     return service_record(op, it->service, txn, &event);

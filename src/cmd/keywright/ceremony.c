@@ -1,0 +1,269 @@
+#include "cmd/keywright/ceremony.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "base/pem.h"
+#include "base/time.h"
+#include "crypto/aead.h"
+#include "crypto/crl.h"
+#include "crypto/dn.h"
+#include "crypto/share.h"
+#include "os/clock.h"
+#include "os/files.h"
+#include "os/rng.h"
+
+static const char SEAL_LABEL[] = "keywright root v1";
+static const char ROOT_NAME[] = "Keywright Root";
+enum { YEAR_S = 31536000, BACKDATE_S = 300, SHARE_FILE_MAX = 1024, SEALED_MAX = 4096 };
+
+void ceremony_root_done(struct ceremony_root *root)
+{
+    privkey_unref(root->key);
+    cert_unref(root->cert);
+    memset(root, 0, sizeof(*root));
+}
+
+kw_status ceremony_name(struct kw_op *op, const char *organization, const char *name, struct kw_out *der)
+{
+    const struct dn_part parts[] = {{"O", organization}, {"CN", name}};
+
+    return dn_build(op, parts, name ? 2 : 1, der);
+}
+
+static kw_status fresh_serial(struct kw_op *op, uint8_t serial[KW_SERIAL_BYTES])
+{
+    TRY(op, os_random(op, serial, KW_SERIAL_BYTES));
+    serial[0] = (uint8_t)((serial[0] & 0x7f) | 0x40); /* positive, no leading zero octet */
+    return KW_OK;
+}
+
+/* --- the root's certificate --------------------------------------------------------------------------------------- */
+
+static kw_status self_sign(struct kw_op *op, const char *organization, struct ceremony_root *root)
+{
+    uint8_t room[KW_DN_MAX], serial[KW_SERIAL_BYTES];
+    struct kw_out name = KW_OUT_ARRAY(room);
+    AUTO(kw_bytes) *der = NULL;
+
+    TRY(op, ceremony_name(op, organization, ROOT_NAME, &name));
+    TRY(op, fresh_serial(op, serial));
+    struct cert_spec spec = {
+        .issuer_dn = kw_out_span(&name),
+        .subject_dn = kw_out_span(&name),
+        .serial = KW_SPAN_ARRAY(serial),
+        .not_before = os_clock_unix_s() - BACKDATE_S,
+        .not_after = KW_TIME_NEVER, /* IDevIDs are for a device's life, so their path must be too */
+        .key = privkey_public(root->key),
+        .is_ca = true,
+        .path_len = -1,
+        .key_usage = CERT_KU_KEY_CERT_SIGN | CERT_KU_CRL_SIGN,
+    };
+    TRY(op, cert_build(op, &spec, root->key, &der), "root certificate");
+    return cert_parse(op, kw_bytes_span(der), &root->cert);
+}
+
+/* --- sealing under shares ----------------------------------------------------------------------------------------- */
+
+static kw_status put_file(struct kw_op *op, const char *dir, const char *name, mode_t mode, struct kw_span content)
+{
+    char path[KW_PATH_BYTES];
+
+    TRY(op, os_path_join(op, path, sizeof(path), dir, name));
+    return os_file_write(op, path, mode, content);
+}
+
+static kw_status put_share(struct kw_op *op, const char *dir, unsigned i, const struct kw_secret *share)
+{
+    char name[32];
+
+    (void)snprintf(name, sizeof(name), "share-%u.txt", i + 1);
+    return put_file(op, dir, name, 0600, kw_secret_span(share));
+}
+
+static kw_status seal_key(struct kw_op *op, const char *dir, const struct privkey *key, const struct kw_secret *kek)
+{
+    AUTO(kw_secret) *pkcs8 = NULL;
+    AUTO(kw_bytes) *sealed = NULL;
+
+    TRY(op, privkey_to_pkcs8(op, key, &pkcs8));
+    TRY(op, aead_seal(op, kek, kw_span_text(SEAL_LABEL), kw_secret_span(pkcs8), &sealed));
+    return put_file(op, dir, "root.key.sealed", 0600, kw_bytes_span(sealed));
+}
+
+/* What custodians will do in years: read m shares back from their files and open the key with them. */
+static kw_status join_files(struct kw_op *op, const char *dir, unsigned m, struct kw_secret *shares[KW_SHARES_MAX],
+                            struct kw_secret **ret_kek)
+{
+    char path[KW_PATH_BYTES], name[32];
+
+    for (unsigned i = 0; i < m; i++) {
+        (void)snprintf(name, sizeof(name), "share-%u.txt", i + 1);
+        TRY(op, os_path_join(op, path, sizeof(path), dir, name));
+        TRY(op, os_file_read_secret(op, path, SHARE_FILE_MAX, &shares[i]));
+    }
+    return share_join(op, (const struct kw_secret *const *)shares, m, ret_kek);
+}
+
+static kw_status open_sealed(struct kw_op *op, const char *dir, const struct kw_secret *kek, struct privkey **ret)
+{
+    char path[KW_PATH_BYTES];
+    AUTO(kw_bytes) *sealed = NULL;
+    AUTO(kw_secret) *pkcs8 = NULL;
+
+    TRY(op, os_path_join(op, path, sizeof(path), dir, "root.key.sealed"));
+    TRY(op, os_file_read(op, path, SEALED_MAX, &sealed));
+    TRY(op, aead_open(op, kek, kw_span_text(SEAL_LABEL), kw_bytes_span(sealed), &pkcs8));
+    return privkey_from_pkcs8(op, pkcs8, ret);
+}
+
+static void free_shares(struct kw_secret *(*shares)[KW_SHARES_MAX])
+{
+    for (unsigned i = 0; i < KW_SHARES_MAX; i++) {
+        kw_secret_free((*shares)[i]);
+    }
+}
+#define AUTO_SHARES __attribute__((cleanup(free_shares)))
+
+static kw_status rehearse(struct kw_op *op, const char *dir, unsigned m, const struct privkey *key)
+{
+    AUTO_SHARES struct kw_secret *shares[KW_SHARES_MAX] = {0};
+    AUTO(kw_secret) *kek = NULL;
+    AUTO(privkey) *opened = NULL;
+
+    TRY(op, join_files(op, dir, m, shares, &kek), "reading the shares back");
+    TRY(op, open_sealed(op, dir, kek, &opened), "opening the root key with its shares");
+    ENSURE(op, pubkey_equal(privkey_public(opened), privkey_public(key)), KW_E_INTEGRITY,
+           "the shares open another key");
+    return KW_OK;
+}
+
+static kw_status seal_root(struct kw_op *op, const char *dir, const struct privkey *key, unsigned m, unsigned n)
+{
+    AUTO_SHARES struct kw_secret *shares[KW_SHARES_MAX] = {0};
+    AUTO(kw_secret) *kek = NULL;
+
+    TRY(op, kw_secret_new(AEAD_KEY_BYTES, &kek));
+    TRY(op, os_random(op, kw_secret_data(kek), AEAD_KEY_BYTES));
+    TRY(op, seal_key(op, dir, key, kek));
+    TRY(op, share_split(op, kek, m, n, shares));
+    for (unsigned i = 0; i < n; i++) {
+        TRY(op, put_share(op, dir, i, shares[i]));
+    }
+    return rehearse(op, dir, m, key);
+}
+
+static kw_status put_cert(struct kw_op *op, const char *dir, const struct cert *cert)
+{
+    AUTO(kw_bytes) *pem = NULL;
+
+    TRY(op, kw_bytes_new(2048, &pem));
+    TRY(op, kw_pem_encode("CERTIFICATE", cert_der(cert), pem));
+    return put_file(op, dir, "root.pem", 0644, kw_bytes_span(pem));
+}
+
+kw_status ceremony_make_root(struct kw_op *op, const char *dir, const char *organization, unsigned m, unsigned n,
+                             struct ceremony_root *ret)
+{
+    TRY(op, os_dir_make(op, dir, 0700));
+    TRY(op, privkey_generate(op, KEY_ALG_EC_P384, &ret->key), "root key");
+    TRY(op, self_sign(op, organization, ret));
+    TRY(op, seal_root(op, dir, ret->key, m, n), "sealing the root key under %u of %u shares", m, n);
+    return put_cert(op, dir, ret->cert);
+}
+
+/* --- what the root signs ------------------------------------------------------------------------------------------ */
+
+static bool is_address(const char *text)
+{
+    struct in6_addr room;
+
+    return inet_pton(AF_INET, text, &room) == 1 || inet_pton(AF_INET6, text, &room) == 1;
+}
+
+struct constraint_texts {
+    char address[128];
+};
+
+/* One host may be named by the services' CA: the gate. Loopback is for tests and `make up`. */
+static void permit_hosts(const struct config *config, struct constraint_texts *texts, struct cert_spec *spec)
+{
+    const char *mask = strchr(config->server_name, ':') ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "255.255.255.255";
+    unsigned n = 0;
+
+    spec->permit_dns[0] = "localhost";
+    spec->permit_ip[n++] = "127.0.0.1/255.255.255.255";
+    if (is_address(config->server_name)) {
+        (void)snprintf(texts->address, sizeof(texts->address), "%.60s/%s", config->server_name, mask);
+        spec->permit_ip[n++] = texts->address;
+    } else if (strcmp(config->server_name, "localhost") != 0) {
+        spec->permit_dns[1] = config->server_name;
+    }
+}
+
+static void constrain(const struct config *config, const struct ceremony_ca *ca, struct constraint_texts *texts,
+                      struct cert_spec *spec)
+{
+    if (ca->for_devices) {
+        spec->exclude_other_dns = spec->exclude_other_ip = true;
+    } else {
+        permit_hosts(config, texts, spec);
+    }
+}
+
+kw_status ceremony_sign_ca(struct kw_op *op, const struct ceremony_root *root, const struct config *config,
+                           const struct ceremony_ca *ca, const struct pubkey *key, struct kw_bytes **ret)
+{
+    uint8_t name_room[KW_DN_MAX], subtree_room[KW_DN_MAX], serial[KW_SERIAL_BYTES];
+    struct kw_out name = KW_OUT_ARRAY(name_room), subtree = KW_OUT_ARRAY(subtree_room);
+    struct constraint_texts texts;
+    char crl[300], issuer[300];
+    int64_t now_s = os_clock_unix_s();
+
+    TRY(op, ceremony_name(op, config->organization, ca->name, &name));
+    TRY(op, ceremony_name(op, config->organization, NULL, &subtree));
+    TRY(op, fresh_serial(op, serial));
+    (void)snprintf(crl, sizeof(crl), "%s/crl/root.crl", config->public_url);
+    (void)snprintf(issuer, sizeof(issuer), "%s/ca/root.cer", config->public_url);
+    struct cert_spec spec = {
+        .issuer_dn = cert_subject(root->cert),
+        .subject_dn = kw_out_span(&name),
+        .serial = KW_SPAN_ARRAY(serial),
+        .not_before = now_s - BACKDATE_S,
+        .not_after = ca->for_devices ? KW_TIME_NEVER : now_s + 10ll * YEAR_S,
+        .key = key,
+        .issuer_key = cert_public(root->cert),
+        .is_ca = true,
+        .path_len = 0,
+        .key_usage = CERT_KU_KEY_CERT_SIGN | CERT_KU_CRL_SIGN,
+        .permit_dn = kw_out_span(&subtree),
+        .crl_url = crl,
+        .ca_issuers_url = issuer,
+    };
+    constrain(config, ca, &texts, &spec);
+    return cert_build(op, &spec, root->key, ret);
+}
+
+static kw_status no_entries(struct kw_op *op, void *ctx, struct crl_entry *ret, bool *ret_more)
+{
+    (void)op;
+    (void)ctx;
+    (void)ret;
+    *ret_more = false;
+    return KW_OK;
+}
+
+kw_status ceremony_sign_crl(struct kw_op *op, const struct ceremony_root *root, struct kw_bytes **ret)
+{
+    int64_t now_s = os_clock_unix_s();
+    struct crl_spec spec = {
+        .issuer_dn = cert_subject(root->cert),
+        .issuer_key = cert_public(root->cert),
+        .number = 1,
+        .this_update = now_s,
+        .next_update = now_s + YEAR_S,
+        .next = no_entries,
+    };
+
+    return crl_build(op, &spec, root->key, ret);
+}

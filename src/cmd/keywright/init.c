@@ -1,0 +1,517 @@
+/*
+ * `keywright init`: the root ceremony and the state folder. Everything is made in a folder beside the final one, which appears
+ * whole or not at all.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/b64.h"
+#include "base/pem.h"
+#include "cmd/keywright/ceremony.h"
+#include "cmd/keywright/cli.h"
+#include "os/clock.h"
+#include "os/files.h"
+#include "os/rng.h"
+#include "service/authority/issue.h"
+#include "service/log/log.h"
+
+enum { PATH_ROOM = 1024, DAY_S = 86400, CRL_MAX_S = 8 * DAY_S, OCSP_MAX_S = 8 * DAY_S, PASSPHRASE_BYTES = 24 };
+
+struct init {
+    struct cli *cli;
+    struct config config;
+    char final[PATH_ROOM], work[PATH_ROOM + 16], offline[PATH_ROOM];
+    const char *operator_name;
+    unsigned m, n;
+    struct ceremony_root root;
+    struct service *service;
+};
+
+static const struct ceremony_ca authorities[] = {
+    {"devices", "Keywright Device CA", true},
+    {"services", "Keywright Services CA", false},
+};
+
+/* --- options ------------------------------------------------------------------------------------------------------ */
+
+static kw_status take_text(struct kw_op *op, const struct cli *cli, enum cli_option option, char *text, size_t cap)
+{
+    const char *given = cli->options[option];
+
+    ENSURE(op, !given || (*given && kw_text_copy(text, cap, given)), KW_E_INPUT, "'%.60s' cannot be used here", given);
+    return KW_OK;
+}
+
+static kw_status take_ports(struct kw_op *op, const struct cli *cli, struct config *config)
+{
+    const char *given = cli->options[OPT_PORTS];
+    unsigned d = 0, o = 0, r = 0;
+
+    if (!given) {
+        return KW_OK;
+    }
+    ENSURE(op, sscanf(given, "%5u,%5u,%5u", &d, &o, &r) == 3 && d < 65536 && o < 65536 && r < 65536, KW_E_INPUT,
+           "--ports takes three port numbers: devices,operators,relying");
+    config->devices.port = d;
+    config->operators.port = o;
+    config->relying.port = r;
+    return KW_OK;
+}
+
+static kw_status take_listen(struct kw_op *op, const struct cli *cli, struct config *config)
+{
+    TRY(op, take_text(op, cli, OPT_LISTEN, config->devices.address, sizeof(config->devices.address)));
+    TRY(op, take_text(op, cli, OPT_LISTEN, config->operators.address, sizeof(config->operators.address)));
+    return take_text(op, cli, OPT_LISTEN, config->relying.address, sizeof(config->relying.address));
+}
+
+static kw_status take_shares(struct kw_op *op, struct init *it)
+{
+    const char *given = it->cli->options[OPT_SHARES];
+
+    it->m = 2;
+    it->n = 3;
+    ENSURE(op, !given || sscanf(given, "%2u,%2u", &it->m, &it->n) == 2, KW_E_INPUT, "--shares takes M,N");
+    ENSURE(op, it->m >= 2 && it->m <= it->n && it->n <= KW_SHARES_MAX, KW_E_INPUT,
+           "--shares M,N needs 2 <= M <= N <= %d", KW_SHARES_MAX);
+    return KW_OK;
+}
+
+static kw_status take_paths(struct kw_op *op, struct init *it)
+{
+    const char *state = it->cli->options[OPT_STATE], *offline = it->cli->options[OPT_OFFLINE];
+
+    ENSURE(op, state, KW_E_INPUT, "--state DIR is missing");
+    ENSURE(op, offline, KW_E_INPUT, "--offline DIR is missing: where the root key and its shares go");
+    TRY(op, os_dir_make(op, state, 0755));
+    ENSURE(op, strlen(state) < KW_PATH_BYTES - 64 && realpath(state, it->final), KW_E_INPUT, "%s: %s", state,
+           strerror(errno));
+    ENSURE(op, rmdir(it->final) == 0, KW_E_CONFLICT, "%s is not empty; nothing was changed", it->final);
+    (void)snprintf(it->work, sizeof(it->work), "%s.init", it->final);
+    ENSURE(op, kw_text_copy(it->offline, sizeof(it->offline), offline), KW_E_INPUT, "--offline is too long");
+    char sealed[PATH_ROOM + 32];
+    (void)snprintf(sealed, sizeof(sealed), "%s/root.key.sealed", it->offline);
+    ENSURE(op, !os_file_exists(sealed), KW_E_CONFLICT, "%s holds a root key already; nothing was changed", it->offline);
+    return KW_OK;
+}
+
+static kw_status take_options(struct kw_op *op, struct init *it)
+{
+    struct config *config = &it->config;
+
+    config_defaults(config);
+    TRY(op, take_text(op, it->cli, OPT_ORGANIZATION, config->organization, sizeof(config->organization)));
+    TRY(op, take_text(op, it->cli, OPT_SERVER_NAME, config->server_name, sizeof(config->server_name)));
+    TRY(op, take_text(op, it->cli, OPT_USER, config->user, sizeof(config->user)));
+    TRY(op, take_listen(op, it->cli, config));
+    TRY(op, take_ports(op, it->cli, config));
+    (void)snprintf(config->public_url, sizeof(config->public_url), "http://%s:%u", config->server_name,
+                   config->relying.port);
+    (void)snprintf(config->log_origin, sizeof(config->log_origin), "%.70s/keywright", config->server_name);
+    it->operator_name = it->cli->options[OPT_OPERATOR] ? it->cli->options[OPT_OPERATOR] : "admin";
+    ENSURE(op, *it->operator_name && strlen(it->operator_name) < 60, KW_E_INPUT, "--operator takes a name");
+    TRY(op, take_shares(op, it));
+    return take_paths(op, it);
+}
+
+/* --- folders ------------------------------------------------------------------------------------------------------ */
+
+static kw_status copy_file(struct kw_op *op, const char *name, void *ctx)
+{
+    struct init *it = ctx;
+    char from[KW_PATH_BYTES], to[KW_PATH_BYTES], file[KW_NAME_MAX + 16];
+    AUTO(kw_bytes) *content = NULL;
+
+    (void)snprintf(file, sizeof(file), "profiles/%.90s", name);
+    TRY(op, os_path_join(op, from, sizeof(from), it->cli->options[OPT_PROFILES], name));
+    TRY(op, config_path(op, &it->config, file, to, sizeof(to)));
+    TRY(op, os_file_read(op, from, 65536, &content));
+    return os_file_write(op, to, 0644, kw_bytes_span(content));
+}
+
+static kw_status copy_profiles(struct kw_op *op, struct init *it)
+{
+    if (!it->cli->options[OPT_PROFILES]) {
+        it->cli->options[OPT_PROFILES] = KW_PROFILES_DIR;
+    }
+    TRY(op, os_dir_each(op, it->cli->options[OPT_PROFILES], ".yaml", copy_file, it), "profiles (set --profiles)");
+    return KW_OK;
+}
+
+static kw_status make_folders(struct kw_op *op, struct init *it)
+{
+    static const struct {
+        const char *name;
+        mode_t mode;
+    } folders[] = {{"certs", 0755}, {"profiles", 0755}, {"store", 0700}, {"keeper", 0700}, {"admin", 0700}, {"run", 0755}};
+    char path[KW_PATH_BYTES];
+
+    TRY(op, os_dir_make(op, it->work, 0755));
+    ENSURE(op, KW_TEXT_SET(it->config.state_dir, it->work), KW_E_INPUT, "the path of the state folder is too long");
+    for (unsigned i = 0; i < KW_COUNT(folders); i++) {
+        TRY(op, config_path(op, &it->config, folders[i].name, path, sizeof(path)));
+        TRY(op, os_dir_make(op, path, folders[i].mode));
+    }
+    return copy_profiles(op, it);
+}
+
+/* Without --unlock: a random passphrase in a file that only this user may read. Convenient, not strong; README says so. */
+static kw_status make_unlock(struct kw_op *op, struct init *it)
+{
+    uint8_t random[PASSPHRASE_BYTES];
+    char path[KW_PATH_BYTES];
+    AUTO(kw_bytes) *text = NULL;
+
+    if (it->cli->options[OPT_UNLOCK]) {
+        return take_text(op, it->cli, OPT_UNLOCK, it->config.unlock, sizeof(it->config.unlock));
+    }
+    KW_TEXT_SET(it->config.unlock, "passphrase-file:keeper.passphrase");
+    TRY(op, os_random(op, random, sizeof(random)));
+    TRY(op, kw_bytes_new(64, &text));
+    TRY(op, kw_b64url_encode(KW_SPAN_ARRAY(random), text));
+    TRY(op, config_path(op, &it->config, "keeper.passphrase", path, sizeof(path)));
+    kw_status status = os_file_write(op, path, 0600, kw_bytes_span(text));
+    kw_wipe(random, sizeof(random));
+    kw_wipe(text->p, text->len);
+    return status;
+}
+
+/* --- keys --------------------------------------------------------------------------------------------------------- */
+
+static void begin_policy(struct key_policy *policy, const char *prefix, const char *id, enum key_class class_,
+                         enum key_alg alg)
+{
+    int64_t now_s = os_clock_unix_s();
+
+    memset(policy, 0, sizeof(*policy));
+    (void)snprintf(policy->key_id, sizeof(policy->key_id), "%s%s", prefix, id);
+    policy->class_ = class_;
+    policy->alg = alg;
+    policy->not_before = now_s - 300;
+    policy->not_after = now_s + (int64_t)key_class_oup_days(class_) * DAY_S;
+}
+
+static kw_status put_issuer(struct kw_op *op, struct init *it, const struct ceremony_ca *ca, struct key_policy *policy)
+{
+    struct kw_out name = {policy->issuer_dn, sizeof(policy->issuer_dn), 0};
+
+    TRY(op, ceremony_name(op, it->config.organization, ca->name, &name));
+    policy->issuer_dn_len = (uint32_t)name.len;
+    return KW_OK;
+}
+
+/* A rule for every profile that this CA may sign: nothing else will ever get its signature. */
+static kw_status put_rules(struct kw_op *op, struct init *it, const struct ceremony_ca *ca, struct key_policy *policy)
+{
+    uint8_t room[KW_DN_MAX];
+    struct kw_out subtree = KW_OUT_ARRAY(room);
+
+    TRY(op, ceremony_name(op, it->config.organization, NULL, &subtree));
+    for (unsigned i = 0; i < it->service->n_profiles; i++) {
+        const struct profile *profile = &it->service->profiles[i].data;
+        if (strcmp(profile->ca, ca->id) != 0 && strcmp(profile->ca, "*") != 0) {
+            continue;
+        }
+        ENSURE(op, policy->n_rules < POLICY_RULES_MAX, KW_E_LIMIT, "more than %d profiles for one CA", POLICY_RULES_MAX);
+        TRY(op, profile_rule(profile, kw_out_span(&subtree), &policy->rules[policy->n_rules++]), "profile '%s'",
+            profile->name);
+    }
+    return KW_OK;
+}
+
+static kw_status record_key(struct kw_op *op, struct init *it, const char *key_id, const char *detail)
+{
+    struct event event = {.type = EVENT_KEY_GENERATE, .source = "keywright init"};
+
+    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", key_id);
+    (void)snprintf(event.detail, sizeof(event.detail), "%s", detail);
+    return service_record_alone(op, it->service, &event);
+}
+
+static kw_status create(struct kw_op *op, struct init *it, const struct key_policy *policy, struct pubkey **ret)
+{
+    TRY(op, keeper_key_create(op, it->service->keeper, policy, ret), "key '%s'", policy->key_id);
+    (void)printf("key            %-18s %-12s made in the keeper, soft-sealed\n", policy->key_id,
+                 key_class_text(policy->class_));
+    return record_key(op, it, policy->key_id, key_class_text(policy->class_));
+}
+
+static kw_status make_ca(struct kw_op *op, struct init *it, const struct ceremony_ca *ca)
+{
+    struct key_policy policy;
+    char name[KW_NAME_MAX];
+    AUTO(pubkey) *key = NULL;
+    AUTO(kw_bytes) *der = NULL;
+
+    begin_policy(&policy, "ca-", ca->id, KEY_CLASS_ISSUING_CA, KEY_ALG_EC_P256);
+    policy.crl_max_s = CRL_MAX_S;
+    TRY(op, put_issuer(op, it, ca, &policy));
+    TRY(op, put_rules(op, it, ca, &policy));
+    TRY(op, create(op, it, &policy, &key));
+    TRY(op, ceremony_sign_ca(op, &it->root, &it->config, ca, key, &der), "certificate of CA '%s'", ca->id);
+    (void)snprintf(name, sizeof(name), "ca-%s", ca->id);
+    return service_cert_save(op, it->service, name, kw_bytes_span(der));
+}
+
+static kw_status make_ocsp_key(struct kw_op *op, struct init *it, const struct ceremony_ca *ca)
+{
+    struct key_policy policy;
+    char ca_key[KW_NAME_MAX];
+    AUTO(pubkey) *ca_public = NULL;
+    AUTO(pubkey) *key = NULL;
+
+    (void)snprintf(ca_key, sizeof(ca_key), "ca-%s", ca->id);
+    TRY(op, keeper_key_public(op, it->service->keeper, ca_key, &ca_public));
+    begin_policy(&policy, "ocsp-", ca->id, KEY_CLASS_OCSP_SIGNER, KEY_ALG_EC_P256);
+    policy.ocsp_max_s = OCSP_MAX_S;
+    memcpy(policy.ca_key_sha1, pubkey_sha1(ca_public), sizeof(policy.ca_key_sha1));
+    memcpy(policy.ca_key_sha256, pubkey_bits_sha256(ca_public), sizeof(policy.ca_key_sha256));
+    TRY(op, put_issuer(op, it, ca, &policy));
+    return create(op, it, &policy, &key);
+}
+
+static kw_status make_other_keys(struct kw_op *op, struct init *it)
+{
+    struct key_policy policy;
+    AUTO(pubkey) *tls = NULL;
+    AUTO(pubkey) *log = NULL;
+
+    begin_policy(&policy, "", "tls-server", KEY_CLASS_TLS_SERVER, KEY_ALG_EC_P256);
+    TRY(op, create(op, it, &policy, &tls));
+    begin_policy(&policy, "", "log", KEY_CLASS_LOG_SIGNER, KEY_ALG_ED25519);
+    KW_TEXT_SET(policy.log_origin, it->config.log_origin);
+    return create(op, it, &policy, &log);
+}
+
+static kw_status make_keys(struct kw_op *op, struct init *it)
+{
+    for (unsigned i = 0; i < KW_COUNT(authorities); i++) {
+        TRY(op, make_ca(op, it, &authorities[i]));
+        TRY(op, make_ocsp_key(op, it, &authorities[i]));
+    }
+    return make_other_keys(op, it);
+}
+
+/* --- first certificates ------------------------------------------------------------------------------------------- */
+
+static kw_status issue(struct kw_op *op, struct init *it, struct issue_request *request, const char *common_name,
+                       const char *file)
+{
+    uint8_t room[KW_DN_MAX];
+    struct kw_out name = KW_OUT_ARRAY(room);
+    struct store_cert cert;
+
+    TRY(op, ceremony_name(op, it->config.organization, common_name, &name));
+    request->subject = kw_out_span(&name);
+    request->event = EVENT_CERT_ISSUE;
+    TRY(op, authority_issue(op, it->service, request, &cert), "certificate '%s'", common_name);
+    (void)printf("certificate    %-18s %s\n", request->profile, cert.subject);
+    return service_cert_save(op, it->service, file, KW_SPAN(cert.der, cert.der_len));
+}
+
+static kw_status issue_ocsp(struct kw_op *op, struct init *it, const struct ceremony_ca *ca)
+{
+    char key_id[KW_NAME_MAX], owner[KW_NAME_MAX], name[KW_NAME_MAX];
+    AUTO(pubkey) *key = NULL;
+    struct issue_request request = {.profile = "ocsp-signer", .ca = ca->id, .owner = owner, .custody = "keeper soft-sealed"};
+
+    (void)snprintf(key_id, sizeof(key_id), "ocsp-%s", ca->id);
+    (void)snprintf(owner, sizeof(owner), "ocsp:%s", ca->id);
+    (void)snprintf(name, sizeof(name), "%s OCSP", ca->name);
+    TRY(op, keeper_key_public(op, it->service->keeper, key_id, &key));
+    request.key = key;
+    return issue(op, it, &request, name, key_id);
+}
+
+static bool is_address(const char *text)
+{
+    struct in6_addr room;
+
+    return inet_pton(AF_INET, text, &room) == 1 || inet_pton(AF_INET6, text, &room) == 1;
+}
+
+static kw_status issue_tls(struct kw_op *op, struct init *it)
+{
+    const char *host = it->config.server_name;
+    bool address = is_address(host), local = strcmp(host, "localhost") == 0;
+    AUTO(pubkey) *key = NULL;
+    struct issue_request request = {
+        .profile = "tls-server",
+        .owner = "server:gate",
+        .custody = "keeper soft-sealed",
+        .san_dns = {"localhost", address || local ? NULL : host},
+        .san_ip = {"127.0.0.1", address && strcmp(host, "127.0.0.1") != 0 ? host : NULL},
+    };
+
+    TRY(op, keeper_key_public(op, it->service->keeper, "tls-server", &key));
+    request.key = key;
+    return issue(op, it, &request, host, "tls-server");
+}
+
+/* --- the first operator ------------------------------------------------------------------------------------------- */
+
+static kw_status put_admin(struct kw_op *op, struct init *it, const char *name, mode_t mode, struct kw_span content)
+{
+    char file[64], path[KW_PATH_BYTES];
+
+    (void)snprintf(file, sizeof(file), "admin/%s", name);
+    TRY(op, config_path(op, &it->config, file, path, sizeof(path)));
+    return os_file_write(op, path, mode, content);
+}
+
+static kw_status put_operator_key(struct kw_op *op, struct init *it, const struct privkey *key)
+{
+    AUTO(kw_secret) *pkcs8 = NULL;
+    AUTO(kw_bytes) *pem = NULL;
+
+    TRY(op, privkey_to_pkcs8(op, key, &pkcs8));
+    TRY(op, kw_bytes_new(1024, &pem));
+    TRY(op, kw_pem_encode("PRIVATE KEY", kw_secret_span(pkcs8), pem));
+    kw_status status = put_admin(op, it, "operator.key", 0600, kw_bytes_span(pem));
+    kw_wipe(pem->p, pem->cap);
+    return status;
+}
+
+static kw_status put_copy(struct kw_op *op, struct init *it, const char *cert, const char *name)
+{
+    AUTO(cert) *loaded = NULL;
+    AUTO(kw_bytes) *pem = NULL;
+
+    TRY(op, service_cert_load(op, it->service, cert, &loaded));
+    TRY(op, kw_bytes_new(2048, &pem));
+    TRY(op, kw_pem_encode("CERTIFICATE", cert_der(loaded), pem));
+    return put_admin(op, it, name, 0644, kw_bytes_span(pem));
+}
+
+static kw_status make_operator(struct kw_op *op, struct init *it)
+{
+    char owner[KW_NAME_MAX], url[256];
+    AUTO(privkey) *key = NULL;
+    struct issue_request request = {.profile = "operator", .owner = owner, .custody = "operator's file"};
+
+    TRY(op, privkey_generate(op, KEY_ALG_EC_P256, &key));
+    (void)snprintf(owner, sizeof(owner), "operator:%s", it->operator_name);
+    request.key = privkey_public(key);
+    TRY(op, issue(op, it, &request, it->operator_name, "operator-first"));
+    TRY(op, put_operator_key(op, it, key));
+    TRY(op, put_copy(op, it, "operator-first", "operator.pem"));
+    TRY(op, put_copy(op, it, "root", "root.pem"));
+    (void)snprintf(url, sizeof(url), "https://%s:%u\n", it->config.server_name, it->config.operators.port);
+    return put_admin(op, it, "server", 0644, kw_span_text(url));
+}
+
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
+
+static kw_status put_root_crl(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct kw_bytes *crl = ctx;
+
+    return store_blob_put(op, txn, "crl:root", 1, kw_bytes_span(crl));
+}
+
+static kw_status make_root(struct kw_op *op, struct init *it)
+{
+    AUTO(kw_bytes) *crl = NULL;
+
+    TRY(op, ceremony_make_root(op, it->offline, it->config.organization, it->m, it->n, &it->root));
+    (void)printf("root           %s/root.key.sealed, opened by %u of %u shares; read back and tried\n", it->offline, it->m,
+                 it->n);
+    TRY(op, service_cert_save(op, it->service, "root", cert_der(it->root.cert)));
+    TRY(op, ceremony_sign_crl(op, &it->root, &crl));
+    return store_change(op, it->service->store, put_root_crl, crl);
+}
+
+static kw_status fill(struct kw_op *op, struct init *it)
+{
+    struct event event = {.type = EVENT_SYSTEM_INIT, .source = "keywright init", .object = "root"};
+
+    TRY(op, make_root(op, it), "root ceremony");
+    TRY(op, make_keys(op, it));
+    TRY(op, service_bind_cas(op, it->service));
+    for (unsigned i = 0; i < KW_COUNT(authorities); i++) {
+        TRY(op, issue_ocsp(op, it, &authorities[i]));
+    }
+    TRY(op, issue_tls(op, it));
+    TRY(op, make_operator(op, it));
+    (void)snprintf(event.detail, sizeof(event.detail), "root ceremony for O=%s, %u of %u shares", it->config.organization,
+                   it->m, it->n);
+    TRY(op, service_record_alone(op, it->service, &event));
+    return log_checkpoint_now(op, it->service);
+}
+
+static kw_status keeper_path(struct kw_op *op, const struct cli *cli, char *path, size_t cap)
+{
+    char self[PATH_ROOM];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    if (cli->options[OPT_KEEPER]) {
+        ENSURE(op, kw_text_copy(path, cap, cli->options[OPT_KEEPER]), KW_E_INPUT, "--keeper is too long");
+        return KW_OK;
+    }
+    ENSURE(op, n > 0, KW_E_IO, "own path is not known; use --keeper");
+    self[n] = 0;
+    char *slash = strrchr(self, '/');
+    *(slash ? slash : self) = 0;
+    static const char *const places[] = {"keywright-keeper", "../sbin/keywright-keeper", "../keywright-keeper/keywright-keeper"};
+    for (unsigned i = 0; i < KW_COUNT(places); i++) {
+        (void)snprintf(path, cap, "%s/%s", self, places[i]);
+        if (os_file_exists(path)) {
+            return KW_OK;
+        }
+    }
+    return FAIL(op, KW_E_NOT_FOUND, "no keywright-keeper beside this program; use --keeper");
+}
+
+static kw_status build(struct kw_op *op, struct init *it)
+{
+    char keeper[2 * PATH_ROOM];
+    struct keeper_config config = {.program = keeper, .create = true, .ceremony = true};
+
+    TRY(op, make_folders(op, it));
+    TRY(op, make_unlock(op, it));
+    TRY(op, config_save(op, &it->config));
+    TRY(op, keeper_path(op, it->cli, keeper, sizeof(keeper)));
+    TRY(op, service_open(op, it->work, &config, &it->service));
+    kw_status status = fill(op, it);
+    service_close(TAKE(it->service));
+    return status;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    (void)info;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static kw_status finish(struct kw_op *op, struct init *it, kw_status status)
+{
+    if (!kw_ok(status)) { /* nothing half-done stays; the offline folder is only made after the folders were */
+        (void)nftw(it->work, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        if (it->root.key) {
+            (void)nftw(it->offline, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        }
+        return status;
+    }
+    ENSURE(op, rename(it->work, it->final) == 0, KW_E_IO, "putting %s in place: %s", it->final, strerror(errno));
+    (void)printf("state          %s\noperator       %s/admin (set KEYWRIGHT_ADMIN to it)\n"
+                 "Take %s away now: the server never needs it.\n",
+                 it->final, it->final, it->offline);
+    return KW_OK;
+}
+
+kw_status cli_init(struct kw_op *op, struct cli *cli)
+{
+    struct init it = {.cli = cli};
+
+    TRY(op, take_options(op, &it));
+    (void)nftw(it.work, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* of a ceremony that was cut */
+    kw_status status = finish(op, &it, build(op, &it));
+    ceremony_root_done(&it.root);
+    return status;
+}

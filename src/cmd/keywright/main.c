@@ -1,0 +1,267 @@
+/*
+ * keywright: the operator's command line. Except for `init` and `log verify` it only talks to the operators' listener,
+ * with the operator's own certificate and key.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cmd/keywright/cli.h"
+#include "os/clock.h"
+
+enum { DEADLINE_MS = 120000 };
+
+/* --- tables ------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    bool flag;
+    const char *value, *doc;
+} options[] = {
+    [OPT_JSON] = {"json", true, "", "print what the server sent"},
+    [OPT_ADMIN] = {"admin", false, "DIR", "operator's credential; else $KEYWRIGHT_ADMIN, else /var/lib/keywright/admin"},
+    [OPT_STATE] = {"state", false, "DIR", "state folder to make"},
+    [OPT_ORGANIZATION] = {"organization", false, "NAME", "O= of every name; the CAs may sign for no other"},
+    [OPT_SERVER_NAME] = {"server-name", false, "NAME", "DNS name or IP address that devices use (localhost)"},
+    [OPT_LISTEN] = {"listen", false, "ADDRESS", "address of the three listeners (127.0.0.1)"},
+    [OPT_PORTS] = {"ports", false, "D,O,R", "their ports: devices, operators, relying parties (8443,9443,8080)"},
+    [OPT_UNLOCK] = {"unlock", false, "HOW", "passphrase-file:PATH or tpm2:...; else a random passphrase in the state folder"},
+    [OPT_OFFLINE] = {"offline", false, "DIR", "where the root key and its shares go; take it away afterwards"},
+    [OPT_SHARES] = {"shares", false, "M,N", "M of N shares open the root key (2,3)"},
+    [OPT_PROFILES] = {"profiles", false, "DIR", "certificate profiles to begin with"},
+    [OPT_KEEPER] = {"keeper", false, "PROGRAM", "keywright-keeper; beside this program where absent"},
+    [OPT_OPERATOR] = {"operator", false, "NAME", "first operator (admin)"},
+    [OPT_USER] = {"user", false, "NAME", "user that keywrightd becomes where started as root"},
+    [OPT_PRODUCT] = {"product", false, "NAME", "product of the device"},
+    [OPT_SERIAL] = {"serial", false, "TEXT", "manufacturer's serial number; else the id"},
+    [OPT_HW_TYPE] = {"hw-type", false, "OID", "hardware type, for hardwareModuleName"},
+    [OPT_HOURS] = {"hours", false, "N", "life of the registration secret (168)"},
+    [OPT_SECRET_FILE] = {"secret-file", false, "FILE", "write the secret there (0600) instead of printing it"},
+    [OPT_REASON] = {"reason", false, "REASON", "keyCompromise, superseded, cessationOfOperation, ..."},
+    [OPT_OWNER] = {"owner", false, "OWNER", "only of this owner: device:ID, operator:NAME, ..."},
+    [OPT_CA] = {"ca", false, "CA", "only of this CA"},
+    [OPT_PROFILE] = {"profile", false, "NAME", "only of this profile"},
+    [OPT_STATE_IS] = {"in-state", false, "STATE", "only in this state: valid, superseded, held, revoked"},
+    [OPT_EXPIRES] = {"expires-days", false, "N", "only those that end within N days"},
+    [OPT_MAX] = {"max", false, "N", "at most so many"},
+    [OPT_OUT] = {"out", false, "PATH", "where to write"},
+    [OPT_VKEY] = {"vkey", false, "TEXT", "verifier key of the log; else the one in the export"},
+};
+_Static_assert(KW_COUNT(options) == OPT_MAX_OPTION, "a row for each option");
+
+#define INIT_OPTIONS                                                                               \
+    (OPT(STATE) | OPT(ORGANIZATION) | OPT(SERVER_NAME) | OPT(LISTEN) | OPT(PORTS) | OPT(UNLOCK) | OPT(OFFLINE) |           \
+     OPT(SHARES) | OPT(PROFILES) | OPT(KEEPER) | OPT(OPERATOR) | OPT(USER))
+#define REMOTE (OPT(ADMIN) | OPT(JSON))
+
+/* clang-format off */
+static const struct command {
+    const char *noun, *verb, *arg; /* arg: NULL none; "[X]" optional */
+    uint64_t options;
+    cli_fn run;
+    const char *doc;
+} commands[] = {
+    {"init",   NULL,       NULL,         INIT_OPTIONS,                           cli_init,            "root ceremony: make a state folder, its CAs, keys and first operator"},
+    {"ca",     "list",     NULL,         REMOTE,                                 cli_ca_list,         "CAs"},
+    {"device", "register", "ID",         REMOTE | OPT(PRODUCT) | OPT(SERIAL) | OPT(HW_TYPE) | OPT(HOURS) | OPT(SECRET_FILE), cli_device_register, "register a device; prints its one-time secret"},
+    {"device", "list",     NULL,         REMOTE,                                 cli_device_list,     "devices"},
+    {"device", "show",     "ID",         REMOTE,                                 cli_device_show,     "one device"},
+    {"device", "secret",   "ID",         REMOTE | OPT(HOURS) | OPT(SECRET_FILE), cli_device_secret,   "a new one-time secret for a device"},
+    {"device", "retire",   "ID",         REMOTE | OPT(REASON),                   cli_device_retire,   "end all trust in a device, for ever"},
+    {"cert",   "list",     NULL,         REMOTE | OPT(OWNER) | OPT(CA) | OPT(PROFILE) | OPT(STATE_IS) | OPT(EXPIRES), cli_cert_list, "certificates"},
+    {"cert",   "show",     "CERT",       REMOTE,                                 cli_cert_show,       "one certificate, by serial number or fingerprint"},
+    {"cert",   "pem",      "CERT",       OPT(ADMIN) | OPT(OUT),                  cli_cert_pem,        "the certificate itself"},
+    {"cert",   "revoke",   "CERT",       REMOTE | OPT(REASON),                   cli_cert_revoke,     "revoke a certificate, for ever"},
+    {"key",    "list",     NULL,         REMOTE,                                 cli_key_list,        "keys: the keeper's, then the devices'"},
+    {"key",    "show",     "KEY",        REMOTE,                                 cli_key_show,        "one key"},
+    {"log",    "tail",     NULL,         OPT(ADMIN) | OPT(MAX),                  cli_log_tail,        "newest entries of the log"},
+    {"log",    "export",   NULL,         OPT(ADMIN) | OPT(OUT),                  cli_log_export,      "the whole log as files, for auditors"},
+    {"log",    "verify",   "[DIR]",      OPT(ADMIN) | OPT(JSON) | OPT(VKEY),     cli_log_verify,      "verify an exported log offline, or the server's"},
+    {"log",    "prove",    "INDEX",      OPT(ADMIN) | OPT(JSON) | OPT(VKEY),     cli_log_prove,       "prove that an entry is in the log, and check the proof"},
+};
+/* clang-format on */
+
+static const struct {
+    enum kw_code code;
+    enum cli_exit exit;
+} exits[] = {
+    {KW_CODE_OK, CLI_OK},
+    {KW_E_INPUT, CLI_USAGE},
+    {KW_E_NOT_FOUND, CLI_NOT_FOUND},
+    {KW_E_INTEGRITY, CLI_INTEGRITY},
+    {KW_E_INTERNAL, CLI_INTERNAL},
+};
+
+int cli_exit_status(enum kw_code code)
+{
+    for (unsigned i = 0; i < KW_COUNT(exits); i++) {
+        if (exits[i].code == code) {
+            return exits[i].exit;
+        }
+    }
+    return kw_code_may_retry(code) ? CLI_RETRY : CLI_REFUSED;
+}
+
+/* --- help --------------------------------------------------------------------------------------------------------- */
+
+static void print_command(FILE *out, const struct command *command)
+{
+    char line[64];
+
+    (void)snprintf(line, sizeof(line), "%s %s %s", command->noun, command->verb ? command->verb : "",
+                   command->arg ? command->arg : "");
+    (void)fprintf(out, "  %-24s %s\n", line, command->doc);
+}
+
+static void print_help(FILE *out)
+{
+    (void)fputs("usage: keywright NOUN VERB [ARGUMENT] [--option value ...]\n", out);
+    for (unsigned i = 0; i < KW_COUNT(commands); i++) {
+        print_command(out, &commands[i]);
+    }
+    (void)fputs("'keywright NOUN VERB --help' tells its options.\n", out);
+}
+
+static void print_command_help(const struct command *command)
+{
+    print_command(stdout, command);
+    for (unsigned i = 0; i < OPT_MAX_OPTION; i++) {
+        if (command->options & (1ull << i)) {
+            (void)printf("    --%-14s %-9s %s\n", options[i].name, options[i].value, options[i].doc);
+        }
+    }
+}
+
+/* --- reading the line --------------------------------------------------------------------------------------------- */
+
+static const struct command *find_command(int argc, char **argv, int *ret_next)
+{
+    for (unsigned i = 0; i < KW_COUNT(commands); i++) {
+        const struct command *command = &commands[i];
+        if (argc > 1 && strcmp(argv[1], command->noun) == 0 && !command->verb) {
+            *ret_next = 2;
+            return command;
+        }
+        if (argc > 2 && strcmp(argv[1], command->noun) == 0 && strcmp(argv[2], command->verb) == 0) {
+            *ret_next = 3;
+            return command;
+        }
+    }
+    return NULL;
+}
+
+static kw_status take_option(struct kw_op *op, const struct command *command, struct cli *cli, char **argv, int *i)
+{
+    const char *given = argv[*i] + 2;
+    size_t n = strcspn(given, "=");
+
+    for (unsigned k = 0; k < OPT_MAX_OPTION; k++) {
+        if (strlen(options[k].name) != n || strncmp(options[k].name, given, n) != 0 ||
+            !(command->options & (1ull << k))) {
+            continue;
+        }
+        if (options[k].flag) {
+            cli->options[k] = "";
+            return KW_OK;
+        }
+        cli->options[k] = given[n] == '=' ? given + n + 1 : argv[++*i];
+        ENSURE(op, cli->options[k], KW_E_INPUT, "--%s needs a value: %s", options[k].name, options[k].doc);
+        return KW_OK;
+    }
+    return FAIL(op, KW_E_INPUT, "'%s' takes no option '%s'; see --help", command->verb ? command->verb : command->noun,
+                argv[*i]);
+}
+
+static kw_status read_line(struct kw_op *op, const struct command *command, struct cli *cli, int argc, char **argv,
+                           int first)
+{
+    unsigned wanted = command->arg ? 1 : 0;
+
+    for (int i = first; i < argc; i++) {
+        if (strncmp(argv[i], "--", 2) == 0) {
+            TRY(op, take_option(op, command, cli, argv, &i));
+            continue;
+        }
+        ENSURE(op, cli->n_args < wanted, KW_E_INPUT, "'%s' is too much; see --help", argv[i]);
+        cli->args[cli->n_args++] = argv[i];
+    }
+    bool optional = command->arg && command->arg[0] == '[';
+    ENSURE(op, optional || cli->n_args == wanted, KW_E_INPUT, "%s is missing; see --help", command->arg);
+    return KW_OK;
+}
+
+kw_status cli_number(struct kw_op *op, const struct cli *cli, enum cli_option option, unsigned default_, unsigned max,
+                     unsigned *ret)
+{
+    char *end = NULL;
+
+    *ret = default_;
+    if (!cli->options[option]) {
+        return KW_OK;
+    }
+    errno = 0;
+    unsigned long value = strtoul(cli->options[option], &end, 10);
+    ENSURE(op, !errno && end != cli->options[option] && *end == 0 && value <= max, KW_E_INPUT,
+           "--%s takes a whole number up to %u", options[option].name, max);
+    *ret = (unsigned)value;
+    return KW_OK;
+}
+
+static bool has_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int fail(const struct kw_op *op, const struct command *command)
+{
+    char why[1024];
+
+    (void)fprintf(stderr, "keywright %s%s%s: %s\n", command->noun, command->verb ? " " : "",
+                  command->verb ? command->verb : "", kw_op_message(op, why, sizeof(why)));
+    return cli_exit_status(op->code);
+}
+
+static int run(const struct command *command, int argc, char **argv, int first)
+{
+    struct cli cli = {.program = argv[0]};
+    struct kw_op op;
+
+    kw_op_init(&op, "operator", os_clock_mono_ms() + DEADLINE_MS);
+    kw_status status = read_line(&op, command, &cli, argc, argv, first);
+    if (kw_ok(status)) {
+        status = command->run(&op, &cli);
+    }
+    cli_disconnect(&cli);
+    if (!kw_ok(status)) {
+        return fail(&op, command);
+    }
+    return fflush(stdout) == 0 ? CLI_OK : CLI_REFUSED;
+}
+
+int main(int argc, char **argv)
+{
+    int first = 0;
+    const struct command *command = find_command(argc, argv, &first);
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0)) {
+        (void)puts("keywright " KW_VERSION);
+        return CLI_OK;
+    }
+    if (!command) {
+        bool asked = argc < 2 || has_help(argc, argv) || strcmp(argv[1], "help") == 0;
+        print_help(asked ? stdout : stderr);
+        return asked && argc > 1 ? CLI_OK : CLI_USAGE;
+    }
+    if (has_help(argc, argv)) {
+        print_command_help(command);
+        return CLI_OK;
+    }
+    return run(command, argc, argv, first);
+}

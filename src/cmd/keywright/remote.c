@@ -1,0 +1,139 @@
+/* Talking to the operators' listener with the operator's credential. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/pem.h"
+#include "base/secret.h"
+#include "cmd/keywright/cli.h"
+#include "codec/json.h"
+#include "os/files.h"
+
+enum { CREDENTIAL_MAX = 16384, URL_MAX = 256, ANSWER_MAX = 8 << 20 };
+static const char ADMIN_DEFAULT[] = "/var/lib/keywright/admin";
+
+static const char *admin_dir(const struct cli *cli)
+{
+    const char *dir = cli->options[OPT_ADMIN] ? cli->options[OPT_ADMIN] : getenv("KEYWRIGHT_ADMIN");
+
+    return dir && *dir ? dir : ADMIN_DEFAULT;
+}
+
+static kw_status load_cert(struct kw_op *op, const char *dir, const char *name, struct cert *ret[1])
+{
+    char path[KW_PATH_BYTES];
+    unsigned n = 0;
+    AUTO(kw_bytes) *pem = NULL;
+
+    TRY(op, os_path_join(op, path, sizeof(path), dir, name));
+    TRY(op, os_file_read(op, path, CREDENTIAL_MAX, &pem), "operator's credential in %s (set --admin)", dir);
+    return cert_parse_pem(op, kw_bytes_span(pem), ret, 1, &n);
+}
+
+static kw_status load_key(struct kw_op *op, const char *dir, struct privkey **ret)
+{
+    char path[KW_PATH_BYTES];
+    AUTO(kw_secret) *pem = NULL;
+    AUTO(kw_bytes) *der = NULL;
+    AUTO(kw_secret) *pkcs8 = NULL;
+
+    TRY(op, os_path_join(op, path, sizeof(path), dir, "operator.key"));
+    TRY(op, os_file_read_secret(op, path, CREDENTIAL_MAX, &pem), "operator's key");
+    struct kw_span rest = kw_secret_span(pem);
+    TRY(op, kw_pem_next(&rest, "PRIVATE KEY", CREDENTIAL_MAX, &der), "%s", path);
+    kw_status status = kw_secret_copy(kw_bytes_span(der), &pkcs8);
+    kw_wipe(der->p, der->len);
+    TRY(op, status);
+    return privkey_from_pkcs8(op, pkcs8, ret);
+}
+
+static kw_status load_url(struct kw_op *op, const char *dir, char url[URL_MAX])
+{
+    char path[KW_PATH_BYTES];
+    AUTO(kw_bytes) *text = NULL;
+
+    TRY(op, os_path_join(op, path, sizeof(path), dir, "server"));
+    TRY(op, os_file_read(op, path, URL_MAX - 1, &text), "operator's credential in %s (set --admin)", dir);
+    size_t n = text->len;
+    while (n > 0 && (text->p[n - 1] == '\n' || text->p[n - 1] == ' ')) {
+        n--;
+    }
+    (void)snprintf(url, URL_MAX, "%.*s", (int)n, (const char *)text->p);
+    return KW_OK;
+}
+
+static kw_status connect_once(struct kw_op *op, struct cli *cli)
+{
+    const char *dir = admin_dir(cli);
+    char url[URL_MAX];
+
+    if (cli->client) {
+        return KW_OK;
+    }
+    TRY(op, load_url(op, dir, url));
+    TRY(op, load_cert(op, dir, "root.pem", cli->root));
+    TRY(op, load_cert(op, dir, "operator.pem", cli->own));
+    TRY(op, load_key(op, dir, &cli->key));
+    struct http_client_config config = {
+        .base_url = url,
+        .roots = cli->root,
+        .n_roots = 1,
+        .chain = cli->own,
+        .n_chain = 1,
+        .key = cli->key,
+        .total_timeout_ms = 60000,
+        .response_max = ANSWER_MAX,
+    };
+    return http_client_new(op, &config, &cli->client);
+}
+
+void cli_disconnect(struct cli *cli)
+{
+    http_client_free(cli->client);
+    privkey_unref(cli->key);
+    cert_unref(cli->own[0]);
+    cert_unref(cli->root[0]);
+}
+
+/* The server's refusal in its own words. */
+static kw_status refuse(struct kw_op *op, const struct http_answer *answer)
+{
+    struct problem_view problem = {0};
+    struct kw_op quiet;
+
+    kw_op_init(&quiet, NULL, 0);
+    if (!kw_ok(codec_json_decode(&quiet, kw_bytes_span(answer->body), problem_view.fields, problem_view.n, &problem)) ||
+        !*problem.code) {
+        return FAIL(op, KW_E_DEVICE, "the server answered with status %d", answer->status);
+    }
+    return FAIL(op, kw_code_from_text(problem.code), "%.150s (request %s)", problem.detail, problem.request_id);
+}
+
+static kw_status call(struct kw_op *op, struct cli *cli, const struct http_call *call, struct kw_bytes **ret)
+{
+    struct http_answer answer = {0};
+
+    TRY(op, connect_once(op, cli));
+    TRY(op, http_client_call(op, cli->client, call, &answer), "asking the server");
+    if (answer.status >= 300) {
+        kw_status status = refuse(op, &answer);
+        http_answer_done(&answer);
+        return status;
+    }
+    *ret = TAKE(answer.body);
+    http_answer_done(&answer);
+    return KW_OK;
+}
+
+kw_status cli_get(struct kw_op *op, struct cli *cli, const char *path, struct kw_bytes **ret)
+{
+    struct http_call request = {.method = HTTP_GET, .path = path};
+
+    return call(op, cli, &request, ret);
+}
+
+kw_status cli_post(struct kw_op *op, struct cli *cli, const char *path, struct kw_span json, struct kw_bytes **ret)
+{
+    struct http_call request = {.method = HTTP_POST, .path = path, .content_type = "application/json", .body = json};
+
+    return call(op, cli, &request, ret);
+}
