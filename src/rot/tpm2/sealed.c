@@ -20,15 +20,36 @@ static bool is_ours(const TPMT_PUBLIC *area)
            area->parameters.keyedHashDetail.scheme.scheme == TPM2_ALG_NULL;
 }
 
+/* Both parts as TSS writes them. */
+struct parts {
+    size_t n_area;
+    size_t n_wrapped;
+    uint8_t area[sizeof(TPM2B_PUBLIC)];
+    uint8_t wrapped[sizeof(TPM2B_PRIVATE)];
+};
+
+static bool marshal(const struct tpm2_sealed *sealed, struct parts *ret)
+{
+    ret->n_area = 0;
+    ret->n_wrapped = 0;
+    return Tss2_MU_TPM2B_PUBLIC_Marshal(&sealed->area, ret->area, sizeof(ret->area),
+                                        &ret->n_area) == TSS2_RC_SUCCESS &&
+           Tss2_MU_TPM2B_PRIVATE_Marshal(&sealed->wrapped, ret->wrapped, sizeof(ret->wrapped),
+                                         &ret->n_wrapped) == TSS2_RC_SUCCESS;
+}
+
+/* TSS reads sizes generously: only what it writes again octet by octet is taken. */
 static bool unmarshal(struct kw_span area, struct kw_span wrapped, struct tpm2_sealed *ret)
 {
+    struct parts again;
     size_t n_area = 0;
     size_t n_wrapped = 0;
     return Tss2_MU_TPM2B_PUBLIC_Unmarshal(area.p, area.len, &n_area, &ret->area) ==
                TSS2_RC_SUCCESS &&
            Tss2_MU_TPM2B_PRIVATE_Unmarshal(wrapped.p, wrapped.len, &n_wrapped, &ret->wrapped) ==
                TSS2_RC_SUCCESS &&
-           n_area == area.len && n_wrapped == wrapped.len;
+           marshal(ret, &again) && kw_span_equal(area, KW_SPAN(again.area, again.n_area)) &&
+           kw_span_equal(wrapped, KW_SPAN(again.wrapped, again.n_wrapped));
 }
 
 kw_status tpm2_sealed_parse(struct kw_span octets, struct tpm2_sealed *ret)
@@ -53,25 +74,19 @@ kw_status tpm2_sealed_parse(struct kw_span octets, struct tpm2_sealed *ret)
 
 kw_status tpm2_sealed_encode(const struct tpm2_sealed *sealed, struct kw_bytes **ret)
 {
-    uint8_t area[sizeof(TPM2B_PUBLIC)];
-    uint8_t wrapped[sizeof(TPM2B_PRIVATE)];
+    struct parts parts;
     uint8_t room[SEALED_MAX];
-    size_t n_area = 0;
-    size_t n_wrapped = 0;
     struct kw_out out = KW_OUT_ARRAY(room);
 
-    if (Tss2_MU_TPM2B_PUBLIC_Marshal(&sealed->area, area, sizeof(area), &n_area) !=
-            TSS2_RC_SUCCESS ||
-        Tss2_MU_TPM2B_PRIVATE_Marshal(&sealed->wrapped, wrapped, sizeof(wrapped), &n_wrapped) !=
-            TSS2_RC_SUCCESS) {
+    if (!marshal(sealed, &parts)) {
         return KW_FAIL(KW_E_DEVICE);
     }
     struct kw_writer w = kw_writer_of(&out);
     kw_writer_u32(&w, SEALED_MAGIC);
     kw_writer_u16(&w, SEALED_VERSION);
     kw_writer_put(&w, KW_SPAN_ARRAY(sealed->parent));
-    kw_writer_span16(&w, KW_SPAN(area, n_area));
-    kw_writer_span16(&w, KW_SPAN(wrapped, n_wrapped));
+    kw_writer_span16(&w, KW_SPAN(parts.area, parts.n_area));
+    kw_writer_span16(&w, KW_SPAN(parts.wrapped, parts.n_wrapped));
     kw_status status = kw_writer_end(&w);
     return kw_ok(status) ? kw_bytes_copy(kw_out_span(&out), ret) : status;
 }

@@ -54,8 +54,7 @@ static void tpm2_info(const void *self, struct rot_info *ret)
 const struct rot_ops rot_tpm2_ops = {
     .version = ROT_OPS_VERSION,
     .scheme = "tpm2",
-    .doc =
-        "tpm2:dir=PATH,tcti=TCTI  TPM 2.0; PATH keeps which label is which handle, TCTI as for tpm2-tools",
+    .doc = "tpm2:dir=PATH,tcti=TCTI  TPM 2.0; PATH keeps which label is which handle",
     .open = tpm2_open,
     .close = tpm2_close,
     .info = tpm2_info,

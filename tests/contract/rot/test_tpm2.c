@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "crypto/digest.h"
 #include "env.h"
 #include "os/clock.h"
 #include "rot/tpm2/device.h"
@@ -415,6 +416,55 @@ static void an_owner_password_is_said(void **state)
     rot_key_close(TAKE(key));
 }
 
+/* --- on the bus --- */
+
+enum { BUS_MAX = 1 << 20 };
+
+static bool is_on_the_bus(const char *path, struct kw_span what)
+{
+    static uint8_t bus[BUS_MAX];
+    size_t n = env_read(path, bus, sizeof(bus));
+    return memmem(bus, n, what.p, what.len) != NULL;
+}
+
+/* TSS's own recorder between us and the TPM: what somebody with probes on the bus would see. */
+static void secrets_do_not_cross_the_bus_in_clear(void **state)
+{
+    struct env *env = env_of(state);
+    struct kw_span secret = kw_span_text("a secret of thirty-two octets...");
+    struct kw_span message = kw_span_text("not a secret");
+    char path[100], uri[512], text[512];
+    AUTO(rot) *rot = NULL;
+    AUTO(rot_key) *key = NULL;
+    AUTO(kw_secret) *plain = NULL;
+    AUTO(kw_secret) *opened = NULL;
+    AUTO(kw_bytes) *sealed = NULL;
+
+    (void)snprintf(path, sizeof(path), "%s/bus.pcap", env->dir);
+    assert_int_equal(setenv("TCTI_PCAP_FILE", path, 1), 0);
+    (void)snprintf(uri, sizeof(uri), "tpm2:dir=%s,tcti=pcap:%s", env->rot_dir, env->tpm.tcti);
+    struct kw_op *op = env_op();
+    if (!kw_ok(rot_open(op, uri, &rot))) {
+        print_message("no recorder here: %s\n", kw_op_message(op, text, sizeof(text)));
+        skip();
+    }
+    OK(kw_secret_copy(secret, &plain));
+    OK(rot_seal(env_op(), rot, plain, &sealed));
+    OK(rot_unseal(env_op(), rot, kw_bytes_span(sealed), &opened));
+    assert_true(kw_secret_equal(plain, opened));
+    OK(rot_key_generate(env_op(), rot, "k", KEY_ALG_EC_P256, &key));
+    uint8_t digest[KW_HASH_BYTES];
+    digest_sha256(message, digest);
+    uint8_t room[KW_SIG_MAX];
+    struct kw_out sig = KW_OUT_ARRAY(room);
+    OK(rot_key_sign(env_op(), key, message, &sig));
+    rot_key_close(TAKE(key));
+    rot_close(TAKE(rot));
+    assert_true(is_on_the_bus(path, KW_SPAN_ARRAY(digest))); /* the recorder works */
+    assert_false(is_on_the_bus(path, kw_span_sub(secret, 0, 16)));
+    assert_false(is_on_the_bus(path, kw_span_sub(secret, 16, 16)));
+}
+
 /* --- how long it takes --- */
 
 static void measure(const char *what, struct rot_key *key, unsigned n)
@@ -467,6 +517,7 @@ int main(void)
         ROW(foreign_objects_fill_the_slots),
         ROW(a_full_tpm_says_so),
         ROW(an_owner_password_is_said),
+        ROW(secrets_do_not_cross_the_bus_in_clear),
         ROW(signing_is_fast_enough_for_tls),
     };
     return cmocka_run_group_tests_name("rot/tpm2 faults", tests, NULL, NULL);
