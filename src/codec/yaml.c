@@ -123,7 +123,7 @@ static kw_status bad_yaml(struct kw_op *op, struct fy_diag *diag)
     void *cursor = NULL;
     const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &cursor);
 
-    ENSURE(op, error, KW_E_INPUT, "bad YAML");
+    ENSURE(op, error, KW_E_INPUT, "no YAML document"); /* nothing, or comments alone */
     return FAIL(op, KW_E_INPUT, "bad YAML at line %d, column %d: %s", error->line, error->column,
                 error->msg);
 }

@@ -39,14 +39,14 @@ static void known_times(void **state)
     assert_true(parsed("9999-12-31T23:59:59Z") == KW_TIME_NEVER * 1000);
 }
 
-/* The C library's calendar is the other opinion: a day and a bit apart, from year 0 to 9999. */
+/* The C library's calendar is the other opinion: every 13 days or so, from year 0 to 9999. */
 static void agrees_with_the_c_library(void **state)
 {
     char text[KW_TIME_TEXT];
     char expected[KW_TIME_TEXT];
 
     (void)state;
-    for (int64_t s = INT64_C(-62167219200); s <= KW_TIME_NEVER; s += 86399) {
+    for (int64_t s = INT64_C(-62167219200); s <= KW_TIME_NEVER; s += 13 * 86399) {
         time_t t = (time_t)s;
         struct tm tm;
         assert_non_null(gmtime_r(&t, &tm));
