@@ -19,7 +19,7 @@
 #include "service/authority/issue.h"
 #include "service/log/log.h"
 
-enum { PATH_ROOM = 1024, DAY_S = 86400, CRL_MAX_S = 8 * DAY_S, OCSP_MAX_S = 8 * DAY_S, PASSPHRASE_BYTES = 24 };
+enum { PATH_ROOM = 4096, DAY_S = 86400, CRL_MAX_S = 8 * DAY_S, OCSP_MAX_S = 8 * DAY_S, PASSPHRASE_BYTES = 24 };
 
 struct init {
     struct cli *cli;
