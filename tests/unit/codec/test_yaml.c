@@ -1,0 +1,226 @@
+#include <unistd.h>
+
+#include "../base/check.h"
+#include "codec/yaml.h"
+#include "sample.h"
+
+static struct kw_op op;
+static struct sample sample;
+
+static int setup(void **state)
+{
+    (void)state;
+    kw_op_init(&op, "operator:alice", 0);
+    memset(&sample, 0, sizeof(sample));
+    return 0;
+}
+
+static kw_status decode(struct kw_span text)
+{
+    return codec_yaml_decode(&op, text, sample_fields, KW_COUNT(sample_fields), &sample);
+}
+
+static const char *message(void)
+{
+    static char text[1024];
+
+    return kw_op_message(&op, text, sizeof(text));
+}
+
+static const char full[] = "# a sample\n"
+                           "id: no        # the word, not false\n"
+                           "note: |\n"
+                           "  first\n"
+                           "  second\n"
+                           "on: true\n"
+                           "days: 825\n"
+                           "port: 4294967295\n"
+                           "big: 9223372036854775807\n"
+                           "level: -5\n"
+                           "at: 2026-11-21T02:22:42.123Z\n"
+                           "hash: 00112233\n"
+                           "serial: \"0102\"\n"
+                           "der: MAA=\n"
+                           "colour: green\n"
+                           "names: [a, 'b', \"1\\u00fc\"]\n"
+                           "one: {name: 1e3, weight: 7}\n"
+                           "many:\n"
+                           "  - name: y\n"
+                           "    weight: 255\n"
+                           "  - name: ~x\n";
+
+static void every_type_is_read(void **state)
+{
+    (void)state;
+    kw_status status = decode(kw_span_text(full));
+    if (!kw_ok(status)) {
+        fail_msg("%s", message());
+    }
+    assert_string_equal(sample.id, "no");
+    assert_string_equal(sample.note, "first\nsecond\n");
+    assert_true(sample.on);
+    assert_int_equal(sample.days, 825);
+    assert_true(sample.port == UINT32_MAX && sample.big == INT64_MAX);
+    assert_int_equal(sample.level, -5);
+    assert_true(sample.at_ms == INT64_C(1795227762123));
+    assert_memory_equal(sample.hash, "\x00\x11\x22\x33", 4);
+    assert_int_equal(sample.n_der, 2);
+    assert_int_equal(sample.colour, SAMPLE_GREEN);
+    assert_int_equal(sample.n_names, 3);
+    assert_string_equal(sample.names[2], "1\xc3\xbc");
+    assert_string_equal(sample.one.name, "1e3");
+    assert_int_equal(sample.n_many, 2);
+    assert_int_equal(sample.many[0].weight, 255);
+    assert_string_equal(sample.many[1].name, "~x");
+}
+
+static void json_is_yaml_too(void **state)
+{
+    (void)state;
+    assert_ok(decode(kw_span_text("{\"id\": \"x\", \"days\": 3, \"on\": false}")));
+    assert_int_equal(sample.days, 3);
+}
+
+struct bad_case {
+    const char *text;
+    enum kw_code code;
+    const char *says;
+};
+
+static const struct bad_case bad_cases[] = {
+    {"days: 3\n",                               KW_E_INPUT,     "field 'id' is missing"              },
+    {"id: x\nID: y\n",                          KW_E_INPUT,     "unknown field 'ID'"                 },
+    {"id: x\nid: y\n",                          KW_E_INPUT,     "duplicate key"                      },
+    {"{id: x, 'id': y}",                        KW_E_INPUT,     "duplicate key"                      },
+    {"id: x\none: {name: a, name: b}\n",        KW_E_INPUT,     "duplicate key"                      },
+    {"id:\n",                                   KW_E_INPUT,     "field 'id' must be a string"        },
+    {"id: ~\n",                                 KW_E_INPUT,     "field 'id' must be a string"        },
+    {"id: null\n",                              KW_E_INPUT,     "field 'id' must be a string"        },
+    {"id: ''\n",                                KW_E_INPUT,     "field 'id' must not be empty"       },
+    {"id: [x]\n",                               KW_E_INPUT,     "field 'id' must be a string"        },
+    {"id: 0123456789abcdef\n",                  KW_E_TOO_LARGE, "field 'id' has 16 octets"           },
+    {"id: \"a\\nb\"\n",                         KW_E_INPUT,     "control characters"                 },
+    {"id: \"a\\0b\"\n",                         KW_E_INPUT,     "control characters"                 },
+    {"id: x\ndays: '3'\n",                      KW_E_INPUT,     "field 'days' must be a whole number"},
+    {"id: x\ndays: 0x3\n",                      KW_E_INPUT,     "field 'days' must be a whole number"},
+    {"id: x\ndays: 03\n",                       KW_E_INPUT,     "field 'days' must be a whole number"},
+    {"id: x\ndays: +3\n",                       KW_E_INPUT,     "field 'days' must be a whole number"},
+    {"id: x\ndays: 3.0\n",                      KW_E_INPUT,     "field 'days' must be a whole number"},
+    {"id: x\ndays: 1_0\n",                      KW_E_INPUT,     "field 'days' must be a whole number"},
+    {"id: x\ndays: -\n",                        KW_E_INPUT,     "days"                               },
+    {"id: x\nbig: 9223372036854775808\n",       KW_E_INPUT,     "field 'big' must be a whole number" },
+    {"id: x\nbig: 99999999999999999999\n",      KW_E_INPUT,     "field 'big' must be a whole number" },
+    {"id: x\non: yes\n",                        KW_E_INPUT,     "field 'on' must be true or false"   },
+    {"id: x\non: 'true'\n",                     KW_E_INPUT,     "field 'on' must be true or false"   },
+    {"id: x\nnames: a\n",                       KW_E_INPUT,     "field 'names' must be a list"       },
+    {"id: x\nnames: [a, b, c, d]\n",            KW_E_TOO_LARGE, "more than 3 items"                  },
+    {"id: x\none:\n",                           KW_E_INPUT,     "field 'one' must be an object"      },
+    {"id: x\nmany: [{name: a}, {weight: 1}]\n", KW_E_INPUT,     "field 'many[1].name' is missing"    },
+    {"- id\n",                                  KW_E_INPUT,     "no object"                          },
+    {"x\n",                                     KW_E_INPUT,     "no object"                          },
+    {"",                                        KW_E_INPUT,     "nothing"                            },
+    {"# only a comment\n",                      KW_E_INPUT,     "no YAML document"                   },
+    {"id: x\n---\nid: y\n",                     KW_E_INPUT,     "more than one YAML document"        },
+    {"id: x\n--- [\n",                          KW_E_INPUT,     "bad YAML"                           },
+    {"id: [\n",                                 KW_E_INPUT,     "bad YAML"                           },
+    {"id: \"x\n",                               KW_E_INPUT,     "bad YAML"                           },
+    {"\tid: x\n",                               KW_E_INPUT,     "bad YAML at line 1"                 },
+    {"id: !!str x\n",                           KW_E_INPUT,     "field 'id' must be a string"        },
+    {"id: !x y\n",                              KW_E_INPUT,     "field 'id' must be a string"        },
+    {"id: &a x\n",                              KW_E_INPUT,     "field 'id' must be a string"        },
+    {"id: x\nnames: &n [a]\n",                  KW_E_INPUT,     "field 'names' must be a list"       },
+    {"id: x\none: !!map {name: a}\n",           KW_E_INPUT,     "field 'one' must be an object"      },
+    {"id: x\n<<: {note: y}\n",                  KW_E_INPUT,     "unknown field '<<'"                 },
+    {"id: x\n? [a, b]\n: c\n",                  KW_E_INPUT,     "unknown field ''"                   },
+    {"id: x\n~: c\n",                           KW_E_INPUT,     "unknown field ''"                   },
+};
+
+static void refusals_name_the_field_or_the_place(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(bad_cases); i++) {
+        kw_op_clear(&op);
+        kw_status status = decode(kw_span_text(bad_cases[i].text));
+        if (status.code != bad_cases[i].code || !strstr(message(), bad_cases[i].says)) {
+            fail_msg("%s: %s: %s", bad_cases[i].text, kw_code_text(status.code), message());
+        }
+        assert_code(codec_yaml_decode(NULL, kw_span_text(bad_cases[i].text), sample_fields,
+                                      KW_COUNT(sample_fields), &sample),
+                    bad_cases[i].code);
+    }
+}
+
+static void aliases_multiply_nothing(void **state)
+{
+    (void)state;
+    static const char bomb[] = "id: x\n"
+                               "names: &a [l, l, l]\n"
+                               "many: &b [*a, *a, *a, *a, *a, *a, *a, *a]\n"
+                               "one: &c [*b, *b, *b, *b, *b, *b, *b, *b]\n";
+    assert_code(decode(kw_span_text(bomb)), KW_E_INPUT);
+    assert_code(decode(kw_span_text("id: x\nnote: &a y\none: {name: *a}\n")), KW_E_INPUT);
+    assert_code(decode(kw_span_text("id: *x\n")), KW_E_INPUT);
+}
+
+static void size_and_depth_have_limits(void **state)
+{
+    AUTO(kw_bytes) *text = NULL;
+
+    (void)state;
+    assert_ok(kw_bytes_copy(kw_span_text("id: "), &text));
+    while (text->len < 100000) {
+        assert_ok(kw_bytes_append_text(text, "["));
+    }
+    assert_code(decode(kw_bytes_span(text)), KW_E_INPUT);
+    while (text->len <= KW_YAML_DOC_MAX) {
+        assert_ok(kw_bytes_append_text(text, "                        "));
+    }
+    assert_code(decode(kw_bytes_span(text)), KW_E_TOO_LARGE);
+}
+
+static void cut_texts_never_harm(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n + 1 < sizeof(full); n++) {
+        char *exact = test_malloc(n + 1); /* of its very size: ASan sees reads beyond */
+        memcpy(exact + 1, full, n);
+        kw_status status = decode(KW_SPAN(exact + 1, n));
+        assert_true(kw_ok(status) || status.code == KW_E_INPUT);
+        test_free(exact);
+    }
+}
+
+/* A library that prints on its own would garble a daemon's log. */
+static void nothing_is_printed(void **state)
+{
+    char printed[16];
+    int ends[2];
+
+    (void)state;
+    (void)fflush(stderr);
+    assert_int_equal(pipe(ends), 0);
+    int kept = dup(STDERR_FILENO);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    kw_status status = decode(kw_span_text("id: [\n"));
+    (void)fflush(stderr);
+    assert_true(dup2(kept, STDERR_FILENO) >= 0);
+    (void)close(kept);
+    (void)close(ends[1]);
+    assert_code(status, KW_E_INPUT);
+    assert_int_equal(read(ends[0], printed, sizeof(printed)), 0);
+    (void)close(ends[0]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(every_type_is_read, setup),
+        cmocka_unit_test_setup(json_is_yaml_too, setup),
+        cmocka_unit_test_setup(refusals_name_the_field_or_the_place, setup),
+        cmocka_unit_test_setup(aliases_multiply_nothing, setup),
+        cmocka_unit_test_setup(size_and_depth_have_limits, setup),
+        cmocka_unit_test_setup(cut_texts_never_harm, setup),
+        cmocka_unit_test_setup(nothing_is_printed, setup),
+    };
+    return cmocka_run_group_tests_name("yaml", tests, NULL, NULL);
+}
