@@ -107,7 +107,7 @@ static const struct bad_case bad_cases[] = {
     {"id: x\ndays: +3\n",                       KW_E_INPUT,     "field 'days' must be a whole number"},
     {"id: x\ndays: 3.0\n",                      KW_E_INPUT,     "field 'days' must be a whole number"},
     {"id: x\ndays: 1_0\n",                      KW_E_INPUT,     "field 'days' must be a whole number"},
-    {"id: x\ndays: -\n",                        KW_E_INPUT,     "days"                               },
+    {"id: x\ndays: -\n",                        KW_E_INPUT,     "bad YAML at line 2"                 },
     {"id: x\nbig: 9223372036854775808\n",       KW_E_INPUT,     "field 'big' must be a whole number" },
     {"id: x\nbig: 99999999999999999999\n",      KW_E_INPUT,     "field 'big' must be a whole number" },
     {"id: x\non: yes\n",                        KW_E_INPUT,     "field 'on' must be true or false"   },
