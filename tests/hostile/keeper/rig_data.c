@@ -298,6 +298,7 @@ void rig_capture_ocsp(struct rig *rig, const struct ocsp_single at[], unsigned n
     kw_op_init(&op, "test", 0);
     struct cert_spec spec = rig_spec(rig, RIG_CA, "leaf", serial);
     spec.key = rig->key[responder];
+    spec.issuer_key = privkey_public(rig->device);
     assert_ok(cert_build(&op, &spec, rig->device, &cert_der));
     assert_ok(cert_parse(&op, kw_bytes_span(cert_der), &cert));
     struct privkey *key = listener(rig, rig->key[responder]);
