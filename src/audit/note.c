@@ -1,8 +1,11 @@
 #include "audit/note.h"
 
+#include <assert.h>
+
 #include "base/b64.h"
 #include "base/hex.h"
 #include "base/utf8.h"
+#include "base/writer.h"
 #include "crypto/digest.h"
 
 enum { ALG_ED25519 = 0x01, RAW_KEY = 32, RAW_SIG = 64 };
@@ -153,18 +156,20 @@ kw_status note_verify(struct kw_op *op, const struct note *note, const struct no
     return KW_OK;
 }
 
-/* name || 0x0A || 0x01 || public key, and the first octets of its hash. */
+/* SHA-256(name || 0x0A || 0x01 || public key)[:4] */
 static void key_id(const char *name, const uint8_t raw[RAW_KEY], uint8_t id[NOTE_KEY_ID_BYTES])
 {
-    uint8_t octets[KW_NAME_MAX + 2 + RAW_KEY];
+    uint8_t room[KW_NAME_MAX + 2 + RAW_KEY];
+    struct kw_out octets = KW_OUT_ARRAY(room);
+    struct kw_writer w = kw_writer_of(&octets);
     uint8_t hash[KW_HASH_BYTES];
-    size_t n = strlen(name);
 
-    memcpy(octets, name, n);
-    octets[n] = '\n';
-    octets[n + 1] = ALG_ED25519;
-    memcpy(octets + n + 2, raw, RAW_KEY);
-    digest_sha256(KW_SPAN(octets, n + 2 + RAW_KEY), hash);
+    kw_writer_put(&w, kw_span_text(name));
+    kw_writer_u8(&w, '\n');
+    kw_writer_u8(&w, ALG_ED25519);
+    kw_writer_put(&w, KW_SPAN(raw, RAW_KEY));
+    assert(!w.failed); /* note_name_valid() was asked: names fit */
+    digest_sha256(kw_out_span(&octets), hash);
     memcpy(id, hash, NOTE_KEY_ID_BYTES);
 }
 

@@ -33,12 +33,12 @@ static inline void write_plain(const char *dir, const char *name, struct kw_span
 {
     char path[KW_PATH_BYTES];
     char folder[KW_PATH_BYTES];
+    struct kw_op op;
 
-    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    kw_op_init(&op, NULL, 0);
+    ok(&op, os_path_join(&op, path, sizeof(path), dir, name));
     memcpy(folder, path, sizeof(path));
     *strrchr(folder, '/') = '\0';
-    struct kw_op op;
-    kw_op_init(&op, NULL, 0);
     ok(&op, os_dir_make(&op, folder, 0755));
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
@@ -149,7 +149,7 @@ static inline void remove_tree(const char *path)
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
-        (void)snprintf(child, sizeof(child), "%s/%s", path, entry->d_name);
+        assert_true(kw_ok(os_path_join(NULL, child, sizeof(child), path, entry->d_name)));
         assert_int_equal(lstat(child, &st), 0);
         if (S_ISDIR(st.st_mode)) {
             remove_tree(child);

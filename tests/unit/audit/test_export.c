@@ -50,7 +50,7 @@ static void test_whole_logs_verify(void **state)
 
 static void path_in(const struct log_files *log, const char *name, char path[KW_PATH_BYTES])
 {
-    (void)snprintf(path, KW_PATH_BYTES, "%s/%s", log->dir, name);
+    assert_true(kw_ok(os_path_join(NULL, path, KW_PATH_BYTES, log->dir, name)));
 }
 
 static void read_whole(const struct log_files *log, const char *name, struct kw_bytes **ret)

@@ -25,7 +25,11 @@ static int judge(const char *const args[])
     int status = 0;
     pid_t pid = 0;
 
-    (void)snprintf(program, sizeof(program), "%s/tests/interop/tlog/judge", root ? root : ".");
+    if (!root) {
+        skip(); /* not run by meson: where the judge lies is not known */
+    }
+    assert_true(
+        kw_ok(os_path_join(NULL, program, sizeof(program), root, "tests/interop/tlog/judge")));
     argv[0] = program;
     for (unsigned i = 0; args[i]; i++) {
         argv[i + 1] = args[i];
@@ -76,7 +80,7 @@ static void test_go_refuses_what_was_tampered_with(void **state)
     AUTO(kw_bytes) *bundle = NULL;
     char path[KW_PATH_BYTES];
     kw_op_init(&op, NULL, 0);
-    (void)snprintf(path, sizeof(path), "%s/tile/entries/000", log.dir);
+    ok(&op, os_path_join(&op, path, sizeof(path), log.dir, "tile/entries/000"));
     ok(&op, os_file_read(&op, path, 1 << 20, &bundle));
     bundle->p[3] ^= 1;
     write_plain(log.dir, "tile/entries/000", kw_bytes_span(bundle));
