@@ -167,15 +167,6 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
 
 /* --- receipts of destruction -------------------------------------------------------------------------------------- */
 
-kw_status device_receipt_text(const char *device_id, const struct device_receipt *receipt, struct kw_bytes *into)
-{
-    char when[KW_TIME_TEXT];
-
-    return kw_bytes_printf(into, "keywright receipt v1\ndevice: %s\naction: %s\nkey: %s\ntime: %s\nproof: %s\n",
-                           device_id, receipt->action, receipt->key_id, kw_time_text_ms(receipt->unix_ms, when),
-                           receipt->proof);
-}
-
 /* The public key comes from a certificate of this device: nothing but our own record says whose a key is. */
 static kw_status find_key(struct kw_op *op, struct service *service, const char *owner, const uint8_t *key,
                           struct cert **ret)

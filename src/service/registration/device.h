@@ -2,6 +2,7 @@
 #ifndef SERVICE_REGISTRATION_DEVICE_H
 #define SERVICE_REGISTRATION_DEVICE_H
 
+#include "model/receipt.h"
 #include "service/service.h"
 
 enum { DEVICE_SECRET_TEXT = 40, DEVICE_SECRET_TRIES = 10 };
@@ -31,16 +32,6 @@ struct device_hello {
 /* Record that a device is alive (not a log entry each time: the first one and changes are). */
 kw_status device_seen(struct kw_op *op, struct service *service, const char *id, const struct device_hello *hello);
 
-struct device_receipt {
-    char action[32];             /* "wipe" */
-    char key_id[80];             /* hex SHA-256 of the destroyed key's SPKI */
-    char proof[EVENT_DETAIL_MAX]; /* signed: what is known at the moment of the last signature */
-    char readback[EVENT_DETAIL_MAX]; /* not signed: what the root of trust reported when the key was gone */
-    int64_t unix_ms;
-    char signature[1024];        /* base64 over the canonical text, by that key as its last act */
-};
-/* The text that the key signs. */
-kw_status device_receipt_text(const char *device_id, const struct device_receipt *receipt, struct kw_bytes *into);
 /**
  * Take a signed receipt of destruction: the signature must verify with that key, and the key must be the device's.
  * Its certificates are revoked (cessationOfOperation), its record goes to destroyed.
