@@ -19,8 +19,8 @@ static void encode_group(const char *letters, struct kw_span group, char four[4]
 
 kw_status kw_b64_encode(struct kw_span span, unsigned line_len, struct kw_bytes *into)
 {
-    if (span.len > SIZE_MAX / 4) {
-        return KW_FAIL(KW_E_MEMORY);
+    if (span.len == 0 || span.len > SIZE_MAX / 4) {
+        return span.len == 0 ? KW_OK : KW_FAIL(KW_E_MEMORY);
     }
     size_t n_text = (span.len + 2) / 3 * 4;
     size_t n_lines = line_len > 0 ? (n_text + line_len - 1) / line_len : 0;

@@ -104,8 +104,11 @@ static bool integer_of(void *node, int64_t *ret)
         }
         value = value * 10 + (digits.p[i] - '0');
     }
-    *ret = negative ? -(int64_t)value : (int64_t)value;
-    return value <= INT64_MAX;
+    if (value > (uint64_t)INT64_MAX + (negative ? 1 : 0)) {
+        return false;
+    }
+    *ret = (int64_t)(negative ? 0 - value : value);
+    return true;
 }
 
 static const struct codec_tree_ops yaml_tree = {

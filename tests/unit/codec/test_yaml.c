@@ -74,6 +74,18 @@ static void every_type_is_read(void **state)
     assert_string_equal(sample.many[1].name, "~x");
 }
 
+static void the_ends_of_the_numbers_are_read(void **state)
+{
+    (void)state;
+    assert_ok(decode(kw_span_text("{id: x, deep: -9223372036854775808}")));
+    assert_true(sample.deep == INT64_MIN);
+    assert_ok(decode(kw_span_text("{id: x, deep: 9223372036854775807}")));
+    assert_true(sample.deep == INT64_MAX);
+    assert_code(decode(kw_span_text("{id: x, deep: -9223372036854775809}")), KW_E_INPUT);
+    assert_ok(decode(kw_span_text("{id: x, deep: -0}")));
+    assert_true(sample.deep == 0);
+}
+
 static void json_is_yaml_too(void **state)
 {
     (void)state;
@@ -215,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(every_type_is_read, setup),
+        cmocka_unit_test_setup(the_ends_of_the_numbers_are_read, setup),
         cmocka_unit_test_setup(json_is_yaml_too, setup),
         cmocka_unit_test_setup(refusals_name_the_field_or_the_place, setup),
         cmocka_unit_test_setup(aliases_multiply_nothing, setup),
