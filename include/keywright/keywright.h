@@ -79,6 +79,9 @@ KEYWRIGHT_API const char *keywright_version(void);
 KEYWRIGHT_API enum keywright_result keywright_enrol(struct keywright *kw, const char *secret);
 /* Tell the server that this device is alive, over mTLS with the LDevID. */
 KEYWRIGHT_API enum keywright_result keywright_hello(struct keywright *kw);
+/* The same with another of its certificates: during the overlap after a renewal the previous one is still good. */
+enum keywright_identity { KEYWRIGHT_CURRENT = 0, KEYWRIGHT_PREVIOUS = 1, KEYWRIGHT_BIRTH = 2 };
+KEYWRIGHT_API enum keywright_result keywright_hello_as(struct keywright *kw, enum keywright_identity identity);
 /* A new LDevID with a new key; the old one stays usable until the new one was proven by one handshake. force: also before renew_at. */
 KEYWRIGHT_API enum keywright_result keywright_renew(struct keywright *kw, int force);
 /* Sign data with the LDevID's key (ECDSA P-256/SHA-256, DER). sig_len: in room, out length; 72 octets suffice for P-256. */

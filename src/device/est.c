@@ -1,0 +1,82 @@
+/* The EST client (RFC 7030, RFC 8951). */
+#include <stdio.h>
+
+#include "base/b64.h"
+#include "crypto/cms.h"
+#include "device/device.h"
+
+enum { LINE = 64, CMS_MAX = 65536 };
+
+static kw_status decode_certs(struct kw_op *op, struct kw_span body, struct cert *ret[], unsigned max, unsigned *ret_n)
+{
+    AUTO(kw_bytes) *der = NULL;
+
+    TRY(op, kw_b64_decode(body, CMS_MAX, &der), "the server's answer is not base64");
+    return cms_certs_parse(op, kw_bytes_span(der), ret, max, ret_n);
+}
+
+static bool is_root(const struct device *device, const struct cert *cert)
+{
+    return kw_span_equal(cert_der(device->root), cert_der(cert));
+}
+
+/* Only what leads to the pinned root is kept; everything else in the answer is ignored. */
+static kw_status keep_issuers(struct kw_op *op, struct device *device, struct cert *certs[], unsigned n)
+{
+    struct cert *kept[DEVICE_ISSUERS_MAX];
+    unsigned n_kept = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct kw_op quiet;
+        kw_op_init(&quiet, NULL, 0);
+        if (is_root(device, certs[i]) || n_kept == DEVICE_ISSUERS_MAX ||
+            !kw_ok(cert_verify_path(&quiet, certs[i], NULL, 0, &device->root, 1, NULL, device_now_s(device)))) {
+            continue;
+        }
+        kept[n_kept++] = certs[i];
+    }
+    ENSURE(op, n_kept > 0, KW_E_AUTH, "none of the server's CA certificates leads to the root that is trusted");
+    return state_write_certs(op, device, "ca.pem", kept, n_kept);
+}
+
+kw_status est_cacerts(struct kw_op *op, struct device *device)
+{
+    struct cert *certs[DEVICE_ISSUERS_MAX + 1];
+    struct http_call call = {.method = HTTP_GET, .path = "/.well-known/est/cacerts"};
+    AUTO(kw_bytes) *body = NULL;
+    unsigned n = 0;
+
+    TRY(op, server_call(op, device, DEVICE_NONE, &call, &body), "CA certificates");
+    TRY(op, decode_certs(op, kw_bytes_span(body), certs, KW_COUNT(certs), &n), "CA certificates");
+    kw_status status = keep_issuers(op, device, certs, n);
+    for (unsigned i = 0; i < n; i++) {
+        cert_unref(certs[i]);
+    }
+    TRY(op, status);
+    return state_load_issuers(op, device);
+}
+
+kw_status est_enrol(struct kw_op *op, struct device *device, enum device_identity as, const char *label, const char *verb,
+                    const char *secret, struct kw_span csr, struct cert **ret)
+{
+    char path[128];
+    AUTO(kw_bytes) *request = NULL;
+    AUTO(kw_bytes) *body = NULL;
+    unsigned n = 0;
+
+    (void)snprintf(path, sizeof(path), "/.well-known/est/%s/%s", label, verb);
+    TRY(op, kw_bytes_new(2 * csr.len + 64, &request));
+    TRY(op, kw_b64_encode(csr, LINE, request));
+    struct http_call call = {
+        .method = HTTP_POST,
+        .path = path,
+        .content_type = "application/pkcs10",
+        .body = kw_bytes_span(request),
+        .user = secret ? device->config.device_id : NULL,
+        .password = secret,
+        .accept = "application/pkcs7-mime",
+    };
+    TRY(op, server_call(op, device, as, &call, &body), "%s", verb);
+    TRY(op, decode_certs(op, kw_bytes_span(body), ret, 1, &n), "%s", verb);
+    return KW_OK;
+}

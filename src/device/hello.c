@@ -1,0 +1,68 @@
+#include <stdio.h>
+
+#include "base/hex.h"
+#include "codec/json.h"
+#include "device/device.h"
+
+struct hello {
+    char agent[KW_NAME_MAX], root_of_trust[KW_NAME_MAX], certificate[2 * KW_HASH_BYTES + 1];
+    bool simulated;
+};
+static const struct codec_field hello_fields[] = {
+    FIELD_STRING("agent", struct hello, agent, 0, "program and version"),
+    FIELD_STRING("root_of_trust", struct hello, root_of_trust, 0, "what holds the key"),
+    FIELD_BOOL("simulated", struct hello, simulated, 0, "it stands in for hardware"),
+    FIELD_STRING("certificate", struct hello, certificate, 0, "SHA-256 of the current certificate"),
+};
+
+struct welcome {
+    char device[KW_NAME_MAX];
+    int64_t time_ms;
+};
+static const struct codec_field welcome_fields[] = {
+    FIELD_STRING("device", struct welcome, device, CODEC_REQUIRED, "who the server takes us for"),
+    FIELD_TIME("time", struct welcome, time_ms, CODEC_REQUIRED, "the server's clock"),
+};
+
+static void fill(const struct device *device, const struct cert *cert, struct hello *hello)
+{
+    struct rot_info info = rot_info(device->rot);
+
+    KW_TEXT_SET(hello->agent, "keywright-agent " KW_VERSION);
+    (void)snprintf(hello->root_of_trust, sizeof(hello->root_of_trust), "%s %s", info.scheme, info.vendor);
+    hello->simulated = info.caps & ROT_CAP_SIMULATED;
+    kw_hex(KW_SPAN(cert_sha256(cert), KW_HASH_BYTES), hello->certificate, sizeof(hello->certificate));
+}
+
+/* The floor is only written when it moved by an hour: flash wears. */
+static kw_status raise_floor(struct kw_op *op, struct device *device, int64_t told_ms)
+{
+    enum { FLOOR_STEP_MS = 3600000 };
+
+    if (told_ms < device->config.floor_ms + FLOOR_STEP_MS) {
+        return KW_OK;
+    }
+    device->config.floor_ms = told_ms;
+    return state_save_config(op, device);
+}
+
+kw_status device_hello(struct kw_op *op, struct device *device, enum device_identity as)
+{
+    struct hello hello = {0};
+    struct welcome welcome = {0};
+    AUTO(cert) *cert = NULL;
+    AUTO(kw_bytes) *json = NULL;
+    AUTO(kw_bytes) *answer = NULL;
+
+    TRY(op, state_read_cert(op, device, as, &cert));
+    fill(device, cert, &hello);
+    TRY(op, kw_bytes_new(512, &json));
+    TRY(op, codec_json_encode(op, hello_fields, KW_COUNT(hello_fields), &hello, json));
+    struct http_call call = {
+        .method = HTTP_POST, .path = "/device/v1/hello", .content_type = "application/json", .body = kw_bytes_span(json)};
+    TRY(op, server_call(op, device, as, &call, &answer), "hello");
+    TRY(op, codec_json_decode(op, kw_bytes_span(answer), welcome_fields, KW_COUNT(welcome_fields), &welcome), "hello");
+    ENSURE(op, strcmp(welcome.device, device->config.device_id) == 0, KW_E_AUTH, "the server takes us for '%.60s'",
+           welcome.device);
+    return raise_floor(op, device, welcome.time_ms);
+}
