@@ -69,6 +69,7 @@ static void requests_are_signed(void **state)
         EVP_PKEY *public_evp = pubkey_evp(privkey_public(remote));
         unsigned char *der = NULL;
 
+        assert_int_equal(X509_REQ_set_version(req, X509_REQ_VERSION_1), 1);
         assert_int_equal(X509_REQ_set_pubkey(req, public_evp), 1);
         assert_true(X509_REQ_sign(req, privkey_evp(remote), md_of(far)) > 0);
         assert_int_equal(X509_REQ_verify(req, public_evp), 1);

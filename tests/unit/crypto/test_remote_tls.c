@@ -124,10 +124,8 @@ static void tls13_when_the_peer_prefers_other_hashes(void **state)
     SIDE server = side_new(KEY_ALG_RSA_3072, true);
     SIDE client = side_new(KEY_ALG_RSA_3072, false);
 
-    assert_int_equal(SSL_CTX_set1_sigalgs_list(client.ctx,
-                                               "rsa_pss_rsae_sha512:rsa_pss_rsae_sha384:"
-                                               "rsa_pss_rsae_sha256:RSA+SHA256"),
-                     1);
+    char list[] = "rsa_pss_rsae_sha512:rsa_pss_rsae_sha384:rsa_pss_rsae_sha256:RSA+SHA256";
+    assert_int_equal(SSL_CTX_set1_sigalgs_list(client.ctx, list), 1);
     connect_sides(&server, &client);
     assert_true(handshake(&server, &client));
     int nid = NID_undef;
@@ -159,8 +157,10 @@ static void a_mix_of_algorithms_on_one_server(void **state)
     assert_int_equal(SSL_CTX_use_certificate(server.ctx, second.x), 1);
     assert_int_equal(SSL_CTX_use_PrivateKey(server.ctx, privkey_evp(second.remote)), 1);
     trust(&client, second.x);
-    assert_int_equal(SSL_CTX_set1_sigalgs_list(client.ctx, "ed25519:ECDSA+SHA384"), 1);
-    assert_int_equal(SSL_CTX_set1_client_sigalgs_list(server.ctx, "ECDSA+SHA384"), 1);
+    char client_list[] = "ed25519:ECDSA+SHA384";
+    char server_list[] = "ECDSA+SHA384";
+    assert_int_equal(SSL_CTX_set1_sigalgs_list(client.ctx, client_list), 1);
+    assert_int_equal(SSL_CTX_set1_client_sigalgs_list(server.ctx, server_list), 1);
     connect_sides(&server, &client);
     assert_true(handshake(&server, &client));
     assert_int_equal(atomic_load(&second.far->n_calls), 2);
