@@ -49,9 +49,16 @@ static int judge(const char *const args[])
     return WEXITSTATUS(status);
 }
 
+/* Before anything is made that a skip would leave behind: without arguments it tells its usage. */
+static void need_judge(void)
+{
+    assert_int_equal(judge((const char *[]){NULL}), 2);
+}
+
 static void test_go_accepts_our_exports(void **state)
 {
     (void)state;
+    need_judge();
     static const uint64_t sizes[] = {0, 1, 2, 255, 256, 257, 1000, 66000};
     static struct log_files log;
 
@@ -69,6 +76,7 @@ static void test_go_accepts_our_exports(void **state)
 static void test_go_refuses_what_was_tampered_with(void **state)
 {
     (void)state;
+    need_judge();
     static struct log_files log, other;
     struct kw_op op;
 
@@ -114,6 +122,7 @@ static int judge_proof(const char *kind, uint64_t size, const struct tlog_hash *
 static void test_go_accepts_our_proofs(void **state)
 {
     (void)state;
+    need_judge();
     static struct log_files log;
     struct tlog_reader reader = {.read = export_tile_read, .ctx = log.dir};
     struct tlog_hash proof[TLOG_PROOF_MAX], root, old_root;
