@@ -11,47 +11,51 @@
 struct http_client; /* one thread at a time; keeps its connection alive between calls */
 
 struct http_client_config {
-    const char *base_url;             /* "https://host:8443" or "http://…" */
-    struct cert *const *roots;        /* the only trust anchors; system ones are never used */
+    const char *base_url;      /* "https://host:8443" or "http://…" */
+    struct cert *const *roots; /* the only trust anchors; system ones are never used */
     unsigned n_roots;
-    struct cert *const *chain;        /* own certificate and its issuers for mTLS; NULL = none */
+    struct cert *const *chain; /* own certificate and its issuers for mTLS; NULL = none */
     unsigned n_chain;
     const struct privkey *key;
-    /* Judge the server's leaf after its path is valid (revocation, pins); NULL = path and host name only. */
-    kw_status (*judge)(struct kw_op *op, void *ctx, const struct cert *leaf, const struct cert *issuer);
+    /* Judge the server's leaf after its path is valid (revocation, pins); NULL = path and host name
+     * only. */
+    kw_status (*judge)(struct kw_op *op, void *ctx, const struct cert *leaf,
+                       const struct cert *issuer);
     void *judge_ctx;
-    uint32_t connect_timeout_ms;      /* 0 = 5000 */
-    uint32_t total_timeout_ms;        /* 0 = 15000, never beyond the operation's deadline */
-    size_t response_max;              /* octets; 0 = 1 MiB; more is KW_E_TOO_LARGE */
+    uint32_t connect_timeout_ms; /* 0 = 5000 */
+    uint32_t total_timeout_ms;   /* 0 = 15000, never beyond the operation's deadline */
+    size_t response_max;         /* octets; 0 = 1 MiB; more is KW_E_TOO_LARGE */
 };
 
 struct http_call {
     enum http_method method;
-    const char *path;                 /* with query, encoded by the caller */
-    const char *content_type;         /* of body */
+    const char *path;         /* with query, encoded by the caller */
+    const char *content_type; /* of body */
     struct kw_span body;
-    const char *user, *password;      /* HTTP Basic, NULL = none */
+    const char *user, *password; /* HTTP Basic, NULL = none */
     const char *accept;
-    const char *headers[4];           /* further "Name: value" lines; NULL-terminated where fewer */
+    const char *headers[4]; /* further "Name: value" lines; NULL-terminated where fewer */
 };
 struct http_answer {
     int status;
-    char content_type[64];            /* lower case, without parameters */
-    uint32_t retry_after_s;           /* 0 = absent */
-    struct kw_bytes *body;            /* never NULL after success; free with http_answer_done() */
+    char content_type[64];  /* lower case, without parameters */
+    uint32_t retry_after_s; /* 0 = absent */
+    struct kw_bytes *body;  /* never NULL after success; free with http_answer_done() */
 };
 void http_answer_done(struct http_answer *answer);
 
-kw_status http_client_new(struct kw_op *op, const struct http_client_config *config, struct http_client **ret);
+kw_status http_client_new(struct kw_op *op, const struct http_client_config *config,
+                          struct http_client **ret);
 void http_client_free(struct http_client *client);
 KW_OWNED(http_client, struct http_client, http_client_free)
 /**
  * One exchange. Any HTTP status is KW_OK here; look at ret->status.
- * Errors: KW_E_UNAVAILABLE no connection (retry is safe), KW_E_TIMEOUT, KW_E_AUTH the server's certificate is not trusted or the server refused ours
- *         (TLS alert), KW_E_REVOKED/KW_E_DENIED the judge's word, KW_E_UNSURE connection lost after the request was sent, KW_E_TOO_LARGE.
+ * Errors: KW_E_UNAVAILABLE no connection (retry is safe), KW_E_TIMEOUT, KW_E_AUTH the server's
+ * certificate is not trusted or the server refused ours (TLS alert), KW_E_REVOKED/KW_E_DENIED the
+ * judge's word, KW_E_UNSURE connection lost after the request was sent, KW_E_TOO_LARGE.
  */
-kw_status http_client_call(struct kw_op *op, struct http_client *client, const struct http_call *call,
-                           struct http_answer *ret);
+kw_status http_client_call(struct kw_op *op, struct http_client *client,
+                           const struct http_call *call, struct http_answer *ret);
 /* Forget the connection (new identity, or to force a fresh handshake). */
 void http_client_disconnect(struct http_client *client);
 

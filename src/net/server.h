@@ -1,4 +1,5 @@
-/* The HTTP server: loop threads that do network I/O, a bounded pool that runs handlers (DESIGN section 3). */
+/* The HTTP server: loop threads that do network I/O, a bounded pool that runs handlers (DESIGN
+ * section 3). */
 #ifndef NET_SERVER_H
 #define NET_SERVER_H
 
@@ -9,46 +10,54 @@
 struct http_server;
 
 /**
- * Find out who asks. Called for every request on a live connection too, so that revocation bites at the next request.
- * allowed: the route's auth bits. On the thread that runs the handler (loop thread for ROUTE_FAST).
- * Errors: KW_E_AUTH nobody proven (401, with WWW-Authenticate: Basic where AUTH_SECRET is allowed), KW_E_DENIED, KW_E_REVOKED, KW_E_EXPIRED,
- *         KW_E_UNAVAILABLE status could not be found out: refused all the same.
+ * Find out who asks. Called for every request on a live connection too, so that revocation bites at
+ * the next request. allowed: the route's auth bits. On the thread that runs the handler (loop
+ * thread for ROUTE_FAST). Errors: KW_E_AUTH nobody proven (401, with WWW-Authenticate: Basic where
+ * AUTH_SECRET is allowed), KW_E_DENIED, KW_E_REVOKED, KW_E_EXPIRED, KW_E_UNAVAILABLE status could
+ * not be found out: refused all the same.
  */
-typedef kw_status (*http_authenticate)(struct kw_op *op, void *ctx, const struct http_request *request,
-                                       unsigned allowed, struct http_principal *ret);
-/* Called once for every finished request, with the outcome; must be quick (metrics, access refusals). */
-typedef void (*http_observe)(void *ctx, const struct route *route, const struct http_request *request,
-                             const struct kw_op *op, int status, int64_t micros);
+typedef kw_status (*http_authenticate)(struct kw_op *op, void *ctx,
+                                       const struct http_request *request, unsigned allowed,
+                                       struct http_principal *ret);
+/* Called once for every finished request, with the outcome; must be quick (metrics, access
+ * refusals). */
+typedef void (*http_observe)(void *ctx, const struct route *route,
+                             const struct http_request *request, const struct kw_op *op, int status,
+                             int64_t micros);
 
 struct http_listener {
-    const char *name;            /* "devices" */
-    const char *address;         /* "127.0.0.1", "::", … */
-    uint16_t port;               /* 0 = any free one; see http_server_port() */
-    struct tls_server *tls;      /* NULL = plain; borrowed */
+    const char *name;                  /* "devices" */
+    const char *address;               /* "127.0.0.1", "::", … */
+    uint16_t port;                     /* 0 = any free one; see http_server_port() */
+    struct tls_server *tls;            /* NULL = plain; borrowed */
     const struct route *const *tables; /* NULL-terminated list of tables … */
     const unsigned *n_rows;            /* … and their lengths */
     http_authenticate authenticate;
-    http_observe observe;        /* may be NULL */
-    void *ctx;                   /* for authenticate, observe and handlers */
-    unsigned connections_max;    /* further ones are closed at once */
+    http_observe observe;     /* may be NULL */
+    void *ctx;                /* for authenticate, observe and handlers */
+    unsigned connections_max; /* further ones are closed at once */
 };
 
 struct http_server_config {
     unsigned loop_threads;       /* 0 = 1 */
     unsigned pool_threads;       /* 0 = 16 */
     unsigned pool_waiting;       /* 0 = 1024; beyond it 503 with Retry-After */
-    unsigned request_timeout_ms; /* whole request must arrive within; 0 = 15000: slow clients are dropped */
+    unsigned request_timeout_ms; /* whole request must arrive within; 0 = 15000: slow clients are
+                                    dropped */
     unsigned idle_timeout_ms;    /* kept-alive connections; 0 = 60000 */
     unsigned drain_ms;           /* at the stop, let answers finish; 0 = 3000 */
 };
 
-kw_status http_server_new(struct kw_op *op, const struct http_server_config *config, struct http_server **ret);
-/* Bind and listen. KW_E_CONFLICT the port is taken (named), KW_E_DENIED no right to bind, KW_E_INPUT bad address. */
-kw_status http_server_listen(struct kw_op *op, struct http_server *server, const struct http_listener *listener,
-                             uint16_t *ret_port);
+kw_status http_server_new(struct kw_op *op, const struct http_server_config *config,
+                          struct http_server **ret);
+/* Bind and listen. KW_E_CONFLICT the port is taken (named), KW_E_DENIED no right to bind,
+ * KW_E_INPUT bad address. */
+kw_status http_server_listen(struct kw_op *op, struct http_server *server,
+                             const struct http_listener *listener, uint16_t *ret_port);
 /* Start the threads and return. */
 kw_status http_server_start(struct kw_op *op, struct http_server *server);
-/* Close every connection whose client certificate has this fingerprint; returns how many (revocation). Any thread. */
+/* Close every connection whose client certificate has this fingerprint; returns how many
+ * (revocation). Any thread. */
 unsigned http_server_kick(struct http_server *server, const uint8_t fingerprint[KW_HASH_BYTES]);
 struct http_server_stats {
     uint64_t requests, refused, connections_open, handshakes_failed;

@@ -1,4 +1,5 @@
-/* TLS 1.3 settings for our listeners and clients. Keys are privkeys: usually the keeper's or the TPM's. */
+/* TLS 1.3 settings for our listeners and clients. Keys are privkeys: usually the keeper's or the
+ * TPM's. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
@@ -10,25 +11,29 @@
 struct tls_server; /* immutable once made; reference counted */
 
 /**
- * Judge a client certificate whose path is valid already: is it in the registry, not revoked, of a kind allowed here?
- * On a loop thread, within the handshake: must not block for long. Anything but KW_OK ends the handshake.
+ * Judge a client certificate whose path is valid already: is it in the registry, not revoked, of a
+ * kind allowed here? On a loop thread, within the handshake: must not block for long. Anything but
+ * KW_OK ends the handshake.
  */
 typedef kw_status (*tls_judge_client)(struct kw_op *op, void *ctx, const struct cert *client);
 
 struct tls_server_config {
-    struct cert *const *chain;       /* own certificate first, then its issuers without the root */
+    struct cert *const *chain; /* own certificate first, then its issuers without the root */
     unsigned n_chain;
     const struct privkey *key;
-    struct cert *const *client_roots;         /* trust anchors for client certificates; none: clients are not asked */
+    struct cert *const
+        *client_roots; /* trust anchors for client certificates; none: clients are not asked */
     unsigned n_client_roots;
     struct cert *const *client_intermediates; /* so that clients may send their leaf only */
     unsigned n_client_intermediates;
-    bool client_required;            /* no certificate: handshake refused. Else the route decides */
-    tls_judge_client judge;          /* may be NULL */
+    bool client_required;   /* no certificate: handshake refused. Else the route decides */
+    tls_judge_client judge; /* may be NULL */
     void *judge_ctx;
 };
-/* TLS 1.3 only, no session tickets or resumption (a resumed session would skip the judgement), P-256 / P-384 / X25519 groups. */
-kw_status tls_server_new(struct kw_op *op, const struct tls_server_config *config, struct tls_server **ret);
+/* TLS 1.3 only, no session tickets or resumption (a resumed session would skip the judgement),
+ * P-256 / P-384 / X25519 groups. */
+kw_status tls_server_new(struct kw_op *op, const struct tls_server_config *config,
+                         struct tls_server **ret);
 void tls_server_unref(struct tls_server *tls);
 KW_OWNED(tls_server, struct tls_server, tls_server_unref)
 

@@ -1,0 +1,17 @@
+/* From libevent's request to an exchange, through engine and pool, and back. For net/ only. */
+#ifndef NET_DISPATCH_H
+#define NET_DISPATCH_H
+
+#include "net/conn.h"
+
+struct evhttp_request;
+
+/* libevent has read a whole request; arg: the door. */
+void dispatch_request(struct evhttp_request *raw, void *arg);
+/* The exchange has its answer: observe, send (or drop, where the client has gone), free. Loop
+ * thread. */
+void dispatch_finish(struct exchange *x);
+/* Write the answer out (reply.c). x->conn is there. */
+void reply_send(struct exchange *x);
+
+#endif

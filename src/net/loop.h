@@ -1,0 +1,82 @@
+/* A loop thread: its event base, its connections, and the answers that come back from the pool. For
+ * net/ only. */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "net/exchange.h"
+#include "net/linger.h"
+
+struct event;
+struct event_base;
+struct evconnlistener;
+struct evhttp;
+
+/* One listener as all loops see it. */
+struct gate {
+    struct gate *next;
+    struct http_listener listener;
+    struct router *router;
+    atomic_uint n_open; /* connections, all loops */
+};
+
+/* One listener on one loop. */
+struct door {
+    struct door *next;
+    struct gate *gate;
+    struct loop *loop;
+    struct evhttp *http;
+    struct evconnlistener *socket; /* owned by http */
+};
+
+/*
+ * libevent runs without its own locks: everything here belongs to the loop's thread (before the
+ * start and after the end to the server's owner), but for what `lock` guards and the atomics.
+ */
+struct loop {
+    struct http_server *server;
+    struct event_base *base;
+    struct event *wake, *sweep, *adopt;
+    int wake_fd; /* eventfd */
+    pthread_t thread;
+    bool started;
+    bool draining;
+    uint64_t id_seed, id_count;
+    struct door *doors;
+    struct conn *fresh;  /* accepted in this round of the loop, see conn.c */
+    struct conn **by_fd; /* n_by_fd places */
+    size_t n_by_fd;
+    struct linger_list lingering;
+    pthread_mutex_t lock; /* guards what follows, and conn.peer_cert and conn.kicked */
+    struct conn *conns;
+    struct exchange *done, **done_end;
+    bool wants_drain, wants_stop, wants_kick;
+};
+
+struct http_server {
+    unsigned n_loops;
+    struct http_server_config config; /* defaults filled in */
+    struct os_pool *pool;
+    struct gate *gates;
+    bool started;
+    atomic_uint busy; /* exchanges whose answer is not wholly written */
+    atomic_uint_fast64_t requests, refused, connections, handshakes_failed;
+    struct loop loops[];
+};
+
+kw_status loop_init(struct kw_op *op, struct loop *loop, struct http_server *server);
+kw_status loop_start(struct kw_op *op, struct loop *loop, unsigned number);
+/* Serve a listener's socket, which becomes the loop's also after a failure. */
+kw_status loop_open_door(struct kw_op *op, struct loop *loop, struct gate *gate, int fd);
+/* No new connections; idle ones end, others after their answer. Any thread. */
+void loop_drain(struct loop *loop);
+/* Look for kicked connections. Any thread. */
+void loop_kick(struct loop *loop);
+/* Hand an answered exchange back. Any thread. */
+void loop_post(struct exchange *x);
+/* End the thread, free all. No exchange may be on the pool any more. */
+void loop_end(struct loop *loop);
+
+#endif

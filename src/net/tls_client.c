@@ -1,0 +1,168 @@
+#include "net/tls_client.h"
+
+#include <openssl/err.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "net/tls_trust.h"
+
+struct tls_client {
+    struct tls_trust trust;
+    struct cert **chain;
+    unsigned n_chain;
+    struct privkey *key; /* NULL = no identity */
+    kw_status (*judge)(struct kw_op *op, void *ctx, const struct cert *leaf,
+                       const struct cert *issuer);
+    void *judge_ctx;
+    struct kw_op op; /* of the call at work; a failure in it is TLS's */
+    int alert;       /* fatal one that the server sent, RFC 8446 section 6; -1 = none */
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int client_index = -1; /* of a tls_client among an SSL_CTX's ex_data */
+
+static void make_index(void)
+{
+    client_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
+
+static kw_status copy_identity(struct kw_op *op, struct tls_client *tls,
+                               const struct http_client_config *config)
+{
+    tls->chain = calloc(config->n_chain, sizeof(struct cert *));
+    ENSURE(op, tls->chain, KW_E_MEMORY, "TLS client");
+    for (unsigned i = 0; i < config->n_chain; i++) {
+        tls->chain[i] = cert_ref(config->chain[i]);
+        tls->n_chain++;
+    }
+    ENSURE(op, config->key, KW_E_INPUT, "a client certificate without its key");
+    tls->key = privkey_ref(config->key);
+    return KW_OK;
+}
+
+kw_status tls_client_new(struct kw_op *op, const struct http_client_config *config,
+                         struct tls_client **ret)
+{
+    AUTO(tls_client) *tls = calloc(1, sizeof(*tls));
+
+    ENSURE(op, tls, KW_E_MEMORY, "TLS client");
+    (void)pthread_once(&once, make_index); /* fails only for a broken once */
+    ENSURE(op, client_index >= 0, KW_E_MEMORY, "TLS client");
+    tls->alert = -1;
+    tls->judge = config->judge;
+    tls->judge_ctx = config->judge_ctx;
+    TRY(op, tls_trust_init(op, X509_PURPOSE_SSL_SERVER, config->roots, config->n_roots, NULL, 0,
+                           &tls->trust));
+    if (config->n_chain > 0) {
+        TRY(op, copy_identity(op, tls, config));
+    }
+    *ret = TAKE(tls);
+    return KW_OK;
+}
+
+void tls_client_free(struct tls_client *tls)
+{
+    if (!tls) {
+        return;
+    }
+    for (unsigned i = 0; i < tls->n_chain; i++) {
+        cert_unref(tls->chain[i]);
+    }
+    free(tls->chain);
+    privkey_unref(tls->key);
+    tls_trust_done(&tls->trust);
+    free(tls);
+}
+
+static kw_status judge(struct kw_op *op, const struct tls_client *tls, X509_STORE_CTX *asked,
+                       struct tls_found *found)
+{
+    TRY(op, tls_trust_verify(op, &tls->trust, asked, found));
+    kw_status verdict =
+        tls->judge ? tls->judge(op, tls->judge_ctx, found->leaf, found->issuer) : KW_OK;
+    if (!kw_ok(verdict)) {
+        tls_trust_refuse(asked, verdict);
+    }
+    return kw_op_context(op, verdict, __FILE__, __LINE__, "judging the server's certificate");
+}
+
+static int verify(X509_STORE_CTX *asked, void *arg)
+{
+    struct tls_client *tls = arg;
+    struct tls_found found = {0};
+
+    kw_op_clear(&tls->op);
+    kw_status status = judge(&tls->op, tls, asked, &found);
+    tls_found_done(&found);
+    ERR_clear_error();
+    return kw_ok(status) ? 1 : 0;
+}
+
+static void on_info(const SSL *ssl, int where, int ret)
+{
+    struct tls_client *tls = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), client_index);
+
+    if (tls && where == SSL_CB_READ_ALERT && (ret >> 8) == SSL3_AL_FATAL) {
+        tls->alert = ret & 0xff;
+    }
+}
+
+static kw_status apply(struct kw_op *op, struct tls_client *tls, SSL_CTX *ctx)
+{
+    TRY(op, tls_settings(op, ctx));
+    OSSL_ENSURE(op, SSL_CTX_set_ex_data(ctx, client_index, tls) == 1, KW_E_MEMORY, "TLS client");
+    SSL_CTX_set_info_callback(ctx, on_info);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(ctx, verify, tls);
+    return tls->key ? tls_identity(op, ctx, tls->chain, tls->n_chain, tls->key) : KW_OK;
+}
+
+bool tls_client_apply(struct tls_client *tls, void *ssl_ctx)
+{
+    kw_op_clear(&tls->op);
+    return kw_ok(apply(&tls->op, tls, ssl_ctx));
+}
+
+void tls_client_begin(struct tls_client *tls, const struct kw_op *op)
+{
+    tls->op = *op;
+    kw_op_clear(&tls->op);
+    tls->alert = -1;
+}
+
+struct kw_op *tls_client_op(struct tls_client *tls)
+{
+    return &tls->op;
+}
+
+/* Those by which a server says that it does not take our certificate, or lacks one (RFC 8446
+ * section 6.2). */
+static bool is_about_us(int alert)
+{
+    static const int alerts[] = {
+        SSL_AD_BAD_CERTIFICATE,     SSL_AD_UNSUPPORTED_CERTIFICATE, SSL_AD_CERTIFICATE_REVOKED,
+        SSL_AD_CERTIFICATE_EXPIRED, SSL_AD_CERTIFICATE_UNKNOWN,     SSL_AD_UNKNOWN_CA,
+        SSL_AD_ACCESS_DENIED,       SSL_AD_DECRYPT_ERROR,           TLS13_AD_CERTIFICATE_REQUIRED,
+    };
+
+    for (unsigned i = 0; i < KW_COUNT(alerts); i++) {
+        if (alerts[i] == alert) {
+            return true;
+        }
+    }
+    return false;
+}
+
+kw_status tls_client_failure(struct kw_op *op, const struct tls_client *tls)
+{
+    if (tls->op.n_frames > 0) {
+        *op = tls->op; /* the same identity and deadline: it was copied from there */
+        return KW_FAIL(op->code);
+    }
+    ENSURE(op, !is_about_us(tls->alert), KW_E_AUTH,
+           "the server refuses our certificate: TLS alert '%s'",
+           SSL_alert_desc_string_long(tls->alert));
+    ENSURE(op, tls->alert < 0, KW_E_UNAVAILABLE, "the server refuses the TLS handshake: alert '%s'",
+           SSL_alert_desc_string_long(tls->alert));
+    return KW_OK;
+}

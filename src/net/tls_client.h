@@ -1,0 +1,27 @@
+/* The TLS side of the HTTP client: our roots, our identity, and why a handshake failed. For net/
+ * only. */
+#ifndef NET_TLS_CLIENT_H
+#define NET_TLS_CLIENT_H
+
+#include "net/client.h"
+
+struct tls_client; /* one thread at a time */
+
+kw_status tls_client_new(struct kw_op *op, const struct http_client_config *config,
+                         struct tls_client **ret);
+void tls_client_free(struct tls_client *tls);
+KW_OWNED(tls_client, struct tls_client, tls_client_free)
+
+/* Set up the SSL_CTX (void *) that libcurl is about to use. False: it must not. */
+bool tls_client_apply(struct tls_client *tls, void *ssl_ctx);
+/* A call begins: its operation is the judge's and the remote key's. */
+void tls_client_begin(struct tls_client *tls, const struct kw_op *op);
+/* The copy of that operation in which failures of the handshake are noted; borrowed. */
+struct kw_op *tls_client_op(struct tls_client *tls);
+/**
+ * Why TLS failed in this call, if it did: the judge's word, ours about the server's certificate,
+ * the remote key's, or the alert that the server sent. KW_OK: TLS knows of no failure.
+ */
+kw_status tls_client_failure(struct kw_op *op, const struct tls_client *tls);
+
+#endif

@@ -1,0 +1,28 @@
+/* TLS connections of a listener, as libevent's buffers. For net/ only. */
+#ifndef NET_TLS_CONN_H
+#define NET_TLS_CONN_H
+
+#include "net/tls.h"
+
+struct bufferevent;
+struct event_base;
+
+/* The caller's, at a stable place until tls_conn_end(). */
+struct tls_watch {
+    void (*ready)(void *ctx, struct cert *peer); /* handshake done; peer (NULL = none) is now the
+                                                    callee's. Called once */
+    void *ctx;
+    struct cert *peer; /* verified, until ready() takes it; the caller frees what is left after
+                          tls_conn_end() */
+};
+
+/* A buffer that closes its descriptor when it is freed; NULL where memory lacks. */
+struct bufferevent *tls_conn_new(struct tls_server *tls, struct event_base *base,
+                                 struct tls_watch *watch);
+/* The connection ends: let go of the watch; say_goodbye: send close_notify, so that the peer knows
+ * that nothing was cut off. */
+void tls_conn_end(struct bufferevent *bev, bool say_goodbye);
+/* Have all that waits to be written go out as one record. */
+void tls_conn_join_output(struct bufferevent *bev);
+
+#endif

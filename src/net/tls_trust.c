@@ -1,0 +1,172 @@
+#include "net/tls_trust.h"
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+
+#include "os/clock.h"
+
+enum {
+    PATH_DEPTH_MAX = 8,
+    SECURITY_LEVEL = 2, /* 112 bits: no SHA-1, no RSA below 2048, in any link */
+};
+
+static kw_status add_certs(struct kw_op *op, X509_STORE *store, struct cert *const *certs,
+                           unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        X509 *x509 = cert_x509(certs[i]);
+        ENSURE(op, x509, KW_E_INPUT, "OpenSSL does not take one of the trusted certificates");
+        OSSL_ENSURE(op, X509_STORE_add_cert(store, x509) == 1, KW_E_MEMORY,
+                    "adding a trusted certificate");
+    }
+    return KW_OK;
+}
+
+kw_status tls_trust_init(struct kw_op *op, int purpose, struct cert *const *roots, unsigned n_roots,
+                         struct cert *const *intermediates, unsigned n_intermediates,
+                         struct tls_trust *trust)
+{
+    trust->purpose = purpose;
+    trust->roots = X509_STORE_new();
+    OSSL_ENSURE(op, trust->roots, KW_E_MEMORY, "trusted certificates");
+    TRY(op, add_certs(op, trust->roots, roots, n_roots));
+    /* Without X509_V_FLAG_PARTIAL_CHAIN only a self-signed certificate ends a path: these are no
+     * anchors. */
+    return add_certs(op, trust->roots, intermediates, n_intermediates);
+}
+
+void tls_trust_done(struct tls_trust *trust)
+{
+    X509_STORE_free(trust->roots);
+    trust->roots = NULL;
+}
+
+void tls_found_done(struct tls_found *found)
+{
+    cert_unref(found->leaf);
+    cert_unref(found->issuer);
+    *found = (struct tls_found){0};
+}
+
+static void set_up(const struct tls_trust *trust, X509_STORE_CTX *ctx)
+{
+    X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+
+    X509_VERIFY_PARAM_set_time(param, (time_t)os_clock_unix_s());
+    X509_VERIFY_PARAM_set_depth(param, PATH_DEPTH_MAX);
+    X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
+    /* Both return 1 for flags and purposes that exist. A certificate without extended key usage
+     * fits any purpose. */
+    (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT);
+    (void)X509_VERIFY_PARAM_set_purpose(param, trust->purpose);
+}
+
+static kw_status read_chain(struct kw_op *op, X509_STORE_CTX *ctx, struct tls_found *ret)
+{
+    STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
+
+    TRY(op, cert_from_x509(op, sk_X509_value(chain, 0), &ret->leaf), "the peer's certificate");
+    if (sk_X509_num(chain) > 1) {
+        TRY(op, cert_from_x509(op, sk_X509_value(chain, 1), &ret->issuer), "the peer's issuer");
+    }
+    return KW_OK;
+}
+
+/* Our own context, not the given one: whatever a library put into its store, only our roots count.
+ */
+static kw_status verify(struct kw_op *op, const struct tls_trust *trust, X509_STORE_CTX *asked,
+                        struct tls_found *ret)
+{
+    AUTO(X509_STORE_CTX) *ctx = X509_STORE_CTX_new();
+
+    OSSL_ENSURE(op,
+                ctx && X509_STORE_CTX_init(ctx, trust->roots, X509_STORE_CTX_get0_cert(asked),
+                                           X509_STORE_CTX_get0_untrusted(asked)),
+                KW_E_MEMORY, "verifying the peer's certificate");
+    set_up(trust, ctx);
+    int verdict = X509_verify_cert(ctx);
+    int error = X509_STORE_CTX_get_error(ctx);
+    ERR_clear_error();
+    error = verdict != 1 && error == X509_V_OK ? X509_V_ERR_UNSPECIFIED : error;
+    X509_STORE_CTX_set_error(asked, error);
+    bool untimely = error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID;
+    ENSURE(op, error == X509_V_OK, untimely ? KW_E_EXPIRED : KW_E_AUTH,
+           "the peer's certificate is not trusted: %s (depth %d)",
+           X509_verify_cert_error_string(error), X509_STORE_CTX_get_error_depth(ctx));
+    return read_chain(op, ctx, ret);
+}
+
+kw_status tls_trust_verify(struct kw_op *op, const struct tls_trust *trust, X509_STORE_CTX *asked,
+                           struct tls_found *ret)
+{
+    X509_STORE_CTX_set_error(asked, X509_V_ERR_UNSPECIFIED); /* should anything fail below */
+    return verify(op, trust, asked, ret);
+}
+
+void tls_trust_refuse(X509_STORE_CTX *asked, kw_status verdict)
+{
+    static const struct {
+        enum kw_code code;
+        int error;
+    } errors[] = {
+        {KW_E_REVOKED,     X509_V_ERR_CERT_REVOKED    }, /* alert certificate_revoked */
+        {KW_E_EXPIRED,     X509_V_ERR_CERT_HAS_EXPIRED}, /* certificate_expired */
+        {KW_E_UNAVAILABLE, X509_V_ERR_UNSPECIFIED     }, /* internal_error: it may do later */
+        {KW_E_TIMEOUT,     X509_V_ERR_UNSPECIFIED     },
+        {KW_E_MEMORY,      X509_V_ERR_OUT_OF_MEM      },
+    };
+
+    X509_STORE_CTX_set_error(asked, X509_V_ERR_CERT_REJECTED); /* bad_certificate */
+    for (unsigned i = 0; i < KW_COUNT(errors); i++) {
+        if (errors[i].code == verdict.code) {
+            X509_STORE_CTX_set_error(asked, errors[i].error);
+        }
+    }
+}
+
+/* Fastest first; the list without the post-quantum hybrid is for OpenSSL before 3.5. */
+static bool set_groups(SSL_CTX *ctx)
+{
+    static const char *const lists[] = {"X25519MLKEM768:P-256:X25519:P-384", "P-256:X25519:P-384"};
+
+    for (unsigned i = 0; i < KW_COUNT(lists); i++) {
+        if (SSL_CTX_set1_groups_list(ctx, lists[i]) == 1) {
+            ERR_clear_error();
+            return true;
+        }
+    }
+    return false;
+}
+
+kw_status tls_settings(struct kw_op *op, SSL_CTX *ctx)
+{
+    OSSL_ENSURE(op,
+                SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+                    SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 && set_groups(ctx),
+                KW_E_UNSUPPORTED, "TLS 1.3 settings");
+    SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
+    /* A resumed session would not show its certificate again, nor be judged. */
+    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* returns the former mode */
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_CLEANSE_PLAINTEXT); /* the new mask */
+    (void)SSL_CTX_set_mode(ctx,
+                           SSL_MODE_RELEASE_BUFFERS); /* 34 KiB less for each idle connection */
+    return KW_OK;
+}
+
+kw_status tls_identity(struct kw_op *op, SSL_CTX *ctx, struct cert *const *chain, unsigned n_chain,
+                       const struct privkey *key)
+{
+    ENSURE(op, n_chain > 0 && key, KW_E_INPUT, "a TLS identity needs a certificate and a key");
+    for (unsigned i = 0; i < n_chain; i++) {
+        X509 *x509 = cert_x509(chain[i]);
+        ENSURE(op, x509, KW_E_INPUT, "OpenSSL does not take certificate %u of our chain", i);
+        OSSL_ENSURE(op,
+                    i == 0 ? SSL_CTX_use_certificate(ctx, x509) == 1
+                           : SSL_CTX_add1_chain_cert(ctx, x509) == 1,
+                    KW_E_INPUT, "our certificate chain");
+    }
+    OSSL_ENSURE(op, SSL_CTX_use_PrivateKey(ctx, privkey_evp(key)) == 1, KW_E_INPUT,
+                "our key does not fit our certificate");
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN); /* returns the new mask */
+    return KW_OK;
+}

@@ -1,0 +1,43 @@
+/* Verification of the other side's certificate, for servers and clients alike. For net/tls* only.
+ */
+#ifndef NET_TLS_TRUST_H
+#define NET_TLS_TRUST_H
+
+#include "crypto/openssl.h"
+#include "net/tls.h"
+
+struct tls_trust {
+    X509_STORE *roots; /* and intermediates that peers need not send */
+    int purpose;       /* X509_PURPOSE_… */
+};
+
+/* Zero-initialise; on failure too, tls_trust_done() frees. */
+kw_status tls_trust_init(struct kw_op *op, int purpose, struct cert *const *roots, unsigned n_roots,
+                         struct cert *const *intermediates, unsigned n_intermediates,
+                         struct tls_trust *trust);
+void tls_trust_done(struct tls_trust *trust);
+
+/* What verification found; zero-initialise, free with tls_found_done(). */
+struct tls_found {
+    struct cert *leaf;
+    struct cert *issuer; /* may be NULL: leaf is a root itself */
+};
+void tls_found_done(struct tls_found *found);
+/**
+ * Check the path (RFC 5280 section 6, X509_V_FLAG_X509_STRICT) of what the peer sent, by our clock.
+ * asked: OpenSSL's, as given to the callback of SSL_CTX_set_cert_verify_callback(); its error is
+ * set (which picks the alert). Errors: KW_E_EXPIRED, KW_E_AUTH with OpenSSL's reason, KW_E_INPUT
+ * the leaf is nothing that we can read.
+ */
+kw_status tls_trust_verify(struct kw_op *op, const struct tls_trust *trust, X509_STORE_CTX *asked,
+                           struct tls_found *ret);
+/* Have OpenSSL refuse the peer with the alert that fits the judge's word. */
+void tls_trust_refuse(X509_STORE_CTX *asked, kw_status verdict);
+
+/* What our servers and clients have in common: TLS 1.3 only, groups, no resumption. */
+kw_status tls_settings(struct kw_op *op, SSL_CTX *ctx);
+/* Show this chain (own certificate first) and prove it with this key. */
+kw_status tls_identity(struct kw_op *op, SSL_CTX *ctx, struct cert *const *chain, unsigned n_chain,
+                       const struct privkey *key);
+
+#endif
