@@ -3,13 +3,17 @@
 
 enum { BLOB_PUT, BLOB_GET, COUNTER_NEXT };
 
+#define BLOB_PUT_SQL                                                                               \
+    "INSERT INTO blob (name, version, content) VALUES (?1, ?2, ?3) ON CONFLICT (name)"             \
+    " DO UPDATE SET version = excluded.version, content = excluded.content"
+#define COUNTER_NEXT_SQL                                                                           \
+    "INSERT INTO counter (name, value) VALUES (?1, 1) ON CONFLICT (name)"                          \
+    " DO UPDATE SET value = value + 1 RETURNING value"
+
 static const char *const sql[] = {
-    [BLOB_PUT] = "INSERT INTO blob (name, version, content) VALUES (?1, ?2, ?3)"
-                 " ON CONFLICT (name) DO UPDATE SET version = excluded.version,"
-                 " content = excluded.content",
+    [BLOB_PUT] = BLOB_PUT_SQL,
     [BLOB_GET] = "SELECT version, content FROM blob WHERE name = ?1",
-    [COUNTER_NEXT] = "INSERT INTO counter (name, value) VALUES (?1, 1)"
-                     " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
+    [COUNTER_NEXT] = COUNTER_NEXT_SQL,
 };
 static const struct store_statements statements = {STORE_NOUN_BLOB, KW_COUNT(sql), sql};
 

@@ -10,12 +10,15 @@ enum {
     LOG_KEPT_BYTES = 1 << 20  /* room that stays between batches */
 };
 
+#define TILE_PUT_SQL                                                                               \
+    "INSERT INTO tile (place, hashes) VALUES (?1, ?2) ON CONFLICT (place)"                         \
+    " DO UPDATE SET hashes = excluded.hashes"
+
 static const char *const sql[] = {
     [LOG_ADD] = "INSERT INTO log (idx, entry) VALUES (?1, ?2)",
     [LOG_SIZE] = "SELECT coalesce(max(idx) + 1, 0) FROM log",
     [LOG_EACH] = "SELECT idx, entry FROM log WHERE idx >= ?1 ORDER BY idx LIMIT ?2",
-    [TILE_PUT] = "INSERT INTO tile (place, hashes) VALUES (?1, ?2)"
-                 " ON CONFLICT (place) DO UPDATE SET hashes = excluded.hashes",
+    [TILE_PUT] = TILE_PUT_SQL,
     [TILE_GET] = "SELECT hashes FROM tile WHERE place = ?1",
 };
 static const struct store_statements statements = {STORE_NOUN_LOG, KW_COUNT(sql), sql};
