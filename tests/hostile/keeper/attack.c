@@ -37,7 +37,7 @@ void attack_check(const struct keeper_row *row, const struct keeper_reply *reply
         fail();
     }
     assert_string_equal(kw_code_text(reply->code), kw_code_text(code));
-    assert_true(rig_refused(attack_rig, line, kw_code_text(code), reason));
+    assert_int_equal(1, rig_refused(attack_rig, line, kw_code_text(code), reason));
     rig_right_request(attack_rig);
 }
 

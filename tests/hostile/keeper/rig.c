@@ -15,7 +15,7 @@
 #include "os/files.h"
 #include "os/spawn.h"
 
-enum { REPLY_MS = 5000, END_MS = 5000 };
+enum { REPLY_MS = 60000, END_MS = 60000 }; /* for machines that are busy otherwise */
 
 const char *const rig_key_ids[RIG_KEYS] = {"ca", "ca2", "early", "ocsp", "tls", "log"};
 
@@ -259,20 +259,20 @@ void rig_right_request(struct rig *rig)
     rig_verify(rig, &reply, rig->key[RIG_CA]);
 }
 
-bool rig_refused(const struct rig *rig, const char *a, const char *b, const char *c)
+unsigned rig_refused(const struct rig *rig, const char *a, const char *b, const char *c)
 {
     AUTO(kw_bytes) *log = NULL;
     char path[128];
-    bool found = false;
+    unsigned n = 0;
 
     (void)snprintf(path, sizeof(path), "%s/refusals.log", rig->vault);
     if (!kw_ok(os_file_read(NULL, path, 4 << 20, &log)) ||
         !kw_ok(kw_bytes_append(log, KW_SPAN("", 1)))) {
-        return false;
+        return 0;
     }
     char *rest = (char *)log->p;
-    for (char *line = strsep(&rest, "\n"); line && !found; line = strsep(&rest, "\n")) {
-        found = (!a || strstr(line, a)) && (!b || strstr(line, b)) && (!c || strstr(line, c));
+    for (char *line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
+        n += (!a || strstr(line, a)) && (!b || strstr(line, b)) && (!c || strstr(line, c));
     }
-    return found;
+    return n;
 }

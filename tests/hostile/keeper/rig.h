@@ -55,7 +55,7 @@ bool rig_channel_closed(const struct rig *rig, int ms);
 
 /* Raw packets. */
 void rig_send(struct rig *rig, struct kw_span packet, const int fds[], unsigned n_fds);
-/* The next packet's reply; fails the test where none comes within 5 s. */
+/* The next packet's reply; fails the test where none comes. */
 struct keeper_reply rig_receive(struct rig *rig, uint64_t *ret_req_id);
 /* One request of a row with an optional descriptor, and its reply. */
 struct keeper_reply rig_ask(struct rig *rig, const struct keeper_row *row,
@@ -95,8 +95,8 @@ struct keeper_reply rig_sign(struct rig *rig, enum keeper_row_index row, const c
 void rig_verify(struct rig *rig, const struct keeper_reply *reply, const struct pubkey *key);
 /* A right certificate is signed, and its serial number works once only. */
 void rig_right_request(struct rig *rig);
-/* Does refusals.log have a line with all these pieces? Any may be NULL. */
-bool rig_refused(const struct rig *rig, const char *a, const char *b, const char *c);
+/* How many lines of refusals.log have all these pieces? Any may be NULL. */
+unsigned rig_refused(const struct rig *rig, const char *a, const char *b, const char *c);
 uint64_t rig_next_crl_number(void);
 
 #endif
