@@ -7,8 +7,8 @@
 /**
  * Read one YAML document, a mapping, into a struct. As codec_json_decode(), with these differences:
  * The row, not the text, decides a plain scalar's type: `country: no` is the string "no".
- * Anchors, aliases, tags and further documents are refused: a short file stays a small struct.
- * At most KW_YAML_DOC_MAX octets. Errors as codec_json_decode().
+ * Anchors, aliases, tags, directives and further documents are refused: a short file stays a small
+ * struct. At most KW_YAML_DOC_MAX octets. Errors as codec_json_decode().
  */
 kw_status codec_yaml_decode(struct kw_op *op, struct kw_span text, const struct codec_field *fields,
                             size_t n_fields, void *obj);
