@@ -8,8 +8,7 @@
 #include "crypto/privkey.h"
 #include "crypto/pubkey.h"
 
-/* KeyUsage bits as in RFC 5280 section 4.2.1.3, bit 0 = digitalSignature. Stored in policies: never
- * renumber. */
+/* KeyUsage as in RFC 5280 section 4.2.1.3, bit 0 = digitalSignature. Stored: never renumber. */
 enum cert_key_usage {
     CERT_KU_DIGITAL_SIGNATURE = 1 << 0,
     CERT_KU_NON_REPUDIATION = 1 << 1,
@@ -20,8 +19,7 @@ enum cert_key_usage {
     CERT_KU_CRL_SIGN = 1 << 6,
 };
 
-/* Which extensions a certificate has (bits), for policy checks: everything else is CERT_EXT_OTHER.
- */
+/* Which extensions a certificate has (bits), for policy checks; all else is CERT_EXT_OTHER. */
 enum cert_ext {
     CERT_EXT_BASIC_CONSTRAINTS = 1 << 0,
     CERT_EXT_KEY_USAGE = 1 << 1,
@@ -39,32 +37,29 @@ enum cert_ext {
 
 enum { CERT_EKU_MAX = 6, CERT_SAN_MAX = 8, CERT_NAME_TEXT = 256 };
 
-/* What a certificate shall say. All pointers borrowed for the call; absent = NULL, empty span or 0.
- */
+/* What a certificate shall say. All borrowed for the call; absent = NULL, empty span or 0. */
 struct cert_spec {
-    struct kw_span issuer_dn;  /* DER, copied byte for byte (FACTS 27) */
-    struct kw_span subject_dn; /* DER; may be an empty SEQUENCE, then SAN is critical */
-    struct kw_span
-        serial; /* 8..20 octets, positive, big-endian; leading zero octets are not allowed */
+    struct kw_span issuer_dn;        /* DER, copied byte for byte (FACTS 27) */
+    struct kw_span subject_dn;       /* DER; may be an empty SEQUENCE, then SAN is critical */
+    struct kw_span serial;           /* 8..20 octets, positive, big-endian, no leading zero octet */
     int64_t not_before, not_after;   /* Unix seconds; KW_TIME_NEVER is 99991231235959Z */
     const struct pubkey *key;        /* the subject's */
     const struct pubkey *issuer_key; /* its SHA-1 is the AKI keyid; NULL: self-signed, no AKI */
     bool is_ca;
     int path_len;                  /* -1 = no limit; only for a CA */
-    unsigned key_usage;            /* enum cert_key_usage, critical */
+    unsigned key_usage;            /* enum cert_key_usage, critical; a CA has KEY_CERT_SIGN */
     const char *eku[CERT_EKU_MAX]; /* dotted OIDs */
     const char *san_dns[CERT_SAN_MAX];
     const char *san_ip[CERT_SAN_MAX]; /* text form */
     const char *san_uri[CERT_SAN_MAX];
     const char *hw_type; /* hardwareModuleName (RFC 4108 section 5): dotted OID, NULL = none */
     struct kw_span hw_serial;
-    struct kw_span
-        permit_dn; /* name constraints, only for a CA: permitted directoryName subtree, DER */
+    /* Name constraints, only for a CA. Lists end at the first NULL, as those above. */
+    struct kw_span permit_dn; /* permitted directoryName subtree, DER */
     const char *permit_dns[CERT_SAN_MAX];
     const char *permit_ip[CERT_SAN_MAX]; /* "127.0.0.1/255.255.255.255" */
-    bool
-        exclude_other_dns; /* without permit_dns: exclude every dNSName ("" subtree); same for IP */
-    bool exclude_other_ip; /* 0.0.0.0/0.0.0.0 and ::/:: */
+    bool exclude_other_dns;              /* without permit_dns: exclude every dNSName ("") */
+    bool exclude_other_ip;               /* without permit_ip: 0.0.0.0/0.0.0.0 and ::/:: */
     const char *crl_url, *ocsp_url, *ca_issuers_url;
     const char *policy_oid[2];
     bool ocsp_nocheck;
@@ -72,23 +67,30 @@ struct cert_spec {
 
 /**
  * Build and sign. With a remote key the sign function receives the DER TBSCertificate.
- * ret: DER of the certificate.  Errors: KW_E_INPUT the description cannot be encoded; those of the
- * sign function. Blocks as the key does.  Threads: any.
+ * ret: DER of the certificate.
+ * Errors: KW_E_INPUT the description cannot be encoded, contradicts itself, or names another issuer
+ *         key than the one that signs; those of the sign function, with its words.
+ * Blocks as the key does.  Threads: any.
  */
 kw_status cert_build(struct kw_op *op, const struct cert_spec *spec, const struct privkey *issuer,
                      struct kw_bytes **ret);
 
 struct cert; /* a parsed certificate; immutable, reference counted */
 
-/* Read exactly one DER certificate. KW_E_INPUT also for non-minimal DER, negative serials and
- * trailing octets. */
+/**
+ * Read exactly one DER certificate. The signature is not looked at.
+ * Errors: KW_E_INPUT not strict DER, explicit defaults, serial number zero, negative or over 20
+ *         octets, extensions twice or malformed, trailing octets, over KW_CERT_MAX;
+ *         KW_E_UNSUPPORTED a public key that pubkey_parse() does not take.
+ */
 kw_status cert_parse(struct kw_op *op, struct kw_span der, struct cert **ret);
 /* All certificates of a PEM text (at most max). KW_E_INPUT, KW_E_NOT_FOUND none. */
 kw_status cert_parse_pem(struct kw_op *op, struct kw_span pem, struct cert *ret[], unsigned max,
                          unsigned *ret_n);
 /**
  * Read a DER TBSCertificate (what a keeper is asked to sign) as a certificate whose signature is
- * empty. Refuses (KW_E_INPUT) anything that does not re-encode to exactly the same octets.
+ * empty. Refuses (KW_E_INPUT) what cert_parse() refuses, anything that does not re-encode to
+ * exactly the same octets, and times of the wrong type (RFC 5280 section 4.1.2.5).
  */
 kw_status cert_parse_tbs(struct kw_op *op, struct kw_span tbs, struct cert **ret);
 /* The same object from an X509 (const X509 *), for net/tls. */
@@ -107,8 +109,8 @@ const uint8_t *cert_sha256(const struct cert *cert); /* fingerprint */
 int64_t cert_not_before(const struct cert *cert);
 int64_t cert_not_after(const struct cert *cert);
 unsigned cert_version(const struct cert *cert); /* 3 for v3 */
-enum key_alg cert_sig_alg(
-    const struct cert *cert); /* algorithm family of the (inner) signature field */
+/* The kind of key that signed (inner and outer field are equal); NONE for others than ours. */
+enum key_alg cert_sig_alg(const struct cert *cert);
 bool cert_is_ca(const struct cert *cert);
 int cert_path_len(const struct cert *cert);          /* -1 = absent */
 unsigned cert_key_usage(const struct cert *cert);    /* 0 = absent */
@@ -118,8 +120,11 @@ unsigned cert_eku_count(const struct cert *cert);
 const char *cert_eku(const struct cert *cert, unsigned i); /* dotted OID */
 struct kw_span cert_ski(const struct cert *cert);          /* empty = absent */
 struct kw_span cert_aki(const struct cert *cert);          /* keyid, empty = absent */
-/* Subject alternative names of one kind as text: "dns:localhost", "ip:127.0.0.1", "uri:…",
- * "hw:<oid>:<hex>". */
+/*
+ * Subject alternative names, each as one text: "dns:localhost", "ip:127.0.0.1", "uri:…", "email:…",
+ * "hw:<oid>:<hex>", "dn:<hex of the Name>", "rid:<oid>", "other:<oid>:<hex of the value>". NULL
+ * beyond the last, as cert_eku().
+ */
 unsigned cert_san_count(const struct cert *cert);
 const char *cert_san(const struct cert *cert, unsigned i);
 /* The first OCSP responder of authorityInfoAccess. KW_E_NOT_FOUND, KW_E_TOO_LARGE. */
@@ -129,15 +134,17 @@ kw_status cert_verify_signature(struct kw_op *op, const struct cert *cert,
                                 const struct pubkey *issuer);
 /**
  * Path validation (RFC 5280 section 6, OpenSSL with X509_V_FLAG_X509_STRICT): name constraints,
- * path lengths, validity. `eku` is a dotted OID that the leaf must carry, or NULL.  at_unix: the
- * time to judge by. Errors: KW_E_EXPIRED not yet or no longer valid; KW_E_DENIED everything else,
- * with OpenSSL's reason and depth. Revocation is not looked at here.
+ * path lengths, validity, 112 bits of security in every link. Only self-signed roots end a path.
+ * eku      a dotted OID that the leaf itself must carry, or NULL
+ * at_unix  the time to judge by
+ * Errors: KW_E_EXPIRED not yet or no longer valid; KW_E_DENIED everything else, with OpenSSL's
+ *         reason and depth. Revocation is not looked at here.
  */
 kw_status cert_verify_path(struct kw_op *op, const struct cert *leaf,
                            struct cert *const intermediates[], unsigned n_intermediates,
                            struct cert *const roots[], unsigned n_roots, const char *eku,
                            int64_t at_unix);
-/* The X509, borrowed, for net/tls. */
+/* The X509, borrowed, for net/tls; made at the first call. NULL where OpenSSL does not take it. */
 void *cert_x509(const struct cert *cert);
 
 #endif

@@ -90,8 +90,8 @@ static kw_status add_basic_constraints(struct kw_op *op, const struct cert_spec 
     constraints->ca = 0xff;
     if (spec->path_len >= 0) {
         constraints->pathlen = ASN1_INTEGER_new();
-        OSSL_ENSURE(op, constraints->pathlen &&
-                            ASN1_INTEGER_set(constraints->pathlen, spec->path_len),
+        OSSL_ENSURE(op,
+                    constraints->pathlen && ASN1_INTEGER_set(constraints->pathlen, spec->path_len),
                     KW_E_MEMORY, "basic constraints");
     }
     return ext_add(op, exts, NID_basic_constraints, /* critical= */ true,
@@ -135,7 +135,8 @@ static kw_status add_eku(struct kw_op *op, const struct cert_spec *spec, STACK_O
                    ASN1_ITEM_rptr(EXTENDED_KEY_USAGE), eku);
 }
 
-/* Section 4.2.1.2 method 1; mandatory in a CA, and it lets a relying party find the key elsewhere too. */
+/* Section 4.2.1.2 method 1; mandatory in a CA, and it lets a relying party find the key elsewhere
+ * too. */
 static kw_status add_ski(struct kw_op *op, const struct cert_spec *spec, STACK_OF(ext) **exts)
 {
     AUTO(ASN1_OCTET_STRING) *ski = ASN1_OCTET_STRING_new();
@@ -178,7 +179,8 @@ static kw_status add_san(struct kw_op *op, const struct cert_spec *spec, STACK_O
 }
 
 /* Takes *name over. `minimum` stays at its default, which DER leaves out. */
-static kw_status add_subtree(struct kw_op *op, STACK_OF(GENERAL_SUBTREE) **list, GENERAL_NAME **name)
+static kw_status add_subtree(struct kw_op *op, STACK_OF(GENERAL_SUBTREE) **list,
+                             GENERAL_NAME **name)
 {
     AUTO(GENERAL_SUBTREE) *subtree = GENERAL_SUBTREE_new();
 
@@ -219,7 +221,7 @@ static kw_status add_subtree_ip(struct kw_op *op, STACK_OF(GENERAL_SUBTREE) **li
 {
     AUTO(GENERAL_NAME) *name = NULL;
 
-    TRY(op, san_new_octets(op, octets, &name));
+    TRY(op, san_new_ip(op, octets, &name));
     return add_subtree(op, list, &name);
 }
 
@@ -236,8 +238,8 @@ static kw_status read_ip_range(struct kw_op *op, const char *text, struct kw_out
            "'%s' is no address range", text);
     memcpy(address, text, (size_t)(slash - text));
     address[slash - text] = '\0';
-    ENSURE(op, inet_pton(family, address, octets) == 1 &&
-               inet_pton(family, slash + 1, octets + n) == 1,
+    ENSURE(op,
+           inet_pton(family, address, octets) == 1 && inet_pton(family, slash + 1, octets + n) == 1,
            KW_E_INPUT, "'%s' is no address range", text);
     for (size_t bit = 1; bit < 8 * n; bit++) {
         bool before = octets[n + (bit - 1) / 8] & 0x80 >> (bit - 1) % 8;
@@ -340,8 +342,9 @@ static kw_status crl_dp_new(struct kw_op *op, const char *url, DIST_POINT **ret)
     OSSL_ENSURE(op, point && point->distpoint, KW_E_MEMORY, "CRL distribution point");
     point->distpoint->type = 0; /* fullName */
     point->distpoint->name.fullname = GENERAL_NAMES_new();
-    OSSL_ENSURE(op, point->distpoint->name.fullname &&
-                        sk_GENERAL_NAME_push(point->distpoint->name.fullname, name) > 0,
+    OSSL_ENSURE(op,
+                point->distpoint->name.fullname &&
+                    sk_GENERAL_NAME_push(point->distpoint->name.fullname, name) > 0,
                 KW_E_MEMORY, "CRL distribution point");
     (void)TAKE(name); /* the list has it now */
     *ret = TAKE(point);

@@ -50,7 +50,8 @@ static kw_status read_basic_constraints(struct kw_op *op, struct cert *cert, con
     return KW_OK;
 }
 
-/* X.690 section 11.2.2: trailing zero bits of a named bit list are left out, which OpenSSL ignores. */
+/* X.690 section 11.2.2: trailing zero bits of a named bit list are left out, which OpenSSL ignores.
+ */
 static bool is_trimmed(struct kw_span value)
 {
     struct kw_span bits;
@@ -115,20 +116,35 @@ static const struct ext_row {
     int nid;
     unsigned bit;
     kw_status (*read)(struct kw_op *op, struct cert *cert, const struct ext *one);
-    ASN1_ITEM_EXP *item;
 } ext_rows[] = {
-    {NID_basic_constraints,        CERT_EXT_BASIC_CONSTRAINTS, read_basic_constraints, NULL},
-    {NID_key_usage,                CERT_EXT_KEY_USAGE,         read_key_usage,         NULL},
-    {NID_ext_key_usage,            CERT_EXT_EKU,               read_eku,               NULL},
-    {NID_subject_key_identifier,   CERT_EXT_SKI,               read_ski,               NULL},
-    {NID_authority_key_identifier, CERT_EXT_AKI,               read_aki,               NULL},
-    {NID_subject_alt_name,         CERT_EXT_SAN,               read_san,               NULL},
-    {NID_crl_distribution_points,  CERT_EXT_CRL_DP, NULL, ASN1_ITEM_ref(CRL_DIST_POINTS)},
-    {NID_info_access,              CERT_EXT_AIA, NULL, ASN1_ITEM_ref(AUTHORITY_INFO_ACCESS)},
-    {NID_name_constraints, CERT_EXT_NAME_CONSTRAINTS, NULL, ASN1_ITEM_ref(NAME_CONSTRAINTS)},
-    {NID_certificate_policies, CERT_EXT_POLICIES, NULL, ASN1_ITEM_ref(CERTIFICATEPOLICIES)},
-    {NID_id_pkix_OCSP_noCheck,     CERT_EXT_OCSP_NOCHECK,      NULL, ASN1_ITEM_ref(ASN1_NULL)},
+    {NID_basic_constraints,        CERT_EXT_BASIC_CONSTRAINTS, read_basic_constraints},
+    {NID_key_usage,                CERT_EXT_KEY_USAGE,         read_key_usage        },
+    {NID_ext_key_usage,            CERT_EXT_EKU,               read_eku              },
+    {NID_subject_key_identifier,   CERT_EXT_SKI,               read_ski              },
+    {NID_authority_key_identifier, CERT_EXT_AKI,               read_aki              },
+    {NID_subject_alt_name,         CERT_EXT_SAN,               read_san              },
+    {NID_crl_distribution_points,  CERT_EXT_CRL_DP,            NULL                  },
+    {NID_info_access,              CERT_EXT_AIA,               NULL                  },
+    {NID_name_constraints,         CERT_EXT_NAME_CONSTRAINTS,  NULL                  },
+    {NID_certificate_policies,     CERT_EXT_POLICIES,          NULL                  },
+    {NID_id_pkix_OCSP_noCheck,     CERT_EXT_OCSP_NOCHECK,      NULL                  },
 };
+
+static const ASN1_ITEM *form_of(unsigned bit)
+{
+    switch (bit) {
+    case CERT_EXT_CRL_DP:
+        return ASN1_ITEM_rptr(CRL_DIST_POINTS);
+    case CERT_EXT_AIA:
+        return ASN1_ITEM_rptr(AUTHORITY_INFO_ACCESS);
+    case CERT_EXT_NAME_CONSTRAINTS:
+        return ASN1_ITEM_rptr(NAME_CONSTRAINTS);
+    case CERT_EXT_POLICIES:
+        return ASN1_ITEM_rptr(CERTIFICATEPOLICIES);
+    default:
+        return ASN1_ITEM_rptr(ASN1_NULL); /* ocsp-nocheck */
+    }
+}
 
 static const struct ext_row *row_of(const struct ext *one)
 {
@@ -161,7 +177,7 @@ static kw_status read_ext(struct kw_op *op, struct cert *cert, const struct ext 
     if (!row) {
         return KW_OK;
     }
-    return row->read ? row->read(op, cert, one) : check_form(op, one, row->item());
+    return row->read ? row->read(op, cert, one) : check_form(op, one, form_of(bit));
 }
 
 /* v1 is the absent default; extensions need v3 (RFC 5280 section 4.1.2.1). */
@@ -221,8 +237,8 @@ static kw_status cert_new(struct kw_op *op, struct kw_span der, struct cert **re
     cert->aki = KW_OUT_ARRAY(cert->aki_room);
     TRY(op, kw_bytes_copy(der, &cert->der));
     TRY(op, signed_parse(op, kw_bytes_span(cert->der), &cert->parts));
-    TRY(op, der_decode(op, ASN1_ITEM_rptr(cert_tbs), cert->parts.tbs, "TBSCertificate",
-                       &cert->tbs));
+    TRY(op,
+        der_decode(op, ASN1_ITEM_rptr(cert_tbs), cert->parts.tbs, "TBSCertificate", &cert->tbs));
     TRY(op, check_inner_alg(op, cert));
     TRY(op, read_fields(op, cert));
     digest_sha256(kw_bytes_span(cert->der), cert->sha256);

@@ -4,8 +4,8 @@
 #include "crypto/openssl.h"
 
 enum {
-    PATH_DEPTH_MAX = 8,  /* our hierarchies have three levels */
-    SECURITY_LEVEL = 2,  /* OpenSSL's: 112 bits, so no SHA-1 and no RSA below 2048 in any link */
+    PATH_DEPTH_MAX = 8, /* our hierarchies have three levels */
+    SECURITY_LEVEL = 2, /* OpenSSL's: 112 bits, so no SHA-1 and no RSA below 2048 in any link */
 };
 
 /* Borrowing stack: the certificates stay their owners'. */

@@ -2,10 +2,11 @@
 
 DECLARE_ASN1_ITEM(cert_validity)
 
+/* clang-format off */
 ASN1_SEQUENCE(cert_validity) = {
     ASN1_SIMPLE(struct cert_validity, not_before, ASN1_TIME),
     ASN1_SIMPLE(struct cert_validity, not_after, ASN1_TIME),
-} ASN1_SEQUENCE_END_name(struct cert_validity, cert_validity)
+} ASN1_SEQUENCE_END_name(struct cert_validity, cert_validity);
 
 ASN1_SEQUENCE(cert_tbs) = {
     ASN1_EXP_OPT(struct cert_tbs, version, ASN1_INTEGER, 0),
@@ -16,7 +17,8 @@ ASN1_SEQUENCE(cert_tbs) = {
     ASN1_SIMPLE(struct cert_tbs, subject, X509_NAME),
     ASN1_SIMPLE(struct cert_tbs, key, ASN1_SEQUENCE),
     ASN1_EXP_SEQUENCE_OF_OPT(struct cert_tbs, exts, ext, 3),
-} ASN1_SEQUENCE_END_name(struct cert_tbs, cert_tbs)
+} ASN1_SEQUENCE_END_name(struct cert_tbs, cert_tbs);
+/* clang-format on */
 
 kw_status cert_tbs_new(struct kw_op *op, struct cert_tbs **ret)
 {

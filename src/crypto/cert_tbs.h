@@ -10,8 +10,9 @@ struct cert_validity {
 };
 
 /*
- * RFC 5280 section 4.1, without the unique identifiers, which it forbids to make. The key stays raw:
- * X509 would have it decoded by OpenSSL 3's generic decoders, at ten times the cost of pubkey_parse().
+ * RFC 5280 section 4.1, without the unique identifiers, which it forbids to make. The key stays
+ * raw: X509 would have it decoded by OpenSSL 3's generic decoders, at ten times the cost of
+ * pubkey_parse().
  */
 struct cert_tbs {
     ASN1_INTEGER *version; /* NULL = v1 */
@@ -20,7 +21,7 @@ struct cert_tbs {
     X509_NAME *issuer;
     struct cert_validity *validity;
     X509_NAME *subject;
-    ASN1_STRING *key; /* DER SubjectPublicKeyInfo */
+    ASN1_STRING *key;    /* DER SubjectPublicKeyInfo */
     STACK_OF(ext) *exts; /* NULL = absent */
 };
 DECLARE_ASN1_ITEM(cert_tbs)

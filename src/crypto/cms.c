@@ -7,13 +7,16 @@ enum { CERTS_MAX = 32, CMS_MAX = 65536 }; /* a chain with its rollover certifica
 
 KW_OWNED(PKCS7, PKCS7, PKCS7_free)
 
-/* RFC 5652 section 5.1 without what a degenerate message leaves out. Its SETs are sorted on encoding. */
+/* RFC 5652 section 5.1 without what a degenerate message leaves out. Its SETs are sorted on
+ * encoding. */
 struct cms_content {
     ASN1_OBJECT *type;
 };
+/* clang-format off */
 ASN1_SEQUENCE(cms_content) = {
     ASN1_SIMPLE(struct cms_content, type, ASN1_OBJECT),
-} static_ASN1_SEQUENCE_END_name(struct cms_content, cms_content)
+} static_ASN1_SEQUENCE_END_name(struct cms_content, cms_content);
+/* clang-format on */
 
 struct cms_signed {
     ASN1_INTEGER *version;
@@ -22,22 +25,26 @@ struct cms_signed {
     STACK_OF(der_raw) *certs;
     STACK_OF(ASN1_TYPE) *signers; /* empty */
 };
+/* clang-format off */
 ASN1_SEQUENCE(cms_signed) = {
     ASN1_SIMPLE(struct cms_signed, version, ASN1_INTEGER),
     ASN1_SET_OF(struct cms_signed, digests, X509_ALGOR),
     ASN1_SIMPLE(struct cms_signed, content, cms_content),
     ASN1_IMP_SET_OF_OPT(struct cms_signed, certs, ASN1_SEQUENCE, 0),
     ASN1_SET_OF(struct cms_signed, signers, ASN1_ANY),
-} static_ASN1_SEQUENCE_END_name(struct cms_signed, cms_signed)
+} static_ASN1_SEQUENCE_END_name(struct cms_signed, cms_signed);
+/* clang-format on */
 
 struct cms_info {
     ASN1_OBJECT *type;
     struct cms_signed *content;
 };
+/* clang-format off */
 ASN1_SEQUENCE(cms_info) = {
     ASN1_SIMPLE(struct cms_info, type, ASN1_OBJECT),
     ASN1_EXP(struct cms_info, content, cms_signed, 0),
-} static_ASN1_SEQUENCE_END_name(struct cms_info, cms_info)
+} static_ASN1_SEQUENCE_END_name(struct cms_info, cms_info);
+/* clang-format on */
 
 static void cms_info_free(struct cms_info *info)
 {
@@ -95,8 +102,7 @@ static kw_status read_certs(struct kw_op *op, struct kw_span der, struct cert *r
     AUTO(PKCS7) *pkcs7 = NULL;
 
     TRY(op, decode(op, der, &pkcs7));
-    ENSURE(op, pkcs7 && PKCS7_type_is_signed(pkcs7) && pkcs7->d.sign, KW_E_INPUT,
-           "not SignedData");
+    ENSURE(op, pkcs7 && PKCS7_type_is_signed(pkcs7) && pkcs7->d.sign, KW_E_INPUT, "not SignedData");
     const STACK_OF(X509) *certs = pkcs7->d.sign->cert;
     int count = certs ? sk_X509_num(certs) : 0;
     ENSURE(op, count > 0 && (unsigned)count <= max, KW_E_INPUT, "%d certificates, at most %u fit",

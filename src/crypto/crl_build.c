@@ -3,6 +3,7 @@
 
 KW_OWNED(ASN1_ENUMERATED, ASN1_ENUMERATED, ASN1_ENUMERATED_free)
 
+/* clang-format off */
 ASN1_SEQUENCE(crl_tbs) = {
     ASN1_OPT(struct crl_tbs, version, ASN1_INTEGER),
     ASN1_SIMPLE(struct crl_tbs, sig_alg, X509_ALGOR),
@@ -11,13 +12,14 @@ ASN1_SEQUENCE(crl_tbs) = {
     ASN1_OPT(struct crl_tbs, next_update, ASN1_TIME),
     ASN1_OPT(struct crl_tbs, revoked, ASN1_SEQUENCE),
     ASN1_EXP_SEQUENCE_OF_OPT(struct crl_tbs, exts, ext, 0),
-} ASN1_SEQUENCE_END_name(struct crl_tbs, crl_tbs)
+} ASN1_SEQUENCE_END_name(struct crl_tbs, crl_tbs);
 
 ASN1_SEQUENCE(crl_item) = {
     ASN1_SIMPLE(struct crl_item, serial, ASN1_INTEGER),
     ASN1_SIMPLE(struct crl_item, date, ASN1_TIME),
     ASN1_SEQUENCE_OF_OPT(struct crl_item, exts, ext),
-} ASN1_SEQUENCE_END_name(struct crl_item, crl_item)
+} ASN1_SEQUENCE_END_name(struct crl_item, crl_item);
+/* clang-format on */
 
 void crl_tbs_free(struct crl_tbs *tbs)
 {
@@ -29,7 +31,8 @@ void crl_item_free(struct crl_item *item)
     ASN1_item_free((ASN1_VALUE *)item, ASN1_ITEM_rptr(crl_item));
 }
 
-/* Section 5.3.1: "the reason code CRL entry extension SHOULD be absent instead of … unspecified (0)". */
+/* Section 5.3.1: "the reason code CRL entry extension SHOULD be absent instead of … unspecified
+ * (0)". */
 static kw_status reason_exts(struct kw_op *op, int reason, STACK_OF(ext) **ret)
 {
     AUTO(ASN1_ENUMERATED) *value = NULL;
@@ -99,7 +102,8 @@ static kw_status encode_entries(struct kw_op *op, const struct crl_spec *spec,
     }
 }
 
-/* Section 5.1.2.6: "When there are no revoked certificates, the revoked certificates list MUST be absent." */
+/* Section 5.1.2.6: "When there are no revoked certificates, the revoked certificates list MUST be
+ * absent." */
 static kw_status set_revoked(struct kw_op *op, const struct crl_spec *spec, struct crl_tbs *tbs)
 {
     AUTO(kw_bytes) *entries = NULL;
@@ -120,8 +124,8 @@ static kw_status set_revoked(struct kw_op *op, const struct crl_spec *spec, stru
         return KW_OK;
     }
     TRY(op, kw_bytes_new(entries->len + 16, &list));
-    TRY(op, der_header(list, /* constructed= */ true, entries->len, V_ASN1_SEQUENCE,
-                       V_ASN1_UNIVERSAL));
+    TRY(op,
+        der_header(list, /* constructed= */ true, entries->len, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL));
     TRY(op, kw_bytes_append(list, kw_bytes_span(entries)));
     tbs->revoked = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
     OSSL_ENSURE(op, tbs->revoked && ASN1_STRING_set(tbs->revoked, list->p, (int)list->len),

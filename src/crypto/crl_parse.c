@@ -135,8 +135,10 @@ static kw_status read_number(struct kw_op *op, struct crl *crl, const struct ext
     AUTO(ASN1_INTEGER) *number = NULL;
 
     TRY(op, ext_decode(op, one, ASN1_ITEM_rptr(ASN1_INTEGER), &number));
-    ENSURE(op, ASN1_STRING_type(number) == V_ASN1_INTEGER &&
-               ASN1_STRING_length(number) <= KW_SERIAL_MAX, KW_E_INPUT, "CRL number out of range");
+    ENSURE(op,
+           ASN1_STRING_type(number) == V_ASN1_INTEGER &&
+               ASN1_STRING_length(number) <= KW_SERIAL_MAX,
+           KW_E_INPUT, "CRL number out of range");
     ERR_set_mark();
     crl->has_number = ASN1_INTEGER_get_uint64(&crl->number, number);
     ERR_pop_to_mark();

@@ -9,21 +9,26 @@
 #include "crypto/san.h"
 #include "crypto/signed.h"
 
-enum { CHALLENGE_MAX = 255, ATTRIBUTES_MAX = 16 }; /* RFC 2985 section 5.4.1; clients send below 5 */
+enum {
+    CHALLENGE_MAX = 255, /* RFC 2985 section 5.4.1 */
+    ATTRIBUTES_MAX = 16, /* clients send below 5 */
+};
 
-/* RFC 2986 section 4.1. Some clients leave the attributes out altogether, as OpenSSL tolerates too. */
+/* RFC 2986 section 4.1. Some clients leave the attributes out altogether; OpenSSL takes it too. */
 struct csr_info {
     ASN1_INTEGER *version;
     X509_NAME *subject;
     ASN1_STRING *key; /* DER SubjectPublicKeyInfo, see cert_tbs.h */
     STACK_OF(X509_ATTRIBUTE) *attributes;
 };
+/* clang-format off */
 ASN1_SEQUENCE(csr_info) = {
     ASN1_SIMPLE(struct csr_info, version, ASN1_INTEGER),
     ASN1_SIMPLE(struct csr_info, subject, X509_NAME),
     ASN1_SIMPLE(struct csr_info, key, ASN1_SEQUENCE),
     ASN1_IMP_SET_OF_OPT(struct csr_info, attributes, X509_ATTRIBUTE, 0),
-} static_ASN1_SEQUENCE_END_name(struct csr_info, csr_info)
+} static_ASN1_SEQUENCE_END_name(struct csr_info, csr_info);
+/* clang-format on */
 
 static void csr_info_free(struct csr_info *info)
 {
@@ -32,9 +37,11 @@ static void csr_info_free(struct csr_info *info)
 KW_OWNED(csr_info, struct csr_info, csr_info_free)
 
 /* ExtensionRequest ::= Extensions (RFC 2985 section 5.4.2) */
+/* clang-format off */
 ASN1_ITEM_TEMPLATE(csr_exts) =
     ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SEQUENCE_OF, 0, csr_exts, ext)
-static_ASN1_ITEM_TEMPLATE_END(csr_exts)
+static_ASN1_ITEM_TEMPLATE_END(csr_exts);
+/* clang-format on */
 
 static void csr_exts_free(STACK_OF(ext) *exts)
 {
@@ -128,8 +135,8 @@ static kw_status read_attributes(struct kw_op *op, struct csr *csr)
 }
 
 /*
- * Strict DER, but not re-encoded: clients forget to sort their attributes (a SET OF behind an implicit
- * tag), and the signature covers the octets as they came.
+ * Strict DER, but not re-encoded: clients forget to sort their attributes (a SET OF behind an
+ * implicit tag), and the signature covers the octets as they came.
  */
 static kw_status decode(struct kw_op *op, struct csr *csr)
 {
@@ -137,8 +144,7 @@ static kw_status decode(struct kw_op *op, struct csr *csr)
     const unsigned char *p = tbs.p;
     uint64_t version = 0;
 
-    csr->info = (struct csr_info *)ASN1_item_d2i(NULL, &p, (long)tbs.len,
-                                                 ASN1_ITEM_rptr(csr_info));
+    csr->info = (struct csr_info *)ASN1_item_d2i(NULL, &p, (long)tbs.len, ASN1_ITEM_rptr(csr_info));
     OSSL_ENSURE(op, csr->info && p == tbs.p + tbs.len, KW_E_INPUT, "CertificationRequestInfo");
     OSSL_ENSURE(op, ASN1_INTEGER_get_uint64(&version, csr->info->version) && version == 0,
                 KW_E_INPUT, "the request is not of version 1");

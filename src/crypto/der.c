@@ -258,8 +258,7 @@ kw_status der_time_set(struct kw_op *op, ASN1_TIME *time, int64_t unix_s)
 kw_status der_gentime_set(struct kw_op *op, ASN1_GENERALIZEDTIME *time, int64_t unix_s)
 {
     ENSURE(op, unix_s >= 0 && unix_s <= KW_TIME_NEVER, KW_E_INPUT, "time out of range");
-    OSSL_ENSURE(op, ASN1_GENERALIZEDTIME_set(time, (time_t)unix_s), KW_E_MEMORY,
-                "encoding a time");
+    OSSL_ENSURE(op, ASN1_GENERALIZEDTIME_set(time, (time_t)unix_s), KW_E_MEMORY, "encoding a time");
     return KW_OK;
 }
 
@@ -297,7 +296,8 @@ kw_status der_time_get_strict(struct kw_op *op, const ASN1_TIME *time, int64_t *
 
     TRY(op, der_time_get(op, time, &unix_s));
     bool utc = ASN1_STRING_type(time) == V_ASN1_UTCTIME;
-    ENSURE(op, utc == (unix_s < year_2050), KW_E_INPUT, "UTCTime through 2049, then GeneralizedTime");
+    ENSURE(op, utc == (unix_s < year_2050), KW_E_INPUT,
+           "UTCTime through 2049, then GeneralizedTime");
     *ret_unix_s = unix_s;
     return KW_OK;
 }
@@ -324,8 +324,9 @@ kw_status der_serial_check(struct kw_op *op, const ASN1_INTEGER *number, size_t 
 {
     struct kw_span magnitude = der_string(number);
 
-    ENSURE(op, ASN1_STRING_type(number) == V_ASN1_INTEGER && magnitude.len > 0 &&
-               magnitude.p[0] != 0, KW_E_INPUT, "a serial number is not positive");
+    ENSURE(op,
+           ASN1_STRING_type(number) == V_ASN1_INTEGER && magnitude.len > 0 && magnitude.p[0] != 0,
+           KW_E_INPUT, "a serial number is not positive");
     ENSURE(op, magnitude.len <= max, KW_E_INPUT, "a serial number is longer than %zu octets", max);
     return KW_OK;
 }

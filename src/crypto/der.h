@@ -12,23 +12,24 @@
 #include "crypto/openssl.h"
 
 /**
- * Exactly one DER element, nothing behind it: definite and minimal lengths, minimal tags, integers and
- * OIDs, normal booleans, zero padding bits, SETs in order, at most DER_DEPTH_MAX deep. Octet strings
- * are not looked into.
+ * Exactly one DER element, nothing behind it: definite and minimal lengths, minimal tags, integers
+ * and OIDs, normal booleans, zero padding bits, SETs in order, at most DER_DEPTH_MAX deep. Octet
+ * strings are not looked into.
  */
 bool der_is_strict(struct kw_span der);
 enum { DER_DEPTH_MAX = 24 }; /* a certificate needs 10 */
 
 /* The octets of a string type, borrowed. */
 struct kw_span der_string(const ASN1_STRING *string);
-/* The element at the start of *rest, with its header; *rest moves behind it. False where there is none. */
+/* The element at the start of *rest, with its header; *rest moves behind it. False where there is
+ * none. */
 bool der_take(struct kw_span *rest, struct kw_span *ret);
 /* The contents of an element of this universal tag that fills `der` exactly. */
 bool der_contents(struct kw_span der, int tag, struct kw_span *ret);
 
 /**
- * Decode an item that is strict DER and encodes to the same octets again, so that explicit defaults are
- * refused too. *ret is a fresh object for ASN1_item_free(). KW_E_INPUT.
+ * Decode an item that is strict DER and encodes to the same octets again, so that explicit defaults
+ * are refused too. *ret is a fresh object for ASN1_item_free(). KW_E_INPUT.
  */
 kw_status der_decode(struct kw_op *op, const ASN1_ITEM *item, struct kw_span der, const char *what,
                      void *ret);
@@ -38,7 +39,8 @@ kw_status der_encode(struct kw_op *op, const ASN1_ITEM *item, const void *object
 /* Append the header of an element whose contents have len octets. */
 kw_status der_header(struct kw_bytes *into, bool constructed, size_t len, int tag, int class_);
 
-/* UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 section 4.1.2.5). KW_E_INPUT out of range. */
+/* UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 section 4.1.2.5). KW_E_INPUT out of
+ * range. */
 kw_status der_time_set(struct kw_op *op, ASN1_TIME *time, int64_t unix_s);
 /* GeneralizedTime to the second (OCSP). */
 kw_status der_gentime_set(struct kw_op *op, ASN1_GENERALIZEDTIME *time, int64_t unix_s);

@@ -11,13 +11,16 @@ struct dn_part {
     const char *value; /* UTF-8; C and serialNumber become PrintableString */
 };
 
-/* Build a Name, one attribute a RDN, in the order given. KW_E_INPUT for characters or lengths that X.520 forbids. */
+/* Build a Name, one attribute a RDN, in the order given. KW_E_INPUT for characters or lengths that
+ * X.520 forbids. */
 kw_status dn_build(struct kw_op *op, const struct dn_part parts[], unsigned n, struct kw_out *der);
-/* RFC 4514 text for people ("CN=…,O=…"), cut to fit, never for comparison. Returns text; "?" where not DER. */
+/* RFC 4514 text for people ("CN=…,O=…"), cut to fit, never for comparison. Returns text; "?" where
+ * not DER. */
 const char *dn_text(struct kw_span der, char *text, size_t cap);
 /* The last value of an attribute type. KW_E_NOT_FOUND, KW_E_INPUT. */
 kw_status dn_get(struct kw_op *op, struct kw_span der, const char *type, char *value, size_t cap);
-/* True where `name` begins with all RDNs of `prefix` (RFC 5280 section 7.1 for directoryName constraints; octet compare). */
+/* True where `name` begins with all RDNs of `prefix` (RFC 5280 section 7.1 for directoryName
+ * constraints; octet compare). */
 bool dn_within(struct kw_span name, struct kw_span prefix);
 
 #endif

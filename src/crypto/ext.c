@@ -1,10 +1,12 @@
 #include "crypto/ext.h"
 
+/* clang-format off */
 ASN1_SEQUENCE(ext) = {
     ASN1_SIMPLE(struct ext, oid, ASN1_OBJECT),
     ASN1_OPT(struct ext, critical, ASN1_FBOOLEAN),
     ASN1_SIMPLE(struct ext, value, ASN1_OCTET_STRING),
-} ASN1_SEQUENCE_END_name(struct ext, ext)
+} ASN1_SEQUENCE_END_name(struct ext, ext);
+/* clang-format on */
 
 static void ext_free(struct ext *one)
 {

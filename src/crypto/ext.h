@@ -1,4 +1,5 @@
-/* Extensions of certificates, revocation lists and OCSP (RFC 5280 section 4.2). For crypto/ only. */
+/* Extensions of certificates, revocation lists and OCSP (RFC 5280 section 4.2). For crypto/ only.
+ */
 #ifndef CRYPTO_EXT_H
 #define CRYPTO_EXT_H
 
@@ -35,7 +36,8 @@ kw_status ext_read_aki(struct kw_op *op, const struct ext *one, struct kw_out *r
 
 int ext_count(const STACK_OF(ext) *list); /* 0 for an absent list too */
 int ext_nid(const struct ext *one);
-/* "A certificate MUST NOT include more than one instance of a particular extension"; nor too many. */
+/* "A certificate MUST NOT include more than one instance of a particular extension"; nor too many.
+ */
 kw_status ext_check_list(struct kw_op *op, const STACK_OF(ext) *list);
 /* NULL where absent. */
 const struct ext *ext_find(const STACK_OF(ext) *list, int nid);

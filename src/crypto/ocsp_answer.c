@@ -8,31 +8,37 @@ struct ocsp_basic {
     ASN1_BIT_STRING *signature;
     STACK_OF(der_raw) *certs; /* NULL = absent */
 };
+/* clang-format off */
 ASN1_SEQUENCE(ocsp_basic) = {
     ASN1_SIMPLE(struct ocsp_basic, tbs, ASN1_SEQUENCE),
     ASN1_SIMPLE(struct ocsp_basic, alg, X509_ALGOR),
     ASN1_SIMPLE(struct ocsp_basic, signature, ASN1_BIT_STRING),
     ASN1_EXP_SEQUENCE_OF_OPT(struct ocsp_basic, certs, ASN1_SEQUENCE, 0),
-} static_ASN1_SEQUENCE_END_name(struct ocsp_basic, ocsp_basic)
+} static_ASN1_SEQUENCE_END_name(struct ocsp_basic, ocsp_basic);
+/* clang-format on */
 
 struct ocsp_bytes {
     ASN1_OBJECT *type;
     ASN1_OCTET_STRING *value; /* DER BasicOCSPResponse */
 };
+/* clang-format off */
 ASN1_SEQUENCE(ocsp_bytes) = {
     ASN1_SIMPLE(struct ocsp_bytes, type, ASN1_OBJECT),
     ASN1_SIMPLE(struct ocsp_bytes, value, ASN1_OCTET_STRING),
-} static_ASN1_SEQUENCE_END_name(struct ocsp_bytes, ocsp_bytes)
+} static_ASN1_SEQUENCE_END_name(struct ocsp_bytes, ocsp_bytes);
+/* clang-format on */
 
 /* An answer that succeeded. */
 struct ocsp_envelope {
     ASN1_ENUMERATED *status;
     struct ocsp_bytes *bytes;
 };
+/* clang-format off */
 ASN1_SEQUENCE(ocsp_envelope) = {
     ASN1_SIMPLE(struct ocsp_envelope, status, ASN1_ENUMERATED),
     ASN1_EXP(struct ocsp_envelope, bytes, ocsp_bytes, 0),
-} static_ASN1_SEQUENCE_END_name(struct ocsp_envelope, ocsp_envelope)
+} static_ASN1_SEQUENCE_END_name(struct ocsp_envelope, ocsp_envelope);
+/* clang-format on */
 
 static void ocsp_basic_free(struct ocsp_basic *basic)
 {

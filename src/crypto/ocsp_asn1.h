@@ -6,8 +6,8 @@
 #include "crypto/ocsp.h"
 
 /*
- * RFC 6960 section 4.2.1 narrowed to what we sign: version 1, ResponderID byKey, no singleExtensions. So
- * reading it back refuses everything else by itself.
+ * RFC 6960 section 4.2.1 narrowed to what we sign: version 1, ResponderID byKey, no
+ * singleExtensions. So reading it back refuses everything else by itself.
  */
 struct ocsp_revoked {
     ASN1_GENERALIZEDTIME *time;
@@ -48,7 +48,8 @@ KW_OWNED(ocsp_item, struct ocsp_item, ocsp_item_free)
 void ocsp_data_free(struct ocsp_data *data);
 KW_OWNED(ocsp_data, struct ocsp_data, ocsp_data_free)
 
-/* CertID from and to OpenSSL's. KW_E_INPUT for hashes other than SHA-1 and SHA-256 and wrong lengths. */
+/* CertID from and to OpenSSL's. KW_E_INPUT for hashes other than SHA-1 and SHA-256 and wrong
+ * lengths. */
 kw_status ocsp_certid_read(struct kw_op *op, OCSP_CERTID *id, struct ocsp_certid *ret);
 kw_status ocsp_certid_write(struct kw_op *op, const struct ocsp_certid *id, OCSP_CERTID **ret);
 /* A nonce's octets from its extension value. KW_E_INPUT. */

@@ -3,7 +3,8 @@
 
 enum { NONCE_READ_MAX = 128 }; /* RFC 9654 section 2.1 */
 
-/* "the hash shall be calculated over the value (excluding tag and length)" (RFC 6960 section 4.1.1). */
+/* "the hash shall be calculated over the value (excluding tag and length)" (RFC 6960
+ * section 4.1.1). */
 static struct kw_span key_bits(const struct pubkey *key)
 {
     struct kw_span rest;
@@ -68,7 +69,8 @@ static kw_status read_parameters(struct kw_op *op, OCSP_CERTID *id, bool *ret_ab
 
     TRY(op, kw_bytes_new(128, &der));
     TRY(op, der_encode(op, ASN1_ITEM_rptr(OCSP_CERTID), id, der));
-    ENSURE(op, der_contents(kw_bytes_span(der), V_ASN1_SEQUENCE, &rest) && der_take(&rest, &part) &&
+    ENSURE(op,
+           der_contents(kw_bytes_span(der), V_ASN1_SEQUENCE, &rest) && der_take(&rest, &part) &&
                der_contents(part, V_ASN1_SEQUENCE, &rest) && der_take(&rest, &part),
            KW_E_INPUT, "hash algorithm of a CertID");
     ENSURE(op, rest.len == 0 || (rest.len == 2 && rest.p[0] == V_ASN1_NULL), KW_E_INPUT,
@@ -82,9 +84,10 @@ static kw_status copy_serial(struct kw_op *op, const ASN1_INTEGER *from, struct 
 {
     struct kw_span serial = der_string(from);
 
-    ENSURE(op, ASN1_STRING_type(from) == V_ASN1_INTEGER && serial.len > 0 &&
-               serial.len <= sizeof(id->serial), KW_E_INPUT,
-           "a serial number is negative or longer than %d octets", (int)KW_SERIAL_MAX);
+    ENSURE(op,
+           ASN1_STRING_type(from) == V_ASN1_INTEGER && serial.len > 0 &&
+               serial.len <= sizeof(id->serial),
+           KW_E_INPUT, "a serial number is negative or longer than %d octets", (int)KW_SERIAL_MAX);
     memcpy(id->serial, serial.p, serial.len);
     id->serial_len = serial.len;
     return KW_OK;
@@ -118,12 +121,14 @@ struct certid {
     ASN1_OCTET_STRING *name_hash, *key_hash;
     ASN1_INTEGER *serial;
 };
+/* clang-format off */
 ASN1_SEQUENCE(certid) = {
     ASN1_SIMPLE(struct certid, algorithm, X509_ALGOR),
     ASN1_SIMPLE(struct certid, name_hash, ASN1_OCTET_STRING),
     ASN1_SIMPLE(struct certid, key_hash, ASN1_OCTET_STRING),
     ASN1_SIMPLE(struct certid, serial, ASN1_INTEGER),
-} static_ASN1_SEQUENCE_END_name(struct certid, certid)
+} static_ASN1_SEQUENCE_END_name(struct certid, certid);
+/* clang-format on */
 
 static void certid_free(struct certid *id)
 {
@@ -141,8 +146,9 @@ kw_status ocsp_certid_write(struct kw_op *op, const struct ocsp_certid *id, OCSP
     ENSURE(op, id->serial_len > 0 && id->serial_len <= sizeof(id->serial), KW_E_INPUT,
            "a CertID without serial number");
     OSSL_ENSURE(op,
-                out && X509_ALGOR_set0(out->algorithm, OBJ_nid2obj(id->sha256 ? NID_sha256 : NID_sha1),
-                                       parameters, NULL) &&
+                out &&
+                    X509_ALGOR_set0(out->algorithm, OBJ_nid2obj(id->sha256 ? NID_sha256 : NID_sha1),
+                                    parameters, NULL) &&
                     ASN1_OCTET_STRING_set(out->name_hash, id->name_hash, hash_len) &&
                     ASN1_OCTET_STRING_set(out->key_hash, id->key_hash, hash_len) &&
                     ASN1_STRING_set(out->serial, id->serial, (int)id->serial_len),

@@ -18,7 +18,8 @@ static kw_status check_status(struct kw_op *op, int status)
         return KW_OK;
     case OCSP_RESPONSE_STATUS_INTERNALERROR:
     case OCSP_RESPONSE_STATUS_TRYLATER:
-        return FAIL(op, KW_E_UNAVAILABLE, "the responder says %s", OCSP_response_status_str(status));
+        return FAIL(op, KW_E_UNAVAILABLE, "the responder says %s",
+                    OCSP_response_status_str(status));
     case OCSP_RESPONSE_STATUS_SIGREQUIRED:
     case OCSP_RESPONSE_STATUS_UNAUTHORIZED:
         return FAIL(op, KW_E_DENIED, "the responder says %s", OCSP_response_status_str(status));
@@ -70,7 +71,8 @@ static bool has_eku(const struct cert *cert, const char *eku)
     return false;
 }
 
-/* Section 4.2.2.2: "issued directly by the CA that is identified in the request", purpose OCSP signing. */
+/* Section 4.2.2.2: "issued directly by the CA that is identified in the request", purpose OCSP
+ * signing. */
 static kw_status check_delegate(struct kw_op *op, const struct cert *delegate,
                                 const struct cert *issuer, int64_t now_unix)
 {
@@ -90,7 +92,8 @@ static kw_status check_delegate(struct kw_op *op, const struct cert *delegate,
     return KW_OK;
 }
 
-/* The first certificate of the answer that ResponderID names. Others may be of kinds that we do not read. */
+/* The first certificate of the answer that ResponderID names. Others may be of kinds that we do not
+ * read. */
 static kw_status find_delegate(struct kw_op *op, const OCSP_BASICRESP *basic, struct cert **ret)
 {
     const STACK_OF(X509) *certs = OCSP_resp_get0_certs(basic);

@@ -3,8 +3,9 @@
 #include "crypto/ocsp_asn1.h"
 
 /*
- * Clients are not ours and some encode defaults, so here, unlike elsewhere, BER that OpenSSL takes is good
- * enough: nothing is hashed or compared but what goes back in the CertID, which is encoded anew.
+ * Clients are not ours and some encode defaults, so here, unlike elsewhere, BER that OpenSSL takes
+ * is good enough: nothing is hashed or compared but what goes back in the CertID, which is encoded
+ * anew.
  */
 static kw_status decode(struct kw_op *op, struct kw_span der, OCSP_REQUEST **ret)
 {
@@ -67,8 +68,10 @@ static kw_status read_query(struct kw_op *op, struct kw_span der, struct ocsp_qu
 
     TRY(op, decode(op, der, &request));
     int n = OCSP_request_onereq_count(request);
-    ENSURE(op, n >= 1 && n <= OCSP_CERTIDS_MAX, KW_E_INPUT, "%d certificates asked about, 1 to %d "
-           "are taken", n, (int)OCSP_CERTIDS_MAX);
+    ENSURE(op, n >= 1 && n <= OCSP_CERTIDS_MAX, KW_E_INPUT,
+           "%d certificates asked about, 1 to %d "
+           "are taken",
+           n, (int)OCSP_CERTIDS_MAX);
     for (int i = 0; i < n; i++) {
         TRY(op, read_one(op, OCSP_request_onereq_get0(request, i), &query.at[i]));
     }
@@ -100,7 +103,8 @@ static kw_status add_nonce(struct kw_op *op, OCSP_REQUEST *request, struct kw_sp
     OSSL_ENSURE(op, data && ASN1_OCTET_STRING_set(data, value->p, (int)value->len), KW_E_MEMORY,
                 "nonce");
     extension = X509_EXTENSION_create_by_NID(NULL, NID_id_pkix_OCSP_Nonce, /* crit= */ 0, data);
-    OSSL_ENSURE(op, extension && OCSP_REQUEST_add_ext(request, extension, -1), KW_E_MEMORY, "nonce");
+    OSSL_ENSURE(op, extension && OCSP_REQUEST_add_ext(request, extension, -1), KW_E_MEMORY,
+                "nonce");
     return KW_OK;
 }
 

@@ -8,30 +8,32 @@ static bool is_reason(int64_t reason)
 
 DECLARE_ASN1_ITEM(ocsp_state)
 
+/* clang-format off */
 ASN1_SEQUENCE(ocsp_revoked) = {
     ASN1_SIMPLE(struct ocsp_revoked, time, ASN1_GENERALIZEDTIME),
     ASN1_EXP_OPT(struct ocsp_revoked, reason, ASN1_ENUMERATED, 0),
-} ASN1_SEQUENCE_END_name(struct ocsp_revoked, ocsp_revoked)
+} ASN1_SEQUENCE_END_name(struct ocsp_revoked, ocsp_revoked);
 
 ASN1_CHOICE(ocsp_state) = {
     ASN1_IMP(struct ocsp_state, value.good, ASN1_NULL, 0),
     ASN1_IMP(struct ocsp_state, value.revoked, ocsp_revoked, 1),
     ASN1_IMP(struct ocsp_state, value.unknown, ASN1_NULL, 2),
-} ASN1_CHOICE_END_name(struct ocsp_state, ocsp_state)
+} ASN1_CHOICE_END_name(struct ocsp_state, ocsp_state);
 
 ASN1_SEQUENCE(ocsp_item) = {
     ASN1_SIMPLE(struct ocsp_item, id, OCSP_CERTID),
     ASN1_SIMPLE(struct ocsp_item, state, ocsp_state),
     ASN1_SIMPLE(struct ocsp_item, this_update, ASN1_GENERALIZEDTIME),
     ASN1_EXP(struct ocsp_item, next_update, ASN1_GENERALIZEDTIME, 0),
-} ASN1_SEQUENCE_END_name(struct ocsp_item, ocsp_item)
+} ASN1_SEQUENCE_END_name(struct ocsp_item, ocsp_item);
 
 ASN1_SEQUENCE(ocsp_data) = {
     ASN1_EXP(struct ocsp_data, responder_key, ASN1_OCTET_STRING, 2),
     ASN1_SIMPLE(struct ocsp_data, produced_at, ASN1_GENERALIZEDTIME),
     ASN1_SEQUENCE_OF(struct ocsp_data, items, ocsp_item),
     ASN1_EXP_SEQUENCE_OF_OPT(struct ocsp_data, exts, ext, 1),
-} ASN1_SEQUENCE_END_name(struct ocsp_data, ocsp_data)
+} ASN1_SEQUENCE_END_name(struct ocsp_data, ocsp_data);
+/* clang-format on */
 
 void ocsp_item_free(struct ocsp_item *item)
 {
@@ -72,7 +74,8 @@ static kw_status read_item(struct kw_op *op, const struct ocsp_item *item, struc
     return KW_OK;
 }
 
-/* Only a nonce may stand there: anything else could change what a relying party makes of the answer. */
+/* Only a nonce may stand there: anything else could change what a relying party makes of the
+ * answer. */
 static kw_status check_exts(struct kw_op *op, const STACK_OF(ext) *exts)
 {
     struct kw_span nonce;

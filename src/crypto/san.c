@@ -11,10 +11,12 @@ struct hw_module {
     ASN1_OBJECT *type;
     ASN1_OCTET_STRING *serial;
 };
+/* clang-format off */
 ASN1_SEQUENCE(hw_module) = {
     ASN1_SIMPLE(struct hw_module, type, ASN1_OBJECT),
     ASN1_SIMPLE(struct hw_module, serial, ASN1_OCTET_STRING),
-} static_ASN1_SEQUENCE_END_name(struct hw_module, hw_module)
+} static_ASN1_SEQUENCE_END_name(struct hw_module, hw_module);
+/* clang-format on */
 
 static void hw_module_free(struct hw_module *hw)
 {
@@ -75,8 +77,8 @@ static kw_status add_ip(struct kw_op *op, struct text_list *list, const ASN1_OCT
     struct kw_span ip = der_string(octets);
 
     ENSURE(op, ip.len == 4 || ip.len == 16, KW_E_INPUT, "an IP address of %zu octets", ip.len);
-    ENSURE(op, inet_ntop(ip.len == 4 ? AF_INET : AF_INET6, ip.p, text, sizeof(text)),
-           KW_E_INTERNAL, "writing an IP address");
+    ENSURE(op, inet_ntop(ip.len == 4 ? AF_INET : AF_INET6, ip.p, text, sizeof(text)), KW_E_INTERNAL,
+           "writing an IP address");
     return text_list_add(op, list, "ip:", kw_span_text(text));
 }
 
@@ -109,8 +111,8 @@ static kw_status add_other(struct kw_op *op, struct text_list *list, const OTHER
     if (strcmp(dotted, OID_HW_MODULE_NAME) != 0) {
         return add_hex(op, list, "other:", other->type_id, kw_bytes_span(value));
     }
-    TRY(op, der_decode(op, ASN1_ITEM_rptr(hw_module), kw_bytes_span(value), "hardwareModuleName",
-                       &hw));
+    TRY(op,
+        der_decode(op, ASN1_ITEM_rptr(hw_module), kw_bytes_span(value), "hardwareModuleName", &hw));
     return add_hex(op, list, "hw:", hw->type, der_string(hw->serial));
 }
 
@@ -221,7 +223,7 @@ kw_status san_new_text(struct kw_op *op, int type, const char *text, GENERAL_NAM
     return KW_OK;
 }
 
-kw_status san_new_octets(struct kw_op *op, struct kw_span octets, GENERAL_NAME **ret)
+kw_status san_new_ip(struct kw_op *op, struct kw_span octets, GENERAL_NAME **ret)
 {
     AUTO(GENERAL_NAME) *name = GENERAL_NAME_new();
     ASN1_OCTET_STRING *string = ASN1_OCTET_STRING_new();
@@ -262,7 +264,7 @@ kw_status san_add_ip(struct kw_op *op, GENERAL_NAMES *names, const char *ip)
     bool v6 = strchr(ip, ':');
     ENSURE(op, inet_pton(v6 ? AF_INET6 : AF_INET, ip, octets) == 1, KW_E_INPUT,
            "'%s' is no IP address", ip);
-    TRY(op, san_new_octets(op, KW_SPAN(octets, v6 ? 16 : 4), &name));
+    TRY(op, san_new_ip(op, KW_SPAN(octets, v6 ? 16 : 4), &name));
     return push(op, names, &name);
 }
 

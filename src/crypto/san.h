@@ -21,8 +21,9 @@ const char *text_list_get(const struct text_list *list, unsigned i); /* NULL bey
 void text_list_done(struct text_list *list);
 
 /**
- * One text a name: "dns:…", "ip:…", "uri:…", "email:…", "hw:<oid>:<hex>" (RFC 4108), "dn:<hex of the Name>",
- * "rid:<oid>", "other:<oid>:<hex of the value>". KW_E_INPUT also for characters that could not stand in a log line.
+ * One text a name: "dns:…", "ip:…", "uri:…", "email:…", "hw:<oid>:<hex>" (RFC 4108), "dn:<hex of
+ * the Name>", "rid:<oid>", "other:<oid>:<hex of the value>". KW_E_INPUT also for characters that
+ * could not stand in a log line.
  */
 kw_status san_texts(struct kw_op *op, const GENERAL_NAMES *names, struct text_list *list);
 
@@ -30,10 +31,11 @@ kw_status san_texts(struct kw_op *op, const GENERAL_NAMES *names, struct text_li
 kw_status san_add_dns(struct kw_op *op, GENERAL_NAMES *names, const char *dns);
 kw_status san_add_ip(struct kw_op *op, GENERAL_NAMES *names, const char *ip);
 kw_status san_add_uri(struct kw_op *op, GENERAL_NAMES *names, const char *uri);
-kw_status san_add_hw(struct kw_op *op, GENERAL_NAMES *names, const char *type, struct kw_span serial);
+kw_status san_add_hw(struct kw_op *op, GENERAL_NAMES *names, const char *type,
+                     struct kw_span serial);
 /* The name alone, for URLs and name constraints. */
 kw_status san_new_text(struct kw_op *op, int type, const char *text, GENERAL_NAME **ret);
-kw_status san_new_octets(struct kw_op *op, struct kw_span octets, GENERAL_NAME **ret); /* iPAddress */
+kw_status san_new_ip(struct kw_op *op, struct kw_span octets, GENERAL_NAME **ret);
 
 /* Letters, digits, hyphens in labels; `*.` may lead, `.` may lead where `constraint`. */
 bool san_is_dns(const char *text, bool constraint);

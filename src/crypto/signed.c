@@ -19,9 +19,9 @@ kw_status signed_alg_new(struct kw_op *op, enum key_alg alg, X509_ALGOR **ret)
             continue;
         }
         AUTO(X509_ALGOR) *algor = X509_ALGOR_new();
-        OSSL_ENSURE(op, algor && X509_ALGOR_set0(algor, OBJ_nid2obj(algs[i].nid),
-                                                 algs[i].parameters, NULL),
-                    KW_E_MEMORY, "naming the signature algorithm");
+        OSSL_ENSURE(
+            op, algor && X509_ALGOR_set0(algor, OBJ_nid2obj(algs[i].nid), algs[i].parameters, NULL),
+            KW_E_MEMORY, "naming the signature algorithm");
         *ret = TAKE(algor);
         return KW_OK;
     }
@@ -60,7 +60,8 @@ kw_status signed_parse(struct kw_op *op, struct kw_span der, struct signed_der *
     struct kw_span bits;
 
     ENSURE(op, der_is_strict(der), KW_E_INPUT, "not DER, or not one object");
-    ENSURE(op, der_contents(der, V_ASN1_SEQUENCE, &rest) && der_take(&rest, &object.tbs) &&
+    ENSURE(op,
+           der_contents(der, V_ASN1_SEQUENCE, &rest) && der_take(&rest, &object.tbs) &&
                der_take(&rest, &object.alg) && der_take(&rest, &bits) && rest.len == 0 &&
                der_contents(bits, V_ASN1_BIT_STRING, &bits) && bits.len > 0 && bits.p[0] == 0,
            KW_E_INPUT, "not a signed object");

@@ -1,6 +1,6 @@
 /*
- * RFC 5280 section 4.1.1: SIGNED{} = SEQUENCE { to be signed, AlgorithmIdentifier, BIT STRING }, the outer
- * form of certificates, requests, revocation lists and OCSP answers. For crypto/ only.
+ * RFC 5280 section 4.1.1: SIGNED{} = SEQUENCE { to be signed, AlgorithmIdentifier, BIT STRING },
+ * the outer form of certificates, requests, revocation lists and OCSP answers. For crypto/ only.
  */
 #ifndef CRYPTO_SIGNED_H
 #define CRYPTO_SIGNED_H
@@ -10,17 +10,19 @@
 #include "crypto/pubkey.h"
 
 struct signed_der {
-    struct kw_span tbs;        /* with its header */
-    struct kw_span alg;        /* DER AlgorithmIdentifier */
-    struct kw_span signature;  /* octets of the BIT STRING, which has no unused bits */
-    enum key_alg key_alg;      /* KEY_ALG_NONE for an algorithm that we do not make */
+    struct kw_span tbs;       /* with its header */
+    struct kw_span alg;       /* DER AlgorithmIdentifier */
+    struct kw_span signature; /* octets of the BIT STRING, which has no unused bits */
+    enum key_alg key_alg;     /* KEY_ALG_NONE for an algorithm that we do not make */
 };
 
 /* Split; everything is borrowed from der. Strict DER only. KW_E_INPUT. */
 kw_status signed_parse(struct kw_op *op, struct kw_span der, struct signed_der *ret);
 /* KW_E_DENIED also where the algorithm is not the one of the key. */
-kw_status signed_verify(struct kw_op *op, const struct signed_der *object, const struct pubkey *key);
-/* Sign `tbs`, whose own algorithm field is signed_alg_new() of the same key. Errors: those of the key. */
+kw_status signed_verify(struct kw_op *op, const struct signed_der *object,
+                        const struct pubkey *key);
+/* Sign `tbs`, whose own algorithm field is signed_alg_new() of the same key. Errors: those of the
+ * key. */
 kw_status signed_build(struct kw_op *op, struct kw_span tbs, const struct privkey *key,
                        struct kw_bytes **ret);
 /* The same form with an empty signature: what a keeper is asked to sign, made readable. */

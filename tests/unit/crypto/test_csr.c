@@ -1,0 +1,216 @@
+#include "crypto/csr.h"
+
+#include "crypto/digest.h"
+#include "x509_kit.h"
+
+static void requests_go_there_and_back(void **state)
+{
+    struct name dn;
+    struct kw_span subject = name_of(&dn, "DEV1", "SN-1");
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(all_algs); i++) {
+        AUTO(far_side) *far = far_new(all_algs[i]);
+        AUTO(privkey) *remote = remote_of(far);
+        const struct privkey *keys[] = {far->key, remote};
+        for (size_t k = 0; k < KW_COUNT(keys); k++) {
+            AUTO(kw_bytes) *der = NULL;
+            AUTO(csr) *csr = NULL;
+            uint8_t sum[KW_HASH_BYTES];
+            struct kw_op op;
+            kw_op_init(&op, "test", 0);
+            assert_ok(&op, csr_build(&op, subject, keys[k], &der));
+            assert_ok(&op, csr_parse(&op, kw_bytes_span(der), &csr));
+            assert_span_equal(csr_der(csr), kw_bytes_span(der));
+            assert_span_equal(csr_subject(csr), subject);
+            assert_true(pubkey_equal(csr_public(csr), privkey_public(far->key)));
+            assert_null(csr_challenge(csr));
+            assert_int_equal(csr_san_count(csr), 0);
+            digest_sha256(kw_bytes_span(der), sum);
+            assert_memory_equal(csr_sha256(csr), sum, sizeof(sum));
+            /* RFC 2986 section 4.1: the attributes are there though empty. */
+            assert_memory_equal(tbs_of(kw_bytes_span(der)).p + tbs_of(kw_bytes_span(der)).len - 2,
+                                "\xa0\x00", 2);
+        }
+        assert_int_equal(atomic_load(&far->n_calls), 1);
+    }
+}
+
+static void a_refusal_keeps_its_words(void **state)
+{
+    AUTO(far_side) *far = far_new(KEY_ALG_EC_P256);
+    AUTO(privkey) *remote = remote_of(far);
+    AUTO(kw_bytes) *der = NULL;
+    struct name dn;
+    struct kw_op op;
+
+    (void)state;
+    kw_op_init(&op, "test", 0);
+    far->refuse = KW_E_STATE;
+    assert_code(csr_build(&op, name_of(&dn, "DEV1", NULL), remote, &der), KW_E_STATE);
+    assert_string_equal(kw_op_cause(&op), "not within policy");
+}
+
+/* A request as OpenSSL makes it. */
+static struct kw_bytes *openssl_request(const struct privkey *key, const char *challenge,
+                                        const char *san)
+{
+    AUTO(X509_REQ) *req = X509_REQ_new();
+    STACK_OF(X509_EXTENSION) *exts = sk_X509_EXTENSION_new_null();
+    unsigned char *der = NULL;
+    struct kw_bytes *bytes = NULL;
+
+    assert_true(X509_REQ_set_pubkey(req, privkey_evp(key)));
+    assert_true(X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(req), "CN", MBSTRING_UTF8,
+                                           (const uint8_t *)"DEV1", -1, -1, 0));
+    if (challenge) {
+        assert_true(X509_REQ_add1_attr_by_txt(req, "challengePassword", MBSTRING_UTF8,
+                                              (const uint8_t *)challenge, -1));
+    }
+    if (san) {
+        X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
+        assert_non_null(ext);
+        assert_true(sk_X509_EXTENSION_push(exts, ext) > 0);
+        assert_true(X509_REQ_add_extensions(req, exts));
+    }
+    assert_true(X509_REQ_sign(req, privkey_evp(key), EVP_sha256()) > 0);
+    int n = i2d_X509_REQ(req, &der);
+    assert_true(kw_ok(kw_bytes_copy(KW_SPAN(der, (size_t)n), &bytes)));
+    OPENSSL_free(der);
+    sk_X509_EXTENSION_pop_free(exts, X509_EXTENSION_free);
+    return bytes;
+}
+
+static void openssl_requests_are_read(void **state)
+{
+    AUTO(privkey) *key = NULL;
+    AUTO(csr) *csr = NULL;
+    struct kw_op op;
+
+    (void)state;
+    kw_op_init(&op, "test", 0);
+    assert_ok(&op, privkey_generate(&op, KEY_ALG_EC_P256, &key));
+    AUTO(kw_bytes) *der = openssl_request(key, "geheim-ä", "DNS:a.test,IP:10.0.0.1,URI:urn:x:y");
+    assert_ok(&op, csr_parse(&op, kw_bytes_span(der), &csr));
+    assert_string_equal(csr_challenge(csr), "geheim-ä");
+    assert_int_equal(csr_san_count(csr), 3);
+    assert_string_equal(csr_san(csr, 0), "dns:a.test");
+    assert_string_equal(csr_san(csr, 1), "ip:10.0.0.1");
+    assert_string_equal(csr_san(csr, 2), "uri:urn:x:y");
+}
+
+static void odd_attributes_are_refused(void **state)
+{
+    AUTO(privkey) *key = NULL;
+    AUTO(csr) *csr = NULL;
+
+    (void)state;
+    assert_code(privkey_generate(NULL, KEY_ALG_EC_P256, &key), KW_CODE_OK);
+    AUTO(kw_bytes) *control = openssl_request(key, "a\nb", NULL);
+    assert_code(csr_parse(NULL, kw_bytes_span(control), &csr), KW_E_INPUT);
+}
+
+static void possession_is_proven_or_nothing_is_read(void **state)
+{
+    AUTO(privkey) *key = NULL;
+    AUTO(privkey) *other = NULL;
+    AUTO(csr) *csr = NULL;
+    struct kw_op op;
+
+    (void)state;
+    kw_op_init(&op, "test", 0);
+    assert_ok(&op, privkey_generate(&op, KEY_ALG_EC_P256, &key));
+    assert_ok(&op, privkey_generate(&op, KEY_ALG_EC_P256, &other));
+    AUTO(kw_bytes) *der = openssl_request(key, NULL, NULL);
+    struct kw_span old = pubkey_spki(privkey_public(key));
+    struct kw_span new = pubkey_spki(privkey_public(other));
+    uint8_t *at = memmem(der->p, der->len, old.p, old.len);
+    memcpy(at, new.p, new.len);
+    assert_code(csr_parse(&op, kw_bytes_span(der), &csr), KW_E_DENIED);
+}
+
+static void weak_and_unknown_keys_are_unsupported(void **state)
+{
+    AUTO(EVP_PKEY) *rsa = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+    AUTO(EVP_PKEY) *p521 = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-521");
+    EVP_PKEY *keys[] = {rsa, p521};
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(keys); i++) {
+        AUTO(X509_REQ) *req = X509_REQ_new();
+        AUTO(csr) *csr = NULL;
+        unsigned char *der = NULL;
+        assert_true(X509_REQ_set_pubkey(req, keys[i]));
+        assert_true(X509_REQ_sign(req, keys[i], EVP_sha256()) > 0);
+        int n = i2d_X509_REQ(req, &der);
+        assert_code(csr_parse(NULL, KW_SPAN(der, (size_t)n), &csr), KW_E_UNSUPPORTED);
+        OPENSSL_free(der);
+    }
+}
+
+/* SHA-1, or an algorithm of another key, never proves possession. */
+static void other_signature_algorithms_prove_nothing(void **state)
+{
+    AUTO(privkey) *key = NULL;
+    AUTO(X509_REQ) *req = X509_REQ_new();
+    AUTO(csr) *csr = NULL;
+    unsigned char *der = NULL;
+
+    (void)state;
+    assert_code(privkey_generate(NULL, KEY_ALG_EC_P256, &key), KW_CODE_OK);
+    assert_true(X509_REQ_set_pubkey(req, privkey_evp(key)));
+    assert_true(X509_REQ_sign(req, privkey_evp(key), EVP_sha1()) > 0);
+    int n = i2d_X509_REQ(req, &der);
+    assert_code(csr_parse(NULL, KW_SPAN(der, (size_t)n), &csr), KW_E_DENIED);
+    OPENSSL_free(der);
+}
+
+static void take(struct kw_span der, void *ctx)
+{
+    AUTO(csr) *csr = NULL;
+    struct kw_span original = *(const struct kw_span *)ctx;
+
+    if (kw_ok(csr_parse(NULL, der, &csr))) {
+        assert_span_equal(tbs_of(der), tbs_of(original));
+    }
+}
+
+static void damage_is_never_taken(void **state)
+{
+    AUTO(privkey) *key = NULL;
+
+    (void)state;
+    assert_code(privkey_generate(NULL, KEY_ALG_ED25519, &key), KW_CODE_OK);
+    AUTO(kw_bytes) *p256 = NULL;
+    struct name dn;
+    assert_code(csr_build(NULL, name_of(&dn, "DEV1", "1"), key, &p256), KW_CODE_OK);
+    struct kw_span span = kw_bytes_span(p256);
+    damage_everywhere(span, take, &span);
+}
+
+static void size_has_a_limit(void **state)
+{
+    static uint8_t large[KW_CSR_MAX + 1] = {0x30, 0x82, 0x1f, 0xfd};
+    AUTO(csr) *csr = NULL;
+
+    (void)state;
+    assert_code(csr_parse(NULL, KW_SPAN_ARRAY(large), &csr), KW_E_INPUT);
+    assert_code(csr_parse(NULL, KW_SPAN(NULL, 0), &csr), KW_E_INPUT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_go_there_and_back),
+        cmocka_unit_test(a_refusal_keeps_its_words),
+        cmocka_unit_test(openssl_requests_are_read),
+        cmocka_unit_test(odd_attributes_are_refused),
+        cmocka_unit_test(possession_is_proven_or_nothing_is_read),
+        cmocka_unit_test(weak_and_unknown_keys_are_unsupported),
+        cmocka_unit_test(other_signature_algorithms_prove_nothing),
+        cmocka_unit_test(damage_is_never_taken),
+        cmocka_unit_test(size_has_a_limit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
