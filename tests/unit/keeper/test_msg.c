@@ -1,0 +1,307 @@
+/* The catalogue and its encodings: what goes in comes out, and nothing else is taken. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "keeper/msg.h"
+#include "os/files.h"
+#include "unit/base/check.h"
+
+enum { PACKET = KEEPER_FRAME_BYTES + KW_MSG_BODY_MAX };
+
+static const uint8_t octets[KW_MSG_BODY_MAX] = {0x30, 0x82, 0x01};
+
+/* A message of each row with every field set. */
+static struct keeper_msg sample(enum keeper_row_index row)
+{
+    struct keeper_msg msg = {.request_id = "0123456789abcdef0123456789abcdef"};
+    bool no_key = row == KEEPER_ROW_HELLO || row == KEEPER_ROW_INFO || row == KEEPER_ROW_KEY_AT ||
+                  row == KEEPER_ROW_KEY_CREATE;
+
+    assert_true(KW_TEXT_SET(msg.key_id, no_key ? "" : "issuing-ca.1"));
+    switch (row) {
+    case KEEPER_ROW_HELLO:
+        msg.hello.version = 7;
+        assert_true(KW_TEXT_SET(msg.hello.build, "0.1.0"));
+        break;
+    case KEEPER_ROW_KEY_AT:
+        msg.key_at.index = 0x01020304;
+        break;
+    case KEEPER_ROW_KEY_CREATE:
+        msg.key_create.policy = KW_SPAN(octets, POLICY_ENCODED_MAX);
+        break;
+    case KEEPER_ROW_SERIALS:
+        msg.serials.n = 256;
+        break;
+    case KEEPER_ROW_SIGN_CERT:
+        assert_true(KW_TEXT_SET(msg.sign_cert.rule, "idevid"));
+        msg.sign_cert.tbs = KW_SPAN(octets, KW_CERT_MAX);
+        break;
+    case KEEPER_ROW_SIGN_CRL:
+        msg.sign_crl.len = 16000;
+        msg.sign_crl.tbs = KW_SPAN(octets, 16000);
+        break;
+    case KEEPER_ROW_SIGN_CHECKPOINT:
+        msg.checkpoint.body = KW_SPAN(octets, KEEPER_CHECKPOINT_BODY_MAX);
+        msg.checkpoint.old_size = UINT64_MAX - 1;
+        msg.checkpoint.n = KEEPER_PROOF_MAX;
+        msg.checkpoint.proof = KW_SPAN(octets, KEEPER_PROOF_MAX * KW_HASH_BYTES);
+        break;
+    case KEEPER_ROW_SIGN_OCSP:
+        msg.sign.message = KW_SPAN(octets, KEEPER_OCSP_TBS_MAX);
+        break;
+    case KEEPER_ROW_SIGN_TLS:
+        msg.sign.message = KW_SPAN(octets, KEEPER_TLS_CONTENT_MAX);
+        break;
+    case KEEPER_ROW_SIGN_CERT_REQUEST:
+        msg.sign.message = KW_SPAN(octets, KEEPER_CERT_REQUEST_MAX);
+        break;
+    default:
+        break;
+    }
+    return msg;
+}
+
+/* A result of each row with every field set. */
+static struct keeper_answer sample_answer(enum keeper_row_index row)
+{
+    struct keeper_answer answer = {.octets = KW_SPAN(octets, KW_SIG_MAX)};
+
+    switch (row) {
+    case KEEPER_ROW_HELLO:
+        answer = (struct keeper_answer){
+            .hello = {.version = 1, .build = "0.1.0", .mode = KEEPER_SERVING, .n_keys = 9}
+        };
+        break;
+    case KEEPER_ROW_INFO:
+        answer = (struct keeper_answer){
+            .info = {1, 2, 3, 4, true}
+        };
+        break;
+    case KEEPER_ROW_KEY_AT:
+    case KEEPER_ROW_KEY_FIND:
+        answer = (struct keeper_answer){
+            .key = {.key_id = "log",
+                    .class_ = KEY_CLASS_LOG_SIGNER,
+                    .state = KEY_SUSPENDED,
+                    .alg = KEY_ALG_ED25519,
+                    .custody = "soft-sealed",
+                    .not_before = -1,
+                    .not_after = INT64_MAX,
+                    .signatures = UINT64_MAX,
+                    .spki = {1, 2, 3},
+                    .spki_len = KW_SPKI_MAX}
+        };
+        break;
+    case KEEPER_ROW_SERIALS:
+        answer = (struct keeper_answer){
+            .serials = {KEEPER_SERIALS_MAX,
+                        KW_SPAN(octets, (size_t)KEEPER_SERIALS_MAX * KW_SERIAL_BYTES)}
+        };
+        break;
+    case KEEPER_ROW_SIGN_CHECKPOINT:
+        answer = (struct keeper_answer){
+            .checkpoint = {UINT64_MAX, KW_SPAN(octets, 64)}
+        };
+        break;
+    default:
+        break;
+    }
+    return answer;
+}
+
+static void numbers_and_names_are_unique(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < KEEPER_ROWS; i++) {
+        const struct keeper_row *row = &keeper_rows[i];
+        assert_ptr_equal(keeper_row_of(row->type), row);
+        assert_true(row->body_max <= KW_MSG_BODY_MAX);
+        assert_true(row->modes != 0 && row->encode && row->decode);
+        for (unsigned j = 0; j < i; j++) {
+            assert_string_not_equal(row->name, keeper_rows[j].name);
+        }
+    }
+    assert_null(keeper_row_of(0));
+    assert_null(keeper_row_of(KEEPER_REPLY_TYPE));
+    assert_null(keeper_row_of(UINT16_MAX + 1));
+}
+
+static const char *modes_text(unsigned modes)
+{
+    switch (modes) {
+    case KEEPER_GREETING:
+        return "greeting";
+    case KEEPER_CEREMONY:
+        return "ceremony";
+    default:
+        assert_int_equal(modes, KEEPER_OPEN);
+        return "ceremony, serving";
+    }
+}
+
+/* Each row stands in the table of the page exactly as it is here, and the page has no others. */
+static void the_page_lists_every_row(void **state)
+{
+    AUTO(kw_bytes) *page = NULL;
+    char path[KW_PATH_BYTES];
+    unsigned n_lines = 0;
+
+    (void)state;
+    assert_non_null(getenv("KW_SOURCE_ROOT"));
+    (void)snprintf(path, sizeof(path), "%s/docs/protocol/keeper.md", getenv("KW_SOURCE_ROOT"));
+    assert_ok(os_file_read(NULL, path, 1 << 20, &page));
+    assert_ok(kw_bytes_append(page, KW_SPAN("", 1)));
+    const char *text = (const char *)page->p;
+    for (unsigned i = 0; i < KEEPER_ROWS; i++) {
+        const struct keeper_row *row = &keeper_rows[i];
+        char line[160];
+        (void)snprintf(line, sizeof(line), "\n| %s | %u | %u | %s | %s |\n", row->name,
+                       (unsigned)row->type, row->body_max, modes_text(row->modes),
+                       row->fd_allowed ? "yes" : "no");
+        if (!strstr(text, line)) {
+            fail_msg("docs/protocol/keeper.md lacks the row:%s", line);
+        }
+    }
+    const char *at = strstr(text, "| message | number |");
+    assert_non_null(at);
+    for (at = strchr(at, '\n'); at && at[1] == '|'; at = strchr(at + 1, '\n')) {
+        n_lines++;
+    }
+    assert_int_equal(n_lines, KEEPER_ROWS + 1); /* and the line under the heading */
+}
+
+static void requests_come_out_as_they_went_in(void **state)
+{
+    static uint8_t first[PACKET];
+    static uint8_t again[PACKET];
+
+    (void)state;
+    for (unsigned i = 0; i < KEEPER_ROWS; i++) {
+        struct kw_out packet = KW_OUT_ARRAY(first);
+        struct kw_out repeated = KW_OUT_ARRAY(again);
+        struct keeper_msg msg = sample((enum keeper_row_index)i);
+        struct keeper_msg got;
+        struct keeper_frame frame;
+        struct kw_span body;
+        assert_ok(keeper_msg_encode(&keeper_rows[i], 0x1122334455667788, &msg, &packet));
+        assert_ok(keeper_frame_decode(kw_out_span(&packet), &frame, &body));
+        assert_int_equal(frame.version, KEEPER_VERSION);
+        assert_int_equal(frame.type, keeper_rows[i].type);
+        assert_int_equal(frame.req_id, 0x1122334455667788);
+        assert_ok(keeper_msg_decode(&keeper_rows[i], body, &got));
+        assert_string_equal(got.request_id, msg.request_id);
+        assert_string_equal(got.key_id, msg.key_id);
+        assert_ok(keeper_msg_encode(&keeper_rows[i], 0x1122334455667788, &got, &repeated));
+        assert_int_equal(packet.len, repeated.len);
+        assert_memory_equal(first, again, packet.len);
+    }
+}
+
+/* Every shorter body, and every body with an octet more, is refused. */
+static void cut_requests_are_refused(void **state)
+{
+    static uint8_t room[PACKET + 1];
+
+    (void)state;
+    for (unsigned i = 0; i < KEEPER_ROWS; i++) {
+        const struct keeper_row *row = &keeper_rows[i];
+        struct kw_out packet = {room, PACKET, 0};
+        struct keeper_msg msg = sample((enum keeper_row_index)i);
+        struct keeper_msg got;
+        assert_ok(keeper_msg_encode(row, 1, &msg, &packet));
+        size_t n = packet.len - KEEPER_FRAME_BYTES;
+        for (size_t cut = 0; cut < n; cut++) {
+            assert_code(keeper_msg_decode(row, KW_SPAN(room + KEEPER_FRAME_BYTES, cut), &got),
+                        KW_E_INPUT);
+        }
+        assert_code(keeper_msg_decode(row, KW_SPAN(room + KEEPER_FRAME_BYTES, n + 1), &got),
+                    KW_E_INPUT);
+    }
+}
+
+static void answers_come_out_as_they_went_in(void **state)
+{
+    uint8_t first[KEEPER_FRAME_BYTES + KEEPER_REPLY_MAX];
+    uint8_t again[KEEPER_FRAME_BYTES + KEEPER_REPLY_MAX];
+
+    (void)state;
+    for (unsigned i = 0; i < KEEPER_ROWS; i++) {
+        const struct keeper_row *row = &keeper_rows[i];
+        struct kw_out packet = KW_OUT_ARRAY(first);
+        struct kw_out repeated = KW_OUT_ARRAY(again);
+        struct keeper_answer answer = sample_answer((enum keeper_row_index)i);
+        struct keeper_answer got;
+        struct keeper_reply reply;
+        struct keeper_frame frame;
+        struct kw_span body;
+        assert_ok(keeper_reply_encode(row, 5, KW_CODE_OK, "", &answer, &packet));
+        assert_ok(keeper_frame_decode(kw_out_span(&packet), &frame, &body));
+        assert_int_equal(frame.type, KEEPER_REPLY_TYPE);
+        assert_ok(keeper_reply_decode(body, &reply));
+        assert_ok(keeper_answer_decode(row, reply.result, &got));
+        assert_ok(keeper_reply_encode(row, 5, KW_CODE_OK, "", &got, &repeated));
+        assert_int_equal(packet.len, repeated.len);
+        assert_memory_equal(first, again, packet.len);
+        for (size_t cut = 0; cut < reply.result.len; cut++) {
+            assert_code(keeper_answer_decode(row, kw_span_sub(reply.result, 0, cut), &got),
+                        KW_E_INPUT);
+        }
+    }
+}
+
+static void refusals_carry_code_and_cause(void **state)
+{
+    uint8_t room[KEEPER_FRAME_BYTES + KEEPER_REPLY_MAX];
+    struct kw_out packet = KW_OUT_ARRAY(room);
+    const struct keeper_row *row = &keeper_rows[KEEPER_ROW_SIGN_CERT];
+    struct keeper_reply reply;
+
+    (void)state;
+    assert_ok(keeper_reply_encode(row, 5, KW_E_DENIED, "issuer: not this CA", NULL, &packet));
+    struct kw_span body = kw_span_sub(kw_out_span(&packet), KEEPER_FRAME_BYTES, packet.len);
+    assert_ok(keeper_reply_decode(body, &reply));
+    assert_int_equal(reply.code, KW_E_DENIED);
+    assert_string_equal(reply.text, "issuer: not this CA");
+    assert_int_equal(reply.result.len, 0);
+    room[KEEPER_FRAME_BYTES] = 0xff; /* a code that is none */
+    assert_code(keeper_reply_decode(body, &reply), KW_E_INPUT);
+    room[KEEPER_FRAME_BYTES] = 0;
+    room[KEEPER_FRAME_BYTES + 4] = '\n'; /* it would end up in a log */
+    assert_code(keeper_reply_decode(body, &reply), KW_E_INPUT);
+}
+
+/* A key id names a file. */
+static void key_ids_name_files(void **state)
+{
+    static const char *const good[] = {"a", "issuing-ca", "Log_2026.1", "x.key"};
+    static const char *const bad[] = {"", ".", "..", ".a", "a/b", "a b", "a\n", "\xc3\xa4", "a:b"};
+    char longest[KW_NAME_MAX + 1];
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(good); i++) {
+        assert_true(keeper_key_id_valid(good[i]));
+    }
+    for (size_t i = 0; i < KW_COUNT(bad); i++) {
+        assert_false(keeper_key_id_valid(bad[i]));
+    }
+    memset(longest, 'a', sizeof(longest));
+    longest[KW_NAME_MAX] = '\0';
+    assert_false(keeper_key_id_valid(longest));
+    longest[KW_NAME_MAX - 1] = '\0';
+    assert_true(keeper_key_id_valid(longest));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_and_names_are_unique),
+        cmocka_unit_test(the_page_lists_every_row),
+        cmocka_unit_test(requests_come_out_as_they_went_in),
+        cmocka_unit_test(cut_requests_are_refused),
+        cmocka_unit_test(answers_come_out_as_they_went_in),
+        cmocka_unit_test(refusals_carry_code_and_cause),
+        cmocka_unit_test(key_ids_name_files),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
