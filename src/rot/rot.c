@@ -1,6 +1,5 @@
 #include "rot/rot.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,9 +14,11 @@ static const struct rot_ops *const backends[] = {&rot_soft_ops, &rot_tpm2_ops};
 struct rot {
     const struct rot_ops *ops;
     void *self;
-    atomic_uint refs; /* the opener's and one of every key */
-    pthread_mutex_t mutex;
-    struct rot_key *keys; /* the open ones, so that destroy ends their use */
+    atomic_uint refs;      /* the opener's and one of every key */
+    pthread_mutex_t mutex; /* of busy, held for moments only */
+    pthread_cond_t idle;
+    bool busy;            /* an operation is at the device */
+    struct rot_key *keys; /* the open ones, so that destroy ends their use; guarded by busy */
 };
 
 struct rot_key {
@@ -32,21 +33,51 @@ struct rot_key {
 
 static void unlock(struct rot *rot)
 {
-    (void)pthread_mutex_unlock(&rot->mutex); /* held by us: cannot fail */
+    (void)pthread_mutex_lock(
+        &rot->mutex); /* plain mutex and condition of ours: none of this fails */
+    rot->busy = false;
+    (void)pthread_cond_signal(&rot->idle);
+    (void)pthread_mutex_unlock(&rot->mutex);
 }
 KW_OWNED(rot_locked, struct rot, unlock)
+
+/* Take our turn; false where until_ms (monotonic, 0 = none) came first. */
+static bool take_turn(struct rot *rot, int64_t until_ms)
+{
+    const struct timespec until = {.tv_sec = until_ms / 1000,
+                                   .tv_nsec = until_ms % 1000 * 1000000L};
+    int error = 0;
+
+    (void)pthread_mutex_lock(&rot->mutex);
+    while (rot->busy && error == 0) {
+        error = until_ms ? pthread_cond_timedwait(&rot->idle, &rot->mutex, &until)
+                         : pthread_cond_wait(&rot->idle, &rot->mutex);
+    }
+    bool taken = !rot->busy;
+    rot->busy = true;
+    (void)pthread_mutex_unlock(&rot->mutex);
+    return taken;
+}
 
 /* Wait for our turn at the device, not beyond the operation's deadline. */
 static kw_status lock(struct kw_op *op, struct rot *rot, struct rot **ret_locked)
 {
-    const struct timespec until = {.tv_sec = op->deadline_ms / 1000,
-                                   .tv_nsec = op->deadline_ms % 1000 * 1000000L};
-    int error = op->deadline_ms ? pthread_mutex_clocklock(&rot->mutex, CLOCK_MONOTONIC, &until)
-                                : pthread_mutex_lock(&rot->mutex);
-    ENSURE(op, error != ETIMEDOUT, KW_E_TIMEOUT, "other operations kept the root of trust busy");
-    ENSURE(op, !error, KW_E_INTERNAL, "locking the root of trust: error %d", error);
+    ENSURE(op, take_turn(rot, op->deadline_ms), KW_E_TIMEOUT,
+           "other operations kept the root of trust busy");
     *ret_locked = rot;
     return KW_OK;
+}
+
+static bool init_lock(struct rot *rot)
+{
+    pthread_condattr_t attributes;
+
+    bool ready = pthread_condattr_init(&attributes) == 0;
+    ready = ready && pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0;
+    ready = ready && pthread_cond_init(&rot->idle, &attributes) == 0;
+    ready = ready && pthread_mutex_init(&rot->mutex, NULL) == 0;
+    (void)pthread_condattr_destroy(&attributes); /* holds nothing on Linux */
+    return ready;
 }
 
 /* --- open and close --- */
@@ -74,7 +105,7 @@ kw_status rot_open(struct kw_op *op, const char *uri, struct rot **ret)
     ENSURE(op, rot, KW_E_MEMORY);
     rot->ops = ops;
     atomic_init(&rot->refs, 1);
-    ENSURE(op, pthread_mutex_init(&rot->mutex, NULL) == 0, KW_E_MEMORY);
+    ENSURE(op, init_lock(rot), KW_E_MEMORY);
     TRY(op, ops->open(op, strchr(uri, ':') + 1, &rot->self), "opening root of trust '%s'", uri);
     *ret = TAKE(rot);
     return KW_OK;
@@ -88,7 +119,8 @@ void rot_close(struct rot *rot)
     if (rot->self) {
         rot->ops->close(rot->self);
     }
-    (void)pthread_mutex_destroy(&rot->mutex); /* nobody holds it: the last reference went */
+    (void)pthread_mutex_destroy(&rot->mutex); /* nobody waits: the last reference went */
+    (void)pthread_cond_destroy(&rot->idle);
     free(rot);
 }
 
@@ -142,7 +174,7 @@ void rot_key_close(struct rot_key *key)
     if (!key) {
         return;
     }
-    (void)pthread_mutex_lock(&key->rot->mutex); /* a plain mutex of ours: cannot fail */
+    (void)take_turn(key->rot, /* until_ms= */ 0); /* without a deadline it always gets there */
     key_unlink(key);
     key_drop(key);
     unlock(key->rot);

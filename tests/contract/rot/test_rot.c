@@ -214,9 +214,9 @@ static void lists_its_keys(void **state)
     OK(kw_bytes_new(64, &labels));
     OK(rot_key_each(env_op(), rot, gather, labels));
     assert_int_equal(labels->len, 0);
-    AUTO(rot_key) *a = env_generate(rot, "a", KEY_ALG_EC_P256);
-    AUTO(rot_key) *b = env_generate(rot, "b", KEY_ALG_EC_P256);
-    AUTO(rot_key) *c = env_generate(rot, "c", KEY_ALG_EC_P256);
+    rot_key_close(env_generate(rot, "a", KEY_ALG_EC_P256));
+    rot_key_close(env_generate(rot, "b", KEY_ALG_EC_P256));
+    rot_key_close(env_generate(rot, "c", KEY_ALG_EC_P256));
     OK(rot_key_destroy(env_op(), rot, "b", proof, sizeof(proof)));
     OK(rot_key_each(env_op(), rot, gather, labels));
     assert_true(kw_span_equal(kw_bytes_span(labels), kw_span_text("a c ")));
@@ -385,9 +385,9 @@ static void cycles_leave_nothing(void **state)
     char proof[256];
 
     for (unsigned i = 0; i < CYCLES; i++) {
-        AUTO(rot_key) *key = env_generate(rot, "k", KEY_ALG_EC_P256);
         AUTO(kw_bytes) *sealed = seal(rot, plain);
         AUTO(kw_secret) *opened = NULL;
+        rot_key_close(env_generate(rot, "k", KEY_ALG_EC_P256));
         OK(rot_unseal(env_op(), rot, kw_bytes_span(sealed), &opened));
         OK(rot_key_destroy(env_op(), rot, "k", proof, sizeof(proof)));
         env->backend->count(env, &n_keys, &n_leftovers);
