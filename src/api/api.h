@@ -16,13 +16,14 @@ struct api {
 extern const struct route est_routes[], device_routes[], rest_routes[], relying_routes[];
 extern const unsigned est_routes_n, device_routes_n, rest_routes_n, relying_routes_n;
 
-/* http_authenticate: certificate of the connection, or HTTP Basic with a registration secret. ctx: struct api. */
-kw_status api_authenticate(struct kw_op *op, void *ctx, const struct http_request *request, unsigned allowed,
-                           struct http_principal *ret);
+/* http_authenticate: certificate of the connection, or HTTP Basic with a registration secret. ctx:
+ * struct api. */
+kw_status api_authenticate(struct kw_op *op, void *ctx, const struct http_request *request,
+                           unsigned allowed, struct http_principal *ret);
 /* tls_judge_client: the same question within the handshake. ctx: struct service. */
 kw_status api_judge_client(struct kw_op *op, void *ctx, const struct cert *client);
 /* http_observe: counts for /metrics. ctx: struct api. */
-void api_observe(void *ctx, const struct route *route, const struct http_request *request, const struct kw_op *op,
-                 int status, int64_t micros);
+void api_observe(void *ctx, const struct route *route, const struct http_request *request,
+                 const struct kw_op *op, int status, int64_t micros);
 
 #endif

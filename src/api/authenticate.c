@@ -3,7 +3,6 @@
 #include "api/api.h"
 #include "base/b64.h"
 #include "base/secret.h"
-#include "os/clock.h"
 #include "service/validation/status.h"
 
 enum { BASIC_MAX = 256 };
@@ -13,11 +12,12 @@ static const struct {
     const char *prefix;
     unsigned kind;
 } owners[] = {
-    {"device:", AUTH_DEVICE},
+    {"device:",   AUTH_DEVICE  },
     {"operator:", AUTH_OPERATOR},
 };
 
-static kw_status name_owner(struct kw_op *op, const struct store_cert_status *status, struct http_principal *ret)
+static kw_status name_owner(struct kw_op *op, const struct store_cert_status *status,
+                            struct http_principal *ret)
 {
     for (unsigned i = 0; i < KW_COUNT(owners); i++) {
         size_t n = strlen(owners[i].prefix);
@@ -33,12 +33,12 @@ static kw_status name_owner(struct kw_op *op, const struct store_cert_status *st
     return FAIL(op, KW_E_DENIED, "a certificate of '%s' does not open this door", status->owner);
 }
 
-static kw_status by_certificate(struct kw_op *op, struct api *api, const struct http_request *request,
-                                struct http_principal *ret)
+static kw_status by_certificate(struct kw_op *op, struct api *api,
+                                const struct http_request *request, struct http_principal *ret)
 {
     struct store_cert_status status;
 
-    TRY(op, status_check(op, api->service, request->peer_cert, os_clock_unix_s(), &status));
+    TRY(op, status_check(op, api->service, request->peer_cert, service_now_ms() / 1000, &status));
     return name_owner(op, &status, ret);
 }
 
@@ -61,9 +61,11 @@ static kw_status by_basic(struct kw_op *op, const char *header, struct http_prin
     AUTO(kw_bytes) *decoded = NULL;
     char text[BASIC_MAX];
 
-    ENSURE(op, strncasecmp(header, scheme, sizeof(scheme) - 1) == 0, KW_E_AUTH, "only HTTP Basic is taken here");
-    ENSURE(op, kw_ok(kw_b64_decode(kw_span_text(header + sizeof(scheme) - 1), BASIC_MAX - 1, &decoded)), KW_E_AUTH,
-           "HTTP Basic that is not base64");
+    ENSURE(op, strncasecmp(header, scheme, sizeof(scheme) - 1) == 0, KW_E_AUTH,
+           "only HTTP Basic is taken here");
+    ENSURE(op,
+           kw_ok(kw_b64_decode(kw_span_text(header + sizeof(scheme) - 1), BASIC_MAX - 1, &decoded)),
+           KW_E_AUTH, "HTTP Basic that is not base64");
     (void)snprintf(text, sizeof(text), "%.*s", (int)decoded->len, (const char *)decoded->p);
     kw_status status = split_basic(op, text, ret);
     kw_wipe(text, sizeof(text));
@@ -71,13 +73,14 @@ static kw_status by_basic(struct kw_op *op, const char *header, struct http_prin
     return status;
 }
 
-kw_status api_authenticate(struct kw_op *op, void *ctx, const struct http_request *request, unsigned allowed,
-                           struct http_principal *ret)
+kw_status api_authenticate(struct kw_op *op, void *ctx, const struct http_request *request,
+                           unsigned allowed, struct http_principal *ret)
 {
     const char *authorization = request->header(request, "Authorization");
 
     memset(ret, 0, sizeof(*ret));
-    if (request->peer_cert) { /* a certificate that was shown must be good, also where none is needed */
+    if (request->peer_cert) { /* a certificate that was shown must be good, also where none is
+                                 needed */
         TRY(op, by_certificate(op, ctx, request, ret));
     } else if (authorization && (allowed & AUTH_SECRET)) {
         TRY(op, by_basic(op, authorization, ret));
@@ -87,7 +90,8 @@ kw_status api_authenticate(struct kw_op *op, void *ctx, const struct http_reques
     if ((ret->kind & allowed) || (allowed & AUTH_NONE)) {
         return KW_OK;
     }
-    ENSURE(op, ret->kind != AUTH_NONE, KW_E_AUTH, "who asks must be proven by a client certificate%s",
+    ENSURE(op, ret->kind != AUTH_NONE, KW_E_AUTH,
+           "who asks must be proven by a client certificate%s",
            allowed & AUTH_SECRET ? " or a registration secret" : "");
     return FAIL(op, KW_E_DENIED, "'%s' may not do this", ret->id);
 }
@@ -96,5 +100,5 @@ kw_status api_judge_client(struct kw_op *op, void *ctx, const struct cert *clien
 {
     struct store_cert_status status;
 
-    return status_check(op, ctx, client, os_clock_unix_s(), &status);
+    return status_check(op, ctx, client, service_now_ms() / 1000, &status);
 }

@@ -18,7 +18,7 @@ struct keywright {
 
 static _Thread_local char open_error[ERROR_MAX];
 
-/* --- results ------------------------------------------------------------------------------------------------------ */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static const enum keywright_result results[KW_CODE_MAX] = {
     [KW_CODE_OK] = KEYWRIGHT_OK,
@@ -39,14 +39,16 @@ static const enum keywright_result results[KW_CODE_MAX] = {
     [KW_E_DEVICE] = KEYWRIGHT_LOST,
     [KW_E_UNSUPPORTED] = KEYWRIGHT_BAD_INPUT,
     [KW_E_UNAVAILABLE] = KEYWRIGHT_UNAVAILABLE,
-    [KW_E_UNSURE] = KEYWRIGHT_UNAVAILABLE, /* our requests may be repeated: same key, same request, same answer */
+    [KW_E_UNSURE] = KEYWRIGHT_UNAVAILABLE, /* our requests may be repeated: same key, same request,
+                                              same answer */
     [KW_E_TIMEOUT] = KEYWRIGHT_UNAVAILABLE,
     [KW_E_FULL] = KEYWRIGHT_STORAGE,
     [KW_E_IO] = KEYWRIGHT_STORAGE,
     [KW_E_MEMORY] = KEYWRIGHT_UNAVAILABLE,
 };
 
-static enum keywright_result conclude(const struct kw_op *op, kw_status status, char error[ERROR_MAX])
+static enum keywright_result conclude(const struct kw_op *op, kw_status status,
+                                      char error[ERROR_MAX])
 {
     error[0] = 0;
     if (kw_ok(status)) {
@@ -71,21 +73,23 @@ const char *keywright_version(void)
     return KW_VERSION;
 }
 
-/* --- open and close ----------------------------------------------------------------------------------------------- */
+/* --- open and close --------------------------------------------------------------------------- */
 
 static bool take(char *to, size_t cap, const char *from)
 {
     return !from || kw_text_copy(to, cap, from);
 }
 
-static kw_status open_device(struct kw_op *op, const struct keywright_config *config, struct device *device)
+static kw_status open_device(struct kw_op *op, const struct keywright_config *config,
+                             struct device *device)
 {
     struct device_config wanted = {0};
 
     ENSURE(op, config->state_dir && *config->state_dir, KW_E_INPUT, "no state folder given");
-    ENSURE(op, take(wanted.server, sizeof(wanted.server), config->server) &&
-                   take(wanted.device_id, sizeof(wanted.device_id), config->device_id) &&
-                   take(wanted.root_of_trust, sizeof(wanted.root_of_trust), config->root_of_trust),
+    ENSURE(op,
+           take(wanted.server, sizeof(wanted.server), config->server) &&
+               take(wanted.device_id, sizeof(wanted.device_id), config->device_id) &&
+               take(wanted.root_of_trust, sizeof(wanted.root_of_trust), config->root_of_trust),
            KW_E_INPUT, "server, device id or root of trust is too long");
     return state_open(op, device, config->state_dir, &wanted, config->trust_file);
 }
@@ -118,7 +122,8 @@ void keywright_close(struct keywright *kw)
     }
 }
 
-/* --- what a device does ------------------------------------------------------------------------------------------- */
+/* --- what a device does
+ * ------------------------------------------------------------------------------------------- */
 
 enum keywright_result keywright_enrol(struct keywright *kw, const char *secret)
 {
@@ -130,8 +135,9 @@ enum keywright_result keywright_enrol(struct keywright *kw, const char *secret)
 
 enum keywright_result keywright_hello_as(struct keywright *kw, enum keywright_identity identity)
 {
-    static const enum device_identity identities[] = {
-        [KEYWRIGHT_CURRENT] = DEVICE_LDEVID, [KEYWRIGHT_PREVIOUS] = DEVICE_PREVIOUS, [KEYWRIGHT_BIRTH] = DEVICE_IDEVID};
+    static const enum device_identity identities[] = {[KEYWRIGHT_CURRENT] = DEVICE_LDEVID,
+                                                      [KEYWRIGHT_PREVIOUS] = DEVICE_PREVIOUS,
+                                                      [KEYWRIGHT_BIRTH] = DEVICE_IDEVID};
     struct kw_op op;
 
     begin(kw, &op);
@@ -154,13 +160,15 @@ enum keywright_result keywright_renew(struct keywright *kw, int force)
     return conclude(&op, device_renew(&op, &kw->device, force), kw->error);
 }
 
-enum keywright_result keywright_sign(struct keywright *kw, const void *data, size_t len, void *sig, size_t *sig_len)
+enum keywright_result keywright_sign(struct keywright *kw, const void *data, size_t len, void *sig,
+                                     size_t *sig_len)
 {
     struct kw_out out = {sig, *sig_len, 0};
     struct kw_op op;
 
     begin(kw, &op);
-    enum keywright_result result = conclude(&op, device_sign(&op, &kw->device, KW_SPAN(data, len), &out), kw->error);
+    enum keywright_result result =
+        conclude(&op, device_sign(&op, &kw->device, KW_SPAN(data, len), &out), kw->error);
     if (result == KEYWRIGHT_OK) {
         *sig_len = out.len;
     }
@@ -175,11 +183,12 @@ enum keywright_result keywright_wipe(struct keywright *kw)
     return conclude(&op, device_wipe(&op, &kw->device), kw->error);
 }
 
-/* --- what a device is --------------------------------------------------------------------------------------------- */
+/* --- what a device is
+ * --------------------------------------------------------------------------------------------- */
 
 /* False where there is no such certificate; a damaged one is a failure. */
-static kw_status read_identity(struct kw_op *op, struct device *device, enum device_identity identity, char hex[65],
-                               struct cert **ret)
+static kw_status read_identity(struct kw_op *op, struct device *device,
+                               enum device_identity identity, char hex[65], struct cert **ret)
 {
     kw_status status = state_read_cert(op, device, identity, ret);
 
@@ -200,8 +209,8 @@ static kw_status get_status(struct kw_op *op, struct device *device, struct keyw
     AUTO(cert) *previous = NULL;
 
     KW_TEXT_SET(ret->device_id, device->config.device_id);
-    (void)snprintf(ret->root_of_trust, sizeof(ret->root_of_trust), "%s %s%s", info.scheme, info.vendor,
-                   info.caps & ROT_CAP_SIMULATED ? " SIMULATED" : "");
+    (void)snprintf(ret->root_of_trust, sizeof(ret->root_of_trust), "%s %s%s", info.scheme,
+                   info.vendor, info.caps & ROT_CAP_SIMULATED ? " SIMULATED" : "");
     TRY(op, read_identity(op, device, DEVICE_IDEVID, ret->idevid_sha256, &idevid));
     TRY(op, read_identity(op, device, DEVICE_LDEVID, ret->ldevid_sha256, &ldevid));
     TRY(op, read_identity(op, device, DEVICE_PREVIOUS, ret->ldevid_previous_sha256, &previous));
@@ -242,7 +251,8 @@ static kw_status get_certificate(struct kw_op *op, struct device *device, struct
     return kw_bytes_append(pem, KW_SPAN("", 1));
 }
 
-static kw_status copy_certificate(struct kw_op *op, struct device *device, char *pem, size_t *pem_len)
+static kw_status copy_certificate(struct kw_op *op, struct device *device, char *pem,
+                                  size_t *pem_len)
 {
     AUTO(kw_bytes) *text = NULL;
 

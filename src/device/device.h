@@ -1,7 +1,8 @@
 /*
  * The device library's inside. One struct a device, one thread at a time, synchronous.
- * State folder: config.json, root.pem, ca.pem (issuers), idevid.pem, ldevid.pem, ldevid-previous.pem, *.csr (requests on their
- * way: sent again unchanged after a cut), ocsp-*.der (good answers about the server), receipts/ (not delivered yet).
+ * State folder: config.json, root.pem, ca.pem (issuers), idevid.pem, ldevid.pem,
+ * ldevid-previous.pem, *.csr (requests on their way: sent again unchanged after a cut), ocsp-*.der
+ * (good answers about the server), receipts/ (not delivered yet).
  */
 #ifndef DEVICE_DEVICE_H
 #define DEVICE_DEVICE_H
@@ -22,7 +23,8 @@ struct device_config {
     char server[DEVICE_URL_MAX];
     char device_id[KW_NAME_MAX];
     char root_of_trust[KW_URI_MAX];
-    int64_t floor_ms; /* the latest time that the server told: the clock is never believed to be before it */
+    int64_t floor_ms; /* the latest time that the server told: the clock is never believed to be
+                         before it */
     bool wiped;
 };
 
@@ -33,66 +35,86 @@ struct device {
     unsigned n_issuers;
     struct cert *issuers[DEVICE_ISSUERS_MAX];
     struct rot *rot;
-    struct http_client *client;       /* kept alive between calls */
-    enum device_identity client_as;   /* whose it is */
+    struct http_client *client;     /* kept alive between calls */
+    enum device_identity client_as; /* whose it is */
 };
 
-/* --- state.c: the folder ------------------------------------------------------------------------------------------ */
-/* Open or make the folder; fields of `wanted` that are not empty replace what it remembers. trust_file may be NULL. */
-kw_status state_open(struct kw_op *op, struct device *device, const char *dir, const struct device_config *wanted,
-                     const char *trust_file);
+/* --- state.c: the folder
+ * ------------------------------------------------------------------------------------------ */
+/* Open or make the folder; fields of `wanted` that are not empty replace what it remembers.
+ * trust_file may be NULL. */
+kw_status state_open(struct kw_op *op, struct device *device, const char *dir,
+                     const struct device_config *wanted, const char *trust_file);
 kw_status state_save_config(struct kw_op *op, struct device *device);
-kw_status state_path(struct kw_op *op, const struct device *device, const char *name, char *path, size_t cap);
-kw_status state_write(struct kw_op *op, const struct device *device, const char *name, struct kw_span content);
+kw_status state_path(struct kw_op *op, const struct device *device, const char *name, char *path,
+                     size_t cap);
+kw_status state_write(struct kw_op *op, const struct device *device, const char *name,
+                      struct kw_span content);
 /* KW_E_NOT_FOUND. */
-kw_status state_read(struct kw_op *op, const struct device *device, const char *name, size_t max, struct kw_bytes **ret);
+kw_status state_read(struct kw_op *op, const struct device *device, const char *name, size_t max,
+                     struct kw_bytes **ret);
 kw_status state_remove(struct kw_op *op, const struct device *device, const char *name);
-kw_status state_write_certs(struct kw_op *op, const struct device *device, const char *name, struct cert *const certs[],
-                            unsigned n);
-kw_status state_read_cert(struct kw_op *op, const struct device *device, enum device_identity identity, struct cert **ret);
+kw_status state_write_certs(struct kw_op *op, const struct device *device, const char *name,
+                            struct cert *const certs[], unsigned n);
+kw_status state_read_cert(struct kw_op *op, const struct device *device,
+                          enum device_identity identity, struct cert **ret);
 const char *state_cert_name(enum device_identity identity);
 kw_status state_load_issuers(struct kw_op *op, struct device *device);
 void device_done(struct device *device);
-/* The time to judge certificates by: the clock, but never before what the server once told. Seconds. */
+/* The time to judge certificates by: the clock, but never before what the server once told.
+ * Seconds. */
 int64_t device_now_s(const struct device *device);
 
-/* --- keys.c: labels in the root of trust -------------------------------------------------------------------------- */
+/* --- keys.c: labels in the root of trust
+ * -------------------------------------------------------------------------- */
 extern const char *const device_labels[]; /* "idevid", "ldevid-a", "ldevid-b"; NULL-terminated */
-/* The key of a certificate, whatever label it has. KW_E_NOT_FOUND: the root of trust does not hold it (any more). */
-kw_status keys_find(struct kw_op *op, struct device *device, const struct cert *cert, struct privkey **ret,
-                    const char **ret_label);
-kw_status keys_load(struct kw_op *op, struct device *device, const char *label, struct privkey **ret);
+/* The key of a certificate, whatever label it has. KW_E_NOT_FOUND: the root of trust does not hold
+ * it (any more). */
+kw_status keys_find(struct kw_op *op, struct device *device, const struct cert *cert,
+                    struct privkey **ret, const char **ret_label);
+kw_status keys_load(struct kw_op *op, struct device *device, const char *label,
+                    struct privkey **ret);
 /* Load, or make where absent. */
-kw_status keys_make(struct kw_op *op, struct device *device, const char *label, struct privkey **ret);
+kw_status keys_make(struct kw_op *op, struct device *device, const char *label,
+                    struct privkey **ret);
 
-/* --- server.c: the connection ------------------------------------------------------------------------------------- */
-/* A client that shows this identity's certificate; the server must be trusted, named right and not revoked. Kept. */
-kw_status server_connect(struct kw_op *op, struct device *device, enum device_identity as, struct http_client **ret);
+/* --- server.c: the connection
+ * ------------------------------------------------------------------------------------- */
+/* A client that shows this identity's certificate; the server must be trusted, named right and not
+ * revoked. Kept. */
+kw_status server_connect(struct kw_op *op, struct device *device, enum device_identity as,
+                         struct http_client **ret);
 /* Hang up: the next call makes a fresh handshake. */
 void server_hang_up(struct device *device);
 /* Refusals (status ≥ 300) as failures with the server's own words. */
-kw_status server_call(struct kw_op *op, struct device *device, enum device_identity as, const struct http_call *call,
-                      struct kw_bytes **ret);
+kw_status server_call(struct kw_op *op, struct device *device, enum device_identity as,
+                      const struct http_call *call, struct kw_bytes **ret);
 
-/* --- est.c -------------------------------------------------------------------------------------------------------- */
+/* --- est.c ------------------------------------------------------------------------------------ */
 /* GET cacerts; each issuer must lead to the pinned root. Kept in ca.pem. */
 kw_status est_cacerts(struct kw_op *op, struct device *device);
-/* POST a request to `label`/`verb`; secret NULL = by certificate. ret: the issued certificate, nothing checked yet. */
-kw_status est_enrol(struct kw_op *op, struct device *device, enum device_identity as, const char *label, const char *verb,
-                    const char *secret, struct kw_span csr, struct cert **ret);
+/* POST a request to `label`/`verb`; secret NULL = by certificate. ret: the issued certificate,
+ * nothing checked yet. */
+kw_status est_enrol(struct kw_op *op, struct device *device, enum device_identity as,
+                    const char *label, const char *verb, const char *secret, struct kw_span csr,
+                    struct cert **ret);
 
-/* --- enrol.c, renew.c, hello.c, wipe.c, sign.c -------------------------------------------------------------------- */
+/* --- enrol.c, renew.c, hello.c, wipe.c, sign.c
+ * -------------------------------------------------------------------- */
 kw_status device_enrol(struct kw_op *op, struct device *device, const char *secret);
 kw_status device_renew(struct kw_op *op, struct device *device, bool force);
 /* Two thirds of the life between not_before and not_after. */
 int64_t device_renew_at(const struct cert *cert);
-/* Shared by enrolment and renewal: the request on its way under `csr_name` for this key, made and kept where absent. */
-kw_status request_prepare(struct kw_op *op, struct device *device, const char *csr_name, const struct privkey *key,
-                          struct kw_bytes **ret);
+/* Shared by enrolment and renewal: the request on its way under `csr_name` for this key, made and
+ * kept where absent. */
+kw_status request_prepare(struct kw_op *op, struct device *device, const char *csr_name,
+                          const struct privkey *key, struct kw_bytes **ret);
 /* An issued certificate must be for our key and our name and lead to the root. */
-kw_status request_accept(struct kw_op *op, struct device *device, const struct privkey *key, const struct cert *cert);
+kw_status request_accept(struct kw_op *op, struct device *device, const struct privkey *key,
+                         const struct cert *cert);
 kw_status device_hello(struct kw_op *op, struct device *device, enum device_identity as);
-kw_status device_sign(struct kw_op *op, struct device *device, struct kw_span data, struct kw_out *sig);
+kw_status device_sign(struct kw_op *op, struct device *device, struct kw_span data,
+                      struct kw_out *sig);
 kw_status device_wipe(struct kw_op *op, struct device *device);
 
 #endif

@@ -3,17 +3,20 @@
 #include "device/device.h"
 #include "os/files.h"
 
-/* --- requests ----------------------------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
-static kw_status build_request(struct kw_op *op, struct device *device, const char *csr_name, const struct privkey *key,
-                               struct kw_bytes **ret)
+static kw_status build_request(struct kw_op *op, struct device *device, const char *csr_name,
+                               const struct privkey *key, struct kw_bytes **ret)
 {
-    const struct dn_part parts[] = {{"CN", device->config.device_id}};
+    const struct dn_part parts[] = {
+        {"CN", device->config.device_id}
+    };
     uint8_t room[KW_DN_MAX];
     struct kw_out name = KW_OUT_ARRAY(room);
     AUTO(kw_bytes) *der = NULL;
 
-    TRY(op, dn_build(op, parts, KW_COUNT(parts), &name), "device id '%s'", device->config.device_id);
+    TRY(op, dn_build(op, parts, KW_COUNT(parts), &name), "device id '%s'",
+        device->config.device_id);
     TRY(op, csr_build(op, kw_out_span(&name), key, &der), "certification request");
     TRY(op, state_write(op, device, csr_name, kw_bytes_span(der)), "keeping the request");
     *ret = TAKE(der);
@@ -26,17 +29,19 @@ static bool request_fits(struct kw_span der, const struct privkey *key)
     AUTO(csr) *csr = NULL;
 
     kw_op_init(&quiet, NULL, 0);
-    return kw_ok(csr_parse(&quiet, der, &csr)) && pubkey_equal(csr_public(csr), privkey_public(key));
+    return kw_ok(csr_parse(&quiet, der, &csr)) &&
+           pubkey_equal(csr_public(csr), privkey_public(key));
 }
 
-kw_status request_prepare(struct kw_op *op, struct device *device, const char *csr_name, const struct privkey *key,
-                          struct kw_bytes **ret)
+kw_status request_prepare(struct kw_op *op, struct device *device, const char *csr_name,
+                          const struct privkey *key, struct kw_bytes **ret)
 {
     AUTO(kw_bytes) *kept = NULL;
     kw_status status = state_read(op, device, csr_name, KW_CSR_MAX, &kept);
 
     if (kw_ok(status) && request_fits(kw_bytes_span(kept), key)) {
-        *ret = TAKE(kept); /* the very same request again: the server gives the very same certificate */
+        *ret = TAKE(
+            kept); /* the very same request again: the server gives the very same certificate */
         return KW_OK;
     }
     if (!kw_ok(status) && status.code != KW_E_NOT_FOUND) {
@@ -46,36 +51,42 @@ kw_status request_prepare(struct kw_op *op, struct device *device, const char *c
     return build_request(op, device, csr_name, key, ret);
 }
 
-kw_status request_accept(struct kw_op *op, struct device *device, const struct privkey *key, const struct cert *cert)
+kw_status request_accept(struct kw_op *op, struct device *device, const struct privkey *key,
+                         const struct cert *cert)
 {
     char name[KW_NAME_MAX * 2];
 
     ENSURE(op, pubkey_equal(cert_public(cert), privkey_public(key)), KW_E_AUTH,
            "the server sent a certificate for another key");
-    TRY(op, dn_get(op, cert_subject(cert), "CN", name, sizeof(name)), "the server's certificate names nobody");
-    ENSURE(op, strcmp(name, device->config.device_id) == 0, KW_E_AUTH, "the server sent a certificate for '%.60s'", name);
-    kw_status status = cert_verify_path(op, cert, device->issuers, device->n_issuers, &device->root, 1, NULL,
-                                        device_now_s(device));
+    TRY(op, dn_get(op, cert_subject(cert), "CN", name, sizeof(name)),
+        "the server's certificate names nobody");
+    ENSURE(op, strcmp(name, device->config.device_id) == 0, KW_E_AUTH,
+           "the server sent a certificate for '%.60s'", name);
+    kw_status status = cert_verify_path(op, cert, device->issuers, device->n_issuers, &device->root,
+                                        1, NULL, device_now_s(device));
     if (!kw_ok(status)) {
         char why[256];
         kw_op_message(op, why, sizeof(why));
         kw_op_clear(op);
-        return FAIL(op, KW_E_AUTH, "the server sent a certificate that does not lead to the root: %.100s", why);
+        return FAIL(op, KW_E_AUTH,
+                    "the server sent a certificate that does not lead to the root: %.100s", why);
     }
     return KW_OK;
 }
 
-/* --- first certificates ------------------------------------------------------------------------------------------- */
+/* --- first certificates
+ * ------------------------------------------------------------------------------------------- */
 
 static const struct step {
     enum device_identity identity, as;
     const char *label, *csr, *profile;
 } steps[] = {
-    {DEVICE_IDEVID, DEVICE_NONE, "idevid", "idevid.csr", "idevid"},
+    {DEVICE_IDEVID, DEVICE_NONE,   "idevid",   "idevid.csr", "idevid"},
     {DEVICE_LDEVID, DEVICE_IDEVID, "ldevid-a", "ldevid.csr", "ldevid"},
 };
 
-static kw_status take_step(struct kw_op *op, struct device *device, const struct step *step, const char *secret)
+static kw_status take_step(struct kw_op *op, struct device *device, const struct step *step,
+                           const char *secret)
 {
     AUTO(privkey) *key = NULL;
     AUTO(kw_bytes) *csr = NULL;
@@ -83,13 +94,16 @@ static kw_status take_step(struct kw_op *op, struct device *device, const struct
 
     TRY(op, keys_make(op, device, step->label, &key));
     TRY(op, request_prepare(op, device, step->csr, key, &csr));
-    TRY(op, est_enrol(op, device, step->as, step->profile, "simpleenroll", secret, kw_bytes_span(csr), &cert));
+    TRY(op, est_enrol(op, device, step->as, step->profile, "simpleenroll", secret,
+                      kw_bytes_span(csr), &cert));
     TRY(op, request_accept(op, device, key, cert));
-    TRY(op, state_write_certs(op, device, state_cert_name(step->identity), &cert, 1), "keeping the certificate");
+    TRY(op, state_write_certs(op, device, state_cert_name(step->identity), &cert, 1),
+        "keeping the certificate");
     return state_remove(op, device, step->csr);
 }
 
-static kw_status step_if_needed(struct kw_op *op, struct device *device, const struct step *step, const char *secret)
+static kw_status step_if_needed(struct kw_op *op, struct device *device, const struct step *step,
+                                const char *secret)
 {
     char path[KW_PATH_BYTES];
 
@@ -97,8 +111,10 @@ static kw_status step_if_needed(struct kw_op *op, struct device *device, const s
     if (os_file_exists(path)) {
         return KW_OK;
     }
-    ENSURE(op, step->as != DEVICE_NONE || secret, KW_E_INPUT, "the first identity needs the one-time registration secret");
-    TRY(op, take_step(op, device, step, step->as == DEVICE_NONE ? secret : NULL), "%s", step->profile);
+    ENSURE(op, step->as != DEVICE_NONE || secret, KW_E_INPUT,
+           "the first identity needs the one-time registration secret");
+    TRY(op, take_step(op, device, step, step->as == DEVICE_NONE ? secret : NULL), "%s",
+        step->profile);
     return KW_OK;
 }
 

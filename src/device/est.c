@@ -7,7 +7,8 @@
 
 enum { LINE = 64, CMS_MAX = 65536 };
 
-static kw_status decode_certs(struct kw_op *op, struct kw_span body, struct cert *ret[], unsigned max, unsigned *ret_n)
+static kw_status decode_certs(struct kw_op *op, struct kw_span body, struct cert *ret[],
+                              unsigned max, unsigned *ret_n)
 {
     AUTO(kw_bytes) *der = NULL;
 
@@ -21,7 +22,8 @@ static bool is_root(const struct device *device, const struct cert *cert)
 }
 
 /* Only what leads to the pinned root is kept; everything else in the answer is ignored. */
-static kw_status keep_issuers(struct kw_op *op, struct device *device, struct cert *certs[], unsigned n)
+static kw_status keep_issuers(struct kw_op *op, struct device *device, struct cert *certs[],
+                              unsigned n)
 {
     struct cert *kept[DEVICE_ISSUERS_MAX];
     unsigned n_kept = 0;
@@ -30,12 +32,14 @@ static kw_status keep_issuers(struct kw_op *op, struct device *device, struct ce
         struct kw_op quiet;
         kw_op_init(&quiet, NULL, 0);
         if (is_root(device, certs[i]) || n_kept == DEVICE_ISSUERS_MAX ||
-            !kw_ok(cert_verify_path(&quiet, certs[i], NULL, 0, &device->root, 1, NULL, device_now_s(device)))) {
+            !kw_ok(cert_verify_path(&quiet, certs[i], NULL, 0, &device->root, 1, NULL,
+                                    device_now_s(device)))) {
             continue;
         }
         kept[n_kept++] = certs[i];
     }
-    ENSURE(op, n_kept > 0, KW_E_AUTH, "none of the server's CA certificates leads to the root that is trusted");
+    ENSURE(op, n_kept > 0, KW_E_AUTH,
+           "none of the server's CA certificates leads to the root that is trusted");
     return state_write_certs(op, device, "ca.pem", kept, n_kept);
 }
 
@@ -56,8 +60,9 @@ kw_status est_cacerts(struct kw_op *op, struct device *device)
     return state_load_issuers(op, device);
 }
 
-kw_status est_enrol(struct kw_op *op, struct device *device, enum device_identity as, const char *label, const char *verb,
-                    const char *secret, struct kw_span csr, struct cert **ret)
+kw_status est_enrol(struct kw_op *op, struct device *device, enum device_identity as,
+                    const char *label, const char *verb, const char *secret, struct kw_span csr,
+                    struct cert **ret)
 {
     char path[128];
     AUTO(kw_bytes) *request = NULL;

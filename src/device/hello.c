@@ -29,9 +29,11 @@ static void fill(const struct device *device, const struct cert *cert, struct he
     struct rot_info info = rot_info(device->rot);
 
     KW_TEXT_SET(hello->agent, "keywright-agent " KW_VERSION);
-    (void)snprintf(hello->root_of_trust, sizeof(hello->root_of_trust), "%s %s", info.scheme, info.vendor);
+    (void)snprintf(hello->root_of_trust, sizeof(hello->root_of_trust), "%s %s", info.scheme,
+                   info.vendor);
     hello->simulated = info.caps & ROT_CAP_SIMULATED;
-    kw_hex(KW_SPAN(cert_sha256(cert), KW_HASH_BYTES), hello->certificate, sizeof(hello->certificate));
+    kw_hex(KW_SPAN(cert_sha256(cert), KW_HASH_BYTES), hello->certificate,
+           sizeof(hello->certificate));
 }
 
 /* The floor is only written when it moved by an hour: flash wears. */
@@ -58,11 +60,16 @@ kw_status device_hello(struct kw_op *op, struct device *device, enum device_iden
     fill(device, cert, &hello);
     TRY(op, kw_bytes_new(512, &json));
     TRY(op, codec_json_encode(op, hello_fields, KW_COUNT(hello_fields), &hello, json));
-    struct http_call call = {
-        .method = HTTP_POST, .path = "/device/v1/hello", .content_type = "application/json", .body = kw_bytes_span(json)};
+    struct http_call call = {.method = HTTP_POST,
+                             .path = "/device/v1/hello",
+                             .content_type = "application/json",
+                             .body = kw_bytes_span(json)};
     TRY(op, server_call(op, device, as, &call, &answer), "hello");
-    TRY(op, codec_json_decode(op, kw_bytes_span(answer), welcome_fields, KW_COUNT(welcome_fields), &welcome), "hello");
-    ENSURE(op, strcmp(welcome.device, device->config.device_id) == 0, KW_E_AUTH, "the server takes us for '%.60s'",
-           welcome.device);
+    TRY(op,
+        codec_json_decode(op, kw_bytes_span(answer), welcome_fields, KW_COUNT(welcome_fields),
+                          &welcome),
+        "hello");
+    ENSURE(op, strcmp(welcome.device, device->config.device_id) == 0, KW_E_AUTH,
+           "the server takes us for '%.60s'", welcome.device);
     return raise_floor(op, device, welcome.time_ms);
 }

@@ -2,7 +2,8 @@
 
 const char *const device_labels[] = {"idevid", "ldevid-a", "ldevid-b", NULL};
 
-kw_status keys_load(struct kw_op *op, struct device *device, const char *label, struct privkey **ret)
+kw_status keys_load(struct kw_op *op, struct device *device, const char *label,
+                    struct privkey **ret)
 {
     AUTO(rot_key) *key = NULL;
 
@@ -10,7 +11,8 @@ kw_status keys_load(struct kw_op *op, struct device *device, const char *label, 
     return rot_key_privkey(op, TAKE(key), ret);
 }
 
-kw_status keys_make(struct kw_op *op, struct device *device, const char *label, struct privkey **ret)
+kw_status keys_make(struct kw_op *op, struct device *device, const char *label,
+                    struct privkey **ret)
 {
     AUTO(rot_key) *key = NULL;
     kw_status status = keys_load(op, device, label, ret);
@@ -19,12 +21,13 @@ kw_status keys_make(struct kw_op *op, struct device *device, const char *label, 
         return status;
     }
     kw_op_clear(op);
-    TRY(op, rot_key_generate(op, device->rot, label, KEY_ALG_EC_P256, &key), "making key '%s'", label);
+    TRY(op, rot_key_generate(op, device->rot, label, KEY_ALG_EC_P256, &key), "making key '%s'",
+        label);
     return rot_key_privkey(op, TAKE(key), ret);
 }
 
-kw_status keys_find(struct kw_op *op, struct device *device, const struct cert *cert, struct privkey **ret,
-                    const char **ret_label)
+kw_status keys_find(struct kw_op *op, struct device *device, const struct cert *cert,
+                    struct privkey **ret, const char **ret_label)
 {
     for (unsigned i = 0; device_labels[i]; i++) {
         AUTO(privkey) *key = NULL;
@@ -40,5 +43,7 @@ kw_status keys_find(struct kw_op *op, struct device *device, const struct cert *
             return KW_OK;
         }
     }
-    return FAIL(op, KW_E_INTEGRITY, "the root of trust does not hold the key of this certificate: the identity is lost");
+    return FAIL(
+        op, KW_E_INTEGRITY,
+        "the root of trust does not hold the key of this certificate: the identity is lost");
 }

@@ -24,23 +24,29 @@ static bool has_request(struct device *device)
     return kw_ok(state_read(&quiet, device, RENEW_CSR, KW_CSR_MAX, &csr));
 }
 
-/* The place for the new key: of a renewal that was cut, or emptied of the key that was replaced the last time. */
-static kw_status next_key(struct kw_op *op, struct device *device, const char *label, struct privkey **ret)
+/* The place for the new key: of a renewal that was cut, or emptied of the key that was replaced the
+ * last time. */
+static kw_status next_key(struct kw_op *op, struct device *device, const char *label,
+                          struct privkey **ret)
 {
     char proof[256];
 
     if (!has_request(device)) {
         TRY(op, state_remove(op, device, state_cert_name(DEVICE_PREVIOUS)));
-        TRY(op, rot_key_destroy(op, device->rot, label, proof, sizeof(proof)), "destroying the key before the last");
+        TRY(op, rot_key_destroy(op, device->rot, label, proof, sizeof(proof)),
+            "destroying the key before the last");
     }
     return keys_make(op, device, label, ret);
 }
 
 /* Old one first: whatever happens between the two writes, the current certificate has a key. */
-static kw_status put_in_place(struct kw_op *op, struct device *device, struct cert *old, struct cert *new_)
+static kw_status put_in_place(struct kw_op *op, struct device *device, struct cert *old,
+                              struct cert *new_)
 {
-    TRY(op, state_write_certs(op, device, state_cert_name(DEVICE_PREVIOUS), &old, 1), "keeping the old certificate");
-    TRY(op, state_write_certs(op, device, state_cert_name(DEVICE_LDEVID), &new_, 1), "keeping the new certificate");
+    TRY(op, state_write_certs(op, device, state_cert_name(DEVICE_PREVIOUS), &old, 1),
+        "keeping the old certificate");
+    TRY(op, state_write_certs(op, device, state_cert_name(DEVICE_LDEVID), &new_, 1),
+        "keeping the new certificate");
     server_hang_up(device);
     return state_remove(op, device, RENEW_CSR);
 }
@@ -56,7 +62,8 @@ static kw_status renew(struct kw_op *op, struct device *device, struct cert *old
     TRY(op, keys_find(op, device, old, &old_key, &label));
     TRY(op, next_key(op, device, other_label(label), &key));
     TRY(op, request_prepare(op, device, RENEW_CSR, key, &csr));
-    TRY(op, est_enrol(op, device, DEVICE_LDEVID, "ldevid", "simplereenroll", NULL, kw_bytes_span(csr), &cert));
+    TRY(op, est_enrol(op, device, DEVICE_LDEVID, "ldevid", "simplereenroll", NULL,
+                      kw_bytes_span(csr), &cert));
     TRY(op, request_accept(op, device, key, cert));
     TRY(op, put_in_place(op, device, old, cert));
     TRY(op, device_hello(op, device, DEVICE_LDEVID), "proving the new key");

@@ -1,4 +1,5 @@
-/* The connection to the gate. Its certificate must lead to the pinned root, name the host, and be good by OCSP, or we hang up. */
+/* The connection to the gate. Its certificate must lead to the pinned root, name the host, and be
+ * good by OCSP, or we hang up. */
 #include <stdio.h>
 
 #include "base/hex.h"
@@ -17,7 +18,8 @@ void server_hang_up(struct device *device)
     device->client_as = DEVICE_NONE;
 }
 
-/* --- is the server's certificate revoked? -------------------------------------------------------------------------- */
+/* --- is the server's certificate revoked?
+ * -------------------------------------------------------------------------- */
 
 static void cache_name(const struct cert *leaf, char name[64])
 {
@@ -29,7 +31,8 @@ static void cache_name(const struct cert *leaf, char name[64])
 
 static kw_status good(struct kw_op *op, const struct ocsp_single *single)
 {
-    ENSURE(op, single->status == OCSP_CERT_GOOD, KW_E_REVOKED, "OCSP says that the server's certificate is %s",
+    ENSURE(op, single->status == OCSP_CERT_GOOD, KW_E_REVOKED,
+           "OCSP says that the server's certificate is %s",
            single->status == OCSP_CERT_REVOKED ? "revoked" : "unknown");
     return KW_OK;
 }
@@ -46,16 +49,20 @@ static bool known_good(struct device *device, const struct cert *leaf, const str
     kw_op_init(&quiet, NULL, 0);
     cache_name(leaf, name);
     return kw_ok(state_read(&quiet, device, name, ANSWER_MAX, &kept)) &&
-           kw_ok(ocsp_answer_check(&quiet, kw_bytes_span(kept), leaf, issuer, KW_SPAN(NULL, 0), now_s, &single)) &&
-           kw_ok(good(&quiet, &single)) && now_s < single.next_update && now_s - single.this_update < ANSWER_LIFE_S;
+           kw_ok(ocsp_answer_check(&quiet, kw_bytes_span(kept), leaf, issuer, KW_SPAN(NULL, 0),
+                                   now_s, &single)) &&
+           kw_ok(good(&quiet, &single)) && now_s < single.next_update &&
+           now_s - single.this_update < ANSWER_LIFE_S;
 }
 
 /* "http://host:port/path" → base and path, for the client. */
-static kw_status split_url(struct kw_op *op, const char *url, char *base, size_t cap, const char **ret_path)
+static kw_status split_url(struct kw_op *op, const char *url, char *base, size_t cap,
+                           const char **ret_path)
 {
     static const char scheme[] = "http://";
 
-    ENSURE(op, strncmp(url, scheme, sizeof(scheme) - 1) == 0, KW_E_UNSUPPORTED, "OCSP responder '%s'", url);
+    ENSURE(op, strncmp(url, scheme, sizeof(scheme) - 1) == 0, KW_E_UNSUPPORTED,
+           "OCSP responder '%s'", url);
     const char *path = strchr(url + sizeof(scheme) - 1, '/');
     path = path ? path : url + strlen(url);
     int n = snprintf(base, cap, "%.*s", (int)(path - url), url);
@@ -64,7 +71,8 @@ static kw_status split_url(struct kw_op *op, const char *url, char *base, size_t
     return KW_OK;
 }
 
-static kw_status fetch(struct kw_op *op, const char *url, struct kw_span query, struct kw_bytes **ret)
+static kw_status fetch(struct kw_op *op, const char *url, struct kw_span query,
+                       struct kw_bytes **ret)
 {
     char base[KW_URI_MAX];
     const char *path = NULL;
@@ -74,16 +82,21 @@ static kw_status fetch(struct kw_op *op, const char *url, struct kw_span query, 
     TRY(op, split_url(op, url, base, sizeof(base), &path));
     struct http_client_config config = {.base_url = base, .response_max = ANSWER_MAX};
     TRY(op, http_client_new(op, &config, &client));
-    struct http_call call = {.method = HTTP_POST, .path = path, .content_type = "application/ocsp-request", .body = query};
+    struct http_call call = {.method = HTTP_POST,
+                             .path = path,
+                             .content_type = "application/ocsp-request",
+                             .body = query};
     TRY(op, http_client_call(op, client, &call, &answer), "OCSP responder %s", base);
     *ret = TAKE(answer.body);
     int status = answer.status;
     http_answer_done(&answer);
-    ENSURE(op, status == 200, KW_E_UNAVAILABLE, "OCSP responder %s answered with status %d", base, status);
+    ENSURE(op, status == 200, KW_E_UNAVAILABLE, "OCSP responder %s answered with status %d", base,
+           status);
     return KW_OK;
 }
 
-static kw_status ask(struct kw_op *op, struct device *device, const struct cert *leaf, const struct cert *issuer)
+static kw_status ask(struct kw_op *op, struct device *device, const struct cert *leaf,
+                     const struct cert *issuer)
 {
     char url[KW_URI_MAX], name[64];
     uint8_t nonce[NONCE_BYTES];
@@ -95,7 +108,8 @@ static kw_status ask(struct kw_op *op, struct device *device, const struct cert 
     TRY(op, os_random(op, nonce, sizeof(nonce)));
     TRY(op, ocsp_query_build(op, leaf, issuer, /* sha256= */ true, KW_SPAN_ARRAY(nonce), &query));
     TRY(op, fetch(op, url, kw_bytes_span(query), &answer));
-    TRY(op, ocsp_answer_check(op, kw_bytes_span(answer), leaf, issuer, KW_SPAN_ARRAY(nonce), device_now_s(device), &single));
+    TRY(op, ocsp_answer_check(op, kw_bytes_span(answer), leaf, issuer, KW_SPAN_ARRAY(nonce),
+                              device_now_s(device), &single));
     TRY(op, good(op, &single));
     cache_name(leaf, name);
     struct kw_op own; /* an answer that cannot be kept is asked for again */
@@ -105,7 +119,8 @@ static kw_status ask(struct kw_op *op, struct device *device, const struct cert 
 }
 
 /* Hard fail: what cannot be found out counts as revoked. */
-static kw_status judge(struct kw_op *op, void *ctx, const struct cert *leaf, const struct cert *issuer)
+static kw_status judge(struct kw_op *op, void *ctx, const struct cert *leaf,
+                       const struct cert *issuer)
 {
     struct device *device = ctx;
 
@@ -117,15 +132,16 @@ static kw_status judge(struct kw_op *op, void *ctx, const struct cert *leaf, con
         char why[512];
         kw_op_message(op, why, sizeof(why));
         kw_op_clear(op);
-        return FAIL(op, KW_E_AUTH, "whether the server is revoked cannot be found out: %.120s", why);
+        return FAIL(op, KW_E_AUTH, "whether the server is revoked cannot be found out: %.120s",
+                    why);
     }
     return status;
 }
 
-/* --- the connection ----------------------------------------------------------------------------------------------- */
+/* --- the connection --------------------------------------------------------------------------- */
 
-static kw_status chain_of(struct kw_op *op, struct device *device, enum device_identity as, struct cert **ret_cert,
-                          struct privkey **ret_key)
+static kw_status chain_of(struct kw_op *op, struct device *device, enum device_identity as,
+                          struct cert **ret_cert, struct privkey **ret_key)
 {
     const char *label = NULL;
 
@@ -154,7 +170,8 @@ static unsigned put_chain(struct device *device, struct cert *own, struct cert *
     return n;
 }
 
-kw_status server_connect(struct kw_op *op, struct device *device, enum device_identity as, struct http_client **ret)
+kw_status server_connect(struct kw_op *op, struct device *device, enum device_identity as,
+                         struct http_client **ret)
 {
     AUTO(cert) *own = NULL;
     AUTO(privkey) *key = NULL;
@@ -188,7 +205,12 @@ static const struct {
     int http;
     enum kw_code code;
 } refusals[] = {
-    {400, KW_E_INPUT}, {401, KW_E_AUTH}, {404, KW_E_NOT_FOUND}, {409, KW_E_CONFLICT}, {429, KW_E_LIMIT}, {503, KW_E_UNAVAILABLE},
+    {400, KW_E_INPUT      },
+    {401, KW_E_AUTH       },
+    {404, KW_E_NOT_FOUND  },
+    {409, KW_E_CONFLICT   },
+    {429, KW_E_LIMIT      },
+    {503, KW_E_UNAVAILABLE},
 };
 
 static kw_status refuse(struct kw_op *op, const struct http_answer *answer)
@@ -203,8 +225,8 @@ static kw_status refuse(struct kw_op *op, const struct http_answer *answer)
                 n ? (const char *)answer->body->p : "");
 }
 
-kw_status server_call(struct kw_op *op, struct device *device, enum device_identity as, const struct http_call *call,
-                      struct kw_bytes **ret)
+kw_status server_call(struct kw_op *op, struct device *device, enum device_identity as,
+                      const struct http_call *call, struct kw_bytes **ret)
 {
     struct http_client *client = NULL;
     struct http_answer answer = {0};

@@ -1,6 +1,7 @@
 #include "device/device.h"
 
-kw_status device_sign(struct kw_op *op, struct device *device, struct kw_span data, struct kw_out *sig)
+kw_status device_sign(struct kw_op *op, struct device *device, struct kw_span data,
+                      struct kw_out *sig)
 {
     AUTO(cert) *cert = NULL;
     AUTO(privkey) *key = NULL;

@@ -12,16 +12,20 @@ static const struct codec_field config_fields[] = {
     FIELD_STRING("server", struct device_config, server, 0, "https URL of the gate"),
     FIELD_STRING("device_id", struct device_config, device_id, 0, "as registered"),
     FIELD_STRING("root_of_trust", struct device_config, root_of_trust, 0, "what holds the keys"),
-    FIELD_TIME("time_floor", struct device_config, floor_ms, CODEC_OMIT_EMPTY, "latest time that the server told"),
-    FIELD_BOOL("wiped", struct device_config, wiped, CODEC_OMIT_EMPTY, "the identity was destroyed"),
+    FIELD_TIME("time_floor", struct device_config, floor_ms, CODEC_OMIT_EMPTY,
+               "latest time that the server told"),
+    FIELD_BOOL("wiped", struct device_config, wiped, CODEC_OMIT_EMPTY,
+               "the identity was destroyed"),
 };
 
-kw_status state_path(struct kw_op *op, const struct device *device, const char *name, char *path, size_t cap)
+kw_status state_path(struct kw_op *op, const struct device *device, const char *name, char *path,
+                     size_t cap)
 {
     return os_path_join(op, path, cap, device->dir, name);
 }
 
-kw_status state_write(struct kw_op *op, const struct device *device, const char *name, struct kw_span content)
+kw_status state_write(struct kw_op *op, const struct device *device, const char *name,
+                      struct kw_span content)
 {
     char path[KW_PATH_BYTES];
 
@@ -29,7 +33,8 @@ kw_status state_write(struct kw_op *op, const struct device *device, const char 
     return os_file_write(op, path, 0600, content);
 }
 
-kw_status state_read(struct kw_op *op, const struct device *device, const char *name, size_t max, struct kw_bytes **ret)
+kw_status state_read(struct kw_op *op, const struct device *device, const char *name, size_t max,
+                     struct kw_bytes **ret)
 {
     char path[KW_PATH_BYTES];
 
@@ -54,18 +59,20 @@ kw_status state_save_config(struct kw_op *op, struct device *device)
     return state_write(op, device, "config.json", kw_bytes_span(text));
 }
 
-/* --- certificates ------------------------------------------------------------------------------------------------- */
+/* --- certificates ----------------------------------------------------------------------------- */
 
 const char *state_cert_name(enum device_identity identity)
 {
-    static const char *const names[] = {
-        [DEVICE_NONE] = "", [DEVICE_IDEVID] = "idevid.pem", [DEVICE_LDEVID] = "ldevid.pem", [DEVICE_PREVIOUS] = "ldevid-previous.pem"};
+    static const char *const names[] = {[DEVICE_NONE] = "",
+                                        [DEVICE_IDEVID] = "idevid.pem",
+                                        [DEVICE_LDEVID] = "ldevid.pem",
+                                        [DEVICE_PREVIOUS] = "ldevid-previous.pem"};
 
     return names[identity];
 }
 
-kw_status state_write_certs(struct kw_op *op, const struct device *device, const char *name, struct cert *const certs[],
-                            unsigned n)
+kw_status state_write_certs(struct kw_op *op, const struct device *device, const char *name,
+                            struct cert *const certs[], unsigned n)
 {
     AUTO(kw_bytes) *pem = NULL;
 
@@ -76,7 +83,8 @@ kw_status state_write_certs(struct kw_op *op, const struct device *device, const
     return state_write(op, device, name, kw_bytes_span(pem));
 }
 
-kw_status state_read_cert(struct kw_op *op, const struct device *device, enum device_identity identity, struct cert **ret)
+kw_status state_read_cert(struct kw_op *op, const struct device *device,
+                          enum device_identity identity, struct cert **ret)
 {
     const char *name = state_cert_name(identity);
     AUTO(kw_bytes) *pem = NULL;
@@ -85,7 +93,8 @@ kw_status state_read_cert(struct kw_op *op, const struct device *device, enum de
     kw_status status = state_read(op, device, name, CERTS_MAX, &pem);
     if (status.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);
-        return FAIL(op, KW_E_NOT_FOUND, "no identity: %s", device->config.wiped ? "it was wiped; enrol anew" : "enrol first");
+        return FAIL(op, KW_E_NOT_FOUND, "no identity: %s",
+                    device->config.wiped ? "it was wiped; enrol anew" : "enrol first");
     }
     TRY(op, status);
     TRY(op, cert_parse_pem(op, kw_bytes_span(pem), ret, 1, &n), "%s", name);
@@ -111,11 +120,14 @@ kw_status state_load_issuers(struct kw_op *op, struct device *device)
         return KW_OK;
     }
     TRY(op, status);
-    TRY(op, cert_parse_pem(op, kw_bytes_span(pem), device->issuers, DEVICE_ISSUERS_MAX, &device->n_issuers), "ca.pem");
+    TRY(op,
+        cert_parse_pem(op, kw_bytes_span(pem), device->issuers, DEVICE_ISSUERS_MAX,
+                       &device->n_issuers),
+        "ca.pem");
     return KW_OK;
 }
 
-/* --- opening ------------------------------------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static kw_status load_config(struct kw_op *op, struct device *device)
 {
@@ -127,7 +139,9 @@ static kw_status load_config(struct kw_op *op, struct device *device)
         return KW_OK;
     }
     TRY(op, status);
-    TRY(op, codec_json_decode(op, kw_bytes_span(text), config_fields, KW_COUNT(config_fields), &device->config),
+    TRY(op,
+        codec_json_decode(op, kw_bytes_span(text), config_fields, KW_COUNT(config_fields),
+                          &device->config),
         "config.json");
     return KW_OK;
 }
@@ -142,21 +156,26 @@ static bool replace(char *kept, size_t cap, const char *wanted)
     return differs;
 }
 
-/* An identity belongs to one id and one root of trust; only the server's place may change under it. */
-static kw_status merge_config(struct kw_op *op, struct device *device, const struct device_config *wanted, bool *ret_changed)
+/* An identity belongs to one id and one root of trust; only the server's place may change under it.
+ */
+static kw_status merge_config(struct kw_op *op, struct device *device,
+                              const struct device_config *wanted, bool *ret_changed)
 {
     struct device_config *kept = &device->config;
     char path[KW_PATH_BYTES];
 
     TRY(op, state_path(op, device, "idevid.pem", path, sizeof(path)));
     bool enrolled = os_file_exists(path);
-    ENSURE(op, !enrolled || !*wanted->device_id || strcmp(kept->device_id, wanted->device_id) == 0, KW_E_CONFLICT,
-           "this folder holds the identity of '%s'; wipe it first", kept->device_id);
-    ENSURE(op, !enrolled || !*wanted->root_of_trust || strcmp(kept->root_of_trust, wanted->root_of_trust) == 0,
+    ENSURE(op, !enrolled || !*wanted->device_id || strcmp(kept->device_id, wanted->device_id) == 0,
+           KW_E_CONFLICT, "this folder holds the identity of '%s'; wipe it first", kept->device_id);
+    ENSURE(op,
+           !enrolled || !*wanted->root_of_trust ||
+               strcmp(kept->root_of_trust, wanted->root_of_trust) == 0,
            KW_E_CONFLICT, "this identity lives in '%s'; wipe it first", kept->root_of_trust);
     *ret_changed = replace(kept->server, sizeof(kept->server), wanted->server);
     *ret_changed |= replace(kept->device_id, sizeof(kept->device_id), wanted->device_id);
-    *ret_changed |= replace(kept->root_of_trust, sizeof(kept->root_of_trust), wanted->root_of_trust);
+    *ret_changed |=
+        replace(kept->root_of_trust, sizeof(kept->root_of_trust), wanted->root_of_trust);
     return KW_OK;
 }
 
@@ -171,24 +190,26 @@ static kw_status load_root(struct kw_op *op, struct device *device, const char *
         ENSURE(op, trust_file, KW_E_INPUT, "no root to trust yet; give its PEM file");
         TRY(op, os_file_read(op, trust_file, CERTS_MAX, &pem), "root to trust");
         TRY(op, cert_parse_pem(op, kw_bytes_span(pem), &device->root, 1, &n), "%s", trust_file);
-        ENSURE(op, cert_is_ca(device->root), KW_E_INPUT, "%s is not a CA's certificate", trust_file);
+        ENSURE(op, cert_is_ca(device->root), KW_E_INPUT, "%s is not a CA's certificate",
+               trust_file);
         return state_write_certs(op, device, "root.pem", &device->root, 1);
     }
     TRY(op, status);
     return cert_parse_pem(op, kw_bytes_span(pem), &device->root, 1, &n);
 }
 
-kw_status state_open(struct kw_op *op, struct device *device, const char *dir, const struct device_config *wanted,
-                     const char *trust_file)
+kw_status state_open(struct kw_op *op, struct device *device, const char *dir,
+                     const struct device_config *wanted, const char *trust_file)
 {
     bool changed = false;
 
-    ENSURE(op, KW_TEXT_SET(device->dir, dir), KW_E_INPUT, "the path of the state folder is too long");
+    ENSURE(op, KW_TEXT_SET(device->dir, dir), KW_E_INPUT,
+           "the path of the state folder is too long");
     TRY(op, os_dir_make(op, dir, 0700));
     TRY(op, load_config(op, device));
     TRY(op, merge_config(op, device, wanted, &changed));
-    ENSURE(op, *device->config.device_id && *device->config.server && *device->config.root_of_trust, KW_E_INPUT,
-           "server, device id and root of trust must be given the first time");
+    ENSURE(op, *device->config.device_id && *device->config.server && *device->config.root_of_trust,
+           KW_E_INPUT, "server, device id and root of trust must be given the first time");
     TRY(op, load_root(op, device, trust_file));
     TRY(op, rot_open(op, device->config.root_of_trust, &device->rot), "root of trust");
     if (changed) {

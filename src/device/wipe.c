@@ -1,6 +1,7 @@
 /*
- * Destruction. Each key signs its receipt as its last act, is destroyed and read back as gone; receipts wait in the folder until the
- * server has them. Every step can be repeated: a wipe that was cut goes on where it was.
+ * Destruction. Each key signs its receipt as its last act, is destroyed and read back as gone;
+ * receipts wait in the folder until the server has them. Every step can be repeated: a wipe that
+ * was cut goes on where it was.
  */
 #include <stdio.h>
 
@@ -21,7 +22,8 @@ struct receipt_message {
 static const struct codec_field receipt_fields[] = {
     FIELD_STRING("device", struct receipt_message, device, 0, "device id"),
     FIELD_STRING("action", struct receipt_message, receipt.action, 0, "wipe"),
-    FIELD_STRING("key", struct receipt_message, receipt.key_id, 0, "SHA-256 of the key's SubjectPublicKeyInfo"),
+    FIELD_STRING("key", struct receipt_message, receipt.key_id, 0,
+                 "SHA-256 of the key's SubjectPublicKeyInfo"),
     FIELD_TIME("time", struct receipt_message, receipt.unix_ms, 0, "the device's clock"),
     FIELD_STRING("proof", struct receipt_message, receipt.proof, 0, "signed"),
     FIELD_STRING("readback", struct receipt_message, receipt.readback, 0, "reported afterwards"),
@@ -33,7 +35,8 @@ static void receipt_name(const char *label, char name[64])
     (void)snprintf(name, 64, "receipts/%s.json", label);
 }
 
-static kw_status save(struct kw_op *op, struct device *device, const char *label, const struct receipt_message *message)
+static kw_status save(struct kw_op *op, struct device *device, const char *label,
+                      const struct receipt_message *message)
 {
     char name[64];
     AUTO(kw_bytes) *json = NULL;
@@ -44,9 +47,10 @@ static kw_status save(struct kw_op *op, struct device *device, const char *label
     return state_write(op, device, name, kw_bytes_span(json));
 }
 
-/* --- one key ------------------------------------------------------------------------------------------------------ */
+/* --- one key ---------------------------------------------------------------------------------- */
 
-static kw_status put_signature(struct kw_op *op, const struct privkey *key, struct receipt_message *message)
+static kw_status put_signature(struct kw_op *op, const struct privkey *key,
+                               struct receipt_message *message)
 {
     uint8_t room[KW_SIG_MAX];
     struct kw_out sig = KW_OUT_ARRAY(room);
@@ -58,20 +62,21 @@ static kw_status put_signature(struct kw_op *op, const struct privkey *key, stru
     TRY(op, privkey_sign(op, key, kw_bytes_span(text), &sig), "last signature");
     TRY(op, kw_bytes_new(KW_SIG_MAX, &encoded));
     TRY(op, kw_b64_encode(kw_out_span(&sig), 0, encoded));
-    (void)snprintf(message->receipt.signature, sizeof(message->receipt.signature), "%.*s", (int)encoded->len,
-                   (const char *)encoded->p);
+    (void)snprintf(message->receipt.signature, sizeof(message->receipt.signature), "%.*s",
+                   (int)encoded->len, (const char *)encoded->p);
     return KW_OK;
 }
 
-static kw_status last_act(struct kw_op *op, struct device *device, const char *label, struct rot_key *key,
-                          struct receipt_message *message)
+static kw_status last_act(struct kw_op *op, struct device *device, const char *label,
+                          struct rot_key *key, struct receipt_message *message)
 {
     struct device_receipt *receipt = &message->receipt;
     AUTO(privkey) *signer = NULL;
 
     KW_TEXT_SET(message->device, device->config.device_id);
     KW_TEXT_SET(receipt->action, "wipe");
-    kw_hex(KW_SPAN(pubkey_id(rot_key_public(key)), KW_HASH_BYTES), receipt->key_id, sizeof(receipt->key_id));
+    kw_hex(KW_SPAN(pubkey_id(rot_key_public(key)), KW_HASH_BYTES), receipt->key_id,
+           sizeof(receipt->key_id));
     receipt->unix_ms = os_clock_unix_ms();
     kw_status status = rot_key_attributes(op, key, receipt->proof, sizeof(receipt->proof));
     if (!kw_ok(status)) {
@@ -95,12 +100,14 @@ static kw_status destroy(struct kw_op *op, struct device *device, const char *la
     }
     TRY(op, status, "key '%s'", label);
     TRY(op, last_act(op, device, label, TAKE(key), &message), "receipt for key '%s'", label);
-    TRY(op, rot_key_destroy(op, device->rot, label, message.receipt.readback, sizeof(message.receipt.readback)),
+    TRY(op,
+        rot_key_destroy(op, device->rot, label, message.receipt.readback,
+                        sizeof(message.receipt.readback)),
         "destroying key '%s'", label);
     return save(op, device, label, &message);
 }
 
-/* --- delivery ----------------------------------------------------------------------------------------------------- */
+/* --- delivery --------------------------------------------------------------------------------- */
 
 static kw_status deliver(struct kw_op *op, struct device *device, const char *label)
 {
@@ -115,10 +122,13 @@ static kw_status deliver(struct kw_op *op, struct device *device, const char *la
         return KW_OK;
     }
     TRY(op, status);
-    struct http_call call = {.method = HTTP_POST, .path = "/device/v1/receipts", .content_type = "application/json",
+    struct http_call call = {.method = HTTP_POST,
+                             .path = "/device/v1/receipts",
+                             .content_type = "application/json",
                              .body = kw_bytes_span(json)};
     status = server_call(op, device, DEVICE_NONE, &call, &answer);
-    if (status.code == KW_E_DENIED) { /* a key that never got a certificate is not known there: nothing to account for */
+    if (status.code == KW_E_DENIED) { /* a key that never got a certificate is not known there:
+                                         nothing to account for */
         kw_op_clear(op);
     } else {
         TRY(op, status, "the receipt waits in %s", device->dir);
@@ -126,10 +136,11 @@ static kw_status deliver(struct kw_op *op, struct device *device, const char *la
     return state_remove(op, device, name);
 }
 
-/* --- the whole ---------------------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
-static const char *const leavings[] = {"idevid.pem", "ldevid.pem", "ldevid-previous.pem", "idevid.csr", "ldevid.csr",
-                                       "ldevid-next.csr", "ca.pem"};
+static const char *const leavings[] = {"idevid.pem", "ldevid.pem", "ldevid-previous.pem",
+                                       "idevid.csr", "ldevid.csr", "ldevid-next.csr",
+                                       "ca.pem"};
 
 /* LDevIDs first: the birth identity goes last. */
 static kw_status destroy_all(struct kw_op *op, struct device *device)

@@ -9,27 +9,38 @@ static const char CONFIG_FILE[] = "keywright.yaml";
 enum { CONFIG_FILE_MAX = 16384 };
 
 static const struct codec_field listener_fields[] = {
-    FIELD_STRING("address", struct config_listener, address, CODEC_REQUIRED, "IP address to listen on"),
-    FIELD_INT("port", struct config_listener, port, CODEC_REQUIRED, 0, 65535, "TCP port; 0 takes any free one"),
+    FIELD_STRING("address", struct config_listener, address, CODEC_REQUIRED,
+                 "IP address to listen on"),
+    FIELD_INT("port", struct config_listener, port, CODEC_REQUIRED, 0, 65535,
+              "TCP port; 0 takes any free one"),
 };
 
 static const struct codec_field config_fields[] = {
     FIELD_STRING("organization", struct config, organization, CODEC_REQUIRED, "O= of every name"),
-    FIELD_STRING("server_name", struct config, server_name, CODEC_REQUIRED, "DNS name or IP address of the gate"),
-    FIELD_STRING("log_origin", struct config, log_origin, CODEC_REQUIRED, "first line of every checkpoint"),
-    FIELD_STRING("public_url", struct config, public_url, CODEC_REQUIRED, "http:// URL of the relying listener, in certificates"),
-    FIELD_OBJECT("devices", struct config, devices, CODEC_REQUIRED, listener_fields, "EST and device API, TLS"),
-    FIELD_OBJECT("operators", struct config, operators, CODEC_REQUIRED, listener_fields, "REST API, mutual TLS"),
-    FIELD_OBJECT("relying", struct config, relying, CODEC_REQUIRED, listener_fields, "OCSP, CRL, CA certificates; plain HTTP"),
-    FIELD_STRING("unlock", struct config, unlock, CODEC_REQUIRED, "how the keeper's vault is opened"),
+    FIELD_STRING("server_name", struct config, server_name, CODEC_REQUIRED,
+                 "DNS name or IP address of the gate"),
+    FIELD_STRING("log_origin", struct config, log_origin, CODEC_REQUIRED,
+                 "first line of every checkpoint"),
+    FIELD_STRING("public_url", struct config, public_url, CODEC_REQUIRED,
+                 "http:// URL of the relying listener, in certificates"),
+    FIELD_OBJECT("devices", struct config, devices, CODEC_REQUIRED, listener_fields,
+                 "EST and device API, TLS"),
+    FIELD_OBJECT("operators", struct config, operators, CODEC_REQUIRED, listener_fields,
+                 "REST API, mutual TLS"),
+    FIELD_OBJECT("relying", struct config, relying, CODEC_REQUIRED, listener_fields,
+                 "OCSP, CRL, CA certificates; plain HTTP"),
+    FIELD_STRING("unlock", struct config, unlock, CODEC_REQUIRED,
+                 "how the keeper's vault is opened"),
     FIELD_STRING("user", struct config, user, 0, "user to become where started as root"),
     FIELD_STRINGS("cas", struct config, cas, n_cas, CODEC_REQUIRED, "issuing CAs"),
     FIELD_INT("crl_hours", struct config, crl_hours, 0, 1, 8760, "life of a CRL"),
     FIELD_INT("ocsp_minutes", struct config, ocsp_minutes, 0, 2, 10080, "life of an OCSP answer"),
-    FIELD_INT("checkpoint_ms", struct config, checkpoint_ms, 0, 10, 60000, "longest time to a signed checkpoint"),
+    FIELD_INT("checkpoint_ms", struct config, checkpoint_ms, 0, 10, 60000,
+              "longest time to a signed checkpoint"),
     FIELD_INT("pool_threads", struct config, pool_threads, 0, 1, 256, "handler threads"),
     FIELD_INT("loop_threads", struct config, loop_threads, 0, 1, 64, "network threads"),
-    FIELD_INT("connections_max", struct config, connections_max, 0, 1, 1000000, "open connections of one listener"),
+    FIELD_INT("connections_max", struct config, connections_max, 0, 1, 1000000,
+              "open connections of one listener"),
 };
 
 void config_defaults(struct config *config)
@@ -39,11 +50,11 @@ void config_defaults(struct config *config)
         .server_name = "localhost",
         .log_origin = "localhost/keywright",
         .public_url = "http://localhost:8080",
-        .devices = {"127.0.0.1", 8443},
-        .operators = {"127.0.0.1", 9443},
-        .relying = {"127.0.0.1", 8080},
+        .devices = {"127.0.0.1", 8443      },
+        .operators = {"127.0.0.1", 9443      },
+        .relying = {"127.0.0.1", 8080      },
         .n_cas = 2,
-        .cas = {"devices", "services"},
+        .cas = {"devices",   "services"},
         .crl_hours = 24,
         .ocsp_minutes = 60,
         .checkpoint_ms = 200,
@@ -53,7 +64,8 @@ void config_defaults(struct config *config)
     };
 }
 
-kw_status config_path(struct kw_op *op, const struct config *config, const char *name, char *path, size_t cap)
+kw_status config_path(struct kw_op *op, const struct config *config, const char *name, char *path,
+                      size_t cap)
 {
     return os_path_join(op, path, cap, config->state_dir, name);
 }
@@ -65,7 +77,8 @@ kw_status config_load(struct kw_op *op, const char *state_dir, struct config *re
 
     config_defaults(ret);
     ret->n_cas = 0;
-    ENSURE(op, KW_TEXT_SET(ret->state_dir, state_dir), KW_E_INPUT, "the path of the state folder is too long");
+    ENSURE(op, KW_TEXT_SET(ret->state_dir, state_dir), KW_E_INPUT,
+           "the path of the state folder is too long");
     TRY(op, config_path(op, ret, CONFIG_FILE, path, sizeof(path)));
     kw_status status = os_file_read(op, path, CONFIG_FILE_MAX, &text);
     if (status.code == KW_E_NOT_FOUND) {
@@ -73,37 +86,42 @@ kw_status config_load(struct kw_op *op, const char *state_dir, struct config *re
         return FAIL(op, KW_E_NOT_FOUND, "no %s: run 'keywright init' first", path);
     }
     TRY(op, status);
-    TRY(op, codec_yaml_decode(op, kw_bytes_span(text), config_fields, KW_COUNT(config_fields), ret), "%s", path);
+    TRY(op, codec_yaml_decode(op, kw_bytes_span(text), config_fields, KW_COUNT(config_fields), ret),
+        "%s", path);
     return KW_OK;
 }
 
-static kw_status put_listener(struct kw_bytes *text, const char *name, const struct config_listener *listener,
-                              const char *doc)
+static kw_status put_listener(struct kw_bytes *text, const char *name,
+                              const struct config_listener *listener, const char *doc)
 {
-    return kw_bytes_printf(text, "%s: # %s\n  address: \"%s\"\n  port: %u\n", name, doc, listener->address,
-                           listener->port);
+    return kw_bytes_printf(text, "%s: # %s\n  address: \"%s\"\n  port: %u\n", name, doc,
+                           listener->address, listener->port);
 }
 
 static kw_status put_listeners(struct kw_bytes *text, const struct config *config)
 {
     TRY(NULL, put_listener(text, "devices", &config->devices, "EST and device API, TLS"));
     TRY(NULL, put_listener(text, "operators", &config->operators, "REST API, mutual TLS"));
-    return put_listener(text, "relying", &config->relying, "OCSP, CRL, CA certificates; plain HTTP");
+    return put_listener(text, "relying", &config->relying,
+                        "OCSP, CRL, CA certificates; plain HTTP");
 }
 
 static kw_status put_text(struct kw_bytes *text, const struct config *config)
 {
-    TRY(NULL, kw_bytes_printf(text,
-                              "# Keywright server. Meaning of each field: man keywrightd\n"
-                              "organization: \"%s\"\nserver_name: \"%s\"\nlog_origin: \"%s\"\npublic_url: \"%s\"\n",
-                              config->organization, config->server_name, config->log_origin, config->public_url));
+    TRY(NULL,
+        kw_bytes_printf(
+            text,
+            "# Keywright server. Meaning of each field: man keywrightd\n"
+            "organization: \"%s\"\nserver_name: \"%s\"\nlog_origin: \"%s\"\npublic_url: \"%s\"\n",
+            config->organization, config->server_name, config->log_origin, config->public_url));
     TRY(NULL, put_listeners(text, config));
-    TRY(NULL, kw_bytes_printf(text, "unlock: \"%s\"\nuser: \"%s\"\ncas:\n", config->unlock, config->user));
+    TRY(NULL, kw_bytes_printf(text, "unlock: \"%s\"\nuser: \"%s\"\ncas:\n", config->unlock,
+                              config->user));
     for (unsigned i = 0; i < config->n_cas; i++) {
         TRY(NULL, kw_bytes_printf(text, "  - \"%s\"\n", config->cas[i]));
     }
-    return kw_bytes_printf(text, "crl_hours: %u\nocsp_minutes: %u\ncheckpoint_ms: %u\n", config->crl_hours,
-                           config->ocsp_minutes, config->checkpoint_ms);
+    return kw_bytes_printf(text, "crl_hours: %u\nocsp_minutes: %u\ncheckpoint_ms: %u\n",
+                           config->crl_hours, config->ocsp_minutes, config->checkpoint_ms);
 }
 
 static bool plain(const char *text)
@@ -116,8 +134,9 @@ kw_status config_save(struct kw_op *op, const struct config *config)
     char path[KW_PATH_BYTES];
     AUTO(kw_bytes) *text = NULL;
 
-    ENSURE(op, plain(config->organization) && plain(config->server_name) && plain(config->public_url) &&
-                   plain(config->log_origin) && plain(config->unlock),
+    ENSURE(op,
+           plain(config->organization) && plain(config->server_name) && plain(config->public_url) &&
+               plain(config->log_origin) && plain(config->unlock),
            KW_E_INPUT, "quotes, backslashes and control characters cannot be in names");
     TRY(op, kw_bytes_new(2048, &text));
     TRY(op, put_text(text, config), "writing the configuration");

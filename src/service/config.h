@@ -13,21 +13,21 @@ struct config_listener {
 };
 
 struct config {
-    char state_dir[KW_PATH_BYTES];       /* not in the file: where it was found */
-    char organization[64];               /* O= of every name, the permitted name subtree of both CAs */
-    char server_name[128];               /* DNS name or IP address that devices use */
-    char log_origin[KW_NAME_MAX];        /* first line of every checkpoint: "example.org/keywright" */
-    char public_url[256];                /* http://host:8080, goes into certificates */
-    struct config_listener devices;      /* 8443 */
-    struct config_listener operators;    /* 9443 */
-    struct config_listener relying;      /* 8080 */
-    char unlock[KW_PATH_BYTES];          /* how the vault is opened: keeper.h */
-    char user[32];                       /* become this user where started as root; "" = stay */
+    char state_dir[KW_PATH_BYTES];    /* not in the file: where it was found */
+    char organization[64];            /* O= of every name, the permitted name subtree of both CAs */
+    char server_name[128];            /* DNS name or IP address that devices use */
+    char log_origin[KW_NAME_MAX];     /* first line of every checkpoint: "example.org/keywright" */
+    char public_url[256];             /* http://host:8080, goes into certificates */
+    struct config_listener devices;   /* 8443 */
+    struct config_listener operators; /* 9443 */
+    struct config_listener relying;   /* 8080 */
+    char unlock[KW_PATH_BYTES];       /* how the vault is opened: keeper.h */
+    char user[32];                    /* become this user where started as root; "" = stay */
     uint32_t n_cas;
     char cas[CONFIG_CAS_MAX][KW_NAME_MAX];
-    uint32_t crl_hours;                  /* life of a CRL; made anew at half of it and after each revocation */
-    uint32_t ocsp_minutes;               /* life of an OCSP answer */
-    uint32_t checkpoint_ms;              /* at most so long until an entry is under a signed checkpoint */
+    uint32_t crl_hours;     /* life of a CRL; made anew at half of it and after each revocation */
+    uint32_t ocsp_minutes;  /* life of an OCSP answer */
+    uint32_t checkpoint_ms; /* at most so long until an entry is under a signed checkpoint */
     uint32_t pool_threads, loop_threads;
     uint32_t connections_max;
 };
@@ -39,6 +39,7 @@ kw_status config_load(struct kw_op *op, const char *state_dir, struct config *re
 /* Write (init only). */
 kw_status config_save(struct kw_op *op, const struct config *config);
 /* STATE/name. */
-kw_status config_path(struct kw_op *op, const struct config *config, const char *name, char *path, size_t cap);
+kw_status config_path(struct kw_op *op, const struct config *config, const char *name, char *path,
+                      size_t cap);
 
 #endif

@@ -28,7 +28,8 @@ static const struct codec_field entry_fields[] = {
     FIELD_STRING("object", struct entry, object, CODEC_OMIT_EMPTY, "what it happened to"),
     FIELD_STRING("result", struct entry, result, CODEC_REQUIRED, "success, or why not"),
     FIELD_STRING("detail", struct entry, detail, CODEC_OMIT_EMPTY, "for people"),
-    FIELD_STRING("request_id", struct entry, request_id, CODEC_OMIT_EMPTY, "the request that led to it"),
+    FIELD_STRING("request_id", struct entry, request_id, CODEC_OMIT_EMPTY,
+                 "the request that led to it"),
 };
 
 kw_status event_encode(struct kw_op *op, const struct event *event, struct kw_bytes *into)

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "base/pem.h"
-#include "base/time.h"
+#include "crypto/digest.h"
+#include "crypto/dn.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "service/authority/serials.h"
@@ -16,9 +17,11 @@
 
 enum { CERT_FILE_MAX = 65536, ENTRY_ROOM = 1024, COMPLAIN_EVERY_MS = 1000 };
 
-/* --- certificates of STATE/certs ---------------------------------------------------------------------------------- */
+/* --- certificates of STATE/certs
+ * ---------------------------------------------------------------------------------- */
 
-static kw_status cert_file(struct kw_op *op, struct service *service, const char *name, char *path, size_t cap)
+static kw_status cert_file(struct kw_op *op, struct service *service, const char *name, char *path,
+                           size_t cap)
 {
     char file[KW_NAME_MAX + 16];
 
@@ -26,7 +29,8 @@ static kw_status cert_file(struct kw_op *op, struct service *service, const char
     return config_path(op, &service->config, file, path, cap);
 }
 
-kw_status service_cert_load(struct kw_op *op, struct service *service, const char *name, struct cert **ret)
+kw_status service_cert_load(struct kw_op *op, struct service *service, const char *name,
+                            struct cert **ret)
 {
     char path[KW_PATH_BYTES];
     unsigned n = 0;
@@ -38,7 +42,8 @@ kw_status service_cert_load(struct kw_op *op, struct service *service, const cha
     return KW_OK;
 }
 
-kw_status service_cert_save(struct kw_op *op, struct service *service, const char *name, struct kw_span der)
+kw_status service_cert_save(struct kw_op *op, struct service *service, const char *name,
+                            struct kw_span der)
 {
     char path[KW_PATH_BYTES];
     AUTO(kw_bytes) *pem = NULL;
@@ -49,7 +54,7 @@ kw_status service_cert_save(struct kw_op *op, struct service *service, const cha
     return os_file_write(op, path, 0644, kw_bytes_span(pem));
 }
 
-/* --- CAs ---------------------------------------------------------------------------------------------------------- */
+/* --- CAs -------------------------------------------------------------------------------------- */
 
 static void ca_done(struct ca *ca)
 {
@@ -70,7 +75,8 @@ static kw_status bind_ocsp(struct kw_op *op, struct service *service, struct ca 
         return KW_OK;
     }
     TRY(op, status);
-    return keeper_privkey(op, service->keeper, ca->ocsp_key_id, KEEPER_SIGN_OCSP, NULL, &ca->ocsp_key);
+    return keeper_privkey(op, service->keeper, ca->ocsp_key_id, KEEPER_SIGN_OCSP, NULL,
+                          &ca->ocsp_key);
 }
 
 static kw_status bind_ca(struct kw_op *op, struct service *service, const char *id, struct ca *ca)
@@ -80,6 +86,7 @@ static kw_status bind_ca(struct kw_op *op, struct service *service, const char *
     KW_TEXT_SET(ca->id, id);
     (void)snprintf(ca->key_id, sizeof(ca->key_id), "ca-%.80s", id);
     TRY(op, service_cert_load(op, service, ca->key_id, &ca->cert));
+    dn_text(cert_subject(ca->cert), ca->subject, sizeof(ca->subject));
     TRY(op, keeper_key_public(op, service->keeper, ca->key_id, &key), "key of CA '%s'", id);
     ENSURE(op, pubkey_equal(key, cert_public(ca->cert)), KW_E_INTEGRITY,
            "the certificate of CA '%s' is not for the keeper's key '%s'", id, ca->key_id);
@@ -87,7 +94,8 @@ static kw_status bind_ca(struct kw_op *op, struct service *service, const char *
     return bind_ocsp(op, service, ca);
 }
 
-static kw_status bind_profile(struct kw_op *op, struct service *service, struct bound_profile *profile)
+static kw_status bind_profile(struct kw_op *op, struct service *service,
+                              struct bound_profile *profile)
 {
     const char *wanted = profile->data.ca;
     bool found = false;
@@ -101,10 +109,11 @@ static kw_status bind_profile(struct kw_op *op, struct service *service, struct 
         }
         found = true;
         profile->ca = any ? NULL : ca;
-        TRY(op, keeper_privkey(op, service->keeper, ca->key_id, KEEPER_SIGN_CERT, profile->data.name,
-                               &profile->key[i]));
+        TRY(op, keeper_privkey(op, service->keeper, ca->key_id, KEEPER_SIGN_CERT,
+                               profile->data.name, &profile->key[i]));
     }
-    ENSURE(op, found, KW_E_INPUT, "profile '%s' names CA '%s', which is not configured", profile->data.name, wanted);
+    ENSURE(op, found, KW_E_INPUT, "profile '%s' names CA '%s', which is not configured",
+           profile->data.name, wanted);
     return KW_OK;
 }
 
@@ -128,9 +137,11 @@ kw_status service_bind_cas(struct kw_op *op, struct service *service)
 {
     unbind(service);
     TRY(op, service_cert_load(op, service, "root", &service->root));
+    dn_text(cert_subject(service->root), service->root_subject, sizeof(service->root_subject));
     for (unsigned i = 0; i < service->config.n_cas; i++) {
         service->n_cas++;
-        TRY(op, bind_ca(op, service, service->config.cas[i], &service->cas[i]), "CA '%s'", service->config.cas[i]);
+        TRY(op, bind_ca(op, service, service->config.cas[i], &service->cas[i]), "CA '%s'",
+            service->config.cas[i]);
     }
     for (unsigned i = 0; i < service->n_profiles; i++) {
         TRY(op, bind_profile(op, service, &service->profiles[i]));
@@ -138,7 +149,7 @@ kw_status service_bind_cas(struct kw_op *op, struct service *service)
     return KW_OK;
 }
 
-/* --- open and close ----------------------------------------------------------------------------------------------- */
+/* --- open and close --------------------------------------------------------------------------- */
 
 static kw_status open_store(struct kw_op *op, struct service *service)
 {
@@ -153,14 +164,16 @@ static kw_status open_store(struct kw_op *op, struct service *service)
 }
 
 /* A passphrase file without a leading slash lies in the state folder. */
-static kw_status unlock_method(struct kw_op *op, const struct config *config, char *unlock, size_t cap)
+static kw_status unlock_method(struct kw_op *op, const struct config *config, char *unlock,
+                               size_t cap)
 {
     static const char scheme[] = "passphrase-file:";
     char path[KW_PATH_BYTES];
     size_t n = sizeof(scheme) - 1;
 
     if (strncmp(config->unlock, scheme, n) != 0 || config->unlock[n] == '/') {
-        ENSURE(op, kw_text_copy(unlock, cap, config->unlock), KW_E_INPUT, "the field 'unlock' is too long");
+        ENSURE(op, kw_text_copy(unlock, cap, config->unlock), KW_E_INPUT,
+               "the field 'unlock' is too long");
         return KW_OK;
     }
     TRY(op, config_path(op, config, config->unlock + n, path, sizeof(path)));
@@ -168,7 +181,8 @@ static kw_status unlock_method(struct kw_op *op, const struct config *config, ch
     return KW_OK;
 }
 
-static kw_status open_keeper(struct kw_op *op, struct service *service, const struct keeper_config *given)
+static kw_status open_keeper(struct kw_op *op, struct service *service,
+                             const struct keeper_config *given)
 {
     char vault[KW_PATH_BYTES], unlock[2 * KW_PATH_BYTES];
     struct keeper_config config = *given;
@@ -181,7 +195,8 @@ static kw_status open_keeper(struct kw_op *op, struct service *service, const st
     return KW_OK;
 }
 
-static kw_status open_parts(struct kw_op *op, struct service *service, const struct keeper_config *keeper)
+static kw_status open_parts(struct kw_op *op, struct service *service,
+                            const struct keeper_config *keeper)
 {
     char path[KW_PATH_BYTES];
 
@@ -232,7 +247,7 @@ void service_close(struct service *service)
     free(service);
 }
 
-/* --- finding ------------------------------------------------------------------------------------------------------ */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 kw_status service_ca(struct kw_op *op, struct service *service, const char *id, struct ca **ret)
 {
@@ -267,7 +282,7 @@ kw_status service_profile(struct kw_op *op, struct service *service, const char 
     return FAIL(op, KW_E_NOT_FOUND, "no profile '%s'", name);
 }
 
-/* --- events ------------------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void complete(const struct kw_op *op, const struct event *given, struct event *event)
 {
@@ -323,14 +338,22 @@ kw_status service_record_alone(struct kw_op *op, struct service *service, const 
 
 void service_complain(struct service *service, const struct kw_op *op, const char *what)
 {
-    char why[1024], when[KW_TIME_TEXT];
     int64_t now_ms = os_clock_mono_ms();
     long long last = atomic_load(&service->last_complaint_ms);
 
-    if (last && now_ms - last < COMPLAIN_EVERY_MS) {
+    if (!service->complain || (last && now_ms - last < COMPLAIN_EVERY_MS)) {
         return;
     }
     atomic_store(&service->last_complaint_ms, now_ms);
-    (void)fprintf(stderr, "%s keywrightd: %s: %s\n", kw_time_text_ms(os_clock_unix_ms(), when), what,
-                  kw_op_message(op, why, sizeof(why)));
+    service->complain(what, op);
+}
+
+int64_t service_now_ms(void)
+{
+    return os_clock_unix_ms();
+}
+
+void service_key_hash(const struct keeper_key_info *key, uint8_t ret[KW_HASH_BYTES])
+{
+    digest_sha256(KW_SPAN(key->spki, key->spki_len), ret);
 }

@@ -1,6 +1,7 @@
 /*
- * Everything a running Keywright server is, without its network: the store, the keeper, the CAs, the profiles, the log.
- * One object, made once, shared by all handler threads; its parts are the folders beside this file.
+ * Everything a running Keywright server is, without its network: the store, the keeper, the CAs,
+ * the profiles, the log. One object, made once, shared by all handler threads; its parts are the
+ * folders beside this file.
  */
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
@@ -21,20 +22,22 @@ enum { SERVICE_CAS_MAX = 8, SERVICE_PROFILES_MAX = 16, SERVICE_CHAIN_MAX = 4 };
 
 /* One issuing CA, loaded from the store and the keeper. Immutable while the server runs. */
 struct ca {
-    char id[KW_NAME_MAX];           /* "devices" */
-    char key_id[KW_NAME_MAX];       /* keeper's key: "ca-devices" */
+    char id[KW_NAME_MAX];     /* "devices" */
+    char key_id[KW_NAME_MAX]; /* keeper's key: "ca-devices" */
+    char subject[256];        /* its name as text */
     struct cert *cert;
-    struct privkey *crl_key;        /* the CA's key for CRLs */
-    char ocsp_key_id[KW_NAME_MAX];  /* "ocsp-devices" */
-    struct cert *ocsp_cert;         /* delegated signer; NULL until one is issued (init) */
+    struct privkey *crl_key;       /* the CA's key for CRLs */
+    char ocsp_key_id[KW_NAME_MAX]; /* "ocsp-devices" */
+    struct cert *ocsp_cert;        /* delegated signer; NULL until one is issued (init) */
     struct privkey *ocsp_key;
 };
 
 /* A profile and the CA key bound to its rule. */
 struct bound_profile {
     struct profile data;
-    struct ca *ca;                  /* borrowed; NULL where the profile is for any CA ("*") */
-    struct privkey *key[SERVICE_CAS_MAX]; /* by CA index: signs certificates under this rule; NULL where not for that CA */
+    struct ca *ca;                        /* borrowed; NULL where the profile is for any CA ("*") */
+    struct privkey *key[SERVICE_CAS_MAX]; /* by CA index: signs certificates under this rule; NULL
+                                             where not for that CA */
 };
 
 struct log_sequencer;
@@ -47,6 +50,7 @@ struct service {
     struct store *store;
     struct keeper *keeper;
     struct cert *root;
+    char root_subject[256];
     unsigned n_cas;
     struct ca cas[SERVICE_CAS_MAX];
     unsigned n_profiles;
@@ -56,20 +60,27 @@ struct service {
     struct crl_maker *crl_maker;
     struct serial_pool *serials;
     atomic_llong last_complaint_ms;
+    void (*complain)(const char *what,
+                     const struct kw_op *op); /* one line for the journal; NULL = nobody listens */
 };
 
 /**
- * Open the state folder: configuration, store (migrated), profiles, keeper (started), log, and, except in a ceremony, the CAs.
- * keeper: program, create and ceremony are the caller's; vault and unlock are filled in from the configuration.
- * Errors: those of the parts, with the file or object named. Nothing runs after a failure.
+ * Open the state folder: configuration, store (migrated), profiles, keeper (started), log, and,
+ * except in a ceremony, the CAs. keeper: program, create and ceremony are the caller's; vault and
+ * unlock are filled in from the configuration. Errors: those of the parts, with the file or object
+ * named. Nothing runs after a failure.
  */
 kw_status service_open(struct kw_op *op, const char *state_dir, const struct keeper_config *keeper,
                        struct service **ret);
-/* Load the CAs' certificates and bind profiles to them; service_open() does it except in a ceremony. May be called again. */
+/* Load the CAs' certificates and bind profiles to them; service_open() does it except in a
+ * ceremony. May be called again. */
 kw_status service_bind_cas(struct kw_op *op, struct service *service);
-/* A certificate of STATE/certs: "root", "ca-devices", "ocsp-devices", "tls-server". KW_E_NOT_FOUND. */
-kw_status service_cert_load(struct kw_op *op, struct service *service, const char *name, struct cert **ret);
-kw_status service_cert_save(struct kw_op *op, struct service *service, const char *name, struct kw_span der);
+/* A certificate of STATE/certs: "root", "ca-devices", "ocsp-devices", "tls-server". KW_E_NOT_FOUND.
+ */
+kw_status service_cert_load(struct kw_op *op, struct service *service, const char *name,
+                            struct cert **ret);
+kw_status service_cert_save(struct kw_op *op, struct service *service, const char *name,
+                            struct kw_span der);
 /* Start the background work: checkpoints, CRLs, expiry. */
 kw_status service_start(struct kw_op *op, struct service *service);
 void service_close(struct service *service);
@@ -83,15 +94,20 @@ kw_status service_profile(struct kw_op *op, struct service *service, const char 
                           const struct bound_profile **ret);
 
 /**
- * Append an event to the log as part of a change. time, source, actor and request id are taken from the operation and clock
- * where the event leaves them empty. result "" means "success".
+ * Append an event to the log as part of a change. time, source, actor and request id are taken from
+ * the operation and clock where the event leaves them empty. result "" means "success".
  */
 kw_status service_record(struct kw_op *op, struct service *service, struct store_txn *txn,
                          const struct event *event);
-/* A background task failed: one line for the operator's journal (the process's standard error), rate-limited. Thread-safe. */
+/* A background task failed: told to service->complain, at most once a second. Any thread. */
 void service_complain(struct service *service, const struct kw_op *op, const char *what);
+/* The wall clock, for the layers above. */
+int64_t service_now_ms(void);
+/* SHA-256 of a backend key's SubjectPublicKeyInfo: what its public key is called everywhere. */
+void service_key_hash(const struct keeper_key_info *key, uint8_t ret[KW_HASH_BYTES]);
 
 /* Record a refusal or another event that is no change of state; a failure to record is returned. */
-kw_status service_record_alone(struct kw_op *op, struct service *service, const struct event *event);
+kw_status service_record_alone(struct kw_op *op, struct service *service,
+                               const struct event *event);
 
 #endif

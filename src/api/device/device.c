@@ -1,17 +1,18 @@
 /* The device API: signs of life and receipts. */
+#include "service/registration/device.h"
 #include "api/api.h"
 #include "base/time.h"
 #include "codec/json.h"
-#include "os/clock.h"
-#include "service/registration/device.h"
 
 enum { DEVICE_DEADLINE_MS = 10000 };
 
 static const struct codec_field hello_fields[] = {
     FIELD_STRING("agent", struct device_hello, agent, CODEC_REQUIRED, "program and version"),
-    FIELD_STRING("root_of_trust", struct device_hello, root_of_trust, CODEC_REQUIRED, "what holds the key"),
+    FIELD_STRING("root_of_trust", struct device_hello, root_of_trust, CODEC_REQUIRED,
+                 "what holds the key"),
     FIELD_BOOL("simulated", struct device_hello, simulated, 0, "it stands in for hardware"),
-    FIELD_STRING("certificate", struct device_hello, certificate, 0, "SHA-256 of the current certificate"),
+    FIELD_STRING("certificate", struct device_hello, certificate, 0,
+                 "SHA-256 of the current certificate"),
 };
 
 struct hello_answer {
@@ -28,14 +29,16 @@ static kw_status hello(struct kw_op *op, void *ctx, const struct http_request *r
 {
     struct api *api = ctx;
     struct device_hello said = {0};
-    struct hello_answer answer = {.time_ms = os_clock_unix_ms()};
+    struct hello_answer answer = {.time_ms = service_now_ms()};
 
-    TRY(op, codec_json_decode(op, request->body, hello_fields, KW_COUNT(hello_fields), &said), "hello");
+    TRY(op, codec_json_decode(op, request->body, hello_fields, KW_COUNT(hello_fields), &said),
+        "hello");
     TRY(op, device_seen(op, api->service, request->who.id, &said));
     KW_TEXT_SET(answer.device, request->who.id);
     TRY(op, kw_bytes_new(256, &response->body));
     response->content_type = "application/json";
-    return codec_json_encode(op, hello_answer_fields, KW_COUNT(hello_answer_fields), &answer, response->body);
+    return codec_json_encode(op, hello_answer_fields, KW_COUNT(hello_answer_fields), &answer,
+                             response->body);
 }
 
 struct receipt_message {
@@ -45,21 +48,30 @@ struct receipt_message {
 static const struct codec_field receipt_fields[] = {
     FIELD_STRING("device", struct receipt_message, device, CODEC_REQUIRED, "device id"),
     FIELD_STRING("action", struct receipt_message, receipt.action, CODEC_REQUIRED, "wipe"),
-    FIELD_STRING("key", struct receipt_message, receipt.key_id, CODEC_REQUIRED, "SHA-256 of the key's SubjectPublicKeyInfo"),
-    FIELD_TIME("time", struct receipt_message, receipt.unix_ms, CODEC_REQUIRED, "the device's clock"),
-    FIELD_STRING("proof", struct receipt_message, receipt.proof, 0, "signed: what was known at the last signature"),
-    FIELD_STRING("readback", struct receipt_message, receipt.readback, 0, "what the root of trust reported afterwards"),
-    FIELD_STRING("signature", struct receipt_message, receipt.signature, CODEC_REQUIRED, "base64, by the key itself"),
+    FIELD_STRING("key", struct receipt_message, receipt.key_id, CODEC_REQUIRED,
+                 "SHA-256 of the key's SubjectPublicKeyInfo"),
+    FIELD_TIME("time", struct receipt_message, receipt.unix_ms, CODEC_REQUIRED,
+               "the device's clock"),
+    FIELD_STRING("proof", struct receipt_message, receipt.proof, 0,
+                 "signed: what was known at the last signature"),
+    FIELD_STRING("readback", struct receipt_message, receipt.readback, 0,
+                 "what the root of trust reported afterwards"),
+    FIELD_STRING("signature", struct receipt_message, receipt.signature, CODEC_REQUIRED,
+                 "base64, by the key itself"),
 };
 
-/* No client certificate: the key that would make one is gone. The receipt's own signature proves who sends it. */
+/* No client certificate: the key that would make one is gone. The receipt's own signature proves
+ * who sends it. */
 static kw_status receipts(struct kw_op *op, void *ctx, const struct http_request *request,
                           struct http_response *response)
 {
     struct receipt_message message = {0};
 
-    TRY(op, codec_json_decode(op, request->body, receipt_fields, KW_COUNT(receipt_fields), &message), "receipt");
-    TRY(op, device_take_receipt(op, ((struct api *)ctx)->service, message.device, &message.receipt));
+    TRY(op,
+        codec_json_decode(op, request->body, receipt_fields, KW_COUNT(receipt_fields), &message),
+        "receipt");
+    TRY(op,
+        device_take_receipt(op, ((struct api *)ctx)->service, message.device, &message.receipt));
     response->status = 204;
     return KW_OK;
 }

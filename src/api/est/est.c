@@ -1,16 +1,17 @@
 /* Enrolment over Secure Transport (RFC 7030, RFC 8951): translation only. */
 #include "api/api.h"
 #include "base/b64.h"
-#include "crypto/cms.h"
+#include "service/authority/chain.h"
 #include "service/registration/enrol.h"
 
-enum { EST_LINE = 76, EST_DEADLINE_MS = 10000, CHAIN_MAX = SERVICE_CAS_MAX + 1 };
+enum { EST_LINE = 76, EST_DEADLINE_MS = 10000 };
 
 static kw_status answer(struct kw_op *op, struct kw_span der, struct http_response *response)
 {
     AUTO(kw_bytes) *body = NULL;
 
-    /* "The Content-Transfer-Encoding … base64" (RFC 7030 section 4.1.3); RFC 8951 lets clients ignore the header. */
+    /* "The Content-Transfer-Encoding … base64" (RFC 7030 section 4.1.3); RFC 8951 lets clients
+     * ignore the header. */
     TRY(op, kw_bytes_new(der.len * 3 / 2 + 64, &body));
     TRY(op, kw_b64_encode(der, EST_LINE, body));
     TRY(op, http_response_header(op, response, "Content-Transfer-Encoding", "base64"));
@@ -19,17 +20,9 @@ static kw_status answer(struct kw_op *op, struct kw_span der, struct http_respon
     return KW_OK;
 }
 
-static kw_status answer_certs(struct kw_op *op, struct cert *const certs[], unsigned n, struct http_response *response)
-{
-    AUTO(kw_bytes) *cms = NULL;
-
-    TRY(op, cms_certs_build(op, certs, n, &cms));
-    return answer(op, kw_bytes_span(cms), response);
-}
-
 /* A label that is no profile is a wrong address (404), before anything else. */
-static kw_status label(struct kw_op *op, struct service *service, const struct http_request *request,
-                       const char **ret)
+static kw_status label(struct kw_op *op, struct service *service,
+                       const struct http_request *request, const char **ret)
 {
     const struct bound_profile *profile = NULL;
     const char *name = kw_uri_param(&request->params, "label");
@@ -43,16 +36,12 @@ static kw_status cacerts(struct kw_op *op, void *ctx, const struct http_request 
                          struct http_response *response)
 {
     struct service *service = ((struct api *)ctx)->service;
-    struct cert *chain[CHAIN_MAX];
     const char *name = NULL;
-    unsigned n = 0;
+    AUTO(kw_bytes) *cms = NULL;
 
     TRY(op, label(op, service, request, &name));
-    for (unsigned i = 0; i < service->n_cas; i++) {
-        chain[n++] = service->cas[i].cert;
-    }
-    chain[n++] = service->root;
-    return answer_certs(op, chain, n, response);
+    TRY(op, chain_of_cas(op, service, &cms));
+    return answer(op, kw_bytes_span(cms), response);
 }
 
 /* GET csrattrs: nothing is asked for, "204 or 404" (RFC 8951 section 4). */
@@ -66,16 +55,17 @@ static kw_status csrattrs(struct kw_op *op, void *ctx, const struct http_request
     return KW_OK;
 }
 
-typedef kw_status (*enrol_fn)(struct kw_op *op, struct service *service, const struct enrol_asker *asker,
-                              const char *profile, struct kw_span csr_der, struct store_cert *ret);
+typedef kw_status (*enrol_fn)(struct kw_op *op, struct service *service,
+                              const struct enrol_asker *asker, const char *profile,
+                              struct kw_span csr_der, struct store_cert *ret);
 
-static kw_status enrol(struct kw_op *op, struct api *api, const struct http_request *request, enrol_fn how,
-                       struct http_response *response)
+static kw_status enrol(struct kw_op *op, struct api *api, const struct http_request *request,
+                       enrol_fn how, struct http_response *response)
 {
     const struct http_principal *who = &request->who;
     const char *profile = NULL;
     AUTO(kw_bytes) *csr = NULL;
-    AUTO(cert) *cert = NULL;
+    AUTO(kw_bytes) *cms = NULL;
     struct store_cert issued;
     struct enrol_asker asker = {
         .device_id = who->id,
@@ -85,10 +75,11 @@ static kw_status enrol(struct kw_op *op, struct api *api, const struct http_requ
     };
 
     TRY(op, label(op, api->service, request, &profile));
-    TRY(op, kw_b64_decode(request->body, KW_CSR_MAX, &csr), "the body is not base64 of a certification request");
+    TRY(op, kw_b64_decode(request->body, KW_CSR_MAX, &csr),
+        "the body is not base64 of a certification request");
     TRY(op, how(op, api->service, &asker, profile, kw_bytes_span(csr), &issued));
-    TRY(op, cert_parse(op, KW_SPAN(issued.der, issued.der_len), &cert));
-    return answer_certs(op, &cert, 1, response); /* only the issued one: RFC 7030 section 4.2.3 */
+    TRY(op, chain_of_one(op, &issued, &cms)); /* only the issued one: RFC 7030 section 4.2.3 */
+    return answer(op, kw_bytes_span(cms), response);
 }
 
 static kw_status simpleenroll(struct kw_op *op, void *ctx, const struct http_request *request,

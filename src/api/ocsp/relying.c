@@ -1,21 +1,21 @@
-/* For relying parties, plain HTTP: OCSP (RFC 6960, RFC 9919), CRLs, CA certificates, the public half of the log. */
+/* For relying parties, plain HTTP: OCSP (RFC 6960, RFC 9919), CRLs, CA certificates, the public
+ * half of the log. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "api/api.h"
 #include "base/b64.h"
-#include "crypto/ocsp.h"
 #include "service/log/log.h"
 #include "service/validation/crl_maker.h"
 #include "service/validation/ocsp_responder.h"
 
-enum { RELYING_DEADLINE_MS = 5000, OCSP_TRY_LATER = 3, OCSP_INTERNAL = 2, CRL_MAX_AGE_S = 60 };
+enum { RELYING_DEADLINE_MS = 5000, CRL_MAX_AGE_S = 60 };
 
 /* Errors of the responder go as OCSP answers with HTTP 200. */
 static void render_ocsp(enum kw_code code, const char *public_text, const char *request_id,
                         struct http_response *response)
 {
-    struct kw_span der = ocsp_answer_error(kw_code_may_retry(code) ? OCSP_TRY_LATER : OCSP_INTERNAL);
+    struct kw_span der = ocsp_reply_failed(kw_code_may_retry(code));
 
     (void)public_text;
     (void)request_id;
@@ -33,7 +33,8 @@ static void release_reply(void *shared)
     ocsp_reply_release(&reply);
 }
 
-static kw_status lend_reply(struct kw_op *op, const struct ocsp_reply *reply, struct http_response *response)
+static kw_status lend_reply(struct kw_op *op, const struct ocsp_reply *reply,
+                            struct http_response *response)
 {
     char value[64];
 
@@ -45,13 +46,15 @@ static kw_status lend_reply(struct kw_op *op, const struct ocsp_reply *reply, st
     if (reply->max_age_s <= 0) {
         return http_response_header(op, response, "Cache-Control", "no-store");
     }
-    (void)snprintf(value, sizeof(value), "max-age=%lld, public, no-transform", (long long)reply->max_age_s);
+    (void)snprintf(value, sizeof(value), "max-age=%lld, public, no-transform",
+                   (long long)reply->max_age_s);
     return http_response_header(op, response, "Cache-Control", value);
 }
 
-/* On the loop thread: from memory or not at all (KW_E_STATE sends the request to the pool, where it comes in again). */
-static kw_status respond(struct kw_op *op, struct api *api, const struct http_request *request, struct kw_span der,
-                         struct http_response *response)
+/* On the loop thread: from memory or not at all (KW_E_STATE sends the request to the pool, where it
+ * comes in again). */
+static kw_status respond(struct kw_op *op, struct api *api, const struct http_request *request,
+                         struct kw_span der, struct http_response *response)
 {
     const char *ca = kw_uri_param(&request->params, "ca");
     struct ocsp_reply reply = {0};
@@ -69,7 +72,8 @@ static kw_status ocsp_post(struct kw_op *op, void *ctx, const struct http_reques
     return respond(op, ctx, request, request->body, response);
 }
 
-/* GET /ocsp/CA/{base64}: percent-encoded or not, with slashes of the alphabet in the path (FACTS 21). */
+/* GET /ocsp/CA/{base64}: percent-encoded or not, with slashes of the alphabet in the path (FACTS
+ * 21). */
 static kw_status ocsp_get(struct kw_op *op, void *ctx, const struct http_request *request,
                           struct http_response *response)
 {
@@ -85,11 +89,13 @@ static kw_status ocsp_get(struct kw_op *op, void *ctx, const struct http_request
 }
 
 /* "devices.crl" → "devices". */
-static kw_status stem(struct kw_op *op, const char *file, const char *suffix, char *name, size_t cap)
+static kw_status stem(struct kw_op *op, const char *file, const char *suffix, char *name,
+                      size_t cap)
 {
     size_t n = strlen(file), m = strlen(suffix);
 
-    ENSURE(op, n > m && n - m < cap && strcmp(file + n - m, suffix) == 0, KW_E_NOT_FOUND, "no '%s'", file);
+    ENSURE(op, n > m && n - m < cap && strcmp(file + n - m, suffix) == 0, KW_E_NOT_FOUND, "no '%s'",
+           file);
     memcpy(name, file, n - m);
     name[n - m] = 0;
     return KW_OK;

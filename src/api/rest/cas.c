@@ -1,14 +1,13 @@
 #include "api/rest/rest.h"
 #include "base/hex.h"
-#include "crypto/dn.h"
 
-static void view(const char *id, const char *key_id, const struct cert *cert, const struct cert *ocsp,
-                 struct ca_view *ret)
+static void view(const char *id, const char *key_id, const char *subject, const struct cert *cert,
+                 const struct cert *ocsp, struct ca_view *ret)
 {
     memset(ret, 0, sizeof(*ret));
     KW_TEXT_SET(ret->id, id);
     KW_TEXT_SET(ret->key_id, key_id);
-    dn_text(cert_subject(cert), ret->subject, sizeof(ret->subject));
+    KW_TEXT_SET(ret->subject, subject);
     kw_hex(KW_SPAN(cert_sha256(cert), KW_HASH_BYTES), ret->fingerprint, sizeof(ret->fingerprint));
     ret->not_before = cert_not_before(cert);
     ret->not_after = cert_not_after(cert);
@@ -23,11 +22,11 @@ REST_HANDLER(rest_ca_list)
 
     (void)request;
     TRY(op, rest_list(op, response, &list));
-    view("root", "", service->root, NULL, &shown);
+    view("root", "", service->root_subject, service->root, NULL, &shown);
     TRY(op, rest_item(op, &list, &ca_view, &shown));
     for (unsigned i = 0; i < service->n_cas; i++) {
         const struct ca *ca = &service->cas[i];
-        view(ca->id, ca->key_id, ca->cert, ca->ocsp_cert, &shown);
+        view(ca->id, ca->key_id, ca->subject, ca->cert, ca->ocsp_cert, &shown);
         TRY(op, rest_item(op, &list, &ca_view, &shown));
     }
     return codec_json_list_end(op, &list, NULL);

@@ -4,7 +4,6 @@
 #include "api/rest/rest.h"
 #include "base/hex.h"
 #include "base/pem.h"
-#include "os/clock.h"
 #include "service/authority/revoke.h"
 
 static void view(const struct store_cert *cert, struct cert_view *ret)
@@ -46,21 +45,22 @@ struct filter_text {
     char owner[KW_NAME_MAX], ca[KW_NAME_MAX], profile[KW_NAME_MAX], state[24];
 };
 
-static kw_status read_filter(struct kw_op *op, const struct http_request *request, struct filter_text *text,
-                             struct store_cert_filter *ret)
+static kw_status read_filter(struct kw_op *op, const struct http_request *request,
+                             struct filter_text *text, struct store_cert_filter *ret)
 {
     const char *state = NULL;
     uint64_t after = 0, days = 0;
 
     TRY(op, rest_query_text(op, request, "owner", text->owner, sizeof(text->owner), &ret->owner));
     TRY(op, rest_query_text(op, request, "ca", text->ca, sizeof(text->ca), &ret->ca));
-    TRY(op, rest_query_text(op, request, "profile", text->profile, sizeof(text->profile), &ret->profile));
+    TRY(op, rest_query_text(op, request, "profile", text->profile, sizeof(text->profile),
+                            &ret->profile));
     TRY(op, rest_query_text(op, request, "state", text->state, sizeof(text->state), &state));
     TRY(op, state_from_query(op, state, &ret->state));
     TRY(op, rest_query_u64(op, request, "after", 0, INT64_MAX, &after));
     TRY(op, rest_query_u64(op, request, "expires_days", 0, 36500, &days));
     ret->after_row = (int64_t)after;
-    ret->expires_before = days ? os_clock_unix_s() + (int64_t)days * 86400 : 0;
+    ret->expires_before = days ? service_now_ms() / 1000 + (int64_t)days * 86400 : 0;
     return KW_OK;
 }
 
@@ -92,12 +92,14 @@ REST_HANDLER(rest_cert_list)
 }
 
 /* /certs/{id} and /certs/{ca}/{serial} alike. */
-static kw_status find(struct kw_op *op, void *ctx, const struct http_request *request, struct store_cert *ret)
+static kw_status find(struct kw_op *op, void *ctx, const struct http_request *request,
+                      struct store_cert *ret)
 {
     char id[2 * KW_NAME_MAX];
     const char *ca = kw_uri_param(&request->params, "ca");
 
-    (void)snprintf(id, sizeof(id), "%.90s%s%.90s", ca ? ca : "", ca ? "/" : "", rest_param(request, "id"));
+    (void)snprintf(id, sizeof(id), "%.90s%s%.90s", ca ? ca : "", ca ? "/" : "",
+                   rest_param(request, "id"));
     TRY(op, authority_find(op, rest_service(ctx), id, ret), "certificate '%s'", id);
     return KW_OK;
 }
@@ -126,7 +128,8 @@ struct revoke_body {
     char reason[32];
 };
 static const struct codec_field revoke_fields[] = {
-    FIELD_STRING("reason", struct revoke_body, reason, 0, "CRLReason, RFC 5280 section 5.3.1; unspecified where absent"),
+    FIELD_STRING("reason", struct revoke_body, reason, 0,
+                 "CRLReason, RFC 5280 section 5.3.1; unspecified where absent"),
 };
 
 REST_HANDLER(rest_cert_revoke)
@@ -140,7 +143,8 @@ REST_HANDLER(rest_cert_revoke)
     ENSURE(op, reason >= 0 && reason != REVOKE_CERTIFICATE_HOLD, KW_E_INPUT,
            "'%s' is no reason for a final revocation", body.reason);
     TRY(op, find(op, ctx, request, &cert));
-    TRY(op, authority_revoke(op, rest_service(ctx), &cert, reason), "certificate of %s", cert.owner);
+    TRY(op, authority_revoke(op, rest_service(ctx), &cert, reason), "certificate of %s",
+        cert.owner);
     TRY(op, store_cert_by_fingerprint(op, rest_service(ctx)->store, cert.fingerprint, &cert));
     view(&cert, &shown);
     return rest_answer(op, &cert_view, &shown, response);

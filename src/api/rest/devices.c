@@ -1,7 +1,7 @@
 #include "api/rest/rest.h"
 #include "service/registration/device.h"
 
-/* --- as shown ----------------------------------------------------------------------------------------------------- */
+/* --- as shown --------------------------------------------------------------------------------- */
 
 static void view(const struct store_device *device, struct device_view *ret)
 {
@@ -57,7 +57,7 @@ REST_HANDLER(rest_device_show)
     return rest_answer(op, &device_view, &shown, response);
 }
 
-/* --- as made ------------------------------------------------------------------------------------------------------ */
+/* --- as made ---------------------------------------------------------------------------------- */
 
 struct register_body {
     char id[KW_NAME_MAX], product[KW_NAME_MAX], serial[KW_NAME_MAX], hw_type[64];
@@ -66,9 +66,11 @@ struct register_body {
 static const struct codec_field register_fields[] = {
     FIELD_STRING("id", struct register_body, id, CODEC_REQUIRED, "device id, unique for all time"),
     FIELD_STRING("product", struct register_body, product, CODEC_REQUIRED, "product"),
-    FIELD_STRING("serial", struct register_body, serial, 0, "manufacturer's serial number; the id where absent"),
+    FIELD_STRING("serial", struct register_body, serial, 0,
+                 "manufacturer's serial number; the id where absent"),
     FIELD_STRING("hw_type", struct register_body, hw_type, 0, "OID of the hardware type"),
-    FIELD_INT("secret_hours", struct register_body, secret_hours, 0, 1, 87600, "life of the registration secret"),
+    FIELD_INT("secret_hours", struct register_body, secret_hours, 0, 1, 87600,
+              "life of the registration secret"),
 };
 
 static const char *or_null(const char *text)
@@ -76,7 +78,8 @@ static const char *or_null(const char *text)
     return *text ? text : NULL;
 }
 
-static kw_status answer_secret(struct kw_op *op, struct secret_view *answer, struct http_response *response)
+static kw_status answer_secret(struct kw_op *op, struct secret_view *answer,
+                               struct http_response *response)
 {
     kw_status status = rest_answer(op, &secret_view, answer, response);
 
@@ -89,7 +92,8 @@ REST_HANDLER(rest_device_register)
     struct register_body body = {0};
     struct secret_view answer = {0};
 
-    TRY(op, codec_json_decode(op, request->body, register_fields, KW_COUNT(register_fields), &body));
+    TRY(op,
+        codec_json_decode(op, request->body, register_fields, KW_COUNT(register_fields), &body));
     struct device_request wanted = {.id = body.id,
                                     .product = body.product,
                                     .serial = or_null(body.serial),

@@ -2,8 +2,6 @@
 
 #include "api/rest/rest.h"
 #include "base/hex.h"
-#include "crypto/alg.h"
-#include "crypto/digest.h"
 
 static void view_backend(const struct keeper_key_info *key, struct key_view *ret)
 {
@@ -17,7 +15,7 @@ static void view_backend(const struct keeper_key_info *key, struct key_view *ret
     KW_TEXT_SET(ret->alg, key_alg_text(key->alg));
     (void)snprintf(ret->custody, sizeof(ret->custody), "keeper %s", key->custody);
     KW_TEXT_SET(ret->owner, "server");
-    digest_sha256(KW_SPAN(key->spki, key->spki_len), id);
+    service_key_hash(key, id);
     kw_hex(KW_SPAN_ARRAY(id), ret->spki, sizeof(ret->spki));
     ret->not_before = key->not_before;
     ret->not_after = key->not_after;
@@ -57,7 +55,8 @@ static kw_status list_backend(struct kw_op *op, struct service *service, struct 
     }
 }
 
-/* The first page begins with the backend keys; `after` is the SHA-256 of the last device key shown. */
+/* The first page begins with the backend keys; `after` is the SHA-256 of the last device key shown.
+ */
 REST_HANDLER(rest_key_list)
 {
     struct service *service = rest_service(ctx);
@@ -73,7 +72,8 @@ REST_HANDLER(rest_key_list)
 
     TRY(op, rest_query_text(op, request, "after", text, sizeof(text), &from));
     TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
-    ENSURE(op, !from || (kw_ok(kw_unhex(from, &out)) && out.len == KW_HASH_BYTES), KW_E_INPUT, "bad 'after'");
+    ENSURE(op, !from || (kw_ok(kw_unhex(from, &out)) && out.len == KW_HASH_BYTES), KW_E_INPUT,
+           "bad 'after'");
     TRY(op, rest_list(op, response, &list));
     if (!from) {
         TRY(op, list_backend(op, service, &list));

@@ -8,6 +8,10 @@
 #include "service/log/log.h"
 
 enum { TAIL_DEFAULT = 20, TAIL_MAX = 1000 };
+_Static_assert((int)VIEW_VKEY >= (int)CHECKPOINT_VKEY_MAX &&
+                   (int)VIEW_NOTE >= (int)CHECKPOINT_TEXT_MAX &&
+                   (int)VIEW_PROOF >= (int)TLOG_PROOF_MAX,
+               "the view holds what the log makes");
 
 REST_HANDLER(rest_log_info)
 {
@@ -84,7 +88,8 @@ static kw_status put_checkpoint(struct kw_op *op, struct service *service, struc
     return KW_OK;
 }
 
-static kw_status prove(struct kw_op *op, struct service *service, uint64_t index, struct proof_view *view)
+static kw_status prove(struct kw_op *op, struct service *service, uint64_t index,
+                       struct proof_view *view)
 {
     struct tlog_hash proof[TLOG_PROOF_MAX];
     struct checkpoint head;
@@ -109,7 +114,8 @@ REST_HANDLER(rest_log_prove)
 
     errno = 0;
     unsigned long long index = strtoull(text, &end, 10);
-    ENSURE(op, !errno && *text >= '0' && *text <= '9' && *end == 0, KW_E_INPUT, "'%s' is no entry number", text);
+    ENSURE(op, !errno && *text >= '0' && *text <= '9' && *end == 0, KW_E_INPUT,
+           "'%s' is no entry number", text);
     TRY(op, prove(op, rest_service(ctx), index, &view));
     return rest_answer(op, &proof_view, &view, response);
 }

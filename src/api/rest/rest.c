@@ -15,8 +15,8 @@ const char *rest_param(const struct http_request *request, const char *name)
     return value ? value : "";
 }
 
-kw_status rest_query_text(struct kw_op *op, const struct http_request *request, const char *key, char *text,
-                          size_t cap, const char **ret)
+kw_status rest_query_text(struct kw_op *op, const struct http_request *request, const char *key,
+                          char *text, size_t cap, const char **ret)
 {
     kw_status status = kw_uri_query(request->query, key, text, cap);
 
@@ -29,8 +29,8 @@ kw_status rest_query_text(struct kw_op *op, const struct http_request *request, 
     return KW_OK;
 }
 
-kw_status rest_query_u64(struct kw_op *op, const struct http_request *request, const char *key, uint64_t default_,
-                         uint64_t max, uint64_t *ret)
+kw_status rest_query_u64(struct kw_op *op, const struct http_request *request, const char *key,
+                         uint64_t default_, uint64_t max, uint64_t *ret)
 {
     char text[24], *end = NULL;
     const char *given = NULL;
@@ -48,7 +48,8 @@ kw_status rest_query_u64(struct kw_op *op, const struct http_request *request, c
     return KW_OK;
 }
 
-kw_status rest_answer(struct kw_op *op, const struct view *view, const void *obj, struct http_response *response)
+kw_status rest_answer(struct kw_op *op, const struct view *view, const void *obj,
+                      struct http_response *response)
 {
     TRY(op, kw_bytes_new(1024, &response->body));
     response->content_type = "application/json";
@@ -62,7 +63,8 @@ kw_status rest_list(struct kw_op *op, struct http_response *response, struct cod
     return codec_json_list_begin(op, list, response->body);
 }
 
-kw_status rest_item(struct kw_op *op, struct codec_list *list, const struct view *view, const void *obj)
+kw_status rest_item(struct kw_op *op, struct codec_list *list, const struct view *view,
+                    const void *obj)
 {
     return codec_json_list_item(op, list, view->fields, view->n, obj);
 }

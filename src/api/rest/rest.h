@@ -12,15 +12,17 @@ struct service *rest_service(void *ctx);
 /* The template parameter of this name; a route without it is our bug. */
 const char *rest_param(const struct http_request *request, const char *name);
 /* A query's number, or the default where absent. KW_E_INPUT. */
-kw_status rest_query_u64(struct kw_op *op, const struct http_request *request, const char *key, uint64_t default_,
-                         uint64_t max, uint64_t *ret);
+kw_status rest_query_u64(struct kw_op *op, const struct http_request *request, const char *key,
+                         uint64_t default_, uint64_t max, uint64_t *ret);
 /* A query's text; *ret is NULL where absent, else text. */
-kw_status rest_query_text(struct kw_op *op, const struct http_request *request, const char *key, char *text,
-                          size_t cap, const char **ret);
-kw_status rest_answer(struct kw_op *op, const struct view *view, const void *obj, struct http_response *response);
+kw_status rest_query_text(struct kw_op *op, const struct http_request *request, const char *key,
+                          char *text, size_t cap, const char **ret);
+kw_status rest_answer(struct kw_op *op, const struct view *view, const void *obj,
+                      struct http_response *response);
 /* Begin a list: response->body is made, *list writes into it. End it with codec_json_list_end(). */
 kw_status rest_list(struct kw_op *op, struct http_response *response, struct codec_list *list);
-kw_status rest_item(struct kw_op *op, struct codec_list *list, const struct view *view, const void *obj);
+kw_status rest_item(struct kw_op *op, struct codec_list *list, const struct view *view,
+                    const void *obj);
 
 /* Handlers, one file a noun. */
 #define REST_HANDLER(name)                                                                         \

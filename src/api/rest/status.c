@@ -2,9 +2,8 @@
 #include <stdio.h>
 
 #include "api/rest/rest.h"
-#include "os/clock.h"
 
-/* --- what runs ---------------------------------------------------------------------------------------------------- */
+/* --- what runs -------------------------------------------------------------------------------- */
 
 struct about_view {
     char product[24], version[24], organization[64], server_name[128], transports[64];
@@ -21,7 +20,8 @@ static const struct view about_view = {about_fields, KW_COUNT(about_fields)};
 REST_HANDLER(rest_about)
 {
     struct service *service = rest_service(ctx);
-    struct about_view shown = {.product = "keywright", .version = KW_VERSION, .transports = "TLS 1.3, HTTP 1.1"};
+    struct about_view shown = {
+        .product = "keywright", .version = KW_VERSION, .transports = "TLS 1.3, HTTP 1.1"};
 
     (void)request;
     KW_TEXT_SET(shown.organization, service->config.organization);
@@ -54,14 +54,14 @@ REST_HANDLER(rest_health)
     return rest_answer(op, &health_view, &shown, response);
 }
 
-/* --- figures ------------------------------------------------------------------------------------------------------ */
+/* --- figures ---------------------------------------------------------------------------------- */
 
 enum { STATUS_CLASSES = 6 };
 static atomic_uint_fast64_t answers[STATUS_CLASSES]; /* by the status' first digit */
 static atomic_uint_fast64_t micros_total;
 
-void api_observe(void *ctx, const struct route *route, const struct http_request *request, const struct kw_op *op,
-                 int status, int64_t micros)
+void api_observe(void *ctx, const struct route *route, const struct http_request *request,
+                 const struct kw_op *op, int status, int64_t micros)
 {
     unsigned class_ = (unsigned)status / 100;
 
@@ -73,10 +73,12 @@ void api_observe(void *ctx, const struct route *route, const struct http_request
     atomic_fetch_add(&micros_total, (uint64_t)micros);
 }
 
-static kw_status put_gauge(struct kw_bytes *text, const char *name, const char *help, uint64_t value)
+static kw_status put_gauge(struct kw_bytes *text, const char *name, const char *help,
+                           uint64_t value)
 {
-    return kw_bytes_printf(text, "# HELP keywright_%s %s\n# TYPE keywright_%s gauge\nkeywright_%s %llu\n", name, help,
-                           name, name, (unsigned long long)value);
+    return kw_bytes_printf(text,
+                           "# HELP keywright_%s %s\n# TYPE keywright_%s gauge\nkeywright_%s %llu\n",
+                           name, help, name, name, (unsigned long long)value);
 }
 
 static kw_status put_counts(struct kw_op *op, struct service *service, struct kw_bytes *text)
@@ -91,13 +93,15 @@ static kw_status put_counts(struct kw_op *op, struct service *service, struct kw
     TRY(op, put_gauge(text, "certificates_revoked", "revoked certificates", counts.certs_revoked));
     TRY(op, put_gauge(text, "public_keys", "public keys ever seen", counts.pubkeys));
     TRY(op, put_gauge(text, "log_entries", "entries of the log", counts.log_entries));
-    return put_gauge(text, "keeper_up", "1 while the keeper answers", keeper_alive(service->keeper));
+    return put_gauge(text, "keeper_up", "1 while the keeper answers",
+                     keeper_alive(service->keeper));
 }
 
 static kw_status put_answers(struct kw_op *op, struct kw_bytes *text)
 {
-    TRY(op, kw_bytes_append_text(text, "# HELP keywright_http_answers_total answers by class of status\n"
-                                       "# TYPE keywright_http_answers_total counter\n"));
+    TRY(op, kw_bytes_append_text(text,
+                                 "# HELP keywright_http_answers_total answers by class of status\n"
+                                 "# TYPE keywright_http_answers_total counter\n"));
     for (unsigned i = 1; i < STATUS_CLASSES; i++) {
         TRY(op, kw_bytes_printf(text, "keywright_http_answers_total{class=\"%uxx\"} %llu\n", i,
                                 (unsigned long long)atomic_load(&answers[i])));
@@ -115,8 +119,10 @@ REST_HANDLER(rest_metrics)
     TRY(op, put_counts(op, api->service, response->body));
     TRY(op, put_answers(op, response->body));
     struct http_server_stats stats = http_server_stats(api->server);
-    TRY(op, put_gauge(response->body, "connections_open", "open connections", stats.connections_open));
-    TRY(op, put_gauge(response->body, "handshakes_failed", "failed TLS handshakes", stats.handshakes_failed));
+    TRY(op,
+        put_gauge(response->body, "connections_open", "open connections", stats.connections_open));
+    TRY(op, put_gauge(response->body, "handshakes_failed", "failed TLS handshakes",
+                      stats.handshakes_failed));
     return put_gauge(response->body, "uptime_seconds", "since start",
-                     (uint64_t)(os_clock_mono_ms() - api->started_ms) / 1000);
+                     (uint64_t)(service_now_ms() - api->started_ms) / 1000);
 }

@@ -7,10 +7,13 @@ static const struct codec_field device_fields[] = {
     FIELD_STRING("hw_type", struct device_view, hw_type, 0, "OID of the hardware type"),
     FIELD_STRING("state", struct device_view, state, 0, "registered, active, suspended, retired"),
     FIELD_TIME("registered", struct device_view, registered_ms, 0, "when it was registered"),
-    FIELD_TIME("last_seen", struct device_view, last_seen_ms, CODEC_OMIT_EMPTY, "last sign of life"),
+    FIELD_TIME("last_seen", struct device_view, last_seen_ms, CODEC_OMIT_EMPTY,
+               "last sign of life"),
     FIELD_STRING("agent", struct device_view, agent, CODEC_OMIT_EMPTY, "its program"),
-    FIELD_STRING("root_of_trust", struct device_view, root_of_trust, CODEC_OMIT_EMPTY, "what holds its keys"),
-    FIELD_BOOL("simulated", struct device_view, simulated, 0, "its root of trust stands in for hardware"),
+    FIELD_STRING("root_of_trust", struct device_view, root_of_trust, CODEC_OMIT_EMPTY,
+                 "what holds its keys"),
+    FIELD_BOOL("simulated", struct device_view, simulated, 0,
+               "its root of trust stands in for hardware"),
 };
 
 static const struct codec_field cert_fields[] = {
@@ -25,7 +28,8 @@ static const struct codec_field cert_fields[] = {
     FIELD_TIME_S("not_after", struct cert_view, not_after, 0, "end"),
     FIELD_TIME("issued", struct cert_view, issued_ms, 0, "when it was issued"),
     FIELD_STRING("state", struct cert_view, state, 0, "valid, superseded, held, revoked"),
-    FIELD_TIME_S("revoked", struct cert_view, revoked_s, CODEC_OMIT_EMPTY, "when it was revoked or replaced"),
+    FIELD_TIME_S("revoked", struct cert_view, revoked_s, CODEC_OMIT_EMPTY,
+                 "when it was revoked or replaced"),
     FIELD_STRING("reason", struct cert_view, reason, CODEC_OMIT_EMPTY, "why"),
 };
 
@@ -37,23 +41,28 @@ static const struct codec_field key_fields[] = {
     FIELD_STRING("alg", struct key_view, alg, 0, "algorithm"),
     FIELD_STRING("custody", struct key_view, custody, 0, "what holds the private key"),
     FIELD_STRING("owner", struct key_view, owner, 0, "whose it is"),
-    FIELD_STRING("profile", struct key_view, profile, CODEC_OMIT_EMPTY, "profile of its certificates"),
+    FIELD_STRING("profile", struct key_view, profile, CODEC_OMIT_EMPTY,
+                 "profile of its certificates"),
     FIELD_STRING("spki_sha256", struct key_view, spki, 0, "SHA-256 of the SubjectPublicKeyInfo"),
     FIELD_TIME("created", struct key_view, created_ms, CODEC_OMIT_EMPTY, "when it was first seen"),
-    FIELD_TIME("state_since", struct key_view, state_ms, CODEC_OMIT_EMPTY, "when it came into this state"),
-    FIELD_TIME_S("not_before", struct key_view, not_before, CODEC_OMIT_EMPTY, "begin of its originator-usage period"),
+    FIELD_TIME("state_since", struct key_view, state_ms, CODEC_OMIT_EMPTY,
+               "when it came into this state"),
+    FIELD_TIME_S("not_before", struct key_view, not_before, CODEC_OMIT_EMPTY,
+                 "begin of its originator-usage period"),
     FIELD_TIME_S("not_after", struct key_view, not_after, CODEC_OMIT_EMPTY, "end of it"),
     FIELD_INT("signatures", struct key_view, signatures, CODEC_OMIT_EMPTY, 0, 0, "made so far"),
 };
 
 static const struct codec_field ca_fields[] = {
     FIELD_STRING("id", struct ca_view, id, 0, "CA"),
-    FIELD_STRING("key", struct ca_view, key_id, CODEC_OMIT_EMPTY, "its key in the keeper; the root's is offline"),
+    FIELD_STRING("key", struct ca_view, key_id, CODEC_OMIT_EMPTY,
+                 "its key in the keeper; the root's is offline"),
     FIELD_STRING("subject", struct ca_view, subject, 0, "name"),
     FIELD_STRING("fingerprint", struct ca_view, fingerprint, 0, "SHA-256 of the certificate"),
     FIELD_TIME_S("not_before", struct ca_view, not_before, 0, "begin"),
     FIELD_TIME_S("not_after", struct ca_view, not_after, 0, "end"),
-    FIELD_TIME_S("ocsp_not_after", struct ca_view, ocsp_not_after, CODEC_OMIT_EMPTY, "end of its OCSP signer"),
+    FIELD_TIME_S("ocsp_not_after", struct ca_view, ocsp_not_after, CODEC_OMIT_EMPTY,
+                 "end of its OCSP signer"),
 };
 
 static const struct codec_field log_fields[] = {
@@ -73,7 +82,8 @@ static const struct codec_field proof_fields[] = {
 
 static const struct codec_field secret_fields[] = {
     FIELD_STRING("id", struct secret_view, id, 0, "device id"),
-    FIELD_STRING("secret", struct secret_view, secret, 0, "one-time registration secret; told only here"),
+    FIELD_STRING("secret", struct secret_view, secret, 0,
+                 "one-time registration secret; told only here"),
 };
 
 static const struct codec_field problem_fields[] = {

@@ -1,13 +1,22 @@
-/* What the REST API shows of each noun. The same tables encode (server), decode (command line) and document. */
+/* What the REST API shows of each noun. The same tables encode (server), decode (command line) and
+ * document. */
 #ifndef API_REST_VIEWS_H
 #define API_REST_VIEWS_H
 
-#include "audit/checkpoint.h"
+#include <stdbool.h>
+
 #include "base/limits.h"
 #include "codec/fields.h"
 #include "model/profile.h"
 
-enum { VIEW_HEX = 2 * KW_HASH_BYTES + 1, VIEW_PAGE = 100, VIEW_B64_HASH = 48 };
+enum {
+    VIEW_HEX = 2 * KW_HASH_BYTES + 1,
+    VIEW_PAGE = 100,
+    VIEW_B64_HASH = 48,
+    VIEW_VKEY = 256,
+    VIEW_NOTE = 8192,
+    VIEW_PROOF = 64
+};
 
 struct device_view {
     char id[KW_NAME_MAX], product[KW_NAME_MAX], serial[KW_NAME_MAX], hw_type[64], state[24];
@@ -25,7 +34,8 @@ struct cert_view {
 
 /* Backend keys (the keeper's) and devices' public halves look the same to an operator. */
 struct key_view {
-    char id[KW_NAME_MAX], class_[24], type[40], state[24], alg[16], custody[KW_NAME_MAX], owner[KW_NAME_MAX];
+    char id[KW_NAME_MAX], class_[24], type[40], state[24], alg[16], custody[KW_NAME_MAX],
+        owner[KW_NAME_MAX];
     char profile[KW_NAME_MAX], spki[VIEW_HEX];
     int64_t created_ms, state_ms, not_before, not_after;
     uint64_t signatures;
@@ -37,7 +47,7 @@ struct ca_view {
 };
 
 struct log_view {
-    char origin[KW_NAME_MAX], vkey[CHECKPOINT_VKEY_MAX];
+    char origin[KW_NAME_MAX], vkey[VIEW_VKEY];
     uint64_t size;
 };
 
@@ -45,9 +55,9 @@ struct proof_view {
     uint64_t index, size;
     char root[VIEW_B64_HASH];
     char entry[4 * 16384 / 3];
-    char checkpoint[CHECKPOINT_TEXT_MAX];
+    char checkpoint[VIEW_NOTE];
     unsigned n;
-    char hashes[TLOG_PROOF_MAX][VIEW_B64_HASH];
+    char hashes[VIEW_PROOF][VIEW_B64_HASH];
 };
 
 struct secret_view {
@@ -76,7 +86,8 @@ struct view {
     const struct codec_field *fields;
     unsigned n;
 };
-extern const struct view device_view, cert_view, key_view, ca_view, log_view, proof_view, secret_view, problem_view;
+extern const struct view device_view, cert_view, key_view, ca_view, log_view, proof_view,
+    secret_view, problem_view;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page;
 

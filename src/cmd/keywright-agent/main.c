@@ -1,8 +1,9 @@
 /*
- * keywright-agent: a device's identity on the command line; all of it is libkeywright (include/keywright/keywright.h).
+ * keywright-agent: a device's identity on the command line; all of it is libkeywright
+ * (include/keywright/keywright.h).
  *
- * Promises of this process: it talks to one server and its OCSP responder, writes below its state folder only, and never
- * shows a secret.
+ * Promises of this process: it talks to one server and its OCSP responder, writes below its state
+ * folder only, and never shows a secret.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,8 +36,9 @@ struct options {
 
 /* Exit statuses; documented in keywright-agent(1). */
 static const int exits[] = {
-    [KEYWRIGHT_OK] = 0, [KEYWRIGHT_BAD_INPUT] = 2, [KEYWRIGHT_REFUSED] = 1, [KEYWRIGHT_NOT_TRUSTED] = 3, [KEYWRIGHT_UNAVAILABLE] = 4,
-    [KEYWRIGHT_NO_IDENTITY] = 5, [KEYWRIGHT_LOST] = 6, [KEYWRIGHT_STORAGE] = 7, [KEYWRIGHT_INTERNAL] = 8};
+    [KEYWRIGHT_OK] = 0,          [KEYWRIGHT_BAD_INPUT] = 2,   [KEYWRIGHT_REFUSED] = 1,
+    [KEYWRIGHT_NOT_TRUSTED] = 3, [KEYWRIGHT_UNAVAILABLE] = 4, [KEYWRIGHT_NO_IDENTITY] = 5,
+    [KEYWRIGHT_LOST] = 6,        [KEYWRIGHT_STORAGE] = 7,     [KEYWRIGHT_INTERNAL] = 8};
 
 static volatile sig_atomic_t stopping;
 
@@ -46,13 +48,15 @@ static void stop(int signal)
     stopping = 1;
 }
 
-static enum keywright_result complain(const char *verb, enum keywright_result result, const char *why)
+static enum keywright_result complain(const char *verb, enum keywright_result result,
+                                      const char *why)
 {
     (void)fprintf(stderr, "keywright-agent %s: %s\n", verb, why);
     return result;
 }
 
-/* --- the secret: from a file that only we may read, never from the command line ------------------------------------- */
+/* --- the secret: from a file that only we may read, never from the command line
+ * ------------------------------------- */
 
 static enum keywright_result read_secret(const char *path, char secret[SECRET_MAX])
 {
@@ -63,7 +67,9 @@ static enum keywright_result read_secret(const char *path, char secret[SECRET_MA
     if (fd < 0 || fstat(fd, &info) != 0) {
         (void)fprintf(stderr, "keywright-agent enrol: secret file %s: %s\n", path, strerror(errno));
     } else if (info.st_mode & (S_IRWXG | S_IRWXO)) {
-        (void)fprintf(stderr, "keywright-agent enrol: secret file %s can be read by others; chmod 600 it\n", path);
+        (void)fprintf(stderr,
+                      "keywright-agent enrol: secret file %s can be read by others; chmod 600 it\n",
+                      path);
     } else {
         n = read(fd, secret, SECRET_MAX - 1);
     }
@@ -78,7 +84,7 @@ static enum keywright_result read_secret(const char *path, char secret[SECRET_MA
     return KEYWRIGHT_OK;
 }
 
-/* --- verbs -------------------------------------------------------------------------------------------------------- */
+/* --- verbs ------------------------------------------------------------------------------------ */
 
 static void print_time(const char *name, int64_t unix_s)
 {
@@ -97,14 +103,17 @@ static enum keywright_result status(struct keywright *kw, const struct options *
     }
     if (options->json) {
         char end[KW_TIME_TEXT], renew[KW_TIME_TEXT];
-        (void)printf("{\"device_id\":\"%s\",\"root_of_trust\":\"%s\",\"idevid\":\"%s\",\"ldevid\":\"%s\",\"previous\":\"%s\","
-                     "\"not_after\":\"%s\",\"renew_at\":\"%s\"}\n",
-                     s.device_id, s.root_of_trust, s.idevid_sha256, s.ldevid_sha256, s.ldevid_previous_sha256,
-                     kw_time_text(s.ldevid_not_after, end), kw_time_text(s.renew_at, renew));
+        (void)printf(
+            "{\"device_id\":\"%s\",\"root_of_trust\":\"%s\",\"idevid\":\"%s\","
+            "\"ldevid\":\"%s\",\"previous\":\"%s\",\"not_after\":\"%s\",\"renew_at\":\"%s\"}\n",
+            s.device_id, s.root_of_trust, s.idevid_sha256, s.ldevid_sha256,
+            s.ldevid_previous_sha256, kw_time_text(s.ldevid_not_after, end),
+            kw_time_text(s.renew_at, renew));
         return KEYWRIGHT_OK;
     }
-    (void)printf("%-18s %s\n%-18s %s\n%-18s %s\n%-18s %s\n%-18s %s\n", "device", s.device_id, "root of trust",
-                 s.root_of_trust, "IDevID", *s.idevid_sha256 ? s.idevid_sha256 : "-", "LDevID",
+    (void)printf("%-18s %s\n%-18s %s\n%-18s %s\n%-18s %s\n%-18s %s\n", "device", s.device_id,
+                 "root of trust", s.root_of_trust, "IDevID",
+                 *s.idevid_sha256 ? s.idevid_sha256 : "-", "LDevID",
                  *s.ldevid_sha256 ? s.ldevid_sha256 : "-", "previous LDevID",
                  *s.ldevid_previous_sha256 ? s.ldevid_previous_sha256 : "-");
     print_time("LDevID ends", s.ldevid_not_after);
@@ -116,7 +125,8 @@ static enum keywright_result enrol(struct keywright *kw, const struct options *o
 {
     char secret[SECRET_MAX] = "";
     struct keywright_status s;
-    enum keywright_result result = options->secret_file ? read_secret(options->secret_file, secret) : KEYWRIGHT_OK;
+    enum keywright_result result =
+        options->secret_file ? read_secret(options->secret_file, secret) : KEYWRIGHT_OK;
 
     if (result != KEYWRIGHT_OK) {
         return result;
@@ -127,8 +137,8 @@ static enum keywright_result enrol(struct keywright *kw, const struct options *o
         return complain("enrol", result, keywright_error(kw));
     }
     if (keywright_get_status(kw, &s) == KEYWRIGHT_OK) {
-        (void)printf("%s enrolled; keys in %s\nIDevID %s\nLDevID %s\n", s.device_id, s.root_of_trust, s.idevid_sha256,
-                     s.ldevid_sha256);
+        (void)printf("%s enrolled; keys in %s\nIDevID %s\nLDevID %s\n", s.device_id,
+                     s.root_of_trust, s.idevid_sha256, s.ldevid_sha256);
     }
     return KEYWRIGHT_OK;
 }
@@ -155,7 +165,8 @@ static enum keywright_result renew(struct keywright *kw, const struct options *o
     }
     (void)keywright_get_status(kw, &after);
     bool same = strcmp(before.ldevid_sha256, after.ldevid_sha256) == 0;
-    (void)printf("%s\n", same ? "not due yet" : "renewed with a new key; the old one stays good for the overlap");
+    (void)printf("%s\n", same ? "not due yet"
+                              : "renewed with a new key; the old one stays good for the overlap");
     return KEYWRIGHT_OK;
 }
 
@@ -171,7 +182,8 @@ static enum keywright_result wipe(struct keywright *kw, const struct options *op
     return KEYWRIGHT_OK;
 }
 
-static enum keywright_result sign_octets(struct keywright *kw, const struct options *options, const void *data, size_t n)
+static enum keywright_result sign_octets(struct keywright *kw, const struct options *options,
+                                         const void *data, size_t n)
 {
     unsigned char sig[SIG_ROOM];
     size_t sig_len = sizeof(sig);
@@ -197,23 +209,27 @@ static enum keywright_result sign(struct keywright *kw, const struct options *op
         if (in) {
             (void)fclose(in);
         }
-        return complain("sign", KEYWRIGHT_BAD_INPUT, options->arg ? strerror(in ? EFBIG : errno) : "FILE is missing");
+        return complain("sign", KEYWRIGHT_BAD_INPUT,
+                        options->arg ? strerror(in ? EFBIG : errno) : "FILE is missing");
     }
     size_t n = (size_t)info.st_size;
     char *data = malloc(n + 1);
     bool read_all = data && fread(data, 1, n, in) == n;
     (void)fclose(in);
     enum keywright_result result =
-        read_all ? sign_octets(kw, options, data, n) : complain("sign", KEYWRIGHT_BAD_INPUT, "the file cannot be read");
+        read_all ? sign_octets(kw, options, data, n)
+                 : complain("sign", KEYWRIGHT_BAD_INPUT, "the file cannot be read");
     free(data);
     return result;
 }
 
-/* --- run: alive until stopped ------------------------------------------------------------------------------------- */
+/* --- run: alive until stopped
+ * ------------------------------------------------------------------------------------- */
 
 static void sleep_s(double seconds)
 {
-    struct timespec t = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    struct timespec t = {.tv_sec = (time_t)seconds,
+                         .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
 
     (void)nanosleep(&t, NULL); /* a signal ends it early, as it should */
 }
@@ -225,7 +241,8 @@ static double jitter(double seconds)
     struct kw_op op;
 
     kw_op_init(&op, NULL, 0);
-    (void)kw_ok(os_random(&op, &random, sizeof(random))); /* without it there is no jitter, that is all */
+    (void)kw_ok(
+        os_random(&op, &random, sizeof(random))); /* without it there is no jitter, that is all */
     return seconds * (0.75 + (double)random / 131072);
 }
 
@@ -233,7 +250,8 @@ static void tell(const char *what, const char *why)
 {
     char when[KW_TIME_TEXT];
 
-    (void)printf("%s %s%s%s\n", kw_time_text_ms(os_clock_unix_ms(), when), what, why ? ": " : "", why ? why : "");
+    (void)printf("%s %s%s%s\n", kw_time_text_ms(os_clock_unix_ms(), when), what, why ? ": " : "",
+                 why ? why : "");
     (void)fflush(stdout);
 }
 
@@ -250,7 +268,8 @@ static enum keywright_result once(struct keywright *kw)
         tell("renewal refused", keywright_error(kw));
     }
     result = keywright_hello(kw);
-    tell(result == KEYWRIGHT_OK ? "hello" : "hello refused", result == KEYWRIGHT_OK ? NULL : keywright_error(kw));
+    tell(result == KEYWRIGHT_OK ? "hello" : "hello refused",
+         result == KEYWRIGHT_OK ? NULL : keywright_error(kw));
     return result;
 }
 
@@ -273,28 +292,51 @@ static enum keywright_result run(struct keywright *kw, const struct options *opt
     return KEYWRIGHT_OK;
 }
 
-/* --- the command line --------------------------------------------------------------------------------------------- */
+/* --- the command line
+ * --------------------------------------------------------------------------------------------- */
 
 static const struct verb {
     const char *name;
     enum keywright_result (*run)(struct keywright *kw, const struct options *options);
     const char *doc;
 } verbs[] = {
-    {"enrol", enrol, "get both identities; the first time with --server --id --trust --rot --secret-file"},
-    {"hello", hello, "tell the server that this device is alive; --with current|previous|idevid"},
-    {"renew", renew, "a new LDevID with a new key, when due or with --force"},
-    {"sign", sign, "sign FILE with the LDevID's key; --out FILE"},
-    {"status", status, "what this device is; --json"},
-    {"run", run, "hello every --interval seconds, renewal when due, until SIGTERM"},
-    {"wipe", wipe, "destroy every key, with receipts"},
+    {"enrol",  enrol,
+     "get both identities; the first time with --server --id --trust --rot --secret-file"         },
+    {"hello",  hello,  "tell the server that this device is alive; --with current|previous|idevid"},
+    {"renew",  renew,  "a new LDevID with a new key, when due or with --force"                    },
+    {"sign",   sign,   "sign FILE with the LDevID's key; --out FILE"                              },
+    {"status", status, "what this device is; --json"                                              },
+    {"run",    run,    "hello every --interval seconds, renewal when due, until SIGTERM"          },
+    {"wipe",   wipe,   "destroy every key, with receipts"                                         },
 };
 
-enum { O_STATE = 256, O_SERVER, O_ID, O_TRUST, O_ROT, O_SECRET, O_OUT, O_WITH, O_INTERVAL, O_FORCE, O_JSON, O_HELP };
+enum {
+    O_STATE = 256,
+    O_SERVER,
+    O_ID,
+    O_TRUST,
+    O_ROT,
+    O_SECRET,
+    O_OUT,
+    O_WITH,
+    O_INTERVAL,
+    O_FORCE,
+    O_JSON,
+    O_HELP
+};
 static const struct option long_options[] = {
-    {"state", 1, NULL, O_STATE},   {"server", 1, NULL, O_SERVER},      {"id", 1, NULL, O_ID},
-    {"trust", 1, NULL, O_TRUST},   {"rot", 1, NULL, O_ROT},            {"secret-file", 1, NULL, O_SECRET},
-    {"out", 1, NULL, O_OUT},       {"with", 1, NULL, O_WITH},          {"interval", 1, NULL, O_INTERVAL},
-    {"force", 0, NULL, O_FORCE},   {"json", 0, NULL, O_JSON},          {"help", 0, NULL, O_HELP},
+    {"state", 1, NULL, O_STATE},
+    {"server", 1, NULL, O_SERVER},
+    {"id", 1, NULL, O_ID},
+    {"trust", 1, NULL, O_TRUST},
+    {"rot", 1, NULL, O_ROT},
+    {"secret-file", 1, NULL, O_SECRET},
+    {"out", 1, NULL, O_OUT},
+    {"with", 1, NULL, O_WITH},
+    {"interval", 1, NULL, O_INTERVAL},
+    {"force", 0, NULL, O_FORCE},
+    {"json", 0, NULL, O_JSON},
+    {"help", 0, NULL, O_HELP},
     {0},
 };
 
@@ -316,7 +358,9 @@ static int usage(FILE *out, int exit_status)
 
 static bool take_with(const char *text, enum keywright_identity *ret)
 {
-    static const char *const names[] = {[KEYWRIGHT_CURRENT] = "current", [KEYWRIGHT_PREVIOUS] = "previous", [KEYWRIGHT_BIRTH] = "idevid"};
+    static const char *const names[] = {[KEYWRIGHT_CURRENT] = "current",
+                                        [KEYWRIGHT_PREVIOUS] = "previous",
+                                        [KEYWRIGHT_BIRTH] = "idevid"};
 
     for (unsigned i = 0; i < KW_COUNT(names); i++) {
         if (strcmp(names[i], text) == 0) {
@@ -341,9 +385,13 @@ static bool take_option(int c, struct options *options)
         int c;
         const char **place;
     } texts[] = {
-        {O_STATE, &options->config.state_dir}, {O_SERVER, &options->config.server},       {O_ID, &options->config.device_id},
-        {O_TRUST, &options->config.trust_file}, {O_ROT, &options->config.root_of_trust}, {O_SECRET, &options->secret_file},
-        {O_OUT, &options->out},
+        {O_STATE,  &options->config.state_dir    },
+        {O_SERVER, &options->config.server       },
+        {O_ID,     &options->config.device_id    },
+        {O_TRUST,  &options->config.trust_file   },
+        {O_ROT,    &options->config.root_of_trust},
+        {O_SECRET, &options->secret_file         },
+        {O_OUT,    &options->out                 },
     };
 
     for (unsigned i = 0; i < KW_COUNT(texts); i++) {

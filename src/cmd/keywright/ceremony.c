@@ -24,9 +24,13 @@ void ceremony_root_done(struct ceremony_root *root)
     memset(root, 0, sizeof(*root));
 }
 
-kw_status ceremony_name(struct kw_op *op, const char *organization, const char *name, struct kw_out *der)
+kw_status ceremony_name(struct kw_op *op, const char *organization, const char *name,
+                        struct kw_out *der)
 {
-    const struct dn_part parts[] = {{"O", organization}, {"CN", name}};
+    const struct dn_part parts[] = {
+        {"O",  organization},
+        {"CN", name        }
+    };
 
     return dn_build(op, parts, name ? 2 : 1, der);
 }
@@ -38,7 +42,8 @@ static kw_status fresh_serial(struct kw_op *op, uint8_t serial[KW_SERIAL_BYTES])
     return KW_OK;
 }
 
-/* --- the root's certificate --------------------------------------------------------------------------------------- */
+/* --- the root's certificate
+ * --------------------------------------------------------------------------------------- */
 
 static kw_status self_sign(struct kw_op *op, const char *organization, struct ceremony_root *root)
 {
@@ -63,9 +68,11 @@ static kw_status self_sign(struct kw_op *op, const char *organization, struct ce
     return cert_parse(op, kw_bytes_span(der), &root->cert);
 }
 
-/* --- sealing under shares ----------------------------------------------------------------------------------------- */
+/* --- sealing under shares
+ * ----------------------------------------------------------------------------------------- */
 
-static kw_status put_file(struct kw_op *op, const char *dir, const char *name, mode_t mode, struct kw_span content)
+static kw_status put_file(struct kw_op *op, const char *dir, const char *name, mode_t mode,
+                          struct kw_span content)
 {
     char path[KW_PATH_BYTES];
 
@@ -73,7 +80,8 @@ static kw_status put_file(struct kw_op *op, const char *dir, const char *name, m
     return os_file_write(op, path, mode, content);
 }
 
-static kw_status put_share(struct kw_op *op, const char *dir, unsigned i, const struct kw_secret *share)
+static kw_status put_share(struct kw_op *op, const char *dir, unsigned i,
+                           const struct kw_secret *share)
 {
     char name[32];
 
@@ -81,7 +89,8 @@ static kw_status put_share(struct kw_op *op, const char *dir, unsigned i, const 
     return put_file(op, dir, name, 0600, kw_secret_span(share));
 }
 
-static kw_status seal_key(struct kw_op *op, const char *dir, const struct privkey *key, const struct kw_secret *kek)
+static kw_status seal_key(struct kw_op *op, const char *dir, const struct privkey *key,
+                          const struct kw_secret *kek)
 {
     AUTO(kw_secret) *pkcs8 = NULL;
     AUTO(kw_bytes) *sealed = NULL;
@@ -91,9 +100,10 @@ static kw_status seal_key(struct kw_op *op, const char *dir, const struct privke
     return put_file(op, dir, "root.key.sealed", 0600, kw_bytes_span(sealed));
 }
 
-/* What custodians will do in years: read m shares back from their files and open the key with them. */
-static kw_status join_files(struct kw_op *op, const char *dir, unsigned m, struct kw_secret *shares[KW_SHARES_MAX],
-                            struct kw_secret **ret_kek)
+/* What custodians will do in years: read m shares back from their files and open the key with them.
+ */
+static kw_status join_files(struct kw_op *op, const char *dir, unsigned m,
+                            struct kw_secret *shares[KW_SHARES_MAX], struct kw_secret **ret_kek)
 {
     char path[KW_PATH_BYTES], name[32];
 
@@ -105,7 +115,8 @@ static kw_status join_files(struct kw_op *op, const char *dir, unsigned m, struc
     return share_join(op, (const struct kw_secret *const *)shares, m, ret_kek);
 }
 
-static kw_status open_sealed(struct kw_op *op, const char *dir, const struct kw_secret *kek, struct privkey **ret)
+static kw_status open_sealed(struct kw_op *op, const char *dir, const struct kw_secret *kek,
+                             struct privkey **ret)
 {
     char path[KW_PATH_BYTES];
     AUTO(kw_bytes) *sealed = NULL;
@@ -138,7 +149,8 @@ static kw_status rehearse(struct kw_op *op, const char *dir, unsigned m, const s
     return KW_OK;
 }
 
-static kw_status seal_root(struct kw_op *op, const char *dir, const struct privkey *key, unsigned m, unsigned n)
+static kw_status seal_root(struct kw_op *op, const char *dir, const struct privkey *key, unsigned m,
+                           unsigned n)
 {
     AUTO_SHARES struct kw_secret *shares[KW_SHARES_MAX] = {0};
     AUTO(kw_secret) *kek = NULL;
@@ -162,8 +174,8 @@ static kw_status put_cert(struct kw_op *op, const char *dir, const struct cert *
     return put_file(op, dir, "root.pem", 0644, kw_bytes_span(pem));
 }
 
-kw_status ceremony_make_root(struct kw_op *op, const char *dir, const char *organization, unsigned m, unsigned n,
-                             struct ceremony_root *ret)
+kw_status ceremony_make_root(struct kw_op *op, const char *dir, const char *organization,
+                             unsigned m, unsigned n, struct ceremony_root *ret)
 {
     TRY(op, os_dir_make(op, dir, 0700));
     TRY(op, privkey_generate(op, KEY_ALG_EC_P384, &ret->key), "root key");
@@ -172,7 +184,8 @@ kw_status ceremony_make_root(struct kw_op *op, const char *dir, const char *orga
     return put_cert(op, dir, ret->cert);
 }
 
-/* --- what the root signs ------------------------------------------------------------------------------------------ */
+/* --- what the root signs
+ * ------------------------------------------------------------------------------------------ */
 
 static bool is_address(const char *text)
 {
@@ -186,23 +199,26 @@ struct constraint_texts {
 };
 
 /* One host may be named by the services' CA: the gate. Loopback is for tests and `make up`. */
-static void permit_hosts(const struct config *config, struct constraint_texts *texts, struct cert_spec *spec)
+static void permit_hosts(const struct config *config, struct constraint_texts *texts,
+                         struct cert_spec *spec)
 {
-    const char *mask = strchr(config->server_name, ':') ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "255.255.255.255";
+    const char *mask = strchr(config->server_name, ':') ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+                                                        : "255.255.255.255";
     unsigned n = 0;
 
     spec->permit_dns[0] = "localhost";
     spec->permit_ip[n++] = "127.0.0.1/255.255.255.255";
     if (is_address(config->server_name)) {
-        (void)snprintf(texts->address, sizeof(texts->address), "%.60s/%s", config->server_name, mask);
+        (void)snprintf(texts->address, sizeof(texts->address), "%.60s/%s", config->server_name,
+                       mask);
         spec->permit_ip[n++] = texts->address;
     } else if (strcmp(config->server_name, "localhost") != 0) {
         spec->permit_dns[1] = config->server_name;
     }
 }
 
-static void constrain(const struct config *config, const struct ceremony_ca *ca, struct constraint_texts *texts,
-                      struct cert_spec *spec)
+static void constrain(const struct config *config, const struct ceremony_ca *ca,
+                      struct constraint_texts *texts, struct cert_spec *spec)
 {
     if (ca->for_devices) {
         spec->exclude_other_dns = spec->exclude_other_ip = true;
@@ -211,8 +227,9 @@ static void constrain(const struct config *config, const struct ceremony_ca *ca,
     }
 }
 
-kw_status ceremony_sign_ca(struct kw_op *op, const struct ceremony_root *root, const struct config *config,
-                           const struct ceremony_ca *ca, const struct pubkey *key, struct kw_bytes **ret)
+kw_status ceremony_sign_ca(struct kw_op *op, const struct ceremony_root *root,
+                           const struct config *config, const struct ceremony_ca *ca,
+                           const struct pubkey *key, struct kw_bytes **ret)
 {
     uint8_t name_room[KW_DN_MAX], subtree_room[KW_DN_MAX], serial[KW_SERIAL_BYTES];
     struct kw_out name = KW_OUT_ARRAY(name_room), subtree = KW_OUT_ARRAY(subtree_room);
@@ -253,7 +270,8 @@ static kw_status no_entries(struct kw_op *op, void *ctx, struct crl_entry *ret, 
     return KW_OK;
 }
 
-kw_status ceremony_sign_crl(struct kw_op *op, const struct ceremony_root *root, struct kw_bytes **ret)
+kw_status ceremony_sign_crl(struct kw_op *op, const struct ceremony_root *root,
+                            struct kw_bytes **ret)
 {
     int64_t now_s = os_clock_unix_s();
     struct crl_spec spec = {

@@ -1,4 +1,5 @@
-/* The root: made, sealed under shares, used to sign the issuing CAs, and put away. Never on the server. */
+/* The root: made, sealed under shares, used to sign the issuing CAs, and put away. Never on the
+ * server. */
 #ifndef CMD_KEYWRIGHT_CEREMONY_H
 #define CMD_KEYWRIGHT_CEREMONY_H
 
@@ -12,23 +13,28 @@ struct ceremony_root {
 void ceremony_root_done(struct ceremony_root *root);
 
 /**
- * Make the root key and its self-signed certificate, and write into `dir`: root.key.sealed (AES-256-GCM), root.pem,
- * share-1.txt … share-N.txt (0600). The shares are read back and tried before this returns.
+ * Make the root key and its self-signed certificate, and write into `dir`: root.key.sealed
+ * (AES-256-GCM), root.pem, share-1.txt … share-N.txt (0600). The shares are read back and tried
+ * before this returns.
  */
-kw_status ceremony_make_root(struct kw_op *op, const char *dir, const char *organization, unsigned m, unsigned n,
-                             struct ceremony_root *ret);
+kw_status ceremony_make_root(struct kw_op *op, const char *dir, const char *organization,
+                             unsigned m, unsigned n, struct ceremony_root *ret);
 
 struct ceremony_ca {
     const char *id;
-    const char *name;       /* CN= */
-    bool for_devices;       /* no DNS names or addresses; no end, as its IDevIDs (FACTS 26) */
+    const char *name; /* CN= */
+    bool for_devices; /* no DNS names or addresses; no end, as its IDevIDs (FACTS 26) */
 };
-/* Sign an issuing CA's certificate: O= is the only permitted subtree, server_name the only permitted host. */
-kw_status ceremony_sign_ca(struct kw_op *op, const struct ceremony_root *root, const struct config *config,
-                           const struct ceremony_ca *ca, const struct pubkey *key, struct kw_bytes **ret);
+/* Sign an issuing CA's certificate: O= is the only permitted subtree, server_name the only
+ * permitted host. */
+kw_status ceremony_sign_ca(struct kw_op *op, const struct ceremony_root *root,
+                           const struct config *config, const struct ceremony_ca *ca,
+                           const struct pubkey *key, struct kw_bytes **ret);
 /* The root's CRL, empty, for a year. */
-kw_status ceremony_sign_crl(struct kw_op *op, const struct ceremony_root *root, struct kw_bytes **ret);
+kw_status ceremony_sign_crl(struct kw_op *op, const struct ceremony_root *root,
+                            struct kw_bytes **ret);
 /* DER of "O=organization, CN=name"; without CN where name is NULL. */
-kw_status ceremony_name(struct kw_op *op, const char *organization, const char *name, struct kw_out *der);
+kw_status ceremony_name(struct kw_op *op, const char *organization, const char *name,
+                        struct kw_out *der);
 
 #endif

@@ -11,9 +11,34 @@
 
 /* Options; every verb's row says which of them it takes. */
 enum cli_option {
-    OPT_JSON, OPT_ADMIN, OPT_STATE, OPT_ORGANIZATION, OPT_SERVER_NAME, OPT_LISTEN, OPT_PORTS, OPT_UNLOCK, OPT_OFFLINE,
-    OPT_SHARES, OPT_PROFILES, OPT_KEEPER, OPT_OPERATOR, OPT_USER, OPT_PRODUCT, OPT_SERIAL, OPT_HW_TYPE, OPT_HOURS,
-    OPT_SECRET_FILE, OPT_REASON, OPT_OWNER, OPT_CA, OPT_PROFILE, OPT_STATE_IS, OPT_EXPIRES, OPT_MAX, OPT_OUT, OPT_VKEY,
+    OPT_JSON,
+    OPT_ADMIN,
+    OPT_STATE,
+    OPT_ORGANIZATION,
+    OPT_SERVER_NAME,
+    OPT_LISTEN,
+    OPT_PORTS,
+    OPT_UNLOCK,
+    OPT_OFFLINE,
+    OPT_SHARES,
+    OPT_PROFILES,
+    OPT_KEEPER,
+    OPT_OPERATOR,
+    OPT_USER,
+    OPT_PRODUCT,
+    OPT_SERIAL,
+    OPT_HW_TYPE,
+    OPT_HOURS,
+    OPT_SECRET_FILE,
+    OPT_REASON,
+    OPT_OWNER,
+    OPT_CA,
+    OPT_PROFILE,
+    OPT_STATE_IS,
+    OPT_EXPIRES,
+    OPT_MAX,
+    OPT_OUT,
+    OPT_VKEY,
     OPT_MAX_OPTION
 };
 #define OPT(name) (1ull << OPT_##name)
@@ -21,11 +46,11 @@ enum cli_option {
 enum { CLI_ARGS_MAX = 2 };
 
 struct cli {
-    const char *program;                /* own path, to find the keeper */
+    const char *program;                 /* own path, to find the keeper */
     const char *options[OPT_MAX_OPTION]; /* NULL = not given; flags: "" */
     const char *args[CLI_ARGS_MAX];
     unsigned n_args;
-    struct http_client *client;         /* made by cli_connect() */
+    struct http_client *client; /* made by cli_connect() */
     struct cert *own[1], *root[1];
     struct privkey *key;
 };
@@ -33,23 +58,35 @@ struct cli {
 typedef kw_status (*cli_fn)(struct kw_op *op, struct cli *cli);
 
 /* Exit statuses; documented in keywright(1). */
-enum cli_exit { CLI_OK = 0, CLI_REFUSED = 1, CLI_USAGE = 2, CLI_NOT_FOUND = 3, CLI_RETRY = 4, CLI_INTEGRITY = 5, CLI_INTERNAL = 8 };
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_REFUSED = 1,
+    CLI_USAGE = 2,
+    CLI_NOT_FOUND = 3,
+    CLI_RETRY = 4,
+    CLI_INTEGRITY = 5,
+    CLI_INTERNAL = 8
+};
 int cli_exit_status(enum kw_code code);
 
 /* An option's number; default where absent. KW_E_INPUT. */
-kw_status cli_number(struct kw_op *op, const struct cli *cli, enum cli_option option, unsigned default_, unsigned max,
-                     unsigned *ret);
+kw_status cli_number(struct kw_op *op, const struct cli *cli, enum cli_option option,
+                     unsigned default_, unsigned max, unsigned *ret);
 
-/* One REST exchange with the operators' listener. The body is JSON or empty. ret: the answer's body; refusals become op's failure. */
+/* One REST exchange with the operators' listener. The body is JSON or empty. ret: the answer's
+ * body; refusals become op's failure. */
 kw_status cli_get(struct kw_op *op, struct cli *cli, const char *path, struct kw_bytes **ret);
-kw_status cli_post(struct kw_op *op, struct cli *cli, const char *path, struct kw_span json, struct kw_bytes **ret);
+kw_status cli_post(struct kw_op *op, struct cli *cli, const char *path, struct kw_span json,
+                   struct kw_bytes **ret);
 void cli_disconnect(struct cli *cli);
 
 /* Print an object as "name: value" lines, or as it came with --json. */
-kw_status cli_show(struct kw_op *op, const struct cli *cli, const struct view *view, struct kw_span json);
-/* All pages of a list as a table of these columns (NULL-terminated field names), or each page as it came with --json. */
-kw_status cli_list(struct kw_op *op, struct cli *cli, const char *path, const struct view *page, size_t page_size,
-                   const char *const columns[]);
+kw_status cli_show(struct kw_op *op, const struct cli *cli, const struct view *view,
+                   struct kw_span json);
+/* All pages of a list as a table of these columns (NULL-terminated field names), or each page as it
+ * came with --json. */
+kw_status cli_list(struct kw_op *op, struct cli *cli, const char *path, const struct view *page,
+                   size_t page_size, const char *const columns[]);
 
 kw_status cli_init(struct kw_op *op, struct cli *cli);
 kw_status cli_device_register(struct kw_op *op, struct cli *cli);

@@ -1,6 +1,6 @@
 /*
- * `keywright init`: the root ceremony and the state folder. Everything is made in a folder beside the final one, which appears
- * whole or not at all.
+ * `keywright init`: the root ceremony and the state folder. Everything is made in a folder beside
+ * the final one, which appears whole or not at all.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,7 +19,13 @@
 #include "service/authority/issue.h"
 #include "service/log/log.h"
 
-enum { PATH_ROOM = 4096, DAY_S = 86400, CRL_MAX_S = 8 * DAY_S, OCSP_MAX_S = 8 * DAY_S, PASSPHRASE_BYTES = 24 };
+enum {
+    PATH_ROOM = 4096,
+    DAY_S = 86400,
+    CRL_MAX_S = 8 * DAY_S,
+    OCSP_MAX_S = 8 * DAY_S,
+    PASSPHRASE_BYTES = 24
+};
 
 struct init {
     struct cli *cli;
@@ -32,52 +38,71 @@ struct init {
 };
 
 static const struct ceremony_ca authorities[] = {
-    {"devices", "Keywright Device CA", true},
+    {"devices",  "Keywright Device CA",   true },
     {"services", "Keywright Services CA", false},
 };
 
-/* --- options ------------------------------------------------------------------------------------------------------ */
+/* --- options ---------------------------------------------------------------------------------- */
 
-static kw_status take_text(struct kw_op *op, const struct cli *cli, enum cli_option option, char *text, size_t cap)
+static kw_status take_text(struct kw_op *op, const struct cli *cli, enum cli_option option,
+                           char *text, size_t cap)
 {
     const char *given = cli->options[option];
 
-    ENSURE(op, !given || (*given && kw_text_copy(text, cap, given)), KW_E_INPUT, "'%.60s' cannot be used here", given);
+    ENSURE(op, !given || (*given && kw_text_copy(text, cap, given)), KW_E_INPUT,
+           "'%.60s' cannot be used here", given);
     return KW_OK;
+}
+
+/* "8443,9443,8080": exactly n whole numbers up to max. */
+static bool read_numbers(const char *text, unsigned n, unsigned long max, unsigned long ret[])
+{
+    for (unsigned i = 0; i < n; i++) {
+        char *end = NULL;
+        ret[i] = strtoul(text, &end, 10);
+        if (*text < '0' || *text > '9' || ret[i] > max || *end != (i + 1 < n ? ',' : 0)) {
+            return false;
+        }
+        text = end + 1;
+    }
+    return true;
 }
 
 static kw_status take_ports(struct kw_op *op, const struct cli *cli, struct config *config)
 {
     const char *given = cli->options[OPT_PORTS];
-    unsigned d = 0, o = 0, r = 0;
+    unsigned long ports[3];
 
     if (!given) {
         return KW_OK;
     }
-    ENSURE(op, sscanf(given, "%5u,%5u,%5u", &d, &o, &r) == 3 && d < 65536 && o < 65536 && r < 65536, KW_E_INPUT,
+    ENSURE(op, read_numbers(given, 3, 65535, ports), KW_E_INPUT,
            "--ports takes three port numbers: devices,operators,relying");
-    config->devices.port = d;
-    config->operators.port = o;
-    config->relying.port = r;
+    config->devices.port = (uint32_t)ports[0];
+    config->operators.port = (uint32_t)ports[1];
+    config->relying.port = (uint32_t)ports[2];
     return KW_OK;
 }
 
 static kw_status take_listen(struct kw_op *op, const struct cli *cli, struct config *config)
 {
-    TRY(op, take_text(op, cli, OPT_LISTEN, config->devices.address, sizeof(config->devices.address)));
-    TRY(op, take_text(op, cli, OPT_LISTEN, config->operators.address, sizeof(config->operators.address)));
+    TRY(op,
+        take_text(op, cli, OPT_LISTEN, config->devices.address, sizeof(config->devices.address)));
+    TRY(op, take_text(op, cli, OPT_LISTEN, config->operators.address,
+                      sizeof(config->operators.address)));
     return take_text(op, cli, OPT_LISTEN, config->relying.address, sizeof(config->relying.address));
 }
 
 static kw_status take_shares(struct kw_op *op, struct init *it)
 {
     const char *given = it->cli->options[OPT_SHARES];
+    unsigned long shares[2] = {2, 3};
 
-    it->m = 2;
-    it->n = 3;
-    ENSURE(op, !given || sscanf(given, "%2u,%2u", &it->m, &it->n) == 2, KW_E_INPUT, "--shares takes M,N");
-    ENSURE(op, it->m >= 2 && it->m <= it->n && it->n <= KW_SHARES_MAX, KW_E_INPUT,
-           "--shares M,N needs 2 <= M <= N <= %d", KW_SHARES_MAX);
+    ENSURE(op, !given || read_numbers(given, 2, KW_SHARES_MAX, shares), KW_E_INPUT,
+           "--shares takes M,N up to %d", KW_SHARES_MAX);
+    it->m = (unsigned)shares[0];
+    it->n = (unsigned)shares[1];
+    ENSURE(op, it->m >= 2 && it->m <= it->n, KW_E_INPUT, "--shares M,N needs 2 <= M <= N");
     return KW_OK;
 }
 
@@ -86,16 +111,20 @@ static kw_status take_paths(struct kw_op *op, struct init *it)
     const char *state = it->cli->options[OPT_STATE], *offline = it->cli->options[OPT_OFFLINE];
 
     ENSURE(op, state, KW_E_INPUT, "--state DIR is missing");
-    ENSURE(op, offline, KW_E_INPUT, "--offline DIR is missing: where the root key and its shares go");
+    ENSURE(op, offline, KW_E_INPUT,
+           "--offline DIR is missing: where the root key and its shares go");
     TRY(op, os_dir_make(op, state, 0755));
-    ENSURE(op, strlen(state) < KW_PATH_BYTES - 64 && realpath(state, it->final), KW_E_INPUT, "%s: %s", state,
-           strerror(errno));
-    ENSURE(op, rmdir(it->final) == 0, KW_E_CONFLICT, "%s is not empty; nothing was changed", it->final);
+    ENSURE(op, strlen(state) < KW_PATH_BYTES - 64 && realpath(state, it->final), KW_E_INPUT,
+           "%s: %s", state, strerror(errno));
+    ENSURE(op, rmdir(it->final) == 0, KW_E_CONFLICT, "%s is not empty; nothing was changed",
+           it->final);
     (void)snprintf(it->work, sizeof(it->work), "%s.init", it->final);
-    ENSURE(op, kw_text_copy(it->offline, sizeof(it->offline), offline), KW_E_INPUT, "--offline is too long");
+    ENSURE(op, kw_text_copy(it->offline, sizeof(it->offline), offline), KW_E_INPUT,
+           "--offline is too long");
     char sealed[PATH_ROOM + 32];
     (void)snprintf(sealed, sizeof(sealed), "%s/root.key.sealed", it->offline);
-    ENSURE(op, !os_file_exists(sealed), KW_E_CONFLICT, "%s holds a root key already; nothing was changed", it->offline);
+    ENSURE(op, !os_file_exists(sealed), KW_E_CONFLICT,
+           "%s holds a root key already; nothing was changed", it->offline);
     return KW_OK;
 }
 
@@ -104,21 +133,25 @@ static kw_status take_options(struct kw_op *op, struct init *it)
     struct config *config = &it->config;
 
     config_defaults(config);
-    TRY(op, take_text(op, it->cli, OPT_ORGANIZATION, config->organization, sizeof(config->organization)));
-    TRY(op, take_text(op, it->cli, OPT_SERVER_NAME, config->server_name, sizeof(config->server_name)));
+    TRY(op, take_text(op, it->cli, OPT_ORGANIZATION, config->organization,
+                      sizeof(config->organization)));
+    TRY(op,
+        take_text(op, it->cli, OPT_SERVER_NAME, config->server_name, sizeof(config->server_name)));
     TRY(op, take_text(op, it->cli, OPT_USER, config->user, sizeof(config->user)));
     TRY(op, take_listen(op, it->cli, config));
     TRY(op, take_ports(op, it->cli, config));
-    (void)snprintf(config->public_url, sizeof(config->public_url), "http://%s:%u", config->server_name,
-                   config->relying.port);
-    (void)snprintf(config->log_origin, sizeof(config->log_origin), "%.70s/keywright", config->server_name);
+    (void)snprintf(config->public_url, sizeof(config->public_url), "http://%s:%u",
+                   config->server_name, config->relying.port);
+    (void)snprintf(config->log_origin, sizeof(config->log_origin), "%.70s/keywright",
+                   config->server_name);
     it->operator_name = it->cli->options[OPT_OPERATOR] ? it->cli->options[OPT_OPERATOR] : "admin";
-    ENSURE(op, *it->operator_name && strlen(it->operator_name) < 60, KW_E_INPUT, "--operator takes a name");
+    ENSURE(op, *it->operator_name && strlen(it->operator_name) < 60, KW_E_INPUT,
+           "--operator takes a name");
     TRY(op, take_shares(op, it));
     return take_paths(op, it);
 }
 
-/* --- folders ------------------------------------------------------------------------------------------------------ */
+/* --- folders ---------------------------------------------------------------------------------- */
 
 static kw_status copy_file(struct kw_op *op, const char *name, void *ctx)
 {
@@ -138,7 +171,8 @@ static kw_status copy_profiles(struct kw_op *op, struct init *it)
     if (!it->cli->options[OPT_PROFILES]) {
         it->cli->options[OPT_PROFILES] = KW_PROFILES_DIR;
     }
-    TRY(op, os_dir_each(op, it->cli->options[OPT_PROFILES], ".yaml", copy_file, it), "profiles (set --profiles)");
+    TRY(op, os_dir_each(op, it->cli->options[OPT_PROFILES], ".yaml", copy_file, it),
+        "profiles (set --profiles)");
     return KW_OK;
 }
 
@@ -147,11 +181,19 @@ static kw_status make_folders(struct kw_op *op, struct init *it)
     static const struct {
         const char *name;
         mode_t mode;
-    } folders[] = {{"certs", 0755}, {"profiles", 0755}, {"store", 0700}, {"keeper", 0700}, {"admin", 0700}, {"run", 0755}};
+    } folders[] = {
+        {"certs",    0755},
+        {"profiles", 0755},
+        {"store",    0700},
+        {"keeper",   0700},
+        {"admin",    0700},
+        {"run",      0755}
+    };
     char path[KW_PATH_BYTES];
 
     TRY(op, os_dir_make(op, it->work, 0755));
-    ENSURE(op, KW_TEXT_SET(it->config.state_dir, it->work), KW_E_INPUT, "the path of the state folder is too long");
+    ENSURE(op, KW_TEXT_SET(it->config.state_dir, it->work), KW_E_INPUT,
+           "the path of the state folder is too long");
     for (unsigned i = 0; i < KW_COUNT(folders); i++) {
         TRY(op, config_path(op, &it->config, folders[i].name, path, sizeof(path)));
         TRY(op, os_dir_make(op, path, folders[i].mode));
@@ -159,7 +201,8 @@ static kw_status make_folders(struct kw_op *op, struct init *it)
     return copy_profiles(op, it);
 }
 
-/* Without --unlock: a random passphrase in a file that only this user may read. Convenient, not strong; README says so. */
+/* Without --unlock: a random passphrase in a file that only this user may read. Convenient, not
+ * strong; README says so. */
 static kw_status make_unlock(struct kw_op *op, struct init *it)
 {
     uint8_t random[PASSPHRASE_BYTES];
@@ -180,10 +223,10 @@ static kw_status make_unlock(struct kw_op *op, struct init *it)
     return status;
 }
 
-/* --- keys --------------------------------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
-static void begin_policy(struct key_policy *policy, const char *prefix, const char *id, enum key_class class_,
-                         enum key_alg alg)
+static void begin_policy(struct key_policy *policy, const char *prefix, const char *id,
+                         enum key_class class_, enum key_alg alg)
 {
     int64_t now_s = os_clock_unix_s();
 
@@ -195,7 +238,8 @@ static void begin_policy(struct key_policy *policy, const char *prefix, const ch
     policy->not_after = now_s + (int64_t)key_class_oup_days(class_) * DAY_S;
 }
 
-static kw_status put_issuer(struct kw_op *op, struct init *it, const struct ceremony_ca *ca, struct key_policy *policy)
+static kw_status put_issuer(struct kw_op *op, struct init *it, const struct ceremony_ca *ca,
+                            struct key_policy *policy)
 {
     struct kw_out name = {policy->issuer_dn, sizeof(policy->issuer_dn), 0};
 
@@ -205,7 +249,8 @@ static kw_status put_issuer(struct kw_op *op, struct init *it, const struct cere
 }
 
 /* A rule for every profile that this CA may sign: nothing else will ever get its signature. */
-static kw_status put_rules(struct kw_op *op, struct init *it, const struct ceremony_ca *ca, struct key_policy *policy)
+static kw_status put_rules(struct kw_op *op, struct init *it, const struct ceremony_ca *ca,
+                           struct key_policy *policy)
 {
     uint8_t room[KW_DN_MAX];
     struct kw_out subtree = KW_OUT_ARRAY(room);
@@ -216,14 +261,16 @@ static kw_status put_rules(struct kw_op *op, struct init *it, const struct cerem
         if (strcmp(profile->ca, ca->id) != 0 && strcmp(profile->ca, "*") != 0) {
             continue;
         }
-        ENSURE(op, policy->n_rules < POLICY_RULES_MAX, KW_E_LIMIT, "more than %d profiles for one CA", POLICY_RULES_MAX);
-        TRY(op, profile_rule(profile, kw_out_span(&subtree), &policy->rules[policy->n_rules++]), "profile '%s'",
-            profile->name);
+        ENSURE(op, policy->n_rules < POLICY_RULES_MAX, KW_E_LIMIT,
+               "more than %d profiles for one CA", POLICY_RULES_MAX);
+        TRY(op, profile_rule(profile, kw_out_span(&subtree), &policy->rules[policy->n_rules++]),
+            "profile '%s'", profile->name);
     }
     return KW_OK;
 }
 
-static kw_status record_key(struct kw_op *op, struct init *it, const char *key_id, const char *detail)
+static kw_status record_key(struct kw_op *op, struct init *it, const char *key_id,
+                            const char *detail)
 {
     struct event event = {.type = EVENT_KEY_GENERATE, .source = "keywright init"};
 
@@ -232,7 +279,8 @@ static kw_status record_key(struct kw_op *op, struct init *it, const char *key_i
     return service_record_alone(op, it->service, &event);
 }
 
-static kw_status create(struct kw_op *op, struct init *it, const struct key_policy *policy, struct pubkey **ret)
+static kw_status create(struct kw_op *op, struct init *it, const struct key_policy *policy,
+                        struct pubkey **ret)
 {
     TRY(op, keeper_key_create(op, it->service->keeper, policy, ret), "key '%s'", policy->key_id);
     (void)printf("key            %-18s %-12s made in the keeper, soft-sealed\n", policy->key_id,
@@ -252,7 +300,8 @@ static kw_status make_ca(struct kw_op *op, struct init *it, const struct ceremon
     TRY(op, put_issuer(op, it, ca, &policy));
     TRY(op, put_rules(op, it, ca, &policy));
     TRY(op, create(op, it, &policy, &key));
-    TRY(op, ceremony_sign_ca(op, &it->root, &it->config, ca, key, &der), "certificate of CA '%s'", ca->id);
+    TRY(op, ceremony_sign_ca(op, &it->root, &it->config, ca, key, &der), "certificate of CA '%s'",
+        ca->id);
     (void)snprintf(name, sizeof(name), "ca-%s", ca->id);
     return service_cert_save(op, it->service, name, kw_bytes_span(der));
 }
@@ -296,10 +345,11 @@ static kw_status make_keys(struct kw_op *op, struct init *it)
     return make_other_keys(op, it);
 }
 
-/* --- first certificates ------------------------------------------------------------------------------------------- */
+/* --- first certificates
+ * ------------------------------------------------------------------------------------------- */
 
-static kw_status issue(struct kw_op *op, struct init *it, struct issue_request *request, const char *common_name,
-                       const char *file)
+static kw_status issue(struct kw_op *op, struct init *it, struct issue_request *request,
+                       const char *common_name, const char *file)
 {
     uint8_t room[KW_DN_MAX];
     struct kw_out name = KW_OUT_ARRAY(room);
@@ -317,7 +367,8 @@ static kw_status issue_ocsp(struct kw_op *op, struct init *it, const struct cere
 {
     char key_id[KW_NAME_MAX], owner[KW_NAME_MAX], name[KW_NAME_MAX];
     AUTO(pubkey) *key = NULL;
-    struct issue_request request = {.profile = "ocsp-signer", .ca = ca->id, .owner = owner, .custody = "keeper soft-sealed"};
+    struct issue_request request = {
+        .profile = "ocsp-signer", .ca = ca->id, .owner = owner, .custody = "keeper soft-sealed"};
 
     (void)snprintf(key_id, sizeof(key_id), "ocsp-%s", ca->id);
     (void)snprintf(owner, sizeof(owner), "ocsp:%s", ca->id);
@@ -352,9 +403,11 @@ static kw_status issue_tls(struct kw_op *op, struct init *it)
     return issue(op, it, &request, host, "tls-server");
 }
 
-/* --- the first operator ------------------------------------------------------------------------------------------- */
+/* --- the first operator
+ * ------------------------------------------------------------------------------------------- */
 
-static kw_status put_admin(struct kw_op *op, struct init *it, const char *name, mode_t mode, struct kw_span content)
+static kw_status put_admin(struct kw_op *op, struct init *it, const char *name, mode_t mode,
+                           struct kw_span content)
 {
     char file[64], path[KW_PATH_BYTES];
 
@@ -391,7 +444,8 @@ static kw_status make_operator(struct kw_op *op, struct init *it)
 {
     char owner[KW_NAME_MAX], url[256];
     AUTO(privkey) *key = NULL;
-    struct issue_request request = {.profile = "operator", .owner = owner, .custody = "operator's file"};
+    struct issue_request request = {
+        .profile = "operator", .owner = owner, .custody = "operator's file"};
 
     TRY(op, privkey_generate(op, KEY_ALG_EC_P256, &key));
     (void)snprintf(owner, sizeof(owner), "operator:%s", it->operator_name);
@@ -400,11 +454,12 @@ static kw_status make_operator(struct kw_op *op, struct init *it)
     TRY(op, put_operator_key(op, it, key));
     TRY(op, put_copy(op, it, "operator-first", "operator.pem"));
     TRY(op, put_copy(op, it, "root", "root.pem"));
-    (void)snprintf(url, sizeof(url), "https://%s:%u\n", it->config.server_name, it->config.operators.port);
+    (void)snprintf(url, sizeof(url), "https://%s:%u\n", it->config.server_name,
+                   it->config.operators.port);
     return put_admin(op, it, "server", 0644, kw_span_text(url));
 }
 
-/* --- the whole ---------------------------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static kw_status put_root_crl(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
@@ -418,8 +473,9 @@ static kw_status make_root(struct kw_op *op, struct init *it)
     AUTO(kw_bytes) *crl = NULL;
 
     TRY(op, ceremony_make_root(op, it->offline, it->config.organization, it->m, it->n, &it->root));
-    (void)printf("root           %s/root.key.sealed, opened by %u of %u shares; read back and tried\n", it->offline, it->m,
-                 it->n);
+    (void)printf(
+        "root           %s/root.key.sealed, opened by %u of %u shares; read back and tried\n",
+        it->offline, it->m, it->n);
     TRY(op, service_cert_save(op, it->service, "root", cert_der(it->root.cert)));
     TRY(op, ceremony_sign_crl(op, &it->root, &crl));
     return store_change(op, it->service->store, put_root_crl, crl);
@@ -437,8 +493,8 @@ static kw_status fill(struct kw_op *op, struct init *it)
     }
     TRY(op, issue_tls(op, it));
     TRY(op, make_operator(op, it));
-    (void)snprintf(event.detail, sizeof(event.detail), "root ceremony for O=%s, %u of %u shares", it->config.organization,
-                   it->m, it->n);
+    (void)snprintf(event.detail, sizeof(event.detail), "root ceremony for O=%s, %u of %u shares",
+                   it->config.organization, it->m, it->n);
     TRY(op, service_record_alone(op, it->service, &event));
     return log_checkpoint_now(op, it->service);
 }
@@ -449,14 +505,16 @@ static kw_status keeper_path(struct kw_op *op, const struct cli *cli, char *path
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
     if (cli->options[OPT_KEEPER]) {
-        ENSURE(op, kw_text_copy(path, cap, cli->options[OPT_KEEPER]), KW_E_INPUT, "--keeper is too long");
+        ENSURE(op, kw_text_copy(path, cap, cli->options[OPT_KEEPER]), KW_E_INPUT,
+               "--keeper is too long");
         return KW_OK;
     }
     ENSURE(op, n > 0, KW_E_IO, "own path is not known; use --keeper");
     self[n] = 0;
     char *slash = strrchr(self, '/');
     *(slash ? slash : self) = 0;
-    static const char *const places[] = {"keywright-keeper", "../sbin/keywright-keeper", "../keywright-keeper/keywright-keeper"};
+    static const char *const places[] = {"keywright-keeper", "../sbin/keywright-keeper",
+                                         "../keywright-keeper/keywright-keeper"};
     for (unsigned i = 0; i < KW_COUNT(places); i++) {
         (void)snprintf(path, cap, "%s/%s", self, places[i]);
         if (os_file_exists(path)) {
@@ -491,14 +549,16 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
 
 static kw_status finish(struct kw_op *op, struct init *it, kw_status status)
 {
-    if (!kw_ok(status)) { /* nothing half-done stays; the offline folder is only made after the folders were */
+    if (!kw_ok(status)) { /* nothing half-done stays; the offline folder is only made after the
+                             folders were */
         (void)nftw(it->work, remove_one, 16, FTW_DEPTH | FTW_PHYS);
         if (it->root.key) {
             (void)nftw(it->offline, remove_one, 16, FTW_DEPTH | FTW_PHYS);
         }
         return status;
     }
-    ENSURE(op, rename(it->work, it->final) == 0, KW_E_IO, "putting %s in place: %s", it->final, strerror(errno));
+    ENSURE(op, rename(it->work, it->final) == 0, KW_E_IO, "putting %s in place: %s", it->final,
+           strerror(errno));
     (void)printf("state          %s\noperator       %s/admin (set KEYWRIGHT_ADMIN to it)\n"
                  "Take %s away now: the server never needs it.\n",
                  it->final, it->final, it->offline);

@@ -1,4 +1,5 @@
-/* log verbs. The verifier needs only the exported files and the public key; nothing of the server is believed. */
+/* log verbs. The verifier needs only the exported files and the public key; nothing of the server
+ * is believed. */
 #include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ kw_status cli_log_tail(struct kw_op *op, struct cli *cli)
     return KW_OK;
 }
 
-/* --- export ------------------------------------------------------------------------------------------------------- */
+/* --- export ----------------------------------------------------------------------------------- */
 
 static kw_status save(struct kw_op *op, const char *dir, const char *name, struct kw_span content)
 {
@@ -43,8 +44,8 @@ static kw_status save(struct kw_op *op, const char *dir, const char *name, struc
     return os_file_write(op, path, 0644, content);
 }
 
-static kw_status fetch_tile(struct kw_op *op, struct cli *cli, const char *dir, int level, uint64_t index,
-                            unsigned width)
+static kw_status fetch_tile(struct kw_op *op, struct cli *cli, const char *dir, int level,
+                            uint64_t index, unsigned width)
 {
     char name[KW_PATH_BYTES], path[KW_URI_MAX];
     AUTO(kw_bytes) *tile = NULL;
@@ -56,7 +57,8 @@ static kw_status fetch_tile(struct kw_op *op, struct cli *cli, const char *dir, 
 }
 
 /* All tiles of one level (or the entry bundles) of a tree with so many hashes (entries) there. */
-static kw_status fetch_level(struct kw_op *op, struct cli *cli, const char *dir, int level, uint64_t hashes)
+static kw_status fetch_level(struct kw_op *op, struct cli *cli, const char *dir, int level,
+                             uint64_t hashes)
 {
     uint64_t full = hashes / TLOG_TILE_WIDTH;
     unsigned width = hashes % TLOG_TILE_WIDTH;
@@ -82,7 +84,8 @@ static kw_status fetch_key(struct kw_op *op, struct cli *cli, const char *dir)
     return save(op, dir, "vkey", kw_span_text(line));
 }
 
-static kw_status export_to(struct kw_op *op, struct cli *cli, const char *dir, struct checkpoint *ret_head)
+static kw_status export_to(struct kw_op *op, struct cli *cli, const char *dir,
+                           struct checkpoint *ret_head)
 {
     AUTO(kw_bytes) *note = NULL;
 
@@ -103,19 +106,22 @@ kw_status cli_log_export(struct kw_op *op, struct cli *cli)
 
     ENSURE(op, cli->options[OPT_OUT], KW_E_INPUT, "--out DIR is missing");
     TRY(op, export_to(op, cli, cli->options[OPT_OUT], &head));
-    (void)printf("%" PRIu64 " entries of %s are in %s\n", head.size, head.origin, cli->options[OPT_OUT]);
+    (void)printf("%" PRIu64 " entries of %s are in %s\n", head.size, head.origin,
+                 cli->options[OPT_OUT]);
     return KW_OK;
 }
 
-/* --- verify ------------------------------------------------------------------------------------------------------- */
+/* --- verify ----------------------------------------------------------------------------------- */
 
 static kw_status print_result(const struct cli *cli, const struct export_result *result)
 {
     char root[2 * KW_HASH_BYTES + 1];
 
     kw_hex(KW_SPAN_ARRAY(result->head.root.b), root, sizeof(root));
-    (void)printf(cli->options[OPT_JSON] ? "{\"ok\":true,\"origin\":\"%s\",\"size\":%" PRIu64 ",\"root\":\"%s\"}\n"
-                                        : "log of %s: %" PRIu64 " entries, root %s: signature, entries and tree verify\n",
+    (void)printf(cli->options[OPT_JSON] ? "{\"ok\":true,\"origin\":\"%s\",\"size\":%" PRIu64
+                                          ",\"root\":\"%s\"}\n"
+                                        : "log of %s: %" PRIu64
+                                          " entries, root %s: signature, entries and tree verify\n",
                  result->head.origin, result->head.size, root);
     return KW_OK;
 }
@@ -151,14 +157,15 @@ kw_status cli_log_verify(struct kw_op *op, struct cli *cli)
     return status;
 }
 
-/* --- prove -------------------------------------------------------------------------------------------------------- */
+/* --- prove ------------------------------------------------------------------------------------ */
 
 static kw_status decode_hash(struct kw_op *op, const char *text, struct tlog_hash *ret)
 {
     AUTO(kw_bytes) *octets = NULL;
 
     TRY(op, kw_b64_decode(kw_span_text(text), sizeof(ret->b), &octets), "hash of the proof");
-    ENSURE(op, octets->len == sizeof(ret->b), KW_E_INPUT, "a hash of the proof has %zu octets", octets->len);
+    ENSURE(op, octets->len == sizeof(ret->b), KW_E_INPUT, "a hash of the proof has %zu octets",
+           octets->len);
     memcpy(ret->b, octets->p, sizeof(ret->b));
     return KW_OK;
 }
@@ -169,7 +176,8 @@ static kw_status own_vkey(struct kw_op *op, struct cli *cli, char vkey[CHECKPOIN
     AUTO(kw_bytes) *json = NULL;
 
     if (cli->options[OPT_VKEY]) {
-        ENSURE(op, kw_text_copy(vkey, CHECKPOINT_VKEY_MAX, cli->options[OPT_VKEY]), KW_E_INPUT, "--vkey is too long");
+        ENSURE(op, kw_text_copy(vkey, CHECKPOINT_VKEY_MAX, cli->options[OPT_VKEY]), KW_E_INPUT,
+               "--vkey is too long");
         return KW_OK;
     }
     TRY(op, cli_get(op, cli, "/api/v1/log", &json));
@@ -178,7 +186,8 @@ static kw_status own_vkey(struct kw_op *op, struct cli *cli, char vkey[CHECKPOIN
     return KW_OK;
 }
 
-static kw_status check_proof(struct kw_op *op, struct cli *cli, const struct proof_view *proof, struct kw_bytes **ret_entry)
+static kw_status check_proof(struct kw_op *op, struct cli *cli, const struct proof_view *proof,
+                             struct kw_bytes **ret_entry)
 {
     struct tlog_hash path[TLOG_PROOF_MAX];
     struct checkpoint head;
@@ -207,20 +216,19 @@ kw_status cli_log_prove(struct kw_op *op, struct cli *cli)
 
     (void)snprintf(path, sizeof(path), "/api/v1/log/prove/%.20s", cli->args[0]);
     TRY(op, cli_get(op, cli, path, &json));
-    TRY(op, codec_json_decode(op, kw_bytes_span(json), proof_view.fields, proof_view.n, &proof), "the server's proof");
+    TRY(op, codec_json_decode(op, kw_bytes_span(json), proof_view.fields, proof_view.n, &proof),
+        "the server's proof");
     TRY(op, check_proof(op, cli, &proof, &entry));
     if (cli->options[OPT_JSON]) {
         (void)printf("%.*s\n", (int)json->len, (const char *)json->p);
         return KW_OK;
     }
-    (void)printf("entry %" PRIu64 " is in the log of %" PRIu64 " entries:\n%.*s\n", proof.index, proof.size,
-                 (int)entry->len, (const char *)entry->p);
+    (void)printf("entry %" PRIu64 " is in the log of %" PRIu64 " entries:\n%.*s\n", proof.index,
+                 proof.size, (int)entry->len, (const char *)entry->p);
     return KW_OK;
 }
 
-/* --- clearing up -------------------------------------------------------------------------------------------------- */
-
-
+/* --- clearing up ------------------------------------------------------------------------------ */
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
 {
@@ -232,6 +240,7 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
 
 static kw_status remove_tree(struct kw_op *op, const char *dir)
 {
-    ENSURE(op, nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, KW_E_IO, "clearing %s up", dir);
+    ENSURE(op, nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, KW_E_IO, "clearing %s up",
+           dir);
     return KW_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * keywright: the operator's command line. Except for `init` and `log verify` it only talks to the operators' listener,
- * with the operator's own certificate and key.
+ * keywright: the operator's command line. Except for `init` and `log verify` it only talks to the
+ * operators' listener, with the operator's own certificate and key.
  */
 #include <errno.h>
 #include <signal.h>
@@ -12,47 +12,60 @@
 
 enum { DEADLINE_MS = 120000 };
 
-/* --- tables ------------------------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct {
     const char *name;
     bool flag;
     const char *value, *doc;
 } options[] = {
-    [OPT_JSON] = {"json", true, "", "print what the server sent"},
-    [OPT_ADMIN] = {"admin", false, "DIR", "operator's credential; else $KEYWRIGHT_ADMIN, else /var/lib/keywright/admin"},
-    [OPT_STATE] = {"state", false, "DIR", "state folder to make"},
-    [OPT_ORGANIZATION] = {"organization", false, "NAME", "O= of every name; the CAs may sign for no other"},
-    [OPT_SERVER_NAME] = {"server-name", false, "NAME", "DNS name or IP address that devices use (localhost)"},
-    [OPT_LISTEN] = {"listen", false, "ADDRESS", "address of the three listeners (127.0.0.1)"},
-    [OPT_PORTS] = {"ports", false, "D,O,R", "their ports: devices, operators, relying parties (8443,9443,8080)"},
-    [OPT_UNLOCK] = {"unlock", false, "HOW", "passphrase-file:PATH or tpm2:...; else a random passphrase in the state folder"},
-    [OPT_OFFLINE] = {"offline", false, "DIR", "where the root key and its shares go; take it away afterwards"},
-    [OPT_SHARES] = {"shares", false, "M,N", "M of N shares open the root key (2,3)"},
-    [OPT_PROFILES] = {"profiles", false, "DIR", "certificate profiles to begin with"},
-    [OPT_KEEPER] = {"keeper", false, "PROGRAM", "keywright-keeper; beside this program where absent"},
-    [OPT_OPERATOR] = {"operator", false, "NAME", "first operator (admin)"},
-    [OPT_USER] = {"user", false, "NAME", "user that keywrightd becomes where started as root"},
-    [OPT_PRODUCT] = {"product", false, "NAME", "product of the device"},
-    [OPT_SERIAL] = {"serial", false, "TEXT", "manufacturer's serial number; else the id"},
-    [OPT_HW_TYPE] = {"hw-type", false, "OID", "hardware type, for hardwareModuleName"},
-    [OPT_HOURS] = {"hours", false, "N", "life of the registration secret (168)"},
-    [OPT_SECRET_FILE] = {"secret-file", false, "FILE", "write the secret there (0600) instead of printing it"},
-    [OPT_REASON] = {"reason", false, "REASON", "keyCompromise, superseded, cessationOfOperation, ..."},
-    [OPT_OWNER] = {"owner", false, "OWNER", "only of this owner: device:ID, operator:NAME, ..."},
-    [OPT_CA] = {"ca", false, "CA", "only of this CA"},
-    [OPT_PROFILE] = {"profile", false, "NAME", "only of this profile"},
-    [OPT_STATE_IS] = {"in-state", false, "STATE", "only in this state: valid, superseded, held, revoked"},
-    [OPT_EXPIRES] = {"expires-days", false, "N", "only those that end within N days"},
-    [OPT_MAX] = {"max", false, "N", "at most so many"},
-    [OPT_OUT] = {"out", false, "PATH", "where to write"},
-    [OPT_VKEY] = {"vkey", false, "TEXT", "verifier key of the log; else the one in the export"},
+    [OPT_JSON] = {"json",         true,  "",        "print what the server sent"                         },
+    [OPT_ADMIN] = {"admin",        false, "DIR",
+                  "operator's credential; else $KEYWRIGHT_ADMIN, else /var/lib/keywright/admin"          },
+    [OPT_STATE] = {"state",        false, "DIR",     "state folder to make"                               },
+    [OPT_ORGANIZATION] = {"organization", false, "NAME",
+                  "O= of every name; the CAs may sign for no other"                                      },
+    [OPT_SERVER_NAME] = {"server-name",  false, "NAME",
+                  "DNS name or IP address that devices use (localhost)"                                  },
+    [OPT_LISTEN] = {"listen",       false, "ADDRESS", "address of the three listeners (127.0.0.1)"         },
+    [OPT_PORTS] = {"ports",        false, "D,O,R",
+                  "their ports: devices, operators, relying parties (8443,9443,8080)"                    },
+    [OPT_UNLOCK] =
+        {"unlock",       false, "HOW",
+                  "passphrase-file:PATH or tpm2:...; else a random passphrase in the state folder"       },
+    [OPT_OFFLINE] = {"offline",      false, "DIR",
+                  "where the root key and its shares go; take it away afterwards"                        },
+    [OPT_SHARES] = {"shares",       false, "M,N",     "M of N shares open the root key (2,3)"              },
+    [OPT_PROFILES] = {"profiles",     false, "DIR",     "certificate profiles to begin with"                 },
+    [OPT_KEEPER] = {"keeper",       false, "PROGRAM",
+                  "keywright-keeper; beside this program where absent"                                   },
+    [OPT_OPERATOR] = {"operator",     false, "NAME",    "first operator (admin)"                             },
+    [OPT_USER] = {"user",         false, "NAME",    "user that keywrightd becomes where started as root" },
+    [OPT_PRODUCT] = {"product",      false, "NAME",    "product of the device"                              },
+    [OPT_SERIAL] = {"serial",       false, "TEXT",    "manufacturer's serial number; else the id"          },
+    [OPT_HW_TYPE] = {"hw-type",      false, "OID",     "hardware type, for hardwareModuleName"              },
+    [OPT_HOURS] = {"hours",        false, "N",       "life of the registration secret (168)"              },
+    [OPT_SECRET_FILE] = {"secret-file",  false, "FILE",
+                  "write the secret there (0600) instead of printing it"                                 },
+    [OPT_REASON] = {"reason",       false, "REASON",
+                  "keyCompromise, superseded, cessationOfOperation, ..."                                 },
+    [OPT_OWNER] = {"owner",        false, "OWNER",   "only of this owner: device:ID, operator:NAME, ..."  },
+    [OPT_CA] = {"ca",           false, "CA",      "only of this CA"                                    },
+    [OPT_PROFILE] = {"profile",      false, "NAME",    "only of this profile"                               },
+    [OPT_STATE_IS] = {"in-state",     false, "STATE",
+                  "only in this state: valid, superseded, held, revoked"                                 },
+    [OPT_EXPIRES] = {"expires-days", false, "N",       "only those that end within N days"                  },
+    [OPT_MAX] = {"max",          false, "N",       "at most so many"                                    },
+    [OPT_OUT] = {"out",          false, "PATH",    "where to write"                                     },
+    [OPT_VKEY] = {"vkey",         false, "TEXT",    "verifier key of the log; else the one in the export"},
 };
+/* clang-format on */
 _Static_assert(KW_COUNT(options) == OPT_MAX_OPTION, "a row for each option");
 
 #define INIT_OPTIONS                                                                               \
-    (OPT(STATE) | OPT(ORGANIZATION) | OPT(SERVER_NAME) | OPT(LISTEN) | OPT(PORTS) | OPT(UNLOCK) | OPT(OFFLINE) |           \
-     OPT(SHARES) | OPT(PROFILES) | OPT(KEEPER) | OPT(OPERATOR) | OPT(USER))
+    (OPT(STATE) | OPT(ORGANIZATION) | OPT(SERVER_NAME) | OPT(LISTEN) | OPT(PORTS) | OPT(UNLOCK) |  \
+     OPT(OFFLINE) | OPT(SHARES) | OPT(PROFILES) | OPT(KEEPER) | OPT(OPERATOR) | OPT(USER))
 #define REMOTE (OPT(ADMIN) | OPT(JSON))
 
 /* clang-format off */
@@ -86,11 +99,11 @@ static const struct {
     enum kw_code code;
     enum cli_exit exit;
 } exits[] = {
-    {KW_CODE_OK, CLI_OK},
-    {KW_E_INPUT, CLI_USAGE},
+    {KW_CODE_OK,     CLI_OK       },
+    {KW_E_INPUT,     CLI_USAGE    },
     {KW_E_NOT_FOUND, CLI_NOT_FOUND},
     {KW_E_INTEGRITY, CLI_INTEGRITY},
-    {KW_E_INTERNAL, CLI_INTERNAL},
+    {KW_E_INTERNAL,  CLI_INTERNAL },
 };
 
 int cli_exit_status(enum kw_code code)
@@ -103,14 +116,14 @@ int cli_exit_status(enum kw_code code)
     return kw_code_may_retry(code) ? CLI_RETRY : CLI_REFUSED;
 }
 
-/* --- help --------------------------------------------------------------------------------------------------------- */
+/* --- help ------------------------------------------------------------------------------------- */
 
 static void print_command(FILE *out, const struct command *command)
 {
     char line[64];
 
-    (void)snprintf(line, sizeof(line), "%s %s %s", command->noun, command->verb ? command->verb : "",
-                   command->arg ? command->arg : "");
+    (void)snprintf(line, sizeof(line), "%s %s %s", command->noun,
+                   command->verb ? command->verb : "", command->arg ? command->arg : "");
     (void)fprintf(out, "  %-24s %s\n", line, command->doc);
 }
 
@@ -128,12 +141,14 @@ static void print_command_help(const struct command *command)
     print_command(stdout, command);
     for (unsigned i = 0; i < OPT_MAX_OPTION; i++) {
         if (command->options & (1ull << i)) {
-            (void)printf("    --%-14s %-9s %s\n", options[i].name, options[i].value, options[i].doc);
+            (void)printf("    --%-14s %-9s %s\n", options[i].name, options[i].value,
+                         options[i].doc);
         }
     }
 }
 
-/* --- reading the line --------------------------------------------------------------------------------------------- */
+/* --- reading the line
+ * --------------------------------------------------------------------------------------------- */
 
 static const struct command *find_command(int argc, char **argv, int *ret_next)
 {
@@ -143,7 +158,8 @@ static const struct command *find_command(int argc, char **argv, int *ret_next)
             *ret_next = 2;
             return command;
         }
-        if (argc > 2 && strcmp(argv[1], command->noun) == 0 && strcmp(argv[2], command->verb) == 0) {
+        if (argc > 2 && strcmp(argv[1], command->noun) == 0 &&
+            strcmp(argv[2], command->verb) == 0) {
             *ret_next = 3;
             return command;
         }
@@ -151,7 +167,8 @@ static const struct command *find_command(int argc, char **argv, int *ret_next)
     return NULL;
 }
 
-static kw_status take_option(struct kw_op *op, const struct command *command, struct cli *cli, char **argv, int *i)
+static kw_status take_option(struct kw_op *op, const struct command *command, struct cli *cli,
+                             char **argv, int *i)
 {
     const char *given = argv[*i] + 2;
     size_t n = strcspn(given, "=");
@@ -166,15 +183,16 @@ static kw_status take_option(struct kw_op *op, const struct command *command, st
             return KW_OK;
         }
         cli->options[k] = given[n] == '=' ? given + n + 1 : argv[++*i];
-        ENSURE(op, cli->options[k], KW_E_INPUT, "--%s needs a value: %s", options[k].name, options[k].doc);
+        ENSURE(op, cli->options[k], KW_E_INPUT, "--%s needs a value: %s", options[k].name,
+               options[k].doc);
         return KW_OK;
     }
-    return FAIL(op, KW_E_INPUT, "'%s' takes no option '%s'; see --help", command->verb ? command->verb : command->noun,
-                argv[*i]);
+    return FAIL(op, KW_E_INPUT, "'%s' takes no option '%s'; see --help",
+                command->verb ? command->verb : command->noun, argv[*i]);
 }
 
-static kw_status read_line(struct kw_op *op, const struct command *command, struct cli *cli, int argc, char **argv,
-                           int first)
+static kw_status read_line(struct kw_op *op, const struct command *command, struct cli *cli,
+                           int argc, char **argv, int first)
 {
     unsigned wanted = command->arg ? 1 : 0;
 
@@ -187,12 +205,13 @@ static kw_status read_line(struct kw_op *op, const struct command *command, stru
         cli->args[cli->n_args++] = argv[i];
     }
     bool optional = command->arg && command->arg[0] == '[';
-    ENSURE(op, optional || cli->n_args == wanted, KW_E_INPUT, "%s is missing; see --help", command->arg);
+    ENSURE(op, optional || cli->n_args == wanted, KW_E_INPUT, "%s is missing; see --help",
+           command->arg);
     return KW_OK;
 }
 
-kw_status cli_number(struct kw_op *op, const struct cli *cli, enum cli_option option, unsigned default_, unsigned max,
-                     unsigned *ret)
+kw_status cli_number(struct kw_op *op, const struct cli *cli, enum cli_option option,
+                     unsigned default_, unsigned max, unsigned *ret)
 {
     char *end = NULL;
 

@@ -31,7 +31,8 @@ static const char *cell_time(int64_t value, bool millis, char text[CELL_MAX])
     if (value == 0) {
         return "-";
     }
-    (void)snprintf(text, CELL_MAX, "%s", millis ? kw_time_text_ms(value, when) : kw_time_text(value, when));
+    (void)snprintf(text, CELL_MAX, "%s",
+                   millis ? kw_time_text_ms(value, when) : kw_time_text(value, when));
     return text;
 }
 
@@ -58,7 +59,8 @@ static kw_status print_json(struct kw_span json)
     return KW_OK;
 }
 
-kw_status cli_show(struct kw_op *op, const struct cli *cli, const struct view *view, struct kw_span json)
+kw_status cli_show(struct kw_op *op, const struct cli *cli, const struct view *view,
+                   struct kw_span json)
 {
     char text[CELL_MAX];
 
@@ -79,7 +81,7 @@ kw_status cli_show(struct kw_op *op, const struct cli *cli, const struct view *v
     return status;
 }
 
-/* --- tables ------------------------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 static const struct codec_field *column(const struct codec_field *array, const char *name)
 {
@@ -104,14 +106,14 @@ static int width_of(const struct codec_field *array, const void *page, unsigned 
     return (int)width;
 }
 
-static void print_page(const struct codec_field *array, const void *page, unsigned n, const char *const columns[],
-                       bool head)
+static void print_page(const struct codec_field *array, const void *page, unsigned n,
+                       const char *const columns[], bool head)
 {
     char text[CELL_MAX];
 
     for (unsigned c = 0; head && columns[c]; c++) {
-        (void)printf("%-*s%s", columns[c + 1] ? width_of(array, page, n, columns[c]) : 0, columns[c],
-                     columns[c + 1] ? "  " : "\n");
+        (void)printf("%-*s%s", columns[c + 1] ? width_of(array, page, n, columns[c]) : 0,
+                     columns[c], columns[c + 1] ? "  " : "\n");
     }
     for (unsigned i = 0; i < n; i++) {
         const char *row = member(array, page) + i * array->size;
@@ -123,14 +125,16 @@ static void print_page(const struct codec_field *array, const void *page, unsign
 }
 
 /* Pages have two fields by construction (VIEW_PAGE_OF): the items and where to go on. */
-static kw_status one_page(struct kw_op *op, struct cli *cli, const char *path, const struct view *page, void *obj,
-                          const char *const columns[], bool head)
+static kw_status one_page(struct kw_op *op, struct cli *cli, const char *path,
+                          const struct view *page, void *obj, const char *const columns[],
+                          bool head)
 {
     const struct codec_field *array = &page->fields[0];
     AUTO(kw_bytes) *json = NULL;
 
     TRY(op, cli_get(op, cli, path, &json));
-    TRY(op, codec_json_decode(op, kw_bytes_span(json), page->fields, page->n, obj), "the server's answer");
+    TRY(op, codec_json_decode(op, kw_bytes_span(json), page->fields, page->n, obj),
+        "the server's answer");
     if (cli->options[OPT_JSON]) {
         return print_json(kw_bytes_span(json));
     }
@@ -139,15 +143,17 @@ static kw_status one_page(struct kw_op *op, struct cli *cli, const char *path, c
     return KW_OK;
 }
 
-static kw_status all_pages(struct kw_op *op, struct cli *cli, const char *path, const struct view *page,
-                           size_t page_size, void *obj, const char *const columns[])
+static kw_status all_pages(struct kw_op *op, struct cli *cli, const char *path,
+                           const struct view *page, size_t page_size, void *obj,
+                           const char *const columns[])
 {
     const char *next = (const char *)obj + page->fields[1].offset;
     char full[2 * KW_URI_MAX], after[KW_NAME_MAX] = "";
 
     do {
-        (void)snprintf(full, sizeof(full), "%s%s%s%s", path, *after ? (strchr(path, '?') ? "&" : "?") : "",
-                       *after ? "after=" : "", after);
+        (void)snprintf(full, sizeof(full), "%s%s%s%s", path,
+                       *after ? (strchr(path, '?') ? "&" : "?") : "", *after ? "after=" : "",
+                       after);
         memset(obj, 0, page_size);
         TRY(op, one_page(op, cli, full, page, obj, columns, /* head= */ !*after));
         KW_TEXT_SET(after, next);
@@ -155,8 +161,8 @@ static kw_status all_pages(struct kw_op *op, struct cli *cli, const char *path, 
     return KW_OK;
 }
 
-kw_status cli_list(struct kw_op *op, struct cli *cli, const char *path, const struct view *page, size_t page_size,
-                   const char *const columns[])
+kw_status cli_list(struct kw_op *op, struct cli *cli, const char *path, const struct view *page,
+                   size_t page_size, const char *const columns[])
 {
     void *obj = calloc(1, page_size);
 

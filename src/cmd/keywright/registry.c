@@ -9,7 +9,8 @@
 #include "os/files.h"
 
 /* "/api/v1/NOUN/ID[/VERB]" with the id encoded; "devices/00af…" certificates go by their CA. */
-static kw_status object_path(struct kw_op *op, const char *noun, const char *id, const char *verb, char *path, size_t cap)
+static kw_status object_path(struct kw_op *op, const char *noun, const char *id, const char *verb,
+                             char *path, size_t cap)
 {
     AUTO(kw_bytes) *encoded = NULL;
     const char *slash = strchr(id, '/');
@@ -23,8 +24,8 @@ static kw_status object_path(struct kw_op *op, const char *noun, const char *id,
         TRY(op, kw_bytes_printf(encoded, "%s/", noun));
         TRY(op, kw_uri_encode(id, encoded));
     }
-    int n = snprintf(path, cap, "/api/v1/%.*s%s%s", (int)encoded->len, (const char *)encoded->p, verb ? "/" : "",
-                     verb ? verb : "");
+    int n = snprintf(path, cap, "/api/v1/%.*s%s%s", (int)encoded->len, (const char *)encoded->p,
+                     verb ? "/" : "", verb ? verb : "");
     ENSURE(op, n > 0 && (size_t)n < cap, KW_E_INPUT, "'%.40s…' is too long", id);
     return KW_OK;
 }
@@ -39,7 +40,7 @@ static kw_status show(struct kw_op *op, struct cli *cli, const char *noun, const
     return cli_show(op, cli, view, kw_bytes_span(json));
 }
 
-/* --- lists -------------------------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 kw_status cli_ca_list(struct kw_op *op, struct cli *cli)
 {
@@ -50,7 +51,8 @@ kw_status cli_ca_list(struct kw_op *op, struct cli *cli)
 
 kw_status cli_device_list(struct kw_op *op, struct cli *cli)
 {
-    static const char *const columns[] = {"id", "product", "serial", "state", "last_seen", "root_of_trust", NULL};
+    static const char *const columns[] = {"id",        "product",       "serial", "state",
+                                          "last_seen", "root_of_trust", NULL};
 
     return cli_list(op, cli, "/api/v1/devices", &device_page, sizeof(struct device_page), columns);
 }
@@ -66,12 +68,17 @@ static const struct {
     enum cli_option option;
     const char *key;
 } cert_filters[] = {
-    {OPT_OWNER, "owner"}, {OPT_CA, "ca"}, {OPT_PROFILE, "profile"}, {OPT_STATE_IS, "state"}, {OPT_EXPIRES, "expires_days"},
+    {OPT_OWNER,    "owner"       },
+    {OPT_CA,       "ca"          },
+    {OPT_PROFILE,  "profile"     },
+    {OPT_STATE_IS, "state"       },
+    {OPT_EXPIRES,  "expires_days"},
 };
 
 kw_status cli_cert_list(struct kw_op *op, struct cli *cli)
 {
-    static const char *const columns[] = {"ca", "serial", "owner", "profile", "state", "not_after", NULL};
+    static const char *const columns[] = {"ca",    "serial",    "owner", "profile",
+                                          "state", "not_after", NULL};
     AUTO(kw_bytes) *path = NULL;
     char sign = '?';
 
@@ -89,7 +96,7 @@ kw_status cli_cert_list(struct kw_op *op, struct cli *cli)
     return cli_list(op, cli, (const char *)path->p, &cert_page, sizeof(struct cert_page), columns);
 }
 
-/* --- devices ------------------------------------------------------------------------------------------------------ */
+/* --- devices ---------------------------------------------------------------------------------- */
 
 static kw_status tell_secret(struct kw_op *op, const struct cli *cli, struct kw_bytes *json)
 {
@@ -103,8 +110,10 @@ static kw_status tell_secret(struct kw_op *op, const struct cli *cli, struct kw_
     TRY(op, codec_json_decode(op, kw_bytes_span(json), secret_view.fields, secret_view.n, &answer));
     if (cli->options[OPT_SECRET_FILE]) {
         (void)snprintf(line, sizeof(line), "%s\n", answer.secret);
-        TRY(op, os_file_write(op, cli->options[OPT_SECRET_FILE], 0600, kw_span_text(line)), "writing the secret");
-        (void)printf("device %s registered; its one-time secret is in %s\n", answer.id, cli->options[OPT_SECRET_FILE]);
+        TRY(op, os_file_write(op, cli->options[OPT_SECRET_FILE], 0600, kw_span_text(line)),
+            "writing the secret");
+        (void)printf("device %s registered; its one-time secret is in %s\n", answer.id,
+                     cli->options[OPT_SECRET_FILE]);
     } else {
         (void)printf("device         %s\nsecret         %s\n", answer.id, answer.secret);
     }
@@ -125,7 +134,8 @@ static const struct codec_field register_fields[] = {
     FIELD_INT("secret_hours", struct register_body, hours, CODEC_OMIT_EMPTY, 0, 0, ""),
 };
 
-static kw_status copy_option(struct kw_op *op, const struct cli *cli, enum cli_option option, char *text, size_t cap)
+static kw_status copy_option(struct kw_op *op, const struct cli *cli, enum cli_option option,
+                             char *text, size_t cap)
 {
     const char *given = cli->options[option];
 
@@ -169,7 +179,8 @@ kw_status cli_device_secret(struct kw_op *op, struct cli *cli)
     return tell_secret(op, cli, answer);
 }
 
-static kw_status post_reason(struct kw_op *op, struct cli *cli, const char *noun, const char *verb, struct kw_bytes **ret)
+static kw_status post_reason(struct kw_op *op, struct cli *cli, const char *noun, const char *verb,
+                             struct kw_bytes **ret)
 {
     char path[KW_URI_MAX];
     const char *reason = cli->options[OPT_REASON];
@@ -194,7 +205,8 @@ kw_status cli_device_retire(struct kw_op *op, struct cli *cli)
     return KW_OK;
 }
 
-/* --- certificates and keys ---------------------------------------------------------------------------------------- */
+/* --- certificates and keys
+ * ---------------------------------------------------------------------------------------- */
 
 kw_status cli_cert_show(struct kw_op *op, struct cli *cli)
 {

@@ -25,7 +25,8 @@ static kw_status load_cert(struct kw_op *op, const char *dir, const char *name, 
     AUTO(kw_bytes) *pem = NULL;
 
     TRY(op, os_path_join(op, path, sizeof(path), dir, name));
-    TRY(op, os_file_read(op, path, CREDENTIAL_MAX, &pem), "operator's credential in %s (set --admin)", dir);
+    TRY(op, os_file_read(op, path, CREDENTIAL_MAX, &pem),
+        "operator's credential in %s (set --admin)", dir);
     return cert_parse_pem(op, kw_bytes_span(pem), ret, 1, &n);
 }
 
@@ -52,7 +53,8 @@ static kw_status load_url(struct kw_op *op, const char *dir, char url[URL_MAX])
     AUTO(kw_bytes) *text = NULL;
 
     TRY(op, os_path_join(op, path, sizeof(path), dir, "server"));
-    TRY(op, os_file_read(op, path, URL_MAX - 1, &text), "operator's credential in %s (set --admin)", dir);
+    TRY(op, os_file_read(op, path, URL_MAX - 1, &text), "operator's credential in %s (set --admin)",
+        dir);
     size_t n = text->len;
     while (n > 0 && (text->p[n - 1] == '\n' || text->p[n - 1] == ' ')) {
         n--;
@@ -101,14 +103,17 @@ static kw_status refuse(struct kw_op *op, const struct http_answer *answer)
     struct kw_op quiet;
 
     kw_op_init(&quiet, NULL, 0);
-    if (!kw_ok(codec_json_decode(&quiet, kw_bytes_span(answer->body), problem_view.fields, problem_view.n, &problem)) ||
+    if (!kw_ok(codec_json_decode(&quiet, kw_bytes_span(answer->body), problem_view.fields,
+                                 problem_view.n, &problem)) ||
         !*problem.code) {
         return FAIL(op, KW_E_DEVICE, "the server answered with status %d", answer->status);
     }
-    return FAIL(op, kw_code_from_text(problem.code), "%.150s (request %s)", problem.detail, problem.request_id);
+    return FAIL(op, kw_code_from_text(problem.code), "%.150s (request %s)", problem.detail,
+                problem.request_id);
 }
 
-static kw_status call(struct kw_op *op, struct cli *cli, const struct http_call *call, struct kw_bytes **ret)
+static kw_status call(struct kw_op *op, struct cli *cli, const struct http_call *call,
+                      struct kw_bytes **ret)
 {
     struct http_answer answer = {0};
 
@@ -131,9 +136,11 @@ kw_status cli_get(struct kw_op *op, struct cli *cli, const char *path, struct kw
     return call(op, cli, &request, ret);
 }
 
-kw_status cli_post(struct kw_op *op, struct cli *cli, const char *path, struct kw_span json, struct kw_bytes **ret)
+kw_status cli_post(struct kw_op *op, struct cli *cli, const char *path, struct kw_span json,
+                   struct kw_bytes **ret)
 {
-    struct http_call request = {.method = HTTP_POST, .path = path, .content_type = "application/json", .body = json};
+    struct http_call request = {
+        .method = HTTP_POST, .path = path, .content_type = "application/json", .body = json};
 
     return call(op, cli, &request, ret);
 }

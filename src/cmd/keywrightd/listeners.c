@@ -37,9 +37,10 @@ void listeners_free(struct listeners *listeners)
     free(listeners);
 }
 
-/* --- TLS ---------------------------------------------------------------------------------------------------------- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
-static kw_status make_tls(struct kw_op *op, struct listeners *it, bool client_required, struct tls_server **ret)
+static kw_status make_tls(struct kw_op *op, struct listeners *it, bool client_required,
+                          struct tls_server **ret)
 {
     struct service *service = it->api->service;
     struct cert *chain[2] = {it->cert, NULL};
@@ -79,10 +80,10 @@ static kw_status open_tls(struct kw_op *op, struct listeners *it)
     return KW_OK;
 }
 
-/* --- doors -------------------------------------------------------------------------------------------------------- */
+/* --- doors ------------------------------------------------------------------------------------ */
 
-static kw_status open_door(struct kw_op *op, struct listeners *it, unsigned i, const struct config_listener *where,
-                           const struct http_listener *what)
+static kw_status open_door(struct kw_op *op, struct listeners *it, unsigned i,
+                           const struct config_listener *where, const struct http_listener *what)
 {
     struct http_listener listener = *what;
     struct door *door = &it->doors[i];
@@ -93,8 +94,8 @@ static kw_status open_door(struct kw_op *op, struct listeners *it, unsigned i, c
     listener.observe = api_observe;
     listener.ctx = it->api;
     listener.connections_max = it->api->service->config.connections_max;
-    TRY(op, http_server_listen(op, it->server, &listener, &door->port), "listening for %s on %s port %u", what->name,
-        where->address, where->port);
+    TRY(op, http_server_listen(op, it->server, &listener, &door->port),
+        "listening for %s on %s port %u", what->name, where->address, where->port);
     door->name = what->name;
     door->scheme = what->tls ? "https" : "http";
     KW_TEXT_SET(door->address, where->address);
@@ -110,9 +111,14 @@ static kw_status open_doors(struct kw_op *op, struct listeners *it)
 
     it->device_rows[0] = est_routes_n;
     it->device_rows[1] = device_routes_n;
-    struct http_listener devices = {.name = "devices", .tls = it->tls[0], .tables = device_tables, .n_rows = it->device_rows};
-    struct http_listener operators = {.name = "operators", .tls = it->tls[1], .tables = operator_tables, .n_rows = &rest_routes_n};
-    struct http_listener relying = {.name = "relying", .tables = relying_tables, .n_rows = &relying_routes_n};
+    struct http_listener devices = {
+        .name = "devices", .tls = it->tls[0], .tables = device_tables, .n_rows = it->device_rows};
+    struct http_listener operators = {.name = "operators",
+                                      .tls = it->tls[1],
+                                      .tables = operator_tables,
+                                      .n_rows = &rest_routes_n};
+    struct http_listener relying = {
+        .name = "relying", .tables = relying_tables, .n_rows = &relying_routes_n};
     TRY(op, open_door(op, it, 0, &config->devices, &devices));
     TRY(op, open_door(op, it, 1, &config->operators, &operators));
     return open_door(op, it, 2, &config->relying, &relying);
@@ -121,7 +127,8 @@ static kw_status open_doors(struct kw_op *op, struct listeners *it)
 kw_status listeners_open(struct kw_op *op, struct api *api, struct listeners **ret)
 {
     const struct config *config = &api->service->config;
-    struct http_server_config limits = {.loop_threads = config->loop_threads, .pool_threads = config->pool_threads};
+    struct http_server_config limits = {.loop_threads = config->loop_threads,
+                                        .pool_threads = config->pool_threads};
     AUTO(listeners) *it = calloc(1, sizeof(*it));
 
     ENSURE(op, it, KW_E_MEMORY, "no memory for the listeners");
@@ -142,7 +149,8 @@ static kw_status write_endpoints(struct kw_op *op, const struct listeners *it)
     TRY(op, kw_bytes_new(256, &text));
     for (unsigned i = 0; i < DOORS; i++) {
         const struct door *door = &it->doors[i];
-        TRY(op, kw_bytes_printf(text, "%s %s://%s:%u\n", door->name, door->scheme, door->address, door->port));
+        TRY(op, kw_bytes_printf(text, "%s %s://%s:%u\n", door->name, door->scheme, door->address,
+                                door->port));
     }
     TRY(op, config_path(op, &it->api->service->config, "run", path, sizeof(path)));
     TRY(op, os_dir_make(op, path, 0755));
@@ -160,6 +168,7 @@ void listeners_print(const struct listeners *listeners, FILE *out)
 {
     for (unsigned i = 0; i < DOORS; i++) {
         const struct door *door = &listeners->doors[i];
-        (void)fprintf(out, "%-9s %s://%s:%u\n", door->name, door->scheme, door->address, door->port);
+        (void)fprintf(out, "%-9s %s://%s:%u\n", door->name, door->scheme, door->address,
+                      door->port);
     }
 }

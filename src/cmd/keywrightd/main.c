@@ -1,8 +1,9 @@
 /*
  * keywrightd: the gate. Serves devices (8443), operators (9443) and relying parties (8080).
  *
- * Promises of this process: it holds no private key (the keeper does), writes below its state folder only, listens on the
- * three configured addresses, and starts one program, the keeper, before it gives its privileges up.
+ * Promises of this process: it holds no private key (the keeper does), writes below its state
+ * folder only, listens on the three configured addresses, and starts one program, the keeper,
+ * before it gives its privileges up.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -87,7 +88,8 @@ static kw_status keeper_program(struct kw_op *op, const char *given, char *path,
     if (os_file_exists(path)) {
         return KW_OK;
     }
-    len = snprintf(path, cap, "%s/../keywright-keeper/keywright-keeper", self); /* in the build folder */
+    len = snprintf(path, cap, "%s/../keywright-keeper/keywright-keeper",
+                   self); /* in the build folder */
     ENSURE(op, len > 0 && (size_t)len < cap, KW_E_INPUT, "the keeper's path is too long");
     return KW_OK;
 }
@@ -96,8 +98,8 @@ static void log_line(const char *what, const struct kw_op *op)
 {
     char when[KW_TIME_TEXT], why[1024];
 
-    (void)fprintf(stderr, "%s keywrightd: %s%s%s\n", kw_time_text_ms(os_clock_unix_ms(), when), what, op ? ": " : "",
-                  op ? kw_op_message(op, why, sizeof(why)) : "");
+    (void)fprintf(stderr, "%s keywrightd: %s%s%s\n", kw_time_text_ms(os_clock_unix_ms(), when),
+                  what, op ? ": " : "", op ? kw_op_message(op, why, sizeof(why)) : "");
 }
 
 static kw_status write_pid(struct kw_op *op, const struct config *config)
@@ -119,7 +121,8 @@ static kw_status record(struct kw_op *op, struct service *service, enum event_ty
 }
 
 /* Background work first (it makes the first CRLs), then the doors open. */
-static kw_status start(struct kw_op *op, struct service *service, struct api *api, struct listeners **ret)
+static kw_status start(struct kw_op *op, struct service *service, struct api *api,
+                       struct listeners **ret)
 {
     AUTO(listeners) *listeners = NULL;
 
@@ -135,7 +138,7 @@ static kw_status start(struct kw_op *op, struct service *service, struct api *ap
 
 static kw_status serve(struct kw_op *op, struct service *service, const sigset_t *stop)
 {
-    struct api api = {.service = service, .started_ms = os_clock_mono_ms()};
+    struct api api = {.service = service, .started_ms = service_now_ms()};
     AUTO(listeners) *listeners = NULL;
     int signal = 0;
 
@@ -158,6 +161,7 @@ static kw_status run(struct kw_op *op, const struct options *options, const sigs
     TRY(op, os_sandbox_harden(op), "hardening this process");
     TRY(op, keeper_program(op, options->keeper, keeper, sizeof(keeper)));
     TRY(op, service_open(op, options->state, &config, &service), "opening %s", options->state);
+    service->complain = log_line;
     return serve(op, service, stop);
 }
 
@@ -174,7 +178,8 @@ int main(int argc, char **argv)
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);
     sigaddset(&stop, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &stop, NULL); /* before any thread: all inherit it, sigwait() gets them */
+    (void)pthread_sigmask(SIG_BLOCK, &stop,
+                          NULL); /* before any thread: all inherit it, sigwait() gets them */
     (void)signal(SIGPIPE, SIG_IGN);
     kw_op_init(&op, "system", os_clock_mono_ms() + START_DEADLINE_MS);
     if (!kw_ok(run(&op, &options, &stop))) {

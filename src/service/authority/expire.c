@@ -9,10 +9,12 @@ static bool overlap_ended(struct service *service, const struct store_cert *cert
     struct kw_op quiet;
 
     kw_op_init(&quiet, NULL, 0);
-    if (!kw_ok(service_profile(&quiet, service, cert->profile, &profile)) || profile->data.overlap_hours == 0) {
+    if (!kw_ok(service_profile(&quiet, service, cert->profile, &profile)) ||
+        profile->data.overlap_hours == 0) {
         return false;
     }
-    return now_s > cert->revoked_s + (int64_t)profile->data.overlap_hours * 3600 && now_s < cert->not_after;
+    return now_s > cert->revoked_s + (int64_t)profile->data.overlap_hours * 3600 &&
+           now_s < cert->not_after;
 }
 
 kw_status expire_superseded(struct kw_op *op, struct service *service)

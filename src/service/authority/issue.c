@@ -10,7 +10,9 @@
 #include "os/clock.h"
 #include "service/authority/serials.h"
 
-enum { BACKDATE_S = 60 }; /* a device whose clock is a little slow can use its certificate at once */
+enum {
+    BACKDATE_S = 60
+}; /* a device whose clock is a little slow can use its certificate at once */
 
 /* All that one issuance gathers on its way. */
 struct issuance {
@@ -28,12 +30,13 @@ static kw_status find_ca(struct kw_op *op, struct issuance *it)
     if (it->profile->ca) {
         it->ca = it->profile->ca;
     } else {
-        ENSURE(op, it->request->ca, KW_E_INTERNAL, "profile '%s' needs a CA to be named", it->request->profile);
+        ENSURE(op, it->request->ca, KW_E_INTERNAL, "profile '%s' needs a CA to be named",
+               it->request->profile);
         TRY(op, service_ca(op, it->service, it->request->ca, &it->ca));
     }
     it->ca_index = (unsigned)(it->ca - it->service->cas);
-    ENSURE(op, it->profile->key[it->ca_index], KW_E_INTERNAL, "CA '%s' has no rule for profile '%s'",
-           it->ca->id, it->request->profile);
+    ENSURE(op, it->profile->key[it->ca_index], KW_E_INTERNAL,
+           "CA '%s' has no rule for profile '%s'", it->ca->id, it->request->profile);
     return KW_OK;
 }
 
@@ -43,8 +46,8 @@ static kw_status check_key(struct kw_op *op, const struct issuance *it)
     enum key_alg alg = pubkey_alg(it->request->key);
 
     TRY(op, profile_key_algs(&it->profile->data, &allowed), "profile '%s'", it->request->profile);
-    ENSURE(op, allowed & KEY_ALG_BIT(alg), KW_E_INPUT, "profile '%s' takes no %s keys", it->request->profile,
-           key_alg_text(alg));
+    ENSURE(op, allowed & KEY_ALG_BIT(alg), KW_E_INPUT, "profile '%s' takes no %s keys",
+           it->request->profile, key_alg_text(alg));
     return KW_OK;
 }
 
@@ -102,7 +105,8 @@ static kw_status build(struct kw_op *op, struct issuance *it, struct kw_bytes **
         .ocsp_nocheck = it->profile->data.ocsp_nocheck,
     };
 
-    TRY(op, profile_key_usage(&it->profile->data, &spec.key_usage), "profile '%s'", it->request->profile);
+    TRY(op, profile_key_usage(&it->profile->data, &spec.key_usage), "profile '%s'",
+        it->request->profile);
     fill_urls(it, &urls, &spec);
     fill_lists(it, &spec);
     return cert_build(op, &spec, it->profile->key[it->ca_index], ret);
@@ -115,7 +119,8 @@ static kw_status sign_once(struct kw_op *op, struct issuance *it, struct kw_byte
     return build(op, it, ret);
 }
 
-/* A keeper that was restarted has forgotten the serials it had handed out: then once more with fresh ones. */
+/* A keeper that was restarted has forgotten the serials it had handed out: then once more with
+ * fresh ones. */
 static kw_status sign(struct kw_op *op, struct issuance *it, struct kw_bytes **ret)
 {
     kw_status status = sign_once(op, it, ret);
@@ -166,7 +171,8 @@ static void describe_key(struct issuance *it)
 
 static kw_status keep_der(struct kw_op *op, struct issuance *it, struct kw_span der)
 {
-    ENSURE(op, der.len <= sizeof(it->cert->der), KW_E_TOO_LARGE, "the certificate has %zu octets", der.len);
+    ENSURE(op, der.len <= sizeof(it->cert->der), KW_E_TOO_LARGE, "the certificate has %zu octets",
+           der.len);
     memcpy(it->cert->der, der.p, der.len);
     it->cert->der_len = (uint32_t)der.len;
     digest_sha256(der, it->cert->fingerprint);
@@ -182,8 +188,8 @@ static kw_status record_issue(struct kw_op *op, struct store_txn *txn, const str
     kw_hex(KW_SPAN(cert->serial, cert->serial_len), serial, sizeof(serial));
     kw_hex(KW_SPAN_ARRAY(cert->pubkey), key, sizeof(key));
     (void)snprintf(event.object, sizeof(event.object), "cert:%.48s/%.40s", cert->ca, serial);
-    (void)snprintf(event.detail, sizeof(event.detail), "%.80s for %.95s, key %.64s, until %s", cert->profile,
-                   cert->owner, key, kw_time_text(cert->not_after, until));
+    (void)snprintf(event.detail, sizeof(event.detail), "%.80s for %.95s, key %.64s, until %s",
+                   cert->profile, cert->owner, key, kw_time_text(cert->not_after, until));
     return service_record(op, it->service, txn, &event);
 }
 
@@ -195,14 +201,15 @@ static kw_status record(struct kw_op *op, struct store_txn *txn, void *ctx)
         TRY(op, it->request->within(op, txn, it->request->within_ctx));
     }
     if (!it->request->same_key) {
-        TRY(op, store_pubkey_insert(op, txn, &it->key), "this public key was used before; make a new key");
+        TRY(op, store_pubkey_insert(op, txn, &it->key),
+            "this public key was used before; make a new key");
     }
     TRY(op, store_cert_insert(op, txn, it->cert));
     return record_issue(op, txn, it);
 }
 
-kw_status authority_issue(struct kw_op *op, struct service *service, const struct issue_request *request,
-                          struct store_cert *ret)
+kw_status authority_issue(struct kw_op *op, struct service *service,
+                          const struct issue_request *request, struct store_cert *ret)
 {
     struct issuance it = {.service = service, .request = request, .cert = ret};
     AUTO(kw_bytes) *der = NULL;

@@ -1,4 +1,5 @@
-/* Issuance: a certificate is described from the registry and the profile, signed under the keeper's rule, and recorded. */
+/* Issuance: a certificate is described from the registry and the profile, signed under the keeper's
+ * rule, and recorded. */
 #ifndef SERVICE_AUTHORITY_ISSUE_H
 #define SERVICE_AUTHORITY_ISSUE_H
 
@@ -6,28 +7,31 @@
 
 struct issue_request {
     const char *profile;
-    const char *ca;                  /* only where the profile is for any CA; else NULL */
-    const char *owner;               /* "device:DEV1", "server:gate", "operator:admin", "ocsp:devices" */
-    struct kw_span subject;          /* DER Name */
+    const char *ca;         /* only where the profile is for any CA; else NULL */
+    const char *owner;      /* "device:DEV1", "server:gate", "operator:admin", "ocsp:devices" */
+    struct kw_span subject; /* DER Name */
     const struct pubkey *key;
-    const uint8_t *csr_sha256;       /* NULL = none */
-    const char *custody;             /* for the key record */
-    const char *hw_type;             /* hardwareModuleName, where the profile has it */
+    const uint8_t *csr_sha256; /* NULL = none */
+    const char *custody;       /* for the key record */
+    const char *hw_type;       /* hardwareModuleName, where the profile has it */
     struct kw_span hw_serial;
     const char *san_dns[4], *san_ip[4];
-    enum event_type event;           /* EVENT_CERT_ISSUE or EVENT_CERT_RENEW */
-    bool same_key;                   /* the key record exists already and belongs to this owner (renewal without rekey) */
-    /* Run inside the same transaction before the certificate is inserted: last checks, consumption of secrets. May be NULL. */
+    enum event_type event; /* EVENT_CERT_ISSUE or EVENT_CERT_RENEW */
+    bool same_key; /* the key record exists already and belongs to this owner (renewal without
+                      rekey) */
+    /* Run inside the same transaction before the certificate is inserted: last checks, consumption
+     * of secrets. May be NULL. */
     kw_status (*within)(struct kw_op *op, struct store_txn *txn, void *ctx);
     void *within_ctx;
 };
 
 /**
  * Issue one certificate.
- * ret: as recorded. Errors: KW_E_INPUT what the profile does not take (key algorithm, names), KW_E_DENIED the keeper's or within()'s refusal,
- * KW_E_CONFLICT the public key was used before; and those of keeper and store. Nothing is released unless recorded and logged.
+ * ret: as recorded. Errors: KW_E_INPUT what the profile does not take (key algorithm, names),
+ * KW_E_DENIED the keeper's or within()'s refusal, KW_E_CONFLICT the public key was used before; and
+ * those of keeper and store. Nothing is released unless recorded and logged.
  */
-kw_status authority_issue(struct kw_op *op, struct service *service, const struct issue_request *request,
-                          struct store_cert *ret);
+kw_status authority_issue(struct kw_op *op, struct service *service,
+                          const struct issue_request *request, struct store_cert *ret);
 
 #endif

@@ -48,7 +48,8 @@ static kw_status take_locked(struct kw_op *op, struct service *service, unsigned
     return KW_OK;
 }
 
-kw_status serials_take(struct kw_op *op, struct service *service, unsigned ca, uint8_t ret[KW_SERIAL_BYTES])
+kw_status serials_take(struct kw_op *op, struct service *service, unsigned ca,
+                       uint8_t ret[KW_SERIAL_BYTES])
 {
     pthread_mutex_lock(&service->serials->lock);
     kw_status status = take_locked(op, service, ca, ret);

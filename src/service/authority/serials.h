@@ -7,7 +7,8 @@
 kw_status serials_new(struct kw_op *op, struct serial_pool **ret);
 void serials_free(struct serial_pool *pool);
 /* Take one serial of this CA (index into service->cas). Any thread. */
-kw_status serials_take(struct kw_op *op, struct service *service, unsigned ca, uint8_t ret[KW_SERIAL_BYTES]);
+kw_status serials_take(struct kw_op *op, struct service *service, unsigned ca,
+                       uint8_t ret[KW_SERIAL_BYTES]);
 /* Forget those fetched: a restarted keeper does not know them any more. */
 void serials_drop(struct service *service, unsigned ca);
 

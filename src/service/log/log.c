@@ -13,7 +13,7 @@ enum { SIGN_DEADLINE_MS = 10000, SIGN_RETRY_MS = 500, ENTRIES_LEVEL = -1 };
 
 struct log_sequencer {
     struct service *service;
-    struct tlog_edge edge; /* committer thread only */
+    struct tlog_edge edge;   /* committer thread only */
     struct tlog_edge before; /* the same before the batch in hand, to go back to */
 
     pthread_mutex_t lock; /* guards all below */
@@ -54,7 +54,8 @@ void log_free(struct log_sequencer *log)
     free(log);
 }
 
-/* --- within the committer's transaction --------------------------------------------------------------------------- */
+/* --- within the committer's transaction
+ * --------------------------------------------------------------------------- */
 
 static kw_status put_full_tile(struct kw_op *op, void *ctx, unsigned level, uint64_t index,
                                const struct tlog_hash hashes[TLOG_TILE_WIDTH])
@@ -65,8 +66,8 @@ static kw_status put_full_tile(struct kw_op *op, void *ctx, unsigned level, uint
 }
 
 /* The partial tiles that grew since `old_size`; complete ones were written by put_full_tile(). */
-static kw_status put_partial_tiles(struct kw_op *op, struct store_txn *txn, const struct tlog_edge *edge,
-                                   uint64_t old_size)
+static kw_status put_partial_tiles(struct kw_op *op, struct store_txn *txn,
+                                   const struct tlog_edge *edge, uint64_t old_size)
 {
     for (unsigned level = 0; level < TLOG_LEVELS_MAX; level++) {
         uint64_t hashes = edge->size >> (8 * level);
@@ -74,14 +75,15 @@ static kw_status put_partial_tiles(struct kw_op *op, struct store_txn *txn, cons
         if (edge->width[level] == 0 || hashes == old_size >> (8 * level)) {
             continue;
         }
-        struct kw_span span = KW_SPAN(edge->tile[level], edge->width[level] * sizeof(struct tlog_hash));
+        struct kw_span span =
+            KW_SPAN(edge->tile[level], edge->width[level] * sizeof(struct tlog_hash));
         TRY(op, store_log_tile_put(op, txn, level, hashes / TLOG_TILE_WIDTH, span));
     }
     return KW_OK;
 }
 
-static kw_status seal(struct kw_op *op, struct store_txn *txn, const struct kw_span entries[], unsigned n,
-                      void *ctx)
+static kw_status seal(struct kw_op *op, struct store_txn *txn, const struct kw_span entries[],
+                      unsigned n, void *ctx)
 {
     struct log_sequencer *log = ctx;
 
@@ -116,18 +118,19 @@ void log_hooks(struct log_sequencer *log, struct store_config *config)
     config->seal_ctx = log;
 }
 
-/* --- tiles from the store ----------------------------------------------------------------------------------------- */
+/* --- tiles from the store
+ * ----------------------------------------------------------------------------------------- */
 
-static kw_status read_tile(struct kw_op *op, void *ctx, unsigned level, uint64_t index, unsigned width,
-                           struct tlog_hash *ret)
+static kw_status read_tile(struct kw_op *op, void *ctx, unsigned level, uint64_t index,
+                           unsigned width, struct tlog_hash *ret)
 {
     struct service *service = ctx;
     AUTO(kw_bytes) *tile = NULL;
 
     TRY(op, store_log_tile_get(op, service->store, level, index, &tile), "tile %u/%llu", level,
         (unsigned long long)index);
-    ENSURE(op, tile->len >= width * sizeof(*ret), KW_E_INTEGRITY, "tile %u/%llu is cut short", level,
-           (unsigned long long)index);
+    ENSURE(op, tile->len >= width * sizeof(*ret), KW_E_INTEGRITY, "tile %u/%llu is cut short",
+           level, (unsigned long long)index);
     memcpy(ret, tile->p, width * sizeof(*ret));
     return KW_OK;
 }
@@ -137,7 +140,7 @@ static struct tlog_reader store_reader(struct service *service)
     return (struct tlog_reader){.read = read_tile, .ctx = service};
 }
 
-/* --- signed heads ------------------------------------------------------------------------------------------------- */
+/* --- signed heads ----------------------------------------------------------------------------- */
 
 static struct checkpoint snapshot(struct log_sequencer *log, const struct checkpoint *which)
 {
@@ -148,23 +151,26 @@ static struct checkpoint snapshot(struct log_sequencer *log, const struct checkp
 }
 
 /* One request to the keeper: the new head and the proof that it extends a tree of old_size. */
-static kw_status ask_signature(struct kw_op *op, struct service *service, const struct checkpoint *next,
-                               const char *body, uint64_t old_size, struct kw_out *sig, uint64_t *ret_last)
+static kw_status ask_signature(struct kw_op *op, struct service *service,
+                               const struct checkpoint *next, const char *body, uint64_t old_size,
+                               struct kw_out *sig, uint64_t *ret_last)
 {
     struct tlog_hash proof[TLOG_PROOF_MAX];
     struct tlog_reader reader = store_reader(service);
     unsigned n = 0;
 
     if (old_size > 0 && old_size < next->size) {
-        TRY(op, tlog_consistency(op, &reader, old_size, next->size, proof, &n), "proving consistency");
+        TRY(op, tlog_consistency(op, &reader, old_size, next->size, proof, &n),
+            "proving consistency");
     }
     return keeper_sign_checkpoint(op, service->keeper, LOG_KEY, kw_span_text(body), old_size,
                                   (const uint8_t(*)[KW_HASH_BYTES])proof, n, sig, ret_last);
 }
 
 /*
- * The keeper remembers the last head that it signed; ours may lag behind it where we were killed between its signature and our
- * commit. A store that is smaller than the keeper's head was put back to an older state: that is never signed over.
+ * The keeper remembers the last head that it signed; ours may lag behind it where we were killed
+ * between its signature and our commit. A store that is smaller than the keeper's head was put back
+ * to an older state: that is never signed over.
  */
 static kw_status sign_head(struct kw_op *op, struct service *service, const struct checkpoint *next,
                            const char *body, uint64_t old_size, struct kw_out *sig)
@@ -176,9 +182,10 @@ static kw_status sign_head(struct kw_op *op, struct service *service, const stru
         return status;
     }
     kw_op_clear(op);
-    ENSURE(op, last <= next->size, KW_E_INTEGRITY,
-           "the store holds %llu log entries but %llu were signed: it was put back to an older state",
-           (unsigned long long)next->size, (unsigned long long)last);
+    ENSURE(
+        op, last <= next->size, KW_E_INTEGRITY,
+        "the store holds %llu log entries but %llu were signed: it was put back to an older state",
+        (unsigned long long)next->size, (unsigned long long)last);
     return ask_signature(op, service, next, body, last, sig, &last);
 }
 
@@ -194,7 +201,8 @@ static kw_status put_head(struct kw_op *op, struct store_txn *txn, void *ctx)
     return store_blob_put(op, txn, CHECKPOINT_BLOB, change->size, change->note);
 }
 
-static kw_status sign_and_keep(struct kw_op *op, struct log_sequencer *log, const struct checkpoint *next)
+static kw_status sign_and_keep(struct kw_op *op, struct log_sequencer *log,
+                               const struct checkpoint *next)
 {
     struct service *service = log->service;
     char body[CHECKPOINT_TEXT_MAX];
@@ -319,12 +327,12 @@ kw_status log_bind(struct kw_op *op, struct log_sequencer *log, struct service *
     log->durable.root = tlog_edge_root(&log->edge);
     TRY(op, load_head(op, log));
     ENSURE(op, log->head.size <= size, KW_E_INTEGRITY,
-           "the store holds %llu log entries but its last checkpoint says %llu", (unsigned long long)size,
-           (unsigned long long)log->head.size);
+           "the store holds %llu log entries but its last checkpoint says %llu",
+           (unsigned long long)size, (unsigned long long)log->head.size);
     return KW_OK;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 kw_status log_checkpoint(struct kw_op *op, struct service *service, struct kw_bytes **ret)
 {
@@ -351,19 +359,20 @@ static kw_status add_to_bundle(struct kw_op *op, void *ctx, uint64_t index, stru
     return kw_bytes_append(ctx, entry);
 }
 
-static kw_status entry_bundle(struct kw_op *op, struct service *service, uint64_t index, unsigned width,
-                              struct kw_bytes **ret)
+static kw_status entry_bundle(struct kw_op *op, struct service *service, uint64_t index,
+                              unsigned width, struct kw_bytes **ret)
 {
     AUTO(kw_bytes) *bundle = NULL;
 
     TRY(op, kw_bytes_new(width * 512, &bundle));
-    TRY(op, store_log_each(op, service->store, index * TLOG_TILE_WIDTH, width, add_to_bundle, bundle));
+    TRY(op,
+        store_log_each(op, service->store, index * TLOG_TILE_WIDTH, width, add_to_bundle, bundle));
     *ret = TAKE(bundle);
     return KW_OK;
 }
 
-static kw_status hash_tile(struct kw_op *op, struct service *service, unsigned level, uint64_t index,
-                           unsigned width, struct kw_bytes **ret)
+static kw_status hash_tile(struct kw_op *op, struct service *service, unsigned level,
+                           uint64_t index, unsigned width, struct kw_bytes **ret)
 {
     struct tlog_hash hashes[TLOG_TILE_WIDTH];
 
@@ -371,17 +380,19 @@ static kw_status hash_tile(struct kw_op *op, struct service *service, unsigned l
     return kw_bytes_copy(KW_SPAN(hashes, width * sizeof(*hashes)), ret);
 }
 
-kw_status log_tile(struct kw_op *op, struct service *service, const char *path, struct kw_bytes **ret)
+kw_status log_tile(struct kw_op *op, struct service *service, const char *path,
+                   struct kw_bytes **ret)
 {
     int level = 0;
     uint64_t index = 0;
     unsigned width = 0;
 
-    ENSURE(op, kw_ok(tlog_tile_parse(path, &level, &index, &width)), KW_E_NOT_FOUND, "no tile '%s'", path);
+    ENSURE(op, kw_ok(tlog_tile_parse(path, &level, &index, &width)), KW_E_NOT_FOUND, "no tile '%s'",
+           path);
     uint64_t size = snapshot(service->log, &service->log->head).size;
     uint64_t hashes = level == ENTRIES_LEVEL ? size : size >> (8 * level);
-    ENSURE(op, index <= hashes / TLOG_TILE_WIDTH && index * TLOG_TILE_WIDTH + width <= hashes, KW_E_NOT_FOUND,
-           "tile '%s' is beyond the signed head", path);
+    ENSURE(op, index <= hashes / TLOG_TILE_WIDTH && index * TLOG_TILE_WIDTH + width <= hashes,
+           KW_E_NOT_FOUND, "tile '%s' is beyond the signed head", path);
     return level == ENTRIES_LEVEL ? entry_bundle(op, service, index, width, ret)
                                   : hash_tile(op, service, (unsigned)level, index, width, ret);
 }
@@ -393,16 +404,18 @@ static kw_status copy_entry(struct kw_op *op, void *ctx, uint64_t index, struct 
     return kw_bytes_copy(entry, ctx);
 }
 
-kw_status log_prove(struct kw_op *op, struct service *service, uint64_t index, struct checkpoint *ret_head,
-                    struct kw_bytes **ret_entry, struct tlog_hash *proof, unsigned *ret_n)
+kw_status log_prove(struct kw_op *op, struct service *service, uint64_t index,
+                    struct checkpoint *ret_head, struct kw_bytes **ret_entry,
+                    struct tlog_hash *proof, unsigned *ret_n)
 {
     struct tlog_reader reader = store_reader(service);
     AUTO(kw_bytes) *entry = NULL;
 
     TRY(op, log_checkpoint_now(op, service));
     struct checkpoint head = snapshot(service->log, &service->log->head);
-    ENSURE(op, index < head.size, KW_E_NOT_FOUND, "the log has %llu entries, there is no entry %llu",
-           (unsigned long long)head.size, (unsigned long long)index);
+    ENSURE(op, index < head.size, KW_E_NOT_FOUND,
+           "the log has %llu entries, there is no entry %llu", (unsigned long long)head.size,
+           (unsigned long long)index);
     TRY(op, store_log_each(op, service->store, index, 1, copy_entry, &entry));
     ENSURE(op, entry, KW_E_INTEGRITY, "entry %llu is missing", (unsigned long long)index);
     TRY(op, tlog_inclusion(op, &reader, head.size, index, proof, ret_n));

@@ -1,4 +1,5 @@
-/* The log in the store: gives each entry its place in the Merkle tree within its change's transaction, and signs heads. */
+/* The log in the store: gives each entry its place in the Merkle tree within its change's
+ * transaction, and signs heads. */
 #ifndef SERVICE_LOG_LOG_H
 #define SERVICE_LOG_LOG_H
 
@@ -9,7 +10,8 @@
 /* Made before the store is opened (its hooks go into store_config), bound to it after. */
 kw_status log_new(struct kw_op *op, struct log_sequencer **ret);
 void log_hooks(struct log_sequencer *log, struct store_config *config);
-/* Load the tree's edge from the store and check it against the last checkpoint. KW_E_INTEGRITY where the store is behind it. */
+/* Load the tree's edge from the store and check it against the last checkpoint. KW_E_INTEGRITY
+ * where the store is behind it. */
 kw_status log_bind(struct kw_op *op, struct log_sequencer *log, struct service *service);
 /* Sign checkpoints whenever the tree grew, at most every checkpoint_ms. */
 kw_status log_start(struct kw_op *op, struct log_sequencer *log);
@@ -22,10 +24,13 @@ kw_status log_checkpoint_now(struct kw_op *op, struct service *service);
 kw_status log_checkpoint(struct kw_op *op, struct service *service, struct kw_bytes **ret);
 /* Verifier key text of this log. */
 kw_status log_vkey(struct kw_op *op, struct service *service, char *text, size_t cap);
-/* A tile by its C2SP path ("tile/0/x001/067.p/12"). Entry bundles too (level -1). Only what a signed checkpoint covers. */
-kw_status log_tile(struct kw_op *op, struct service *service, const char *path, struct kw_bytes **ret);
+/* A tile by its C2SP path ("tile/0/x001/067.p/12"). Entry bundles too (level -1). Only what a
+ * signed checkpoint covers. */
+kw_status log_tile(struct kw_op *op, struct service *service, const char *path,
+                   struct kw_bytes **ret);
 /* Inclusion proof of an entry under the newest checkpoint. */
-kw_status log_prove(struct kw_op *op, struct service *service, uint64_t index, struct checkpoint *ret_head,
-                    struct kw_bytes **ret_entry, struct tlog_hash *proof, unsigned *ret_n);
+kw_status log_prove(struct kw_op *op, struct service *service, uint64_t index,
+                    struct checkpoint *ret_head, struct kw_bytes **ret_entry,
+                    struct tlog_hash *proof, unsigned *ret_n);
 
 #endif

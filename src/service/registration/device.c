@@ -11,7 +11,8 @@
 #include "service/authority/revoke.h"
 #include "service/registration/secret.h"
 
-/* The OID for hardwareModuleName where a product names none of its own: the arc for examples of RFC 5612. */
+/* The OID for hardwareModuleName where a product names none of its own: the arc for examples of RFC
+ * 5612. */
 static const char HW_TYPE_DEFAULT[] = "1.3.6.1.4.1.32473.1";
 enum { ID_MAX = 64, SEEN_EVERY_MS = 30000 };
 
@@ -45,8 +46,8 @@ static kw_status insert_device(struct kw_op *op, struct store_txn *txn, void *ct
 {
     struct device_change *change = ctx;
 
-    TRY(op, store_device_insert(op, txn, &change->device), "device '%s' or its serial number was registered before",
-        change->device.id);
+    TRY(op, store_device_insert(op, txn, &change->device),
+        "device '%s' or its serial number was registered before", change->device.id);
     return service_record(op, change->service, txn, &change->event);
 }
 
@@ -55,17 +56,19 @@ static kw_status update_device(struct kw_op *op, struct store_txn *txn, void *ct
     struct device_change *change = ctx;
 
     TRY(op, store_device_update(op, txn, &change->device));
-    return change->event.object[0] ? service_record(op, change->service, txn, &change->event) : KW_OK;
+    return change->event.object[0] ? service_record(op, change->service, txn, &change->event)
+                                   : KW_OK;
 }
 
 static void name_object(struct device_change *change, enum event_type type)
 {
     change->event.type = type;
-    (void)snprintf(change->event.object, sizeof(change->event.object), "device:%.80s", change->device.id);
+    (void)snprintf(change->event.object, sizeof(change->event.object), "device:%.80s",
+                   change->device.id);
 }
 
-kw_status device_register(struct kw_op *op, struct service *service, const struct device_request *request,
-                          char secret[DEVICE_SECRET_TEXT])
+kw_status device_register(struct kw_op *op, struct service *service,
+                          const struct device_request *request, char secret[DEVICE_SECRET_TEXT])
 {
     struct device_change change = {.service = service, .device = {.state = DEVICE_REGISTERED}};
     struct store_device *device = &change.device;
@@ -74,18 +77,18 @@ kw_status device_register(struct kw_op *op, struct service *service, const struc
     KW_TEXT_SET(device->id, request->id);
     KW_TEXT_SET(device->product, request->product);
     KW_TEXT_SET(device->serial, request->serial ? request->serial : request->id);
-    ENSURE(op, KW_TEXT_SET(device->hw_type, request->hw_type ? request->hw_type : HW_TYPE_DEFAULT), KW_E_INPUT,
-           "the hardware type is too long");
+    ENSURE(op, KW_TEXT_SET(device->hw_type, request->hw_type ? request->hw_type : HW_TYPE_DEFAULT),
+           KW_E_INPUT, "the hardware type is too long");
     device->registered_ms = os_clock_unix_ms();
     TRY(op, secret_make(op, device->registered_ms, request->secret_hours, secret, device));
     name_object(&change, EVENT_DEVICE_REGISTER);
-    (void)snprintf(change.event.detail, sizeof(change.event.detail), "product %.80s, serial number %.80s",
-                   device->product, device->serial);
+    (void)snprintf(change.event.detail, sizeof(change.event.detail),
+                   "product %.80s, serial number %.80s", device->product, device->serial);
     return store_change(op, service->store, insert_device, &change);
 }
 
-kw_status device_new_secret(struct kw_op *op, struct service *service, const char *id, uint32_t hours,
-                            char secret[DEVICE_SECRET_TEXT])
+kw_status device_new_secret(struct kw_op *op, struct service *service, const char *id,
+                            uint32_t hours, char secret[DEVICE_SECRET_TEXT])
 {
     struct device_change change = {.service = service};
 
@@ -97,11 +100,12 @@ kw_status device_new_secret(struct kw_op *op, struct service *service, const cha
     return store_change(op, service->store, update_device, &change);
 }
 
-/* --- all certificates of one device ------------------------------------------------------------------------------- */
+/* --- all certificates of one device
+ * ------------------------------------------------------------------------------- */
 
 /* Revoke every certificate of the owner that is in force; of one key only where `key` is given. */
-static kw_status revoke_all(struct kw_op *op, struct service *service, const char *owner, const uint8_t *key,
-                            int reason)
+static kw_status revoke_all(struct kw_op *op, struct service *service, const char *owner,
+                            const uint8_t *key, int reason)
 {
     struct store_cert_filter filter = {.owner = owner};
     struct store_cert cert;
@@ -126,7 +130,8 @@ kw_status device_retire(struct kw_op *op, struct service *service, const char *i
     char owner[KW_NAME_MAX];
 
     TRY(op, store_device_get(op, service->store, id, &change.device), "device '%s'", id);
-    ENSURE(op, change.device.state != DEVICE_RETIRED, KW_E_STATE, "device '%s' is retired already", id);
+    ENSURE(op, change.device.state != DEVICE_RETIRED, KW_E_STATE, "device '%s' is retired already",
+           id);
     change.device.state = DEVICE_RETIRED;
     change.device.secret_expires_ms = 0;
     name_object(&change, EVENT_DEVICE_RETIRE);
@@ -135,15 +140,17 @@ kw_status device_retire(struct kw_op *op, struct service *service, const char *i
     return revoke_all(op, service, owner, NULL, reason);
 }
 
-/* --- signs of life ------------------------------------------------------------------------------------------------ */
+/* --- signs of life ---------------------------------------------------------------------------- */
 
 static bool same_hello(const struct store_device *device, const struct device_hello *hello)
 {
-    return strcmp(device->agent, hello->agent) == 0 && strcmp(device->root_of_trust, hello->root_of_trust) == 0 &&
+    return strcmp(device->agent, hello->agent) == 0 &&
+           strcmp(device->root_of_trust, hello->root_of_trust) == 0 &&
            device->simulated == hello->simulated;
 }
 
-kw_status device_seen(struct kw_op *op, struct service *service, const char *id, const struct device_hello *hello)
+kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
+                      const struct device_hello *hello)
 {
     struct device_change change = {.service = service};
     struct store_device *device = &change.device;
@@ -155,8 +162,9 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
     }
     if (!same_hello(device, hello)) {
         name_object(&change, EVENT_DEVICE_HELLO);
-        (void)snprintf(change.event.detail, sizeof(change.event.detail), "agent %.90s, root of trust %.90s%s",
-                       hello->agent, hello->root_of_trust, hello->simulated ? " SIMULATED" : "");
+        (void)snprintf(change.event.detail, sizeof(change.event.detail),
+                       "agent %.90s, root of trust %.90s%s", hello->agent, hello->root_of_trust,
+                       hello->simulated ? " SIMULATED" : "");
     }
     device->last_seen_ms = now_ms;
     KW_TEXT_SET(device->agent, hello->agent);
@@ -165,11 +173,13 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
     return store_change(op, service->store, update_device, &change);
 }
 
-/* --- receipts of destruction -------------------------------------------------------------------------------------- */
+/* --- receipts of destruction
+ * -------------------------------------------------------------------------------------- */
 
-/* The public key comes from a certificate of this device: nothing but our own record says whose a key is. */
-static kw_status find_key(struct kw_op *op, struct service *service, const char *owner, const uint8_t *key,
-                          struct cert **ret)
+/* The public key comes from a certificate of this device: nothing but our own record says whose a
+ * key is. */
+static kw_status find_key(struct kw_op *op, struct service *service, const char *owner,
+                          const uint8_t *key, struct cert **ret)
 {
     struct store_cert_filter filter = {.owner = owner};
     struct store_cert cert;
@@ -185,16 +195,18 @@ static kw_status find_key(struct kw_op *op, struct service *service, const char 
     }
 }
 
-static kw_status verify_receipt(struct kw_op *op, const char *id, const struct device_receipt *receipt,
-                                const struct cert *cert)
+static kw_status verify_receipt(struct kw_op *op, const char *id,
+                                const struct device_receipt *receipt, const struct cert *cert)
 {
     AUTO(kw_bytes) *text = NULL;
     AUTO(kw_bytes) *signature = NULL;
 
     TRY(op, kw_bytes_new(1024, &text));
     TRY(op, device_receipt_text(id, receipt, text));
-    TRY(op, kw_b64_decode(kw_span_text(receipt->signature), KW_SIG_MAX, &signature), "signature of the receipt");
-    TRY(op, pubkey_verify(op, cert_public(cert), kw_bytes_span(text), kw_bytes_span(signature)), "receipt");
+    TRY(op, kw_b64_decode(kw_span_text(receipt->signature), KW_SIG_MAX, &signature),
+        "signature of the receipt");
+    TRY(op, pubkey_verify(op, cert_public(cert), kw_bytes_span(text), kw_bytes_span(signature)),
+        "receipt");
     return KW_OK;
 }
 
@@ -218,14 +230,15 @@ static kw_status destroy_key(struct kw_op *op, struct store_txn *txn, void *ctx)
     TRY(op, store_pubkey_set_state(op, txn, key.id, next, os_clock_unix_ms()));
     if (key.class_ == KEY_CLASS_DEVICE_IDEVID) { /* without its birth identity it starts over */
         TRY(op, store_device_get_txn(op, txn, it->change.device.id, &it->change.device));
-        it->change.device.state = it->change.device.state == DEVICE_RETIRED ? DEVICE_RETIRED : DEVICE_REGISTERED;
+        it->change.device.state =
+            it->change.device.state == DEVICE_RETIRED ? DEVICE_RETIRED : DEVICE_REGISTERED;
         TRY(op, store_device_update(op, txn, &it->change.device));
     }
     struct event *event = &it->change.event;
     event->type = EVENT_KEY_DESTROY;
     (void)snprintf(event->object, sizeof(event->object), "key:%.64s", it->receipt->key_id);
-    (void)snprintf(event->detail, sizeof(event->detail), "%.64s; signed: %.120s; read back: %.120s", key.owner,
-                   it->receipt->proof, it->receipt->readback);
+    (void)snprintf(event->detail, sizeof(event->detail), "%.64s; signed: %.120s; read back: %.120s",
+                   key.owner, it->receipt->proof, it->receipt->readback);
     return service_record(op, it->change.service, txn, event);
 }
 
@@ -237,7 +250,8 @@ kw_status device_take_receipt(struct kw_op *op, struct service *service, const c
     char owner[KW_NAME_MAX];
     AUTO(cert) *cert = NULL;
 
-    ENSURE(op, strcmp(receipt->action, "wipe") == 0, KW_E_INPUT, "a receipt of '%s' is not known", receipt->action);
+    ENSURE(op, strcmp(receipt->action, "wipe") == 0, KW_E_INPUT, "a receipt of '%s' is not known",
+           receipt->action);
     ENSURE(op, kw_ok(kw_unhex(receipt->key_id, &key)) && key.len == KW_HASH_BYTES, KW_E_INPUT,
            "key id is not a SHA-256 in hexadecimal");
     (void)snprintf(owner, sizeof(owner), "device:%.80s", id);

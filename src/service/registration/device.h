@@ -1,4 +1,5 @@
-/* The registry of devices: who exists, and the one-time secrets that their first enrolment needs. */
+/* The registry of devices: who exists, and the one-time secrets that their first enrolment needs.
+ */
 #ifndef SERVICE_REGISTRATION_DEVICE_H
 #define SERVICE_REGISTRATION_DEVICE_H
 
@@ -8,33 +9,38 @@
 enum { DEVICE_SECRET_TEXT = 40, DEVICE_SECRET_TRIES = 10 };
 
 struct device_request {
-    const char *id;        /* letters, digits, '-', '_', '.', ':'; 1..64 */
+    const char *id; /* letters, digits, '-', '_', '.', ':'; 1..64 */
     const char *product;
     const char *serial;    /* NULL: the id */
     const char *hw_type;   /* NULL: the configured default OID */
     uint32_t secret_hours; /* 0 = 168 */
 };
-/* Register and hand out a registration secret (160 random bits, base32); it is stored only as a hash and told only here. */
-kw_status device_register(struct kw_op *op, struct service *service, const struct device_request *request,
-                          char secret[DEVICE_SECRET_TEXT]);
-/* A new secret for a device that has no certificate yet or lost its identity; the old one ends. KW_E_STATE retired. */
-kw_status device_new_secret(struct kw_op *op, struct service *service, const char *id, uint32_t hours,
-                            char secret[DEVICE_SECRET_TEXT]);
-/* End all trust in a device for ever: state retired, all its certificates revoked with this reason. */
+/* Register and hand out a registration secret (160 random bits, base32); it is stored only as a
+ * hash and told only here. */
+kw_status device_register(struct kw_op *op, struct service *service,
+                          const struct device_request *request, char secret[DEVICE_SECRET_TEXT]);
+/* A new secret for a device that has no certificate yet or lost its identity; the old one ends.
+ * KW_E_STATE retired. */
+kw_status device_new_secret(struct kw_op *op, struct service *service, const char *id,
+                            uint32_t hours, char secret[DEVICE_SECRET_TEXT]);
+/* End all trust in a device for ever: state retired, all its certificates revoked with this reason.
+ */
 kw_status device_retire(struct kw_op *op, struct service *service, const char *id, int reason);
 
 struct device_hello {
     char agent[KW_NAME_MAX];
     char root_of_trust[KW_NAME_MAX];
     bool simulated;
-    char certificate[80];  /* fingerprint hex of the certificate that the device considers current */
+    char certificate[80]; /* fingerprint hex of the certificate that the device considers current */
 };
 /* Record that a device is alive (not a log entry each time: the first one and changes are). */
-kw_status device_seen(struct kw_op *op, struct service *service, const char *id, const struct device_hello *hello);
+kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
+                      const struct device_hello *hello);
 
 /**
- * Take a signed receipt of destruction: the signature must verify with that key, and the key must be the device's.
- * Its certificates are revoked (cessationOfOperation), its record goes to destroyed.
+ * Take a signed receipt of destruction: the signature must verify with that key, and the key must
+ * be the device's. Its certificates are revoked (cessationOfOperation), its record goes to
+ * destroyed.
  */
 kw_status device_take_receipt(struct kw_op *op, struct service *service, const char *id,
                               const struct device_receipt *receipt);

@@ -35,7 +35,8 @@ static kw_status begin(struct kw_op *op, struct enrolment *it)
 {
     kw_status status = store_device_get(op, it->service->store, it->asker->device_id, &it->device);
 
-    if (status.code == KW_E_NOT_FOUND) { /* the same words as for a wrong secret: who exists is not told */
+    if (status.code ==
+        KW_E_NOT_FOUND) { /* the same words as for a wrong secret: who exists is not told */
         kw_op_clear(op);
         return FAIL(op, KW_E_AUTH, "device id or registration secret is wrong");
     }
@@ -45,7 +46,7 @@ static kw_status begin(struct kw_op *op, struct enrolment *it)
     return KW_OK;
 }
 
-/* --- which profile ------------------------------------------------------------------------------------------------ */
+/* --- which profile ---------------------------------------------------------------------------- */
 
 static bool proof_fits(const struct enrolment *it, const struct profile *profile)
 {
@@ -88,19 +89,21 @@ static kw_status choose_profile(struct kw_op *op, struct enrolment *it, const ch
         TRY(op, service_profile(op, it->service, name, &it->profile));
     }
     const struct profile *profile = &it->profile->data;
-    ENSURE(op, strcmp(profile->subject, "device") == 0, KW_E_DENIED, "profile '%s' is not for devices",
-           profile->name);
+    ENSURE(op, strcmp(profile->subject, "device") == 0, KW_E_DENIED,
+           "profile '%s' is not for devices", profile->name);
     ENSURE(op, !it->asker->secret || proof_fits(it, profile), KW_E_DENIED,
-           "profile '%s' is not enrolled with a registration secret; connect with the IDevID", profile->name);
+           "profile '%s' is not enrolled with a registration secret; connect with the IDevID",
+           profile->name);
     ENSURE(op, proof_fits(it, profile), KW_E_DENIED,
-           "profile '%s' is enrolled with a registration secret, not with a certificate", profile->name);
+           "profile '%s' is enrolled with a registration secret, not with a certificate",
+           profile->name);
     ENSURE(op, it->asker->secret || asked_with_idevid(it), KW_E_DENIED,
-           "profile '%s' is enrolled with the IDevID; this certificate is of profile '%s'", profile->name,
-           it->asker->cert_profile);
+           "profile '%s' is enrolled with the IDevID; this certificate is of profile '%s'",
+           profile->name, it->asker->cert_profile);
     return KW_OK;
 }
 
-/* --- replays ------------------------------------------------------------------------------------------------------ */
+/* --- replays ---------------------------------------------------------------------------------- */
 
 struct replay {
     const struct enrolment *it;
@@ -111,18 +114,21 @@ static kw_status find_replay(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     struct replay *replay = ctx;
 
-    return store_cert_by_csr_txn(op, txn, replay->it->owner, csr_sha256(replay->it->csr), replay->ret);
+    return store_cert_by_csr_txn(op, txn, replay->it->owner, csr_sha256(replay->it->csr),
+                                 replay->ret);
 }
 
 /*
- * A key that is known already: the very same request again (its answer was lost on the line) gets its certificate again;
- * anything else is refused. *ret_found says which.
+ * A key that is known already: the very same request again (its answer was lost on the line) gets
+ * its certificate again; anything else is refused. *ret_found says which.
  */
-static kw_status known_key(struct kw_op *op, const struct enrolment *it, struct store_cert *ret, bool *ret_found)
+static kw_status known_key(struct kw_op *op, const struct enrolment *it, struct store_cert *ret,
+                           bool *ret_found)
 {
     struct store_pubkey known;
     struct replay replay = {.it = it, .ret = ret};
-    kw_status status = store_pubkey_get(op, it->service->store, pubkey_id(csr_public(it->csr)), &known);
+    kw_status status =
+        store_pubkey_get(op, it->service->store, pubkey_id(csr_public(it->csr)), &known);
 
     *ret_found = false;
     if (status.code == KW_E_NOT_FOUND) {
@@ -138,7 +144,8 @@ static kw_status known_key(struct kw_op *op, const struct enrolment *it, struct 
         return KW_OK;
     }
     TRY(op, status);
-    ENSURE(op, ret->state != CERT_STATE_REVOKED, KW_E_REVOKED, "the certificate for this request was revoked");
+    ENSURE(op, ret->state != CERT_STATE_REVOKED, KW_E_REVOKED,
+           "the certificate for this request was revoked");
     *ret_found = true;
     return KW_OK;
 }
@@ -146,7 +153,8 @@ static kw_status known_key(struct kw_op *op, const struct enrolment *it, struct 
 static kw_status refuse_known(struct kw_op *op, const struct enrolment *it)
 {
     struct store_pubkey known;
-    kw_status status = store_pubkey_get(op, it->service->store, pubkey_id(csr_public(it->csr)), &known);
+    kw_status status =
+        store_pubkey_get(op, it->service->store, pubkey_id(csr_public(it->csr)), &known);
 
     if (status.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);
@@ -156,7 +164,8 @@ static kw_status refuse_known(struct kw_op *op, const struct enrolment *it)
     return FAIL(op, KW_E_CONFLICT, "this public key was used before; make a new key");
 }
 
-/* --- first certificate -------------------------------------------------------------------------------------------- */
+/* --- first certificate
+ * -------------------------------------------------------------------------------------------- */
 
 /* In the transaction: the device may have been retired, or the secret used, since we looked. */
 static kw_status admit_first(struct kw_op *op, struct store_txn *txn, void *ctx)
@@ -195,14 +204,16 @@ static kw_status issue(struct kw_op *op, struct enrolment *it, struct issue_requ
     return authority_issue(op, it->service, request, ret);
 }
 
-static kw_status first(struct kw_op *op, struct enrolment *it, const char *profile, struct store_cert *ret)
+static kw_status first(struct kw_op *op, struct enrolment *it, const char *profile,
+                       struct store_cert *ret)
 {
     struct issue_request request = {.event = EVENT_CERT_ISSUE, .within = admit_first};
     bool again = false;
 
     TRY(op, begin(op, it));
     if (it->asker->secret) {
-        TRY(op, secret_try(op, it->service, &it->device, it->asker->secret, it->now_ms, csr_sha256(it->csr)));
+        TRY(op, secret_try(op, it->service, &it->device, it->asker->secret, it->now_ms,
+                           csr_sha256(it->csr)));
     }
     TRY(op, refuse_states(op, &it->device));
     TRY(op, choose_profile(op, it, profile));
@@ -227,7 +238,7 @@ kw_status enrol_first(struct kw_op *op, struct service *service, const struct en
     return KW_OK;
 }
 
-/* --- renewal ------------------------------------------------------------------------------------------------------ */
+/* --- renewal ---------------------------------------------------------------------------------- */
 
 static kw_status supersede(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
@@ -238,28 +249,33 @@ static kw_status supersede(struct kw_op *op, struct store_txn *txn, void *ctx)
     TRY(op, store_device_get_txn(op, txn, it->device.id, &device));
     TRY(op, refuse_states(op, &device));
     TRY(op, store_cert_by_fingerprint_txn(op, txn, it->old->fingerprint, &now));
-    ENSURE(op, now.state != CERT_STATE_REVOKED, KW_E_REVOKED, "the certificate to be renewed was revoked");
+    ENSURE(op, now.state != CERT_STATE_REVOKED, KW_E_REVOKED,
+           "the certificate to be renewed was revoked");
     if (now.state != CERT_STATE_VALID) {
         return KW_OK; /* superseded before: its overlap runs already */
     }
-    return store_cert_set_state(op, txn, now.row, CERT_STATE_SUPERSEDED, it->now_ms / 1000, REVOKE_SUPERSEDED);
+    return store_cert_set_state(op, txn, now.row, CERT_STATE_SUPERSEDED, it->now_ms / 1000,
+                                REVOKE_SUPERSEDED);
 }
 
-static kw_status check_renewal(struct kw_op *op, const struct enrolment *it, const char *profile, bool *ret_same)
+static kw_status check_renewal(struct kw_op *op, const struct enrolment *it, const char *profile,
+                               bool *ret_same)
 {
     const struct profile *data = &it->profile->data;
 
     ENSURE(op, !*profile || strcmp(profile, it->old->profile) == 0, KW_E_INPUT,
-           "the certificate of this connection is of profile '%s', not '%s'", it->old->profile, profile);
-    ENSURE(op, !data->no_end, KW_E_STATE, "a certificate of profile '%s' is for the device's life and is not renewed",
-           data->name);
+           "the certificate of this connection is of profile '%s', not '%s'", it->old->profile,
+           profile);
+    ENSURE(op, !data->no_end, KW_E_STATE,
+           "a certificate of profile '%s' is for the device's life and is not renewed", data->name);
     *ret_same = memcmp(pubkey_id(csr_public(it->csr)), it->old->pubkey, KW_HASH_BYTES) == 0;
     ENSURE(op, !*ret_same || data->same_key_renewal, KW_E_CONFLICT,
            "profile '%s' is renewed with a new key only; make a new key", data->name);
     return KW_OK;
 }
 
-static kw_status again(struct kw_op *op, struct enrolment *it, const char *profile, struct store_cert *ret)
+static kw_status again(struct kw_op *op, struct enrolment *it, const char *profile,
+                       struct store_cert *ret)
 {
     struct issue_request request = {.event = EVENT_CERT_RENEW, .within = supersede};
     bool replayed = false;
@@ -286,9 +302,11 @@ kw_status enrol_again(struct kw_op *op, struct service *service, const struct en
     struct store_cert old;
     struct enrolment it = {.service = service, .asker = asker, .old = &old};
 
-    ENSURE(op, asker->fingerprint, KW_E_AUTH, "renewal needs the certificate that is to be renewed");
+    ENSURE(op, asker->fingerprint, KW_E_AUTH,
+           "renewal needs the certificate that is to be renewed");
     TRY(op, csr_parse(op, csr_der, &csr), "certification request");
-    TRY(op, store_cert_by_fingerprint(op, service->store, asker->fingerprint, &old), "certificate of the connection");
+    TRY(op, store_cert_by_fingerprint(op, service->store, asker->fingerprint, &old),
+        "certificate of the connection");
     it.csr = csr;
     TRY(op, again(op, &it, profile, ret), "device '%s'", asker->device_id);
     return KW_OK;

@@ -8,8 +8,8 @@
 
 enum { SECRET_BYTES = 18, HOURS_DEFAULT = 168, HOUR_MS = 3600000 };
 
-kw_status secret_make(struct kw_op *op, int64_t now_ms, uint32_t hours, char text[DEVICE_SECRET_TEXT],
-                      struct store_device *device)
+kw_status secret_make(struct kw_op *op, int64_t now_ms, uint32_t hours,
+                      char text[DEVICE_SECRET_TEXT], struct store_device *device)
 {
     uint8_t random[SECRET_BYTES];
     AUTO(kw_bytes) *encoded = NULL;
@@ -34,19 +34,23 @@ static bool is_zero(const uint8_t hash[KW_HASH_BYTES])
     return memcmp(hash, zero, KW_HASH_BYTES) == 0;
 }
 
-kw_status secret_check(struct kw_op *op, const struct store_device *device, const char *text, int64_t now_ms,
-                       const uint8_t csr[KW_HASH_BYTES])
+kw_status secret_check(struct kw_op *op, const struct store_device *device, const char *text,
+                       int64_t now_ms, const uint8_t csr[KW_HASH_BYTES])
 {
     uint8_t hash[KW_HASH_BYTES];
 
     ENSURE(op, device->secret_failures < DEVICE_SECRET_TRIES, KW_E_LIMIT,
            "too many wrong registration secrets; have a new one made");
     digest_sha256(kw_span_text(text), hash);
-    ENSURE(op, device->secret_expires_ms && kw_equal_consttime(KW_SPAN_ARRAY(hash), KW_SPAN_ARRAY(device->secret_hash)),
+    ENSURE(op,
+           device->secret_expires_ms &&
+               kw_equal_consttime(KW_SPAN_ARRAY(hash), KW_SPAN_ARRAY(device->secret_hash)),
            KW_E_AUTH, "device id or registration secret is wrong");
     ENSURE(op, now_ms <= device->secret_expires_ms, KW_E_EXPIRED,
            "the registration secret has expired; have a new one made");
-    ENSURE(op, is_zero(device->secret_used_csr) || memcmp(device->secret_used_csr, csr, KW_HASH_BYTES) == 0,
+    ENSURE(op,
+           is_zero(device->secret_used_csr) ||
+               memcmp(device->secret_used_csr, csr, KW_HASH_BYTES) == 0,
            KW_E_STATE, "the registration secret was used already; have a new one made");
     return KW_OK;
 }

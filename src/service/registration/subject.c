@@ -2,20 +2,21 @@
 
 #include "crypto/dn.h"
 
-kw_status subject_build(struct kw_op *op, struct service *service, const struct store_device *device,
-                        struct kw_out *der)
+kw_status subject_build(struct kw_op *op, struct service *service,
+                        const struct store_device *device, struct kw_out *der)
 {
     const struct dn_part parts[] = {
-        {"O", service->config.organization},
-        {"serialNumber", device->serial},
-        {"CN", device->id},
+        {"O",            service->config.organization},
+        {"serialNumber", device->serial              },
+        {"CN",           device->id                  },
     };
 
     TRY(op, dn_build(op, parts, KW_COUNT(parts), der), "name of device '%s'", device->id);
     return KW_OK;
 }
 
-static kw_status refuse_other_value(struct kw_op *op, struct kw_span subject, const char *type, const char *own)
+static kw_status refuse_other_value(struct kw_op *op, struct kw_span subject, const char *type,
+                                    const char *own)
 {
     char asked[KW_NAME_MAX * 2];
     kw_status status = dn_get(op, subject, type, asked, sizeof(asked));
@@ -25,12 +26,13 @@ static kw_status refuse_other_value(struct kw_op *op, struct kw_span subject, co
         return KW_OK;
     }
     TRY(op, status, "subject of the request");
-    ENSURE(op, strcmp(asked, own) == 0, KW_E_DENIED, "the request names %s=%s, which is not the one who asks", type,
-           asked);
+    ENSURE(op, strcmp(asked, own) == 0, KW_E_DENIED,
+           "the request names %s=%s, which is not the one who asks", type, asked);
     return KW_OK;
 }
 
-kw_status subject_refuse_other(struct kw_op *op, struct kw_span subject, const struct store_device *device)
+kw_status subject_refuse_other(struct kw_op *op, struct kw_span subject,
+                               const struct store_device *device)
 {
     TRY(op, refuse_other_value(op, subject, "CN", device->id));
     return refuse_other_value(op, subject, "serialNumber", device->serial);

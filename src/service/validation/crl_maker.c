@@ -21,7 +21,7 @@ struct crl_maker {
     pthread_t thread;
 };
 
-/* --- one CRL ------------------------------------------------------------------------------------------------------ */
+/* --- one CRL ---------------------------------------------------------------------------------- */
 
 struct revoked {
     uint8_t serial[KW_SERIAL_MAX];
@@ -52,11 +52,13 @@ static kw_status grow(struct kw_op *op, struct revoked_list *list)
     return KW_OK;
 }
 
-static kw_status gather(struct kw_op *op, void *ctx, struct kw_span serial, int64_t revoked_s, int reason)
+static kw_status gather(struct kw_op *op, void *ctx, struct kw_span serial, int64_t revoked_s,
+                        int reason)
 {
     struct revoked_list *list = ctx;
 
-    ENSURE(op, serial.len <= KW_SERIAL_MAX, KW_E_INTEGRITY, "a serial number of %zu octets", serial.len);
+    ENSURE(op, serial.len <= KW_SERIAL_MAX, KW_E_INTEGRITY, "a serial number of %zu octets",
+           serial.len);
     if (list->n == list->cap) {
         TRY(op, grow(op, list));
     }
@@ -111,7 +113,8 @@ static kw_status put_crl(struct kw_op *op, struct store_txn *txn, void *ctx)
     return service_record(op, change->service, txn, &event);
 }
 
-static kw_status make(struct kw_op *op, struct service *service, const struct ca *ca, int64_t *ret_next_update)
+static kw_status make(struct kw_op *op, struct service *service, const struct ca *ca,
+                      int64_t *ret_next_update)
 {
     __attribute__((cleanup(revoked_list_done))) struct revoked_list list = {0};
     struct crl_change change = {.service = service, .ca = ca};
@@ -129,7 +132,8 @@ static kw_status make(struct kw_op *op, struct service *service, const struct ca
         .ctx = &list,
     };
     spec.next_update = spec.this_update + (int64_t)service->config.crl_hours * 3600;
-    TRY(op, crl_build(op, &spec, ca->crl_key, &der), "signing CRL %llu", (unsigned long long)change.number);
+    TRY(op, crl_build(op, &spec, ca->crl_key, &der), "signing CRL %llu",
+        (unsigned long long)change.number);
     change.der = kw_bytes_span(der);
     change.entries = list.n;
     TRY(op, store_change(op, service->store, put_crl, &change), "keeping the CRL");
@@ -137,7 +141,7 @@ static kw_status make(struct kw_op *op, struct service *service, const struct ca
     return KW_OK;
 }
 
-/* --- when --------------------------------------------------------------------------------------------------------- */
+/* --- when ------------------------------------------------------------------------------------- */
 
 static bool due(struct crl_maker *maker, unsigned ca, int64_t now_s)
 {
@@ -222,7 +226,8 @@ static void *work(void *ctx)
 {
     struct crl_maker *maker = ctx;
 
-    while (pause_ms(maker, IDLE_MS, /* until_work= */ true) && pause_ms(maker, GATHER_MS, /* until_work= */ false)) {
+    while (pause_ms(maker, IDLE_MS, /* until_work= */ true) &&
+           pause_ms(maker, GATHER_MS, /* until_work= */ false)) {
         while (!kw_ok(work_once(maker)) && pause_ms(maker, RETRY_MS, /* until_work= */ false)) {
         }
     }
@@ -243,7 +248,8 @@ kw_status crl_maker_start(struct kw_op *op, struct service *service, struct crl_
     pthread_condattr_destroy(&monotonic);
     *ret = maker;
     TRY(op, make_due(op, maker));
-    ENSURE(op, pthread_create(&maker->thread, NULL, work, maker) == 0, KW_E_MEMORY, "no thread for CRLs");
+    ENSURE(op, pthread_create(&maker->thread, NULL, work, maker) == 0, KW_E_MEMORY,
+           "no thread for CRLs");
     maker->running = true;
     return KW_OK;
 }
@@ -293,14 +299,20 @@ static bool out_of_date(struct service *service, const struct ca *ca)
     return old;
 }
 
-kw_status crl_get(struct kw_op *op, struct service *service, const char *ca_id, struct kw_bytes **ret)
+kw_status crl_get(struct kw_op *op, struct service *service, const char *ca_id,
+                  struct kw_bytes **ret)
 {
     char name[KW_NAME_MAX + 8];
     uint64_t number = 0;
     struct ca *ca = NULL;
 
+    if (strcmp(ca_id, "root") ==
+        0) { /* made in the ceremony: the root is not here to make another */
+        return store_blob_get(op, service->store, "crl:root", &number, ret);
+    }
     TRY(op, service_ca(op, service, ca_id, &ca));
-    ENSURE(op, !out_of_date(service, ca), KW_E_UNAVAILABLE, "the newest CRL of CA '%s' has ended", ca_id);
+    ENSURE(op, !out_of_date(service, ca), KW_E_UNAVAILABLE, "the newest CRL of CA '%s' has ended",
+           ca_id);
     (void)snprintf(name, sizeof(name), "crl:%s", ca_id);
     return store_blob_get(op, service->store, name, &number, ret);
 }

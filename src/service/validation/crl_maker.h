@@ -1,4 +1,5 @@
-/* CRLs are made in the background: after revocations (gathered for a moment) and at half of their life. */
+/* CRLs are made in the background: after revocations (gathered for a moment) and at half of their
+ * life. */
 #ifndef SERVICE_VALIDATION_CRL_MAKER_H
 #define SERVICE_VALIDATION_CRL_MAKER_H
 

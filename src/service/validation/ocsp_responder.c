@@ -8,7 +8,8 @@
 #include "crypto/ocsp.h"
 #include "os/clock.h"
 
-/* --- the cache: answers by the request's octets ------------------------------------------------------------------- */
+/* --- the cache: answers by the request's octets
+ * ------------------------------------------------------------------- */
 
 enum { SLOTS = 8192, CACHE_REQUEST_MAX = 256, KEEP_BACK_S = 60 };
 
@@ -21,7 +22,7 @@ struct entry {
 };
 
 struct ocsp_cache {
-    pthread_mutex_t lock; /* guards slots */
+    pthread_mutex_t lock;       /* guards slots */
     atomic_uint_fast64_t epoch; /* raised by every revocation: answers from before are void */
     struct entry *slots[SLOTS];
 };
@@ -75,15 +76,16 @@ static void lend(struct entry *entry, int64_t now_s, struct ocsp_reply *ret)
     ret->entry = entry;
 }
 
-static bool cache_get(struct ocsp_cache *cache, const uint8_t key[KW_HASH_BYTES], struct ocsp_reply *ret)
+static bool cache_get(struct ocsp_cache *cache, const uint8_t key[KW_HASH_BYTES],
+                      struct ocsp_reply *ret)
 {
     int64_t now_s = os_clock_unix_s();
     bool hit = false;
 
     pthread_mutex_lock(&cache->lock);
     struct entry *entry = *slot_of(cache, key);
-    if (entry && memcmp(entry->key, key, KW_HASH_BYTES) == 0 && entry->epoch == atomic_load(&cache->epoch) &&
-        now_s < entry->expires_s) {
+    if (entry && memcmp(entry->key, key, KW_HASH_BYTES) == 0 &&
+        entry->epoch == atomic_load(&cache->epoch) && now_s < entry->expires_s) {
         atomic_fetch_add(&entry->refs, 1);
         lend(entry, now_s, ret);
         hit = true;
@@ -109,7 +111,8 @@ void ocsp_reply_release(struct ocsp_reply *reply)
     reply->entry = NULL;
 }
 
-bool ocsp_respond_cached(struct service *service, const char *ca, struct kw_span request, struct ocsp_reply *ret)
+bool ocsp_respond_cached(struct service *service, const char *ca, struct kw_span request,
+                         struct ocsp_reply *ret)
 {
     uint8_t key[KW_HASH_BYTES];
 
@@ -120,16 +123,22 @@ bool ocsp_respond_cached(struct service *service, const char *ca, struct kw_span
     return cache_get(service->ocsp_cache, key, ret);
 }
 
-/* --- answers ------------------------------------------------------------------------------------------------------ */
+/* --- answers ---------------------------------------------------------------------------------- */
 
-enum { OCSP_MALFORMED = 1, OCSP_UNAUTHORIZED = 6 };
+enum { OCSP_MALFORMED = 1, OCSP_INTERNAL = 2, OCSP_TRY_LATER = 3, OCSP_UNAUTHORIZED = 6 };
+
+struct kw_span ocsp_reply_failed(bool may_retry)
+{
+    return ocsp_answer_error(may_retry ? OCSP_TRY_LATER : OCSP_INTERNAL);
+}
 
 static void reply_error(int status, struct ocsp_reply *ret)
 {
     *ret = (struct ocsp_reply){.der = ocsp_answer_error(status)};
 }
 
-/* Is the question about this CA? Name and key hash are both looked at (PEERS.md: the nearest rival ignores them). */
+/* Is the question about this CA? Name and key hash are both looked at (PEERS.md: the nearest rival
+ * ignores them). */
 static bool asks_ca(const struct ocsp_certid *id, const struct ca *ca)
 {
     uint8_t hash[KW_HASH_BYTES];
@@ -140,7 +149,8 @@ static bool asks_ca(const struct ocsp_certid *id, const struct ca *ca)
     } else {
         digest_sha1(cert_subject(ca->cert), hash);
     }
-    const uint8_t *key = id->sha256 ? pubkey_bits_sha256(cert_public(ca->cert)) : pubkey_sha1(cert_public(ca->cert));
+    const uint8_t *key =
+        id->sha256 ? pubkey_bits_sha256(cert_public(ca->cert)) : pubkey_sha1(cert_public(ca->cert));
     return memcmp(id->name_hash, hash, len) == 0 && memcmp(id->key_hash, key, len) == 0;
 }
 
@@ -188,7 +198,8 @@ static kw_status sign_answer(struct kw_op *op, struct service *service, const st
         TRY(op, answer_one(op, service, ca, &singles[i], &known));
         any_known |= known;
     }
-    if (!any_known) { /* RFC 9919: no authoritative record; never "good" for what we did not issue */
+    if (!any_known) { /* RFC 9919: no authoritative record; never "good" for what we did not issue
+                       */
         reply_error(OCSP_UNAUTHORIZED, ret);
         return KW_OK;
     }
@@ -197,8 +208,8 @@ static kw_status sign_answer(struct kw_op *op, struct service *service, const st
     atomic_init(&entry->refs, 1);
     entry->expires_s = singles[0].next_update - KEEP_BACK_S;
     lend(entry, now_s, ret);
-    TRY(op, ocsp_answer_build(op, singles, query->n, KW_SPAN(query->nonce, query->nonce_len), now_s, ca->ocsp_cert,
-                              ca->ocsp_key, &entry->der));
+    TRY(op, ocsp_answer_build(op, singles, query->n, KW_SPAN(query->nonce, query->nonce_len), now_s,
+                              ca->ocsp_cert, ca->ocsp_key, &entry->der));
     ret->der = kw_bytes_span(entry->der);
     return KW_OK;
 }
@@ -227,8 +238,8 @@ static void keep(struct service *service, const char *ca, struct kw_span request
     cache_put(service->ocsp_cache, entry);
 }
 
-kw_status ocsp_respond(struct kw_op *op, struct service *service, const char *ca_id, struct kw_span request,
-                       struct ocsp_reply *ret)
+kw_status ocsp_respond(struct kw_op *op, struct service *service, const char *ca_id,
+                       struct kw_span request, struct ocsp_reply *ret)
 {
     struct ocsp_query query;
     struct ca *ca = NULL;

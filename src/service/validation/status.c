@@ -4,15 +4,16 @@
 
 static kw_status check_device(struct kw_op *op, const struct store_cert_status *status)
 {
-    bool in_force = status->device == 0 || status->device == DEVICE_REGISTERED || status->device == DEVICE_ACTIVE;
+    bool in_force = status->device == 0 || status->device == DEVICE_REGISTERED ||
+                    status->device == DEVICE_ACTIVE;
 
     ENSURE(op, in_force, KW_E_DENIED, "%s is %s", status->owner, device_state_text(status->device));
     return KW_OK;
 }
 
 /* A superseded certificate is good until its profile's overlap ends (0: until it ends itself). */
-static kw_status check_overlap(struct kw_op *op, struct service *service, const struct store_cert_status *status,
-                               int64_t now_s)
+static kw_status check_overlap(struct kw_op *op, struct service *service,
+                               const struct store_cert_status *status, int64_t now_s)
 {
     const struct bound_profile *profile = NULL;
 
@@ -23,24 +24,26 @@ static kw_status check_overlap(struct kw_op *op, struct service *service, const 
     return KW_OK;
 }
 
-static kw_status check_state(struct kw_op *op, struct service *service, const struct store_cert_status *status,
-                             int64_t now_s)
+static kw_status check_state(struct kw_op *op, struct service *service,
+                             const struct store_cert_status *status, int64_t now_s)
 {
     char when[KW_TIME_TEXT];
 
-    ENSURE(op, status->state != CERT_STATE_REVOKED, KW_E_REVOKED, "the certificate was revoked at %s (%s)",
-           kw_time_text(status->revoked_s, when), revoke_reason_text(status->reason));
-    ENSURE(op, status->state != CERT_STATE_HELD, KW_E_REVOKED, "the certificate is on hold since %s",
-           kw_time_text(status->revoked_s, when));
+    ENSURE(op, status->state != CERT_STATE_REVOKED, KW_E_REVOKED,
+           "the certificate was revoked at %s (%s)", kw_time_text(status->revoked_s, when),
+           revoke_reason_text(status->reason));
+    ENSURE(op, status->state != CERT_STATE_HELD, KW_E_REVOKED,
+           "the certificate is on hold since %s", kw_time_text(status->revoked_s, when));
     ENSURE(op, now_s <= status->not_after, KW_E_EXPIRED, "the certificate ended at %s",
            kw_time_text(status->not_after, when));
     ENSURE(op, now_s >= status->not_before, KW_E_EXPIRED, "the certificate begins at %s",
            kw_time_text(status->not_before, when));
-    return status->state == CERT_STATE_SUPERSEDED ? check_overlap(op, service, status, now_s) : KW_OK;
+    return status->state == CERT_STATE_SUPERSEDED ? check_overlap(op, service, status, now_s)
+                                                  : KW_OK;
 }
 
-kw_status status_check(struct kw_op *op, struct service *service, const struct cert *cert, int64_t now_s,
-                       struct store_cert_status *ret)
+kw_status status_check(struct kw_op *op, struct service *service, const struct cert *cert,
+                       int64_t now_s, struct store_cert_status *ret)
 {
     struct ca *ca = service_ca_by_name(service, cert_issuer(cert));
 

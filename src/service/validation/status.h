@@ -5,10 +5,11 @@
 #include "service/service.h"
 
 /**
- * KW_OK only for a certificate that we issued, that is in force at now_s and belongs to a device that is in force.
- * Errors: KW_E_DENIED not ours, or its device is suspended or retired; KW_E_REVOKED; KW_E_EXPIRED; KW_E_UNAVAILABLE the registry cannot be asked.
+ * KW_OK only for a certificate that we issued, that is in force at now_s and belongs to a device
+ * that is in force. Errors: KW_E_DENIED not ours, or its device is suspended or retired;
+ * KW_E_REVOKED; KW_E_EXPIRED; KW_E_UNAVAILABLE the registry cannot be asked.
  */
-kw_status status_check(struct kw_op *op, struct service *service, const struct cert *cert, int64_t now_s,
-                       struct store_cert_status *ret);
+kw_status status_check(struct kw_op *op, struct service *service, const struct cert *cert,
+                       int64_t now_s, struct store_cert_status *ret);
 
 #endif

@@ -1,0 +1,23 @@
+#include "service/authority/chain.h"
+
+#include "crypto/cms.h"
+
+kw_status chain_of_cas(struct kw_op *op, struct service *service, struct kw_bytes **ret)
+{
+    struct cert *chain[SERVICE_CAS_MAX + 1];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < service->n_cas; i++) {
+        chain[n++] = service->cas[i].cert;
+    }
+    chain[n++] = service->root;
+    return cms_certs_build(op, chain, n, ret);
+}
+
+kw_status chain_of_one(struct kw_op *op, const struct store_cert *cert, struct kw_bytes **ret)
+{
+    AUTO(cert) *parsed = NULL;
+
+    TRY(op, cert_parse(op, KW_SPAN(cert->der, cert->der_len), &parsed));
+    return cms_certs_build(op, &parsed, 1, ret);
+}
