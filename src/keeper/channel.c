@@ -13,6 +13,7 @@
 #include "os/clock.h"
 #include "os/files.h"
 
+enum { ORPHAN_MS = 30000 }; /* a keeper that is silent for so long hangs */
 enum { PACKET_MAX = KEEPER_FRAME_BYTES + KW_MSG_BODY_MAX, HANGUP_STEP_MS = 20, HANGUP_STEPS = 50 };
 
 enum slot_state {
@@ -24,8 +25,9 @@ enum slot_state {
 
 struct slot {
     enum slot_state state;
-    bool asleep;               /* its thread waits for wake, and could lead */
-    uint64_t req_id;           /* low octet: index of the slot */
+    bool asleep;     /* its thread waits for wake, and could lead */
+    uint64_t req_id; /* low octet: index of the slot */
+    int64_t orphan_since_ms;
     struct channel_room *room; /* the waiting thread's; NULL unless SLOT_BUSY */
     pthread_cond_t wake;
 };
@@ -363,12 +365,27 @@ static kw_status deliver(struct kw_op *op, struct channel *channel, struct kw_sp
     }
 }
 
+/* Lock held: all slots are in use; does the keeper still answer at all? */
+static void fail_if_hung(struct channel *channel)
+{
+    int64_t now_ms = os_clock_mono_ms();
+
+    for (unsigned i = 0; i < CHANNEL_IN_FLIGHT_MAX; i++) {
+        const struct slot *slot = &channel->slots[i];
+        if (slot->state == SLOT_ORPHAN && now_ms - slot->orphan_since_ms > ORPHAN_MS) {
+            fail_locked(channel); /* the supervisor replaces it */
+            return;
+        }
+    }
+}
+
 /* Lock held: what became of a delivered request; gives the slot back. */
 static enum slot_state leave_slot(struct slot *slot, bool delivered)
 {
     enum slot_state was = slot->state;
 
     slot->state = was == SLOT_DONE || !delivered ? SLOT_FREE : SLOT_ORPHAN;
+    slot->orphan_since_ms = os_clock_mono_ms();
     slot->room = NULL;
     return was;
 }
@@ -378,6 +395,9 @@ static kw_status enter(struct kw_op *op, struct channel *channel, struct channel
 {
     (void)pthread_mutex_lock(&channel->lock);
     struct slot *slot = take_slot(channel, room);
+    if (!slot) {
+        fail_if_hung(channel);
+    }
     (void)pthread_mutex_unlock(&channel->lock);
     ENSURE(op, slot, KW_E_LIMIT, "%d requests to the keeper are in flight", CHANNEL_IN_FLIGHT_MAX);
     *ret = slot;
