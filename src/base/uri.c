@@ -18,7 +18,7 @@ static int escaped_octet(struct kw_span text)
         return -1;
     }
     char digits[3] = {(char)text.p[1], (char)text.p[2], '\0'};
-    uint8_t octet;
+    uint8_t octet = 0;
     struct kw_out out = {&octet, 1, 0};
     return kw_ok(kw_unhex(digits, &out)) && out.len == 1 && octet != 0 ? octet : -1;
 }
