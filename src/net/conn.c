@@ -18,8 +18,8 @@
 
 enum {
     READ_AT_ONCE = 4096,
-    INPUT_SLACK = 32768,      /* beyond the largest request: headers and one TLS record */
-    WRITE_BYTES_PER_S = 4096, /* a client that takes less is not reading */
+    INPUT_SLACK = 32768, /* beyond the largest request: headers and one TLS record */
+    WRITE_STEP = 65536,  /* octets that a client must take within request_timeout_ms */
     BY_FD_STEP = 256,
 };
 
@@ -59,12 +59,12 @@ void conn_set_phase(struct conn *conn, enum conn_phase phase, size_t to_write)
         [CONN_HANDSHAKE] = config->request_timeout_ms,
         [CONN_RECEIVING] = config->request_timeout_ms,
         [CONN_IDLE] = config->idle_timeout_ms,
-        [CONN_HANDLING] = 0, /* the handler's deadline bounds it */
-        [CONN_WRITING] =
-            config->request_timeout_ms + (int64_t)(to_write / WRITE_BYTES_PER_S) * 1000,
+        [CONN_HANDLING] = 0,                         /* the handler's deadline bounds it */
+        [CONN_WRITING] = config->request_timeout_ms, /* and again where a piece was taken */
     };
 
     conn->phase = phase;
+    conn->to_write = to_write;
     conn->due_ms = limits[phase] > 0 ? os_clock_mono_ms() + limits[phase] : 0;
 }
 
@@ -280,13 +280,27 @@ void conn_kill(struct conn *conn)
     bufferevent_trigger_event(conn->bev, BEV_EVENT_TIMEOUT | BEV_EVENT_READING, 0);
 }
 
+/* A large answer may take long as long as the client reads on. */
+static bool is_overdue(struct conn *conn, int64_t now_ms)
+{
+    if (conn->due_ms == 0 || now_ms < conn->due_ms) {
+        return false;
+    }
+    size_t left = evbuffer_get_length(bufferevent_get_output(conn->bev));
+    if (conn->phase != CONN_WRITING || left + WRITE_STEP > conn->to_write) {
+        return true;
+    }
+    conn_set_phase(conn, CONN_WRITING, left);
+    return false;
+}
+
 void conn_sweep(struct loop *loop, int64_t now_ms)
 {
     struct conn *next = NULL;
 
     for (struct conn *conn = loop->conns; conn; conn = next) {
         next = conn->next;
-        if (conn->due_ms != 0 && conn->due_ms < now_ms) {
+        if (is_overdue(conn, now_ms)) {
             conn_kill(conn);
         }
     }

@@ -26,10 +26,11 @@ struct conn {
     struct evhttp_connection *evcon; /* NULL until adopted */
     int fd;
     enum conn_phase phase;
-    int64_t due_ms;         /* the phase must be over by then; 0 = no limit */
-    bool refused;           /* over the limit: closed as soon as possible */
-    bool linger;            /* let the peer read our last words */
-    bool kicked;            /* under the loop's lock */
+    int64_t due_ms;  /* the phase must be over by then; 0 = no limit */
+    size_t to_write; /* octets of the answer when its phase, or the latest extension of it, began */
+    bool refused;    /* over the limit: closed as soon as possible */
+    bool linger;     /* let the peer read our last words */
+    bool kicked;     /* under the loop's lock */
     struct cert *peer_cert; /* owned; written under the loop's lock */
     struct tls_watch watch;
     struct exchange *exchange; /* while CONN_HANDLING */

@@ -135,22 +135,31 @@ struct kw_op *tls_client_op(struct tls_client *tls)
     return &tls->op;
 }
 
-/* Those by which a server says that it does not take our certificate, or lacks one (RFC 8446
+/* Alerts by which a server says that it does not take our certificate, or lacks one (RFC 8446
  * section 6.2). */
-static bool is_about_us(int alert)
-{
-    static const int alerts[] = {
-        SSL_AD_BAD_CERTIFICATE,     SSL_AD_UNSUPPORTED_CERTIFICATE, SSL_AD_CERTIFICATE_REVOKED,
-        SSL_AD_CERTIFICATE_EXPIRED, SSL_AD_CERTIFICATE_UNKNOWN,     SSL_AD_UNKNOWN_CA,
-        SSL_AD_ACCESS_DENIED,       SSL_AD_DECRYPT_ERROR,           TLS13_AD_CERTIFICATE_REQUIRED,
-    };
+static const struct {
+    int alert;
+    const char *text;
+} about_us[] = {
+    {SSL_AD_BAD_CERTIFICATE,         "bad certificate"        },
+    {SSL_AD_UNSUPPORTED_CERTIFICATE, "unsupported certificate"},
+    {SSL_AD_CERTIFICATE_REVOKED,     "certificate revoked"    },
+    {SSL_AD_CERTIFICATE_EXPIRED,     "certificate expired"    },
+    {SSL_AD_CERTIFICATE_UNKNOWN,     "certificate unknown"    },
+    {SSL_AD_UNKNOWN_CA,              "unknown CA"             },
+    {SSL_AD_ACCESS_DENIED,           "access denied"          },
+    {SSL_AD_DECRYPT_ERROR,           "decrypt error"          },
+    {TLS13_AD_CERTIFICATE_REQUIRED,  "certificate required"   }, /* which OpenSSL 3.0 cannot spell */
+};
 
-    for (unsigned i = 0; i < KW_COUNT(alerts); i++) {
-        if (alerts[i] == alert) {
-            return true;
+static const char *text_about_us(int alert)
+{
+    for (unsigned i = 0; i < KW_COUNT(about_us); i++) {
+        if (about_us[i].alert == alert) {
+            return about_us[i].text;
         }
     }
-    return false;
+    return NULL;
 }
 
 kw_status tls_client_failure(struct kw_op *op, const struct tls_client *tls)
@@ -159,9 +168,8 @@ kw_status tls_client_failure(struct kw_op *op, const struct tls_client *tls)
         *op = tls->op; /* the same identity and deadline: it was copied from there */
         return KW_FAIL(op->code);
     }
-    ENSURE(op, !is_about_us(tls->alert), KW_E_AUTH,
-           "the server refuses our certificate: TLS alert '%s'",
-           SSL_alert_desc_string_long(tls->alert));
+    const char *refusal = text_about_us(tls->alert);
+    ENSURE(op, !refusal, KW_E_AUTH, "the server refuses our certificate: TLS alert '%s'", refusal);
     ENSURE(op, tls->alert < 0, KW_E_UNAVAILABLE, "the server refuses the TLS handshake: alert '%s'",
            SSL_alert_desc_string_long(tls->alert));
     return KW_OK;
