@@ -1,0 +1,440 @@
+/* The gate's client and the real program: a ceremony, a server's day, and what goes wrong. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "audit/checkpoint.h"
+#include "crypto/csr.h"
+#include "hostile/keeper/rig.h"
+#include "keeper/keeper.h"
+#include "os/clock.h"
+#include "os/files.h"
+
+enum { DEADLINE_MS = 60000, THREADS = 8, CALLS = 50, CRL_ENTRIES = 40000 };
+
+static struct rig *rig;
+
+static int setup(void **state)
+{
+    (void)state;
+    rig = rig_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rig_free(rig);
+    return 0;
+}
+
+static struct kw_op new_op(void)
+{
+    struct kw_op op;
+
+    kw_op_init(&op, "test", os_clock_mono_ms() + DEADLINE_MS);
+    assert_true(KW_TEXT_SET(op.request_id, "0123456789abcdef"));
+    return op;
+}
+
+static kw_status start(struct kw_op *op, bool create, bool ceremony, struct keeper **ret)
+{
+    struct keeper_config config = {.program = rig->program,
+                                   .vault = rig->vault,
+                                   .unlock = rig->unlock,
+                                   .create = create,
+                                   .ceremony = ceremony};
+
+    *op = new_op();
+    return keeper_start(op, &config, ret);
+}
+
+static struct keeper *serve(void)
+{
+    struct keeper *keeper = NULL;
+    struct kw_op op;
+    kw_status status = start(&op, false, false, &keeper);
+
+    assert_string_equal(kw_op_cause(&op), "");
+    assert_ok(status);
+    return keeper;
+}
+
+static void keys_are_listed(void **state)
+{
+    AUTO(keeper) *keeper = serve();
+    struct kw_op op = new_op();
+    struct keeper_key_info info;
+    uint32_t n = 0;
+
+    (void)state;
+    while (kw_ok(keeper_key_at(&op, keeper, n, &info))) {
+        AUTO(pubkey) *key = NULL;
+        struct keeper_key_info same;
+        assert_ok(keeper_key_find(&op, keeper, info.key_id, &same));
+        assert_string_equal(same.custody, "soft-sealed");
+        assert_int_equal(same.state, KEY_ACTIVE);
+        assert_ok(keeper_key_public(&op, keeper, info.key_id, &key));
+        assert_true(kw_span_equal(pubkey_spki(key), KW_SPAN(info.spki, info.spki_len)));
+        n++;
+    }
+    assert_int_equal(op.code, KW_E_NOT_FOUND);
+    assert_int_equal(n, RIG_KEYS);
+    kw_op_clear(&op);
+    assert_code(keeper_key_find(&op, keeper, "nobody", &info), KW_E_NOT_FOUND);
+}
+
+/* A certificate by the CA key of the keeper, through OpenSSL, as the server makes it. */
+static kw_status issue(struct kw_op *op, struct keeper *keeper, const struct privkey *ca,
+                       const char *cn, struct kw_bytes **ret)
+{
+    uint8_t serial[1][KW_SERIAL_BYTES];
+    uint8_t dn_room[KW_DN_MAX];
+    struct kw_span dn = rig_dn(1, "device", "DEV1");
+    int64_t now = os_clock_unix_s();
+
+    memcpy(dn_room, dn.p, dn.len);
+    TRY(op, keeper_serials(op, keeper, "ca", 1, serial));
+    struct cert_spec spec = {.issuer_dn = rig_ca_dn(RIG_CA),
+                             .subject_dn = KW_SPAN(dn_room, dn.len),
+                             .serial = KW_SPAN(serial[0], KW_SERIAL_BYTES),
+                             .not_before = now,
+                             .not_after = now + RIG_DAY_S,
+                             .key = privkey_public(rig->device),
+                             .issuer_key = rig->key[RIG_CA],
+                             .path_len = -1,
+                             .key_usage = CERT_KU_DIGITAL_SIGNATURE,
+                             .eku = {"1.3.6.1.5.5.7.3.2"},
+                             .san_dns = {cn}};
+    return cert_build(op, &spec, ca, ret);
+}
+
+static void certificates_are_issued(void **state)
+{
+    AUTO(keeper) *keeper = serve();
+    AUTO(privkey) *ca = NULL;
+    AUTO(privkey) *wrong_rule = NULL;
+    AUTO(kw_bytes) *der = NULL;
+    AUTO(kw_bytes) *none = NULL;
+    AUTO(cert) *cert = NULL;
+    struct kw_op op = new_op();
+
+    (void)state;
+    assert_ok(keeper_privkey(&op, keeper, "ca", KEEPER_SIGN_CERT, "leaf", &ca));
+    assert_ok(issue(&op, keeper, ca, "device.local", &der));
+    assert_ok(cert_parse(&op, kw_bytes_span(der), &cert));
+    assert_ok(cert_verify_signature(&op, cert, rig->key[RIG_CA]));
+    assert_ok(keeper_privkey(&op, keeper, "ca", KEEPER_SIGN_CERT, "server", &wrong_rule));
+    assert_code(issue(&op, keeper, wrong_rule, "device.local", &none), KW_E_DENIED);
+    assert_non_null(strstr(kw_op_cause(&op), "eku: "));
+    /* The request id of the operation stands in the keeper's log. */
+    assert_int_equal(rig_refused(rig, " 0123456789abcdef SIGN_CERT ca denied eku: ", NULL, NULL),
+                     1);
+}
+
+static kw_status many(struct kw_op *op, void *ctx, struct crl_entry *ret, bool *ret_more)
+{
+    static uint8_t serial[KW_SERIAL_BYTES];
+    uint32_t *n = ctx;
+
+    (void)op;
+    memset(serial, 0x11, sizeof(serial));
+    memcpy(serial + 4, n, sizeof(*n));
+    *ret = (struct crl_entry){KW_SPAN_ARRAY(serial), os_clock_unix_s(), 1};
+    *ret_more = (*n)++ < CRL_ENTRIES;
+    return KW_OK;
+}
+
+/* Small ones go in the packet, large ones beside it. */
+static void lists_of_any_size_are_signed(void **state)
+{
+    AUTO(keeper) *keeper = serve();
+    AUTO(privkey) *ca = NULL;
+    struct kw_op op = new_op();
+
+    (void)state;
+    assert_ok(keeper_privkey(&op, keeper, "ca", KEEPER_SIGN_CRL, NULL, &ca));
+    for (unsigned i = 0; i < 2; i++) {
+        AUTO(kw_bytes) *der = NULL;
+        AUTO(crl) *crl = NULL;
+        uint32_t n = i == 0 ? CRL_ENTRIES - 3 : 0;
+        struct crl_spec spec = rig_crl_spec(rig, rig_next_crl_number());
+        spec.next = many;
+        spec.ctx = &n;
+        assert_ok(crl_build(&op, &spec, ca, &der));
+        assert_ok(crl_parse(&op, kw_bytes_span(der), &crl));
+        assert_int_equal(crl_count(crl), i == 0 ? 3 : CRL_ENTRIES);
+        assert_ok(crl_verify_signature(&op, crl, rig->key[RIG_CA]));
+    }
+}
+
+static void checkpoints_are_signed(void **state)
+{
+    AUTO(keeper) *keeper = serve();
+    struct checkpoint cp = {.origin = RIG_ORIGIN, .size = 1};
+    uint8_t room[KW_SIG_MAX];
+    struct kw_out sig = KW_OUT_ARRAY(room);
+    char body[CHECKPOINT_TEXT_MAX];
+    struct kw_op op = new_op();
+    uint64_t last_size = 77;
+
+    (void)state;
+    cp.root = tlog_leaf_hash(KW_SPAN("x", 1));
+    assert_ok(checkpoint_body(&op, &cp, body, sizeof(body)));
+    struct kw_span text = kw_span_text(body);
+    assert_ok(keeper_sign_checkpoint(&op, keeper, "log", text, 0, NULL, 0, &sig, &last_size));
+    assert_ok(pubkey_verify(&op, rig->key[RIG_LOG], text, kw_out_span(&sig)));
+    assert_int_equal(last_size, 77); /* set only on a refusal */
+    assert_code(keeper_sign_checkpoint(&op, keeper, "log", text, 0, NULL, 0, &sig, &last_size),
+                KW_E_DENIED);
+    assert_int_equal(last_size, 1);
+}
+
+static void the_ca_asks_its_root(void **state)
+{
+    AUTO(keeper) *keeper = NULL;
+    AUTO(privkey) *ca = NULL;
+    AUTO(kw_bytes) *der = NULL;
+    AUTO(csr) *csr = NULL;
+    struct kw_op op;
+
+    (void)state;
+    assert_ok(start(&op, false, /* ceremony= */ true, &keeper));
+    assert_ok(keeper_privkey(&op, keeper, "ca", KEEPER_SIGN_CERT_REQUEST, NULL, &ca));
+    assert_ok(csr_build(&op, rig_ca_dn(RIG_CA), ca, &der));
+    assert_ok(csr_parse(&op, kw_bytes_span(der), &csr));
+    assert_true(pubkey_equal(csr_public(csr), rig->key[RIG_CA]));
+}
+
+static void purposes_need_their_argument(void **state)
+{
+    AUTO(keeper) *keeper = serve();
+    AUTO(privkey) *key = NULL;
+    struct kw_op op = new_op();
+
+    (void)state;
+    assert_code(keeper_privkey(&op, keeper, "ca", KEEPER_SIGN_CERT, NULL, &key), KW_E_INPUT);
+    assert_code(keeper_privkey(&op, keeper, "ca", KEEPER_SIGN_CRL, "x", &key), KW_E_INPUT);
+    assert_code(keeper_privkey(&op, keeper, "ca", (enum keeper_purpose)99, NULL, &key), KW_E_INPUT);
+    assert_code(keeper_privkey(&op, keeper, "nobody", KEEPER_SIGN_CRL, NULL, &key), KW_E_NOT_FOUND);
+}
+
+/* Counts outlive the process that ended in order. */
+static void signatures_are_counted(void **state)
+{
+    struct keeper_key_info info;
+
+    (void)state;
+    for (unsigned i = 1; i <= 2; i++) {
+        AUTO(keeper) *keeper = serve();
+        AUTO(privkey) *ca = NULL;
+        AUTO(kw_bytes) *der = NULL;
+        struct kw_op op = new_op();
+        assert_ok(keeper_privkey(&op, keeper, "ca", KEEPER_SIGN_CERT, "leaf", &ca));
+        assert_ok(issue(&op, keeper, ca, "device.local", &der));
+        assert_ok(keeper_key_find(&op, keeper, "ca", &info));
+        assert_int_equal(info.signatures, i);
+    }
+}
+
+static void starts_that_fail(void **state)
+{
+    AUTO(keeper) *keeper = NULL;
+    char path[128];
+    struct kw_op op;
+
+    (void)state;
+    assert_code(start(&op, /* create= */ true, false, &keeper), KW_E_CONFLICT);
+    (void)snprintf(path, sizeof(path), "%s/passphrase", rig->dir);
+    assert_ok(os_file_write(NULL, path, 0600, kw_span_text("another passphrase")));
+    assert_code(start(&op, false, false, &keeper), KW_E_DENIED);
+    assert_non_null(strstr(kw_op_cause(&op), "the passphrase is wrong"));
+    assert_ok(os_file_write(NULL, path, 0600, kw_span_text(RIG_PASSPHRASE)));
+    (void)snprintf(path, sizeof(path), "%s/state", rig->vault);
+    assert_int_equal(unlink(path), 0);
+    assert_code(start(&op, false, false, &keeper), KW_E_INTEGRITY);
+    (void)snprintf(rig->vault, sizeof(rig->vault), "%s/none", rig->dir);
+    assert_code(start(&op, false, false, &keeper), KW_E_NOT_FOUND);
+    (void)snprintf(rig->program, sizeof(rig->program), "/nonexistent");
+    assert_code(start(&op, false, false, &keeper), KW_E_NOT_FOUND);
+    assert_null(keeper);
+}
+
+/* The keeper's process, found as our only child. */
+static pid_t child(void)
+{
+    char path[64];
+    AUTO(kw_bytes) *text = NULL;
+    FILE *file = NULL;
+    long pid = 0;
+
+    /* children of the thread that started it: look at every thread of ours */
+    (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)getpid());
+    for (int id = getpid(); id < getpid() + 4096 && pid == 0; id++) {
+        (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)getpid(), id);
+        file = fopen(path, "r");
+        if (!file) {
+            continue;
+        }
+        char line[32] = "";
+        pid = fgets(line, sizeof(line), file) ? strtol(line, NULL, 10) : 0;
+        (void)fclose(file);
+    }
+    assert_true(pid > 1);
+    return (pid_t)pid;
+}
+
+static enum kw_code ask(struct keeper *keeper)
+{
+    struct kw_op op = new_op();
+    struct keeper_info info;
+
+    return keeper_info(&op, keeper, &info).code;
+}
+
+/* Killed, it comes back by itself; keys stay valid, requests meanwhile are told to come again. */
+static void a_killed_keeper_comes_back(void **state)
+{
+    AUTO(keeper) *keeper = serve();
+    AUTO(privkey) *ca = NULL;
+    AUTO(kw_bytes) *der = NULL;
+    struct kw_op op = new_op();
+    int64_t until_ms = os_clock_mono_ms() + DEADLINE_MS;
+
+    (void)state;
+    assert_ok(keeper_privkey(&op, keeper, "ca", KEEPER_SIGN_CERT, "leaf", &ca));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(kill(child(), SIGKILL), 0);
+        while (keeper_alive(keeper)) {
+            (void)usleep(1000);
+        }
+        assert_int_equal(ask(keeper), KW_E_UNAVAILABLE);
+        while (!keeper_alive(keeper) && os_clock_mono_ms() < until_ms) {
+            (void)usleep(1000);
+        }
+        assert_int_equal(ask(keeper), KW_CODE_OK);
+    }
+    assert_ok(issue(&op, keeper, ca, "device.local", &der));
+}
+
+/* Stopped, its keys are told so; nothing hangs. */
+static void a_key_outlives_its_keeper(void **state)
+{
+    AUTO(privkey) *tls = NULL;
+    uint8_t room[KW_SIG_MAX];
+    struct kw_out sig = KW_OUT_ARRAY(room);
+    struct keeper *keeper = serve();
+    struct kw_op op = new_op();
+
+    (void)state;
+    assert_ok(keeper_privkey(&op, keeper, "tls", KEEPER_SIGN_TLS, NULL, &tls));
+    rig_tls_content(rig, "TLS 1.3, server CertificateVerify", 32);
+    struct kw_span content = KW_SPAN(rig->tbs, rig->tbs_len);
+    assert_ok(privkey_sign(&op, tls, content, &sig));
+    assert_ok(pubkey_verify(&op, rig->key[RIG_TLS], content, kw_out_span(&sig)));
+    keeper_stop(keeper);
+    assert_code(privkey_sign(&op, tls, content, &sig), KW_E_UNAVAILABLE);
+}
+
+struct crowd {
+    struct keeper *keeper;
+    const struct privkey *tls;
+    atomic_uint n_wrong;
+};
+
+static void *crowd_member(void *ctx)
+{
+    struct crowd *crowd = ctx;
+    struct kw_span content = KW_SPAN(rig->tbs, rig->tbs_len);
+
+    for (unsigned i = 0; i < CALLS; i++) {
+        uint8_t room[KW_SIG_MAX];
+        struct kw_out sig = KW_OUT_ARRAY(room);
+        uint8_t serials[3][KW_SERIAL_BYTES];
+        struct kw_op op;
+        kw_op_init(&op, "test", os_clock_mono_ms() + DEADLINE_MS);
+        if (!kw_ok(privkey_sign(&op, crowd->tls, content, &sig)) ||
+            !kw_ok(pubkey_verify(&op, rig->key[RIG_TLS], content, kw_out_span(&sig))) ||
+            !kw_ok(keeper_serials(&op, crowd->keeper, "ca", 3, serials))) {
+            atomic_fetch_add(&crowd->n_wrong, 1);
+        }
+    }
+    return NULL;
+}
+
+static void many_threads_share_it(void **state)
+{
+    AUTO(keeper) *keeper = serve();
+    AUTO(privkey) *tls = NULL;
+    struct crowd crowd = {.keeper = keeper};
+    pthread_t threads[THREADS];
+    struct kw_op op = new_op();
+
+    (void)state;
+    assert_ok(keeper_privkey(&op, keeper, "tls", KEEPER_SIGN_TLS, NULL, &tls));
+    rig_tls_content(rig, "TLS 1.3, server CertificateVerify", 32);
+    crowd.tls = tls;
+    atomic_init(&crowd.n_wrong, 0);
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, crowd_member, &crowd), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(atomic_load(&crowd.n_wrong), 0);
+}
+
+/* The gate dies: so does the keeper. */
+static void it_dies_with_the_gate(void **state)
+{
+    int pipe_fds[2];
+    pid_t keeper_pid = 0;
+
+    (void)state;
+    assert_int_equal(pipe(pipe_fds), 0);
+    pid_t gate = fork();
+    if (gate == 0) {
+        struct keeper *keeper = serve();
+        pid_t pid = child();
+        ssize_t n = write(pipe_fds[1], &pid, sizeof(pid));
+        (void)n; /* the test sees it */
+        (void)keeper;
+        (void)pause(); /* until it is killed */
+        _exit(1);
+    }
+    assert_int_equal(read(pipe_fds[0], &keeper_pid, sizeof(keeper_pid)), sizeof(keeper_pid));
+    assert_int_equal(kill(gate, SIGKILL), 0);
+    assert_int_equal(waitpid(gate, NULL, 0), gate);
+    int64_t until_ms = os_clock_mono_ms() + DEADLINE_MS;
+    while (kill(keeper_pid, 0) == 0 && os_clock_mono_ms() < until_ms) {
+        (void)usleep(1000);
+    }
+    assert_int_not_equal(kill(keeper_pid, 0), 0);
+    assert_int_equal(close(pipe_fds[0]) | close(pipe_fds[1]), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(keys_are_listed),
+        TEST(certificates_are_issued),
+        TEST(lists_of_any_size_are_signed),
+        TEST(checkpoints_are_signed),
+        TEST(the_ca_asks_its_root),
+        TEST(purposes_need_their_argument),
+        TEST(signatures_are_counted),
+        TEST(starts_that_fail),
+        TEST(a_killed_keeper_comes_back),
+        TEST(a_key_outlives_its_keeper),
+        TEST(many_threads_share_it),
+        TEST(it_dies_with_the_gate),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
