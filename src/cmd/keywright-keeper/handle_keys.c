@@ -12,6 +12,7 @@ kw_status handle_hello(struct kw_op *op, struct server *server, struct request *
            KW_E_UNSUPPORTED, "this keeper is of version '%s', protocol %d", KW_VERSION,
            KEEPER_VERSION);
     if (!server->keyring) {
+        server->failure_told = true;
         return FAIL(op, server->failed.code, "%s", kw_op_cause(&server->failed));
     }
     server->mode = server->opened;

@@ -150,9 +150,11 @@ static enum server_end serve(const struct options *options)
         refusals_open(&server.refusals, options->vault, os_clock_mono_ms());
     } else {
         refusals_none(&server.refusals, os_clock_mono_ms());
-        (void)complain(&server.failed); /* the gate may not be listening */
     }
     enum server_end end = server_run(&server, &stop);
+    if (!server.keyring && !server.failure_told) {
+        (void)complain(&server.failed); /* nobody listened */
+    }
     refusals_close(&server.refusals);
     keyring_free(server.keyring);
     return end;

@@ -12,6 +12,7 @@ struct server {
     enum keeper_mode opened; /* KEEPER_CEREMONY or KEEPER_SERVING: the mode after HELLO */
     struct keyring *keyring; /* NULL where the vault could not be opened: then `failed` says why */
     struct kw_op failed;
+    bool failure_told; /* to the gate, in answer to its HELLO */
     struct refusals refusals;
     int64_t saved_mono_ms;
 };

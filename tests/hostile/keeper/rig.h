@@ -24,7 +24,7 @@ enum rig_key { RIG_CA, RIG_CA2, RIG_EARLY, RIG_OCSP, RIG_TLS, RIG_LOG, RIG_KEYS 
 struct rig {
     char dir[64]; /* of everything */
     char vault[96];
-    char unlock[160];
+    char unlock[320];
     char program[512];
     struct pubkey *key[RIG_KEYS];
     struct privkey *device; /* P-256, held here */

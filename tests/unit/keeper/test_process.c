@@ -4,10 +4,12 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "audit/checkpoint.h"
+#include "contract/rot/swtpm.h"
 #include "crypto/csr.h"
 #include "hostile/keeper/rig.h"
 #include "keeper/keeper.h"
@@ -340,6 +342,43 @@ static void a_key_outlives_its_keeper(void **state)
     assert_code(privkey_sign(&op, tls, content, &sig), KW_E_UNAVAILABLE);
 }
 
+/* A vault that only this TPM opens. */
+static void a_tpm_opens_its_vault(void **state)
+{
+    static struct swtpm tpm;
+    static struct swtpm other;
+    char dir[96];
+    char other_dir[96];
+    struct kw_op op;
+
+    (void)state;
+    if (!swtpm_is_installed()) {
+        print_message("swtpm is not installed\n");
+        skip();
+    }
+    (void)snprintf(dir, sizeof(dir), "%s/tpm", rig->dir);
+    (void)snprintf(other_dir, sizeof(other_dir), "%s/other", rig->dir);
+    assert_int_equal(mkdir(dir, 0700) | mkdir(other_dir, 0700), 0);
+    assert_true(swtpm_start(&tpm, dir, 0));
+    (void)snprintf(rig->vault, sizeof(rig->vault), "%s/tpm-vault", rig->dir);
+    (void)snprintf(rig->unlock, sizeof(rig->unlock), "tpm2:dir=%s,tcti=%s", dir, tpm.tcti);
+    for (unsigned i = 0; i < 2; i++) {
+        AUTO(keeper) *keeper = NULL;
+        kw_status status = start(&op, /* create= */ i == 0, /* ceremony= */ i == 0, &keeper);
+        assert_string_equal(kw_op_cause(&op), "");
+        assert_ok(status);
+        assert_int_equal(ask(keeper), KW_CODE_OK);
+    }
+    AUTO(keeper) *none = NULL;
+    assert_true(swtpm_start(&other, other_dir, 0));
+    (void)snprintf(rig->unlock, sizeof(rig->unlock), "tpm2:dir=%s,tcti=%s", other_dir, other.tcti);
+    assert_code(start(&op, false, false, &none), KW_E_DENIED);
+    swtpm_stop(&other);
+    swtpm_stop(&tpm);
+    (void)snprintf(rig->unlock, sizeof(rig->unlock), "tpm2:dir=%s,tcti=%s", dir, tpm.tcti);
+    assert_code(start(&op, false, false, &none), KW_E_UNAVAILABLE);
+}
+
 struct crowd {
     struct keeper *keeper;
     const struct privkey *tls;
@@ -432,6 +471,7 @@ int main(void)
         TEST(starts_that_fail),
         TEST(a_killed_keeper_comes_back),
         TEST(a_key_outlives_its_keeper),
+        TEST(a_tpm_opens_its_vault),
         TEST(many_threads_share_it),
         TEST(it_dies_with_the_gate),
     };
