@@ -1,6 +1,7 @@
 #include "service/event_text.h"
 
 #include "base/hex.h"
+#include "base/utf8.h"
 #include "codec/json.h"
 #include "os/rng.h"
 
@@ -32,6 +33,27 @@ static const struct codec_field entry_fields[] = {
                  "the request that led to it"),
 };
 
+/* A text that was cut in the middle of a character, or came from who knows where, is still
+ * recorded. */
+static void put_text(char *to, size_t cap, const char *from)
+{
+    struct kw_span rest = kw_span_text(from);
+    size_t n = 0;
+
+    while (rest.len > 0) {
+        unsigned len = kw_utf8_next(rest);
+        bool plain = len > 0 && !kw_utf8_is_control(rest.p, len);
+        if (n + (plain ? len : 1) >= cap) {
+            break;
+        }
+        memcpy(to + n, plain ? (const char *)rest.p : "?", plain ? len : 1);
+        n += plain ? len : 1;
+        rest = kw_span_sub(rest, len ? len : 1, rest.len);
+    }
+    to[n] = 0;
+}
+#define PUT_TEXT(array, text) put_text((array), sizeof(array), (text))
+
 kw_status event_encode(struct kw_op *op, const struct event *event, struct kw_bytes *into)
 {
     struct entry entry = {.time_ms = event->unix_ms};
@@ -39,13 +61,13 @@ kw_status event_encode(struct kw_op *op, const struct event *event, struct kw_by
 
     TRY(op, os_random(op, id, sizeof(id)));
     kw_hex(KW_SPAN_ARRAY(id), entry.id, sizeof(entry.id));
-    KW_TEXT_SET(entry.source, event->source);
-    KW_TEXT_SET(entry.category, event_type_category(event->type));
-    KW_TEXT_SET(entry.type, event_type_text(event->type));
-    KW_TEXT_SET(entry.actor, event->actor);
-    KW_TEXT_SET(entry.object, event->object);
-    KW_TEXT_SET(entry.result, event->result);
-    KW_TEXT_SET(entry.detail, event->detail);
-    KW_TEXT_SET(entry.request_id, event->request_id);
+    PUT_TEXT(entry.source, event->source);
+    PUT_TEXT(entry.category, event_type_category(event->type));
+    PUT_TEXT(entry.type, event_type_text(event->type));
+    PUT_TEXT(entry.actor, event->actor);
+    PUT_TEXT(entry.object, event->object);
+    PUT_TEXT(entry.result, event->result);
+    PUT_TEXT(entry.detail, event->detail);
+    PUT_TEXT(entry.request_id, event->request_id);
     return codec_json_encode(op, entry_fields, KW_COUNT(entry_fields), &entry, into);
 }

@@ -46,6 +46,29 @@ static kw_status begin(struct kw_op *op, struct enrolment *it)
     return KW_OK;
 }
 
+/*
+ * A proven device that asks for what it may not have is worth a line in the log. Who is not proven
+ * is not recorded: anybody could fill the log.
+ */
+static kw_status note_refusal(struct kw_op *op, const struct enrolment *it, kw_status status)
+{
+    struct event event = {.type = EVENT_CERT_REFUSE};
+    struct kw_op own;
+
+    if (kw_ok(status) || kw_code_http(status.code) >= 500) {
+        return status;
+    }
+    kw_op_init(&own, op->principal, op->deadline_ms);
+    KW_TEXT_SET(own.request_id, op->request_id);
+    KW_TEXT_SET(event.object, it->owner);
+    KW_TEXT_SET(event.result, kw_code_text(status.code));
+    (void)snprintf(event.detail, sizeof(event.detail), "%s", kw_op_cause(op));
+    if (!kw_ok(service_record_alone(&own, it->service, &event))) {
+        service_complain(it->service, &own, "a refused enrolment could not be recorded");
+    }
+    return status;
+}
+
 /* --- which profile ---------------------------------------------------------------------------- */
 
 static bool proof_fits(const struct enrolment *it, const struct profile *profile)
@@ -204,17 +227,12 @@ static kw_status issue(struct kw_op *op, struct enrolment *it, struct issue_requ
     return authority_issue(op, it->service, request, ret);
 }
 
-static kw_status first(struct kw_op *op, struct enrolment *it, const char *profile,
-                       struct store_cert *ret)
+static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char *profile,
+                             struct store_cert *ret)
 {
     struct issue_request request = {.event = EVENT_CERT_ISSUE, .within = admit_first};
     bool again = false;
 
-    TRY(op, begin(op, it));
-    if (it->asker->secret) {
-        TRY(op, secret_try(op, it->service, &it->device, it->asker->secret, it->now_ms,
-                           csr_sha256(it->csr)));
-    }
     TRY(op, refuse_states(op, &it->device));
     TRY(op, choose_profile(op, it, profile));
     TRY(op, subject_refuse_other(op, csr_subject(it->csr), &it->device));
@@ -224,6 +242,17 @@ static kw_status first(struct kw_op *op, struct enrolment *it, const char *profi
     }
     TRY(op, refuse_known(op, it));
     return issue(op, it, &request, ret);
+}
+
+static kw_status first(struct kw_op *op, struct enrolment *it, const char *profile,
+                       struct store_cert *ret)
+{
+    TRY(op, begin(op, it));
+    if (it->asker->secret) {
+        TRY(op, secret_try(op, it->service, &it->device, it->asker->secret, it->now_ms,
+                           csr_sha256(it->csr)));
+    }
+    return note_refusal(op, it, issue_first(op, it, profile, ret));
 }
 
 kw_status enrol_first(struct kw_op *op, struct service *service, const struct enrol_asker *asker,
@@ -274,13 +303,12 @@ static kw_status check_renewal(struct kw_op *op, const struct enrolment *it, con
     return KW_OK;
 }
 
-static kw_status again(struct kw_op *op, struct enrolment *it, const char *profile,
-                       struct store_cert *ret)
+static kw_status issue_again(struct kw_op *op, struct enrolment *it, const char *profile,
+                             struct store_cert *ret)
 {
     struct issue_request request = {.event = EVENT_CERT_RENEW, .within = supersede};
     bool replayed = false;
 
-    TRY(op, begin(op, it));
     TRY(op, refuse_states(op, &it->device));
     TRY(op, service_profile(op, it->service, it->old->profile, &it->profile));
     TRY(op, subject_refuse_other(op, csr_subject(it->csr), &it->device));
@@ -293,6 +321,13 @@ static kw_status again(struct kw_op *op, struct enrolment *it, const char *profi
         TRY(op, refuse_known(op, it));
     }
     return issue(op, it, &request, ret);
+}
+
+static kw_status again(struct kw_op *op, struct enrolment *it, const char *profile,
+                       struct store_cert *ret)
+{
+    TRY(op, begin(op, it));
+    return note_refusal(op, it, issue_again(op, it, profile, ret));
 }
 
 kw_status enrol_again(struct kw_op *op, struct service *service, const struct enrol_asker *asker,
