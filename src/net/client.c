@@ -32,6 +32,7 @@ struct http_client {
     bool safe;       /* GET, HEAD: to send it twice does no harm */
     unsigned n_sent; /* connections on which it was begun */
     bool too_large, no_memory;
+    bool whole_head; /* libcurl takes headers that break off for whole ones */
     struct http_answer answer;
     struct curl_slist *headers;
     char error[CURL_ERROR_SIZE];
@@ -207,6 +208,9 @@ static size_t on_header(char *data, size_t one, size_t n, void *arg)
     if (n > 5 && memcmp(data, "HTTP/", 5) == 0) { /* a 100 came before */
         answer->content_type[0] = '\0';
         answer->retry_after_s = 0;
+        client->whole_head = false;
+    } else if (data[0] == '\r' || data[0] == '\n') {
+        client->whole_head = true;
     } else if (header_value(line, "Content-Type", value, sizeof(value))) {
         request_media_type(value, answer->content_type, sizeof(answer->content_type));
     } else if (header_value(line, "Retry-After", value, sizeof(value))) {
@@ -476,6 +480,7 @@ static kw_status perform(struct kw_op *op, struct http_client *client)
         PRIVKEY_SCOPE(signing);
         result = curl_easy_perform(client->curl);
     }
+    result = result == CURLE_OK && !client->whole_head ? CURLE_RECV_ERROR : result;
     TRY(op, outcome(op, client, result));
     client->forget = false;
     ENSURE(op,
@@ -504,6 +509,7 @@ kw_status http_client_call(struct kw_op *op, struct http_client *client,
     client->n_sent = 0;
     client->too_large = false;
     client->no_memory = false;
+    client->whole_head = false;
     client->error[0] = '\0';
     kw_status status = prepare(op, client, call);
     if (kw_ok(status)) {

@@ -127,7 +127,10 @@ void tls_trust_refuse(X509_STORE_CTX *asked, kw_status verdict)
 /* Fastest first; the list without the post-quantum hybrid is for OpenSSL before 3.5. */
 static bool set_groups(SSL_CTX *ctx)
 {
-    static const char *const lists[] = {"X25519MLKEM768:P-256:X25519:P-384", "P-256:X25519:P-384"};
+    static char with_hybrid[] = "X25519MLKEM768:P-256:X25519:P-384";
+    static char without[] = "P-256:X25519:P-384";
+    char *const lists[] = {with_hybrid,
+                           without}; /* OpenSSL's macro wants no const, and reads only */
 
     for (unsigned i = 0; i < KW_COUNT(lists); i++) {
         if (SSL_CTX_set1_groups_list(ctx, lists[i]) == 1) {
