@@ -11,7 +11,7 @@ static bool is_unreserved(char c)
            c == '.' || c == '_' || c == '~';
 }
 
-/* The octet of "%41" at text; -1 where it is none, or a NUL. */
+/* The octet of "%41" at text; -1 where it is none. */
 static int escaped_octet(struct kw_span text)
 {
     if (text.len < 3) {
@@ -20,7 +20,7 @@ static int escaped_octet(struct kw_span text)
     char digits[3] = {(char)text.p[1], (char)text.p[2], '\0'};
     uint8_t octet = 0;
     struct kw_out out = {&octet, 1, 0};
-    return kw_ok(kw_unhex(digits, &out)) && out.len == 1 && octet != 0 ? octet : -1;
+    return kw_ok(kw_unhex(digits, &out)) && out.len == 1 ? octet : -1;
 }
 
 kw_status kw_uri_decode(struct kw_span text, char *dst, size_t cap)

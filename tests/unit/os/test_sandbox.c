@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -43,7 +44,10 @@ static int harden(struct kw_op *op)
 
 static int become_nobody(struct kw_op *op)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || !kw_ok(os_sandbox_drop(op, "nobody"))) {
+    gid_t more_groups[] = {0, 4};
+
+    if (setgroups(2, more_groups) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
+        !kw_ok(os_sandbox_drop(op, "nobody"))) {
         return 1;
     }
     int death_signal = 0;
