@@ -23,6 +23,10 @@ struct keeper_config {
     bool ceremony;       /* key creation is allowed; only `keywright init` sets it */
 };
 
+enum { KEEPER_PROGRAM_MAX = 1024 };
+/* Where keywright-keeper is: `given`, or else beside the running program. KW_E_NOT_FOUND, KW_E_INPUT. */
+kw_status keeper_program_find(struct kw_op *op, const char *given, char path[KEEPER_PROGRAM_MAX]);
+
 /**
  * Start the keeper process and agree on the protocol version.
  * A keeper that dies later is started anew by itself, with back-off (100 ms to 5 s); meanwhile

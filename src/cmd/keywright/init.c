@@ -499,40 +499,15 @@ static kw_status fill(struct kw_op *op, struct init *it)
     return log_checkpoint_now(op, it->service);
 }
 
-static kw_status keeper_path(struct kw_op *op, const struct cli *cli, char *path, size_t cap)
-{
-    char self[PATH_ROOM];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-    if (cli->options[OPT_KEEPER]) {
-        ENSURE(op, kw_text_copy(path, cap, cli->options[OPT_KEEPER]), KW_E_INPUT,
-               "--keeper is too long");
-        return KW_OK;
-    }
-    ENSURE(op, n > 0, KW_E_IO, "own path is not known; use --keeper");
-    self[n] = 0;
-    char *slash = strrchr(self, '/');
-    *(slash ? slash : self) = 0;
-    static const char *const places[] = {"keywright-keeper", "../sbin/keywright-keeper",
-                                         "../keywright-keeper/keywright-keeper"};
-    for (unsigned i = 0; i < KW_COUNT(places); i++) {
-        (void)snprintf(path, cap, "%s/%s", self, places[i]);
-        if (os_file_exists(path)) {
-            return KW_OK;
-        }
-    }
-    return FAIL(op, KW_E_NOT_FOUND, "no keywright-keeper beside this program; use --keeper");
-}
-
 static kw_status build(struct kw_op *op, struct init *it)
 {
-    char keeper[2 * PATH_ROOM];
+    char keeper[KEEPER_PROGRAM_MAX];
     struct keeper_config config = {.program = keeper, .create = true, .ceremony = true};
 
     TRY(op, make_folders(op, it));
     TRY(op, make_unlock(op, it));
     TRY(op, config_save(op, &it->config));
-    TRY(op, keeper_path(op, it->cli, keeper, sizeof(keeper)));
+    TRY(op, keeper_program_find(op, it->cli->options[OPT_KEEPER], keeper));
     TRY(op, service_open(op, it->work, &config, &it->service));
     kw_status status = fill(op, it);
     service_close(TAKE(it->service));

@@ -18,7 +18,7 @@
 #include "os/files.h"
 #include "os/sandbox.h"
 
-enum { EXIT_USAGE = 2, START_DEADLINE_MS = 60000, PROGRAM_MAX = 512 };
+enum { EXIT_USAGE = 2, START_DEADLINE_MS = 60000 };
 
 struct options {
     const char *state;
@@ -66,32 +66,6 @@ static int parse_options(int argc, char **argv, struct options *options)
         return EXIT_USAGE;
     }
     return -1;
-}
-
-/* The keeper lies beside this program. */
-static kw_status keeper_program(struct kw_op *op, const char *given, char *path, size_t cap)
-{
-    char self[PROGRAM_MAX];
-
-    if (given) {
-        ENSURE(op, kw_text_copy(path, cap, given), KW_E_INPUT, "the keeper's path is too long");
-        return KW_OK;
-    }
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    ENSURE(op, n > 0, KW_E_IO, "own path is not known; use --keeper");
-    self[n] = 0;
-    char *slash = strrchr(self, '/');
-    ENSURE(op, slash, KW_E_IO, "own path is not known; use --keeper");
-    *slash = 0;
-    int len = snprintf(path, cap, "%s/keywright-keeper", self);
-    ENSURE(op, len > 0 && (size_t)len < cap, KW_E_INPUT, "the keeper's path is too long");
-    if (os_file_exists(path)) {
-        return KW_OK;
-    }
-    len = snprintf(path, cap, "%s/../keywright-keeper/keywright-keeper",
-                   self); /* in the build folder */
-    ENSURE(op, len > 0 && (size_t)len < cap, KW_E_INPUT, "the keeper's path is too long");
-    return KW_OK;
 }
 
 static void log_line(const char *what, const struct kw_op *op)
@@ -154,12 +128,12 @@ static kw_status serve(struct kw_op *op, struct service *service, const sigset_t
 
 static kw_status run(struct kw_op *op, const struct options *options, const sigset_t *stop)
 {
-    char keeper[PROGRAM_MAX + 32];
+    char keeper[KEEPER_PROGRAM_MAX];
     struct keeper_config config = {.program = keeper};
     AUTO(service) *service = NULL;
 
     TRY(op, os_sandbox_harden(op), "hardening this process");
-    TRY(op, keeper_program(op, options->keeper, keeper, sizeof(keeper)));
+    TRY(op, keeper_program_find(op, options->keeper, keeper));
     TRY(op, service_open(op, options->state, &config, &service), "opening %s", options->state);
     service->complain = log_line;
     return serve(op, service, stop);
