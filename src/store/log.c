@@ -11,8 +11,7 @@ enum {
 };
 
 #define TILE_PUT_SQL                                                                               \
-    "INSERT INTO tile (place, hashes) VALUES (?1, ?2) ON CONFLICT (place)"                         \
-    " DO UPDATE SET hashes = excluded.hashes"
+    "INSERT INTO tile (place, hashes) VALUES (?1, ?2) ON CONFLICT (place) DO UPDATE SET hashes = ?2"
 
 static const char *const sql[] = {
     [LOG_ADD] = "INSERT INTO log (idx, entry) VALUES (?1, ?2)",

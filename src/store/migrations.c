@@ -7,7 +7,7 @@ struct migration {
     const char *sql;
 };
 
-#include "migrations_sql.h"
+#include "store/migrations_sql.h"
 
 int64_t store_schema_newest(void)
 {

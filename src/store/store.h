@@ -66,9 +66,7 @@ kw_status store_change(struct kw_op *op, struct store *store,
 /* Append an entry (an encoded event) to the log, as part of this change. Copied. */
 kw_status store_log_append(struct kw_op *op, struct store_txn *txn, struct kw_span entry);
 
-/* --- devices
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- devices ---------------------------------------------------------------------------------- */
 struct store_device {
     char id[KW_NAME_MAX]; /* unique for all time */
     char product[KW_NAME_MAX];
@@ -128,9 +126,7 @@ kw_status store_pubkey_list(struct kw_op *op, struct store *store,
                             const uint8_t after[KW_HASH_BYTES], unsigned max,
                             struct store_pubkey *ret, unsigned *ret_n);
 
-/* --- certificates
- * -------------------------------------------------------------------------------------------------
- */
+/* --- certificates ----------------------------------------------------------------------------- */
 struct store_cert {
     int64_t row; /* store's own number, rising with issuance; set by insert */
     char ca[KW_NAME_MAX];
@@ -218,9 +214,7 @@ kw_status store_blob_get(struct kw_op *op, struct store *store, const char *name
 kw_status store_counter_next(struct kw_op *op, struct store_txn *txn, const char *name,
                              uint64_t *ret);
 
-/* --- log
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- log -------------------------------------------------------------------------------------- */
 /* Write a tile (level ≥ 0: width × 32 octets, replacing a narrower one). Only from the seal hook.
  */
 kw_status store_log_tile_put(struct kw_op *op, struct store_txn *txn, unsigned level,

@@ -29,7 +29,7 @@ static const struct {
     {SQLITE_PERM,                  KW_E_IO         },
     {SQLITE_NOMEM,                 KW_E_MEMORY     },
     {SQLITE_TOOBIG,                KW_E_TOO_LARGE  },
-    {SQLITE_INTERRUPT,             KW_E_TIMEOUT    }, /* sqlite_query() lets a reader stop at its deadline */
+    {SQLITE_INTERRUPT,             KW_E_TIMEOUT    }, /* a reader's deadline */
 };
 
 enum kw_code sqlite_code(int rc, int os_errno, const char *message)
