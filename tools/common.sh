@@ -1,5 +1,5 @@
 # Shared by tools/up, tools/down and tools/story: where things are, and how they are told.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${BUILD:-build}
 case $build in /*) ;; *) build=$root/$build ;; esac

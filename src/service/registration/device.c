@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/b64.h"
 #include "base/hex.h"
@@ -34,11 +35,40 @@ static kw_status check_name(struct kw_op *op, const char *what, const char *text
     return KW_OK;
 }
 
+/* One number of a dotted OID, at most nine digits, no needless zeros; NULL where there is none. */
+static const char *take_arc(const char *text, unsigned long *ret)
+{
+    size_t n = strspn(text, "0123456789");
+
+    if (n == 0 || n > 9 || (n > 1 && *text == '0')) {
+        return NULL;
+    }
+    *ret = strtoul(text, NULL, 10);
+    return text + n;
+}
+
+/* Two arcs at least; X.660: the first is 0, 1 or 2, the second below 40 except under 2. */
+static bool is_oid(const char *text)
+{
+    unsigned long first = 0, arc = 0;
+    unsigned n = 1;
+    const char *at = take_arc(text, &first);
+
+    for (; at && *at == '.' && (at = take_arc(at + 1, &arc)); n++) {
+        if (n == 1 && first < 2 && arc >= 40) {
+            return false;
+        }
+    }
+    return at && *at == 0 && n >= 2 && first <= 2;
+}
+
 static kw_status check_request(struct kw_op *op, const struct device_request *request)
 {
     TRY(op, check_name(op, "the device id", request->id));
     TRY(op, check_name(op, "the product", request->product));
     TRY(op, check_name(op, "the serial number", request->serial ? request->serial : request->id));
+    ENSURE(op, !request->hw_type || is_oid(request->hw_type), KW_E_INPUT,
+           "the hardware type must be an object identifier such as 1.3.6.1.4.1.32473.1");
     return KW_OK;
 }
 
@@ -46,8 +76,13 @@ static kw_status insert_device(struct kw_op *op, struct store_txn *txn, void *ct
 {
     struct device_change *change = ctx;
 
-    TRY(op, store_device_insert(op, txn, &change->device),
-        "device '%s' or its serial number was registered before", change->device.id);
+    kw_status status = store_device_insert(op, txn, &change->device);
+    if (status.code == KW_E_CONFLICT) {
+        kw_op_clear(op);
+        return FAIL(op, KW_E_CONFLICT, "device '%s' or its serial number was registered before",
+                    change->device.id);
+    }
+    TRY(op, status);
     return service_record(op, change->service, txn, &change->event);
 }
 

@@ -255,13 +255,28 @@ static kw_status first(struct kw_op *op, struct enrolment *it, const char *profi
     return note_refusal(op, it, issue_first(op, it, profile, ret));
 }
 
+/* Whatever the parser calls it (a curve that we do not take, a signature that does not verify):
+ * the fault is the asker's, who is told the cause. */
+static kw_status read_request(struct kw_op *op, struct kw_span der, struct csr **ret)
+{
+    char why[KW_OP_TEXT_MAX];
+    kw_status status = csr_parse(op, der, ret);
+
+    if (status.code != KW_E_UNSUPPORTED && status.code != KW_E_DENIED) {
+        return status;
+    }
+    KW_TEXT_SET(why, kw_op_cause(op));
+    kw_op_clear(op);
+    return FAIL(op, KW_E_INPUT, "%s", why);
+}
+
 kw_status enrol_first(struct kw_op *op, struct service *service, const struct enrol_asker *asker,
                       const char *profile, struct kw_span csr_der, struct store_cert *ret)
 {
     AUTO(csr) *csr = NULL;
     struct enrolment it = {.service = service, .asker = asker};
 
-    TRY(op, csr_parse(op, csr_der, &csr), "certification request");
+    TRY(op, read_request(op, csr_der, &csr), "certification request");
     it.csr = csr;
     TRY(op, first(op, &it, profile, ret), "device '%s'", asker->device_id);
     return KW_OK;
@@ -339,7 +354,7 @@ kw_status enrol_again(struct kw_op *op, struct service *service, const struct en
 
     ENSURE(op, asker->fingerprint, KW_E_AUTH,
            "renewal needs the certificate that is to be renewed");
-    TRY(op, csr_parse(op, csr_der, &csr), "certification request");
+    TRY(op, read_request(op, csr_der, &csr), "certification request");
     TRY(op, store_cert_by_fingerprint(op, service->store, asker->fingerprint, &old),
         "certificate of the connection");
     it.csr = csr;

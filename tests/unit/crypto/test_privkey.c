@@ -150,7 +150,9 @@ static void other_forms_are_refused(void **state)
     OPENSSL_free(der);
 
     assert_not_taken(pubkey_spki(privkey_public(key)), KW_E_INPUT);
-    assert_not_taken(kw_span_text("-----BEGIN PRIVATE KEY-----"), KW_E_INPUT);
+    assert_not_taken(kw_span_text("-----BEGIN "
+                                  "PRIVATE KEY-----"),
+                     KW_E_INPUT);
 }
 
 static void keys_of_other_kinds_are_unsupported(void **state)
