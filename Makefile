@@ -16,7 +16,12 @@ help:
 setup:
 	@tools/setup
 
-up: setup build
+# The programs alone: tests are built by `make test`.
+PROGRAMS = $(foreach p,keywright keywrightd keywright-keeper keywright-agent,src/cmd/$(p)/$(p))
+programs: $(BUILD)/build.ninja
+	@ninja -C $(BUILD) $(PROGRAMS)
+
+up: setup programs
 	@tools/up
 
 down:
@@ -55,4 +60,4 @@ clean:
 
 # Packages first, then the build, then what needs it.
 .NOTPARALLEL:
-.PHONY: all help setup up down build test check sbom bench soak fuzz format clean
+.PHONY: all help setup programs up down build test check sbom bench soak fuzz format clean
