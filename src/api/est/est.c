@@ -75,8 +75,10 @@ static kw_status enrol(struct kw_op *op, struct api *api, const struct http_requ
     };
 
     TRY(op, label(op, api->service, request, &profile));
-    TRY(op, kw_b64_decode(request->body, KW_CSR_MAX, &csr),
-        "the body is not base64 of a certification request");
+    kw_status decoded = kw_b64_decode(request->body, KW_CSR_MAX, &csr);
+    if (!kw_ok(decoded)) {
+        return FAIL(op, decoded.code, "the body is not base64 of a certification request");
+    }
     TRY(op, how(op, api->service, &asker, profile, kw_bytes_span(csr), &issued));
     TRY(op, chain_of_one(op, &issued, &cms)); /* only the issued one: RFC 7030 section 4.2.3 */
     return answer(op, kw_bytes_span(cms), response);
