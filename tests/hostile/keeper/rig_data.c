@@ -43,7 +43,9 @@ struct kw_span rig_empty_dn(void)
 
 static void set_octets(uint8_t *into, uint32_t *len, struct kw_span from)
 {
-    memcpy(into, from.p, from.len);
+    if (from.len > 0) {
+        memcpy(into, from.p, from.len);
+    }
     *len = (uint32_t)from.len;
 }
 

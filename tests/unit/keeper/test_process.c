@@ -270,7 +270,6 @@ static void starts_that_fail(void **state)
 static pid_t child(void)
 {
     char path[64];
-    AUTO(kw_bytes) *text = NULL;
     FILE *file = NULL;
     long pid = 0;
 
