@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/secret.h"
+#include "crypto/privkey.h"
 #include "crypto/remote_key.h"
 
 /* What the error queue had to say. */

@@ -49,11 +49,6 @@ KW_OWNED(SSL, SSL, SSL_free)
  */
 kw_status crypto_fail(struct kw_op *op, enum kw_code code, const char *file, int line,
                       const char *what);
-/**
- * Have OpenSSL overwrite all memory that it frees, also where it forgets to (its PKCS#8 code does).
- * For processes that hold keys; before any other call to OpenSSL. False where it is too late.
- */
-bool crypto_wipe_freed(void);
 #define OSSL_ENSURE(op, cond, code, what)                                                          \
     do {                                                                                           \
         if (!(cond)) {                                                                             \

@@ -30,6 +30,12 @@ typedef kw_status (*privkey_sign_fn)(struct kw_op *op, void *ctx, struct kw_span
 
 enum { PRIVKEY_TLS_DEADLINE_MS = 500 };
 
+/**
+ * Have OpenSSL overwrite all memory that it frees, also where it forgets to (its PKCS#8 code does).
+ * For processes that hold keys; before any other call to OpenSSL. False where it is too late.
+ */
+bool crypto_wipe_freed(void);
+
 /* A fresh key from OpenSSL's DRBG. KW_E_UNSUPPORTED no such algorithm. */
 kw_status privkey_generate(struct kw_op *op, enum key_alg alg, struct privkey **ret);
 /**

@@ -20,6 +20,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "crypto/privkey.h"
 #include "os/clock.h"
 #include "os/rng.h"
 #include "os/sandbox.h"
@@ -434,6 +435,7 @@ int main(int argc, char **argv)
     struct options options = {.config.state_dir = "/var/lib/keywright-agent", .interval_s = 60};
     struct kw_op op;
 
+    (void)crypto_wipe_freed(); /* first of all: too late is our bug, and costs only the wiping */
     (void)signal(SIGPIPE, SIG_IGN);
     for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         if (c == O_HELP) {

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "cmd/keywright-keeper/server.h"
+#include "crypto/privkey.h"
 #include "os/clock.h"
 #include "os/sandbox.h"
 
@@ -165,6 +166,7 @@ int main(int argc, char *argv[])
     struct options options = {0};
     struct kw_op op;
 
+    (void)crypto_wipe_freed(); /* first of all: too late is our bug, and costs only the wiping */
     if (!parse_options(argc, argv, &options)) {
         (void)fputs(usage, stderr); /* the exit status says it too */
         return EXIT_USAGE;

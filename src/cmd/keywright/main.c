@@ -266,6 +266,7 @@ static int run(const struct command *command, int argc, char **argv, int first)
 int main(int argc, char **argv)
 {
     int first = 0;
+    (void)crypto_wipe_freed(); /* first of all: init makes keys */
     const struct command *command = find_command(argc, argv, &first);
 
     (void)signal(SIGPIPE, SIG_IGN);
