@@ -1,7 +1,9 @@
 #include "net/client.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -467,6 +469,33 @@ static kw_status outcome(struct kw_op *op, const struct http_client *client, CUR
     return explain(op, client, result);
 }
 
+/*
+ * libcurl's own guard against SIGPIPE is off with CURLOPT_NOSIGNAL, as it is process-wide. This one
+ * holds for the thread: a signal that comes while it is blocked is taken from the queue before it
+ * is let through again.
+ */
+static CURLcode perform_quietly(CURL *curl)
+{
+    static const struct timespec at_once;
+    sigset_t pending;
+    sigset_t broken_pipe;
+    sigset_t before;
+
+    /* None of these fails with valid arguments. */
+    (void)sigemptyset(&pending);
+    (void)sigpending(&pending);
+    (void)sigemptyset(&broken_pipe);
+    (void)sigaddset(&broken_pipe, SIGPIPE);
+    (void)pthread_sigmask(SIG_BLOCK, &broken_pipe, &before);
+    CURLcode result = curl_easy_perform(curl);
+    if (!sigismember(&pending, SIGPIPE)) {
+        while (sigtimedwait(&broken_pipe, NULL, &at_once) < 0 && errno == EINTR) {
+        }
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result;
+}
+
 static kw_status perform(struct kw_op *op, struct http_client *client)
 {
     long status = 0;
@@ -478,7 +507,7 @@ static kw_status perform(struct kw_op *op, struct http_client *client)
     {
         struct kw_op *signing = client->tls ? tls_client_op(client->tls) : op;
         PRIVKEY_SCOPE(signing);
-        result = curl_easy_perform(client->curl);
+        result = perform_quietly(client->curl);
     }
     result = result == CURLE_OK && !client->whole_head ? CURLE_RECV_ERROR : result;
     TRY(op, outcome(op, client, result));
