@@ -41,7 +41,7 @@ enum event_type {
 const char *event_type_text(enum event_type type);
 const char *event_type_category(enum event_type type);
 
-enum { EVENT_DETAIL_MAX = 384 };
+enum { EVENT_DETAIL_MAX = 640 };
 
 /* No secret may ever be put into one: every member is published to operators and auditors. */
 struct event {

@@ -177,11 +177,11 @@ kw_status device_retire(struct kw_op *op, struct service *service, const char *i
 
 /* --- signs of life ---------------------------------------------------------------------------- */
 
-static bool same_hello(const struct store_device *device, const struct device_hello *hello)
+/* A stand-in for hardware says so wherever it is shown, so the word goes into the record. */
+static void name_root_of_trust(const struct device_hello *hello, char text[KW_NAME_MAX])
 {
-    return strcmp(device->agent, hello->agent) == 0 &&
-           strcmp(device->root_of_trust, hello->root_of_trust) == 0 &&
-           device->simulated == hello->simulated;
+    (void)snprintf(text, KW_NAME_MAX, "%.80s%s", hello->root_of_trust,
+                   hello->simulated ? " SIMULATED" : "");
 }
 
 kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
@@ -190,20 +190,23 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
     struct device_change change = {.service = service};
     struct store_device *device = &change.device;
     int64_t now_ms = os_clock_unix_ms();
+    char root_of_trust[KW_NAME_MAX];
 
     TRY(op, store_device_get(op, service->store, id, device), "device '%s'", id);
-    if (same_hello(device, hello) && now_ms - device->last_seen_ms < SEEN_EVERY_MS) {
+    name_root_of_trust(hello, root_of_trust);
+    bool same = strcmp(device->agent, hello->agent) == 0 &&
+                strcmp(device->root_of_trust, root_of_trust) == 0;
+    if (same && now_ms - device->last_seen_ms < SEEN_EVERY_MS) {
         return KW_OK;
     }
-    if (!same_hello(device, hello)) {
+    if (!same) {
         name_object(&change, EVENT_DEVICE_HELLO);
         (void)snprintf(change.event.detail, sizeof(change.event.detail),
-                       "agent %.90s, root of trust %.90s%s", hello->agent, hello->root_of_trust,
-                       hello->simulated ? " SIMULATED" : "");
+                       "agent %.90s, root of trust %.90s", hello->agent, root_of_trust);
     }
     device->last_seen_ms = now_ms;
     KW_TEXT_SET(device->agent, hello->agent);
-    KW_TEXT_SET(device->root_of_trust, hello->root_of_trust);
+    KW_TEXT_SET(device->root_of_trust, root_of_trust);
     device->simulated = hello->simulated;
     return store_change(op, service->store, update_device, &change);
 }
@@ -272,8 +275,9 @@ static kw_status destroy_key(struct kw_op *op, struct store_txn *txn, void *ctx)
     struct event *event = &it->change.event;
     event->type = EVENT_KEY_DESTROY;
     (void)snprintf(event->object, sizeof(event->object), "key:%.64s", it->receipt->key_id);
-    (void)snprintf(event->detail, sizeof(event->detail), "%.64s; signed: %.120s; read back: %.120s",
-                   key.owner, it->receipt->proof, it->receipt->readback);
+    KW_TEXT_SET(event->actor, key.owner); /* the receipt's signature says so, nobody else does */
+    (void)snprintf(event->detail, sizeof(event->detail), "signed: %.280s; read back: %.280s",
+                   it->receipt->proof, it->receipt->readback);
     return service_record(op, it->change.service, txn, event);
 }
 
