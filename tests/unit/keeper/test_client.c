@@ -270,8 +270,10 @@ static void no_more_than_256_in_flight(void **state)
     struct keeper *keeper = attach(&peer, never_answer);
 
     (void)state;
-    for (unsigned i = 0; i < CHANNEL_IN_FLIGHT_MAX; i++) {
-        assert_int_equal(call(keeper, 1), KW_E_UNSURE);
+    for (unsigned n = 0; n < CHANNEL_IN_FLIGHT_MAX;) {
+        enum kw_code code = call(keeper, 2);
+        assert_true(code == KW_E_UNSURE || code == KW_E_TIMEOUT); /* not sent: busy machine */
+        n += code == KW_E_UNSURE;
     }
     assert_int_equal(call(keeper, SHORT_MS), KW_E_LIMIT);
     finish(&peer, keeper);
