@@ -24,7 +24,8 @@ struct keeper_config {
 };
 
 enum { KEEPER_PROGRAM_MAX = 1024 };
-/* Where keywright-keeper is: `given`, or else beside the running program. KW_E_NOT_FOUND, KW_E_INPUT. */
+/* Where keywright-keeper is: `given`, or else beside the running program. KW_E_NOT_FOUND,
+ * KW_E_INPUT. */
 kw_status keeper_program_find(struct kw_op *op, const char *given, char path[KEEPER_PROGRAM_MAX]);
 
 /**
