@@ -230,8 +230,10 @@ kw_status der_encode(struct kw_op *op, const ASN1_ITEM *item, const void *object
     OSSL_ENSURE(op, len > 0, KW_E_INTERNAL, "encoding an ASN.1 object");
     TRY(op, kw_bytes_reserve(into, (size_t)len));
     unsigned char *p = into->p + into->len;
-    OSSL_ENSURE(op, ASN1_item_i2d(object, &p, item) == len, KW_E_INTERNAL,
-                "encoding an ASN.1 object");
+    /* Where memory ends, OpenSSL's encoder of SETs writes nothing and says nothing: look where p
+     * is. */
+    OSSL_ENSURE(op, ASN1_item_i2d(object, &p, item) == len && p == into->p + into->len + len,
+                KW_E_INTERNAL, "encoding an ASN.1 object");
     into->len += (size_t)len;
     return KW_OK;
 }

@@ -132,6 +132,18 @@ static void put_others(struct pki *pki)
     }
 }
 
+/* For the attributes that csr_fuzz.c puts into a request: a challenge, and a name of each kind. */
+static void put_attributes(void)
+{
+    AUTO(kw_bytes) *challenge = from_hex("a017301506092a864886f70d01090731080c0667656865696d");
+    AUTO(kw_bytes) *names = from_hex("a046304406092a864886f70d01090e3137303530330603551d11042c"
+                                     "302a810361406288032901028203612e628704010203048603753a78"
+                                     "a00a0603290103a0030c0178a4023000");
+
+    put("csr", "challenge", kw_bytes_span(challenge));
+    put("csr", "names", kw_bytes_span(names));
+}
+
 static void put_all(void **state)
 {
     AUTO(pki) *pki = pki_new(KEY_ALG_EC_P256);
@@ -141,6 +153,7 @@ static void put_all(void **state)
     put_crls(pki);
     put_ocsp(pki);
     put_others(pki);
+    put_attributes();
 }
 
 int main(int argc, char **argv)
