@@ -117,6 +117,28 @@ static kw_status bind_profile(struct kw_op *op, struct service *service,
     return KW_OK;
 }
 
+/* The server's own certificates end too: /metrics and the journal tell when, before devices notice.
+ */
+static kw_status note_own_end(struct kw_op *op, struct service *service)
+{
+    AUTO(cert) *tls = NULL;
+    kw_status status = service_cert_load(op, service, "tls-server", &tls);
+
+    if (status.code == KW_E_NOT_FOUND) { /* in a ceremony */
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    service->own_certs_end_s = cert_not_after(tls);
+    for (unsigned i = 0; i < service->n_cas; i++) {
+        const struct cert *ocsp = service->cas[i].ocsp_cert;
+        if (ocsp && cert_not_after(ocsp) < service->own_certs_end_s) {
+            service->own_certs_end_s = cert_not_after(ocsp);
+        }
+    }
+    return KW_OK;
+}
+
 static void unbind(struct service *service)
 {
     for (unsigned i = 0; i < service->n_profiles; i++) {
@@ -146,7 +168,7 @@ kw_status service_bind_cas(struct kw_op *op, struct service *service)
     for (unsigned i = 0; i < service->n_profiles; i++) {
         TRY(op, bind_profile(op, service, &service->profiles[i]));
     }
-    return KW_OK;
+    return note_own_end(op, service);
 }
 
 /* --- open and close --------------------------------------------------------------------------- */
@@ -207,7 +229,11 @@ static kw_status open_parts(struct kw_op *op, struct service *service,
     TRY(op, open_keeper(op, service, keeper));
     TRY(op, open_store(op, service));
     TRY(op, log_bind(op, service->log, service), "log");
-    return keeper->ceremony ? KW_OK : service_bind_cas(op, service);
+    if (keeper->ceremony) {
+        return KW_OK;
+    }
+    TRY(op, service_bind_cas(op, service));
+    return log_confirm(op, service);
 }
 
 kw_status service_open(struct kw_op *op, const char *state_dir, const struct keeper_config *keeper,
@@ -238,7 +264,9 @@ void service_close(struct service *service)
     if (service->log) {
         log_stop(service->log);
     }
-    store_close(service->store);
+    if (service->store) { /* none where it could not be opened */
+        store_close(service->store);
+    }
     unbind(service);
     keeper_stop(service->keeper);
     log_free(service->log);

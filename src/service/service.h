@@ -51,6 +51,7 @@ struct service {
     struct keeper *keeper;
     struct cert *root;
     char root_subject[256];
+    int64_t own_certs_end_s; /* when the first of the server's own certificates (TLS, OCSP) ends */
     unsigned n_cas;
     struct ca cas[SERVICE_CAS_MAX];
     unsigned n_profiles;

@@ -110,6 +110,18 @@ static kw_status start(struct kw_op *op, struct service *service, struct api *ap
     return KW_OK;
 }
 
+static void warn_of_end(const struct service *service)
+{
+    enum { WARN_DAYS = 30, DAY_S = 86400 };
+    char text[128], when[KW_TIME_TEXT];
+
+    if (service->own_certs_end_s - service_now_ms() / 1000 < WARN_DAYS * DAY_S) {
+        (void)snprintf(text, sizeof(text), "warning: a certificate of this server ends at %s",
+                       kw_time_text(service->own_certs_end_s, when));
+        log_line(text, NULL);
+    }
+}
+
 static kw_status serve(struct kw_op *op, struct service *service, const sigset_t *stop)
 {
     struct api api = {.service = service, .started_ms = service_now_ms()};
@@ -118,6 +130,7 @@ static kw_status serve(struct kw_op *op, struct service *service, const sigset_t
 
     TRY(op, start(op, service, &api, &listeners));
     listeners_print(listeners, stderr);
+    warn_of_end(service);
     log_line("serving", NULL);
     (void)sigwait(stop, &signal); /* fails only for a bad set, which is ours */
     log_line("stopping", NULL);

@@ -184,7 +184,7 @@ static kw_status sign_head(struct kw_op *op, struct service *service, const stru
     kw_op_clear(op);
     ENSURE(
         op, last <= next->size, KW_E_INTEGRITY,
-        "the store holds %llu log entries but %llu were signed: it was put back to an older state",
+        "the store holds %llu log entries but %llu were signed: it was put back to an older state; bring the newest one back",
         (unsigned long long)next->size, (unsigned long long)last);
     return ask_signature(op, service, next, body, last, sig, &last);
 }
@@ -233,6 +233,20 @@ kw_status log_checkpoint_now(struct kw_op *op, struct service *service)
     struct checkpoint next = snapshot(log, &log->durable);
     if (next.size > snapshot(log, &log->head).size) {
         status = sign_and_keep(op, log, &next);
+    }
+    pthread_mutex_unlock(&log->signing);
+    return status;
+}
+
+kw_status log_confirm(struct kw_op *op, struct service *service)
+{
+    struct log_sequencer *log = service->log;
+    kw_status status = KW_OK;
+
+    pthread_mutex_lock(&log->signing);
+    struct checkpoint now = snapshot(log, &log->durable);
+    if (now.size > 0) {
+        status = sign_and_keep(op, log, &now);
     }
     pthread_mutex_unlock(&log->signing);
     return status;

@@ -13,6 +13,12 @@ void log_hooks(struct log_sequencer *log, struct store_config *config);
 /* Load the tree's edge from the store and check it against the last checkpoint. KW_E_INTEGRITY
  * where the store is behind it. */
 kw_status log_bind(struct kw_op *op, struct log_sequencer *log, struct service *service);
+/**
+ * Have the keeper confirm the present head. It remembers the last one that it signed, so a store
+ * that was put back to an older state (a restored backup) is found here: KW_E_INTEGRITY, and the
+ * server must not start.
+ */
+kw_status log_confirm(struct kw_op *op, struct service *service);
 /* Sign checkpoints whenever the tree grew, at most every checkpoint_ms. */
 kw_status log_start(struct kw_op *op, struct log_sequencer *log);
 void log_stop(struct log_sequencer *log);

@@ -86,15 +86,6 @@ static kw_status insert_device(struct kw_op *op, struct store_txn *txn, void *ct
     return service_record(op, change->service, txn, &change->event);
 }
 
-static kw_status update_device(struct kw_op *op, struct store_txn *txn, void *ctx)
-{
-    struct device_change *change = ctx;
-
-    TRY(op, store_device_update(op, txn, &change->device));
-    return change->event.object[0] ? service_record(op, change->service, txn, &change->event)
-                                   : KW_OK;
-}
-
 static void name_object(struct device_change *change, enum event_type type)
 {
     change->event.type = type;
@@ -122,25 +113,56 @@ kw_status device_register(struct kw_op *op, struct service *service,
     return store_change(op, service->store, insert_device, &change);
 }
 
+/* In the transaction, as all changes of a record: what was read before may be out of date. */
+static kw_status put_secret(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct device_change *change = ctx;
+    const struct store_device *made = &change->device;
+    struct store_device device;
+
+    TRY(op, store_device_get_txn(op, txn, made->id, &device), "device '%s'", made->id);
+    ENSURE(op, device.state != DEVICE_RETIRED, KW_E_STATE, "device '%s' is retired", made->id);
+    memcpy(device.secret_hash, made->secret_hash, sizeof(device.secret_hash));
+    memset(device.secret_used_csr, 0, sizeof(device.secret_used_csr));
+    device.secret_expires_ms = made->secret_expires_ms;
+    device.secret_failures = 0;
+    TRY(op, store_device_update(op, txn, &device));
+    return service_record(op, change->service, txn, &change->event);
+}
+
 kw_status device_new_secret(struct kw_op *op, struct service *service, const char *id,
                             uint32_t hours, char secret[DEVICE_SECRET_TEXT])
 {
     struct device_change change = {.service = service};
 
-    TRY(op, store_device_get(op, service->store, id, &change.device), "device '%s'", id);
-    ENSURE(op, change.device.state != DEVICE_RETIRED, KW_E_STATE, "device '%s' is retired", id);
+    ENSURE(op, KW_TEXT_SET(change.device.id, id), KW_E_NOT_FOUND, "no device '%.64s'", id);
     TRY(op, secret_make(op, os_clock_unix_ms(), hours, secret, &change.device));
     name_object(&change, EVENT_DEVICE_REGISTER);
     (void)snprintf(change.event.detail, sizeof(change.event.detail), "new registration secret");
-    return store_change(op, service->store, update_device, &change);
+    return store_change(op, service->store, put_secret, &change);
 }
 
 /* --- all certificates of one device
  * ------------------------------------------------------------------------------- */
 
+/* Somebody else may revoke the same certificate at this moment: as good. */
+static kw_status revoke_one(struct kw_op *op, struct service *service,
+                            const struct store_cert *cert, int reason, unsigned *n_revoked)
+{
+    kw_status status = authority_revoke(op, service, cert, reason);
+
+    if (status.code == KW_E_STATE) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    (*n_revoked)++;
+    return KW_OK;
+}
+
 /* Revoke every certificate of the owner that is in force; of one key only where `key` is given. */
 static kw_status revoke_all(struct kw_op *op, struct service *service, const char *owner,
-                            const uint8_t *key, int reason)
+                            const uint8_t *key, int reason, unsigned *n_revoked)
 {
     struct store_cert_filter filter = {.owner = owner};
     struct store_cert cert;
@@ -154,61 +176,93 @@ static kw_status revoke_all(struct kw_op *op, struct service *service, const cha
         filter.after_row = cert.row;
         bool concerned = !key || memcmp(cert.pubkey, key, KW_HASH_BYTES) == 0;
         if (concerned && cert.state != CERT_STATE_REVOKED) {
-            TRY(op, authority_revoke(op, service, &cert, reason));
+            TRY(op, revoke_one(op, service, &cert, reason, n_revoked));
         }
     }
 }
 
+static kw_status retire(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct device_change *change = ctx;
+    struct store_device device;
+
+    TRY(op, store_device_get_txn(op, txn, change->device.id, &device), "device '%s'",
+        change->device.id);
+    change->device.state = device.state; /* as it was */
+    if (device.state == DEVICE_RETIRED) {
+        return KW_OK;
+    }
+    device.state = DEVICE_RETIRED;
+    device.secret_expires_ms = 0;
+    TRY(op, store_device_update(op, txn, &device));
+    return service_record(op, change->service, txn, &change->event);
+}
+
+/* A retirement that was cut after its first step is finished by the next one. */
 kw_status device_retire(struct kw_op *op, struct service *service, const char *id, int reason)
 {
     struct device_change change = {.service = service};
     char owner[KW_NAME_MAX];
+    unsigned n_revoked = 0;
 
-    TRY(op, store_device_get(op, service->store, id, &change.device), "device '%s'", id);
-    ENSURE(op, change.device.state != DEVICE_RETIRED, KW_E_STATE, "device '%s' is retired already",
-           id);
-    change.device.state = DEVICE_RETIRED;
-    change.device.secret_expires_ms = 0;
+    ENSURE(op, KW_TEXT_SET(change.device.id, id), KW_E_NOT_FOUND, "no device '%.64s'", id);
     name_object(&change, EVENT_DEVICE_RETIRE);
-    TRY(op, store_change(op, service->store, update_device, &change));
+    TRY(op, store_change(op, service->store, retire, &change));
     (void)snprintf(owner, sizeof(owner), "device:%.80s", id);
-    return revoke_all(op, service, owner, NULL, reason);
+    TRY(op, revoke_all(op, service, owner, NULL, reason, &n_revoked));
+    ENSURE(op, change.device.state != DEVICE_RETIRED || n_revoked > 0, KW_E_STATE,
+           "device '%s' is retired already", id);
+    return KW_OK;
 }
 
 /* --- signs of life ---------------------------------------------------------------------------- */
 
-/* A stand-in for hardware says so wherever it is shown, so the word goes into the record. */
-static void name_root_of_trust(const struct device_hello *hello, char text[KW_NAME_MAX])
+struct sign_of_life {
+    struct device_change change;
+    const struct device_hello *hello;
+    char root_of_trust[KW_NAME_MAX];
+    int64_t now_ms;
+};
+
+static bool is_news(const struct store_device *device, const struct sign_of_life *it)
 {
-    (void)snprintf(text, KW_NAME_MAX, "%.80s%s", hello->root_of_trust,
-                   hello->simulated ? " SIMULATED" : "");
+    return strcmp(device->agent, it->hello->agent) != 0 ||
+           strcmp(device->root_of_trust, it->root_of_trust) != 0;
+}
+
+static kw_status note_hello(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct sign_of_life *it = ctx;
+    struct store_device device;
+
+    TRY(op, store_device_get_txn(op, txn, it->change.device.id, &device));
+    bool news = is_news(&device, it);
+    device.last_seen_ms = it->now_ms;
+    KW_TEXT_SET(device.agent, it->hello->agent);
+    KW_TEXT_SET(device.root_of_trust, it->root_of_trust);
+    device.simulated = it->hello->simulated;
+    TRY(op, store_device_update(op, txn, &device));
+    return news ? service_record(op, it->change.service, txn, &it->change.event) : KW_OK;
 }
 
 kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
                       const struct device_hello *hello)
 {
-    struct device_change change = {.service = service};
-    struct store_device *device = &change.device;
-    int64_t now_ms = os_clock_unix_ms();
-    char root_of_trust[KW_NAME_MAX];
+    struct sign_of_life it = {.change = {.service = service}, .hello = hello};
+    struct store_device *device = &it.change.device;
 
+    it.now_ms = os_clock_unix_ms();
+    /* A stand-in for hardware says so wherever it is shown, so the word goes into the record. */
+    (void)snprintf(it.root_of_trust, sizeof(it.root_of_trust), "%.80s%s", hello->root_of_trust,
+                   hello->simulated ? " SIMULATED" : "");
     TRY(op, store_device_get(op, service->store, id, device), "device '%s'", id);
-    name_root_of_trust(hello, root_of_trust);
-    bool same = strcmp(device->agent, hello->agent) == 0 &&
-                strcmp(device->root_of_trust, root_of_trust) == 0;
-    if (same && now_ms - device->last_seen_ms < SEEN_EVERY_MS) {
+    if (!is_news(device, &it) && it.now_ms - device->last_seen_ms < SEEN_EVERY_MS) {
         return KW_OK;
     }
-    if (!same) {
-        name_object(&change, EVENT_DEVICE_HELLO);
-        (void)snprintf(change.event.detail, sizeof(change.event.detail),
-                       "agent %.90s, root of trust %.90s", hello->agent, root_of_trust);
-    }
-    device->last_seen_ms = now_ms;
-    KW_TEXT_SET(device->agent, hello->agent);
-    KW_TEXT_SET(device->root_of_trust, root_of_trust);
-    device->simulated = hello->simulated;
-    return store_change(op, service->store, update_device, &change);
+    name_object(&it.change, EVENT_DEVICE_HELLO);
+    (void)snprintf(it.change.event.detail, sizeof(it.change.event.detail),
+                   "agent %.90s, root of trust %.90s", hello->agent, it.root_of_trust);
+    return store_change(op, service->store, note_hello, &it);
 }
 
 /* --- receipts of destruction
@@ -268,9 +322,10 @@ static kw_status destroy_key(struct kw_op *op, struct store_txn *txn, void *ctx)
     TRY(op, store_pubkey_set_state(op, txn, key.id, next, os_clock_unix_ms()));
     if (key.class_ == KEY_CLASS_DEVICE_IDEVID) { /* without its birth identity it starts over */
         TRY(op, store_device_get_txn(op, txn, it->change.device.id, &it->change.device));
-        it->change.device.state =
-            it->change.device.state == DEVICE_RETIRED ? DEVICE_RETIRED : DEVICE_REGISTERED;
-        TRY(op, store_device_update(op, txn, &it->change.device));
+        if (it->change.device.state == DEVICE_ACTIVE) { /* who is suspended or retired stays so */
+            it->change.device.state = DEVICE_REGISTERED;
+            TRY(op, store_device_update(op, txn, &it->change.device));
+        }
     }
     struct event *event = &it->change.event;
     event->type = EVENT_KEY_DESTROY;
@@ -287,6 +342,7 @@ kw_status device_take_receipt(struct kw_op *op, struct service *service, const c
     struct destruction it = {.change = {.service = service}, .receipt = receipt};
     struct kw_out key = KW_OUT_ARRAY(it.key);
     char owner[KW_NAME_MAX];
+    unsigned n_revoked = 0;
     AUTO(cert) *cert = NULL;
 
     ENSURE(op, strcmp(receipt->action, "wipe") == 0, KW_E_INPUT, "a receipt of '%s' is not known",
@@ -297,6 +353,6 @@ kw_status device_take_receipt(struct kw_op *op, struct service *service, const c
     KW_TEXT_SET(it.change.device.id, id);
     TRY(op, find_key(op, service, owner, it.key, &cert));
     TRY(op, verify_receipt(op, id, receipt, cert));
-    TRY(op, revoke_all(op, service, owner, it.key, REVOKE_CESSATION_OF_OPERATION));
+    TRY(op, revoke_all(op, service, owner, it.key, REVOKE_CESSATION_OF_OPERATION, &n_revoked));
     return store_change(op, service->store, destroy_key, &it);
 }
