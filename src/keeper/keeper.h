@@ -58,8 +58,8 @@ struct keeper_key_info {
 };
 
 /* All calls below: block until the answer or op's deadline; any thread; many requests are in flight
- * at once. KW_E_UNAVAILABLE not delivered (retry is safe); KW_E_UNSURE delivered but no answer;
- * KW_E_LIMIT too many in flight. */
+ * at once. KW_E_UNAVAILABLE, KW_E_TIMEOUT not delivered (retry is safe); KW_E_UNSURE delivered but
+ * no answer; KW_E_LIMIT too many in flight. */
 
 struct keeper_info; /* keeper/msg.h */
 /* How the keeper is: keys, signatures, refusals, and whether it can record them. */
