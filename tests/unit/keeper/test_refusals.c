@@ -49,7 +49,9 @@ static char *read_log(const char *name)
 
     path_of(path, name);
     assert_ok(os_file_read(NULL, path, 8 << 20, &octets));
-    char *text = strndup((const char *)octets->p, octets->len);
+    char *text = calloc(1, octets->len + 1);
+    assert_non_null(text);
+    memcpy(text, octets->p, octets->len);
     kw_bytes_free(octets);
     return text;
 }
