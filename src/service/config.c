@@ -1,5 +1,6 @@
 #include "service/config.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "codec/yaml.h"
@@ -120,13 +121,42 @@ static kw_status put_text(struct kw_bytes *text, const struct config *config)
     for (unsigned i = 0; i < config->n_cas; i++) {
         TRY(NULL, kw_bytes_printf(text, "  - \"%s\"\n", config->cas[i]));
     }
-    return kw_bytes_printf(text, "crl_hours: %u\nocsp_minutes: %u\ncheckpoint_ms: %u\n",
-                           config->crl_hours, config->ocsp_minutes, config->checkpoint_ms);
+    return kw_bytes_printf(text,
+                           "crl_hours: %u\nocsp_minutes: %u\ncheckpoint_ms: %u\n"
+                           "pool_threads: %u\nloop_threads: %u\nconnections_max: %u\n",
+                           config->crl_hours, config->ocsp_minutes, config->checkpoint_ms,
+                           config->pool_threads, config->loop_threads, config->connections_max);
 }
 
 static bool plain(const char *text)
 {
-    return !strpbrk(text, "\"\\\n\r\t");
+    for (const char *at = text; *at; at++) {
+        if (iscntrl((unsigned char)*at) || *at == '"' || *at == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool all_plain(const struct config *config)
+{
+    const char *const texts[] = {config->organization,    config->server_name,
+                                 config->log_origin,      config->public_url,
+                                 config->unlock,          config->user,
+                                 config->devices.address, config->operators.address,
+                                 config->relying.address};
+
+    for (unsigned i = 0; i < KW_COUNT(texts); i++) {
+        if (!plain(texts[i])) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < config->n_cas; i++) {
+        if (!plain(config->cas[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 kw_status config_save(struct kw_op *op, const struct config *config)
@@ -134,10 +164,8 @@ kw_status config_save(struct kw_op *op, const struct config *config)
     char path[KW_PATH_BYTES];
     AUTO(kw_bytes) *text = NULL;
 
-    ENSURE(op,
-           plain(config->organization) && plain(config->server_name) && plain(config->public_url) &&
-               plain(config->log_origin) && plain(config->unlock),
-           KW_E_INPUT, "quotes, backslashes and control characters cannot be in names");
+    ENSURE(op, all_plain(config), KW_E_INPUT,
+           "quotes, backslashes and control characters cannot be in names");
     TRY(op, kw_bytes_new(2048, &text));
     TRY(op, put_text(text, config), "writing the configuration");
     TRY(op, config_path(op, config, CONFIG_FILE, path, sizeof(path)));

@@ -41,6 +41,11 @@ struct loading {
     unsigned max, n;
 };
 
+static bool is_enrol(const char *text)
+{
+    return strcmp(text, "secret") == 0 || strcmp(text, "idevid") == 0 || strcmp(text, "none") == 0;
+}
+
 static kw_status check(struct kw_op *op, const struct profile *profile)
 {
     uint32_t bits = 0;
@@ -51,6 +56,18 @@ static kw_status check(struct kw_op *op, const struct profile *profile)
            "no key class '%s'", profile->key_class);
     ENSURE(op, profile->no_end || profile->validity_hours > 0, KW_E_INPUT,
            "neither no_end nor validity_hours");
+    ENSURE(op, profile_subject_of(profile) != 0, KW_E_INPUT, "no subject '%s'", profile->subject);
+    ENSURE(op, is_enrol(profile->enrol), KW_E_INPUT, "no way to enrol '%s'", profile->enrol);
+    return KW_OK;
+}
+
+static kw_status refuse_twice(struct kw_op *op, const struct loading *loading,
+                              const struct profile *profile)
+{
+    for (unsigned i = 0; i < loading->n; i++) {
+        ENSURE(op, strcmp(loading->ret[i].data.name, profile->name) != 0, KW_E_INPUT,
+               "another file has a profile '%s' too", profile->name);
+    }
     return KW_OK;
 }
 
@@ -69,6 +86,7 @@ static kw_status load_one(struct kw_op *op, const char *name, void *ctx)
                           profile),
         "%s", path);
     TRY(op, check(op, profile), "%s", path);
+    TRY(op, refuse_twice(op, loading, profile), "%s", path);
     loading->n++;
     return KW_OK;
 }

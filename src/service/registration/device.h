@@ -15,7 +15,7 @@ struct device_request {
     const char *hw_type;   /* NULL: the configured default OID */
     uint32_t secret_hours; /* 0 = 168 */
 };
-/* Register and hand out a registration secret (160 random bits, base32); it is stored only as a
+/* Register and hand out a registration secret (144 random bits, base64url); it is stored only as a
  * hash and told only here. */
 kw_status device_register(struct kw_op *op, struct service *service,
                           const struct device_request *request, char secret[DEVICE_SECRET_TEXT]);

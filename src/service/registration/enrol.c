@@ -141,6 +141,14 @@ static kw_status find_replay(struct kw_op *op, struct store_txn *txn, void *ctx)
                                  replay->ret);
 }
 
+/* The same request for another profile, or the one that made the certificate to be renewed, is no
+ * replay: its old answer would be taken for what was asked. */
+static bool answers(const struct enrolment *it, const struct store_cert *found)
+{
+    return strcmp(found->profile, it->profile->data.name) == 0 &&
+           !(it->old && it->old->row == found->row);
+}
+
 /*
  * A key that is known already: the very same request again (its answer was lost on the line) gets
  * its certificate again; anything else is refused. *ret_found says which.
@@ -167,8 +175,13 @@ static kw_status known_key(struct kw_op *op, const struct enrolment *it, struct 
         return KW_OK;
     }
     TRY(op, status);
+    if (!answers(it, ret)) {
+        return KW_OK;
+    }
     ENSURE(op, ret->state != CERT_STATE_REVOKED, KW_E_REVOKED,
            "the certificate for this request was revoked");
+    ENSURE(op, it->now_ms / 1000 <= ret->not_after, KW_E_EXPIRED,
+           "the certificate for this request has ended; make a new key");
     *ret_found = true;
     return KW_OK;
 }
@@ -190,16 +203,32 @@ static kw_status refuse_known(struct kw_op *op, const struct enrolment *it)
 /* --- first certificate
  * -------------------------------------------------------------------------------------------- */
 
+/* In the transaction: the certificate that proves who asks may have been revoked since the gate
+ * looked. */
+static kw_status admit_cert(struct kw_op *op, struct store_txn *txn, const struct enrolment *it,
+                            struct store_cert *ret)
+{
+    ENSURE(op, it->asker->fingerprint, KW_E_AUTH, "who asks is not proven");
+    TRY(op, store_cert_by_fingerprint_txn(op, txn, it->asker->fingerprint, ret),
+        "certificate of the connection");
+    ENSURE(op, strcmp(ret->owner, it->owner) == 0, KW_E_DENIED,
+           "the certificate of the connection is another's");
+    ENSURE(op, ret->state == CERT_STATE_VALID || ret->state == CERT_STATE_SUPERSEDED, KW_E_REVOKED,
+           "the certificate of the connection was revoked");
+    return KW_OK;
+}
+
 /* In the transaction: the device may have been retired, or the secret used, since we looked. */
 static kw_status admit_first(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     struct enrolment *it = ctx;
     struct store_device device;
+    struct store_cert used;
 
     TRY(op, store_device_get_txn(op, txn, it->device.id, &device));
     TRY(op, refuse_states(op, &device));
     if (!it->asker->secret) {
-        return KW_OK;
+        return admit_cert(op, txn, it, &used);
     }
     TRY(op, secret_check(op, &device, it->asker->secret, it->now_ms, csr_sha256(it->csr)));
     memcpy(device.secret_used_csr, csr_sha256(it->csr), KW_HASH_BYTES);
@@ -227,6 +256,22 @@ static kw_status issue(struct kw_op *op, struct enrolment *it, struct issue_requ
     return authority_issue(op, it->service, request, ret);
 }
 
+/* Where the same request came twice at once, the loser gets what the winner was given. */
+static kw_status issue_or_find(struct kw_op *op, struct enrolment *it,
+                               struct issue_request *request, struct store_cert *ret)
+{
+    bool again = false;
+    kw_status status = issue(op, it, request, ret);
+
+    if (status.code != KW_E_CONFLICT) {
+        return status;
+    }
+    kw_op_clear(op);
+    TRY(op, known_key(op, it, ret, &again));
+    ENSURE(op, again, KW_E_CONFLICT, "this public key was used before; make a new key");
+    return KW_OK;
+}
+
 static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char *profile,
                              struct store_cert *ret)
 {
@@ -241,7 +286,7 @@ static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char 
         return KW_OK;
     }
     TRY(op, refuse_known(op, it));
-    return issue(op, it, &request, ret);
+    return issue_or_find(op, it, &request, ret);
 }
 
 static kw_status first(struct kw_op *op, struct enrolment *it, const char *profile,
@@ -292,9 +337,7 @@ static kw_status supersede(struct kw_op *op, struct store_txn *txn, void *ctx)
 
     TRY(op, store_device_get_txn(op, txn, it->device.id, &device));
     TRY(op, refuse_states(op, &device));
-    TRY(op, store_cert_by_fingerprint_txn(op, txn, it->old->fingerprint, &now));
-    ENSURE(op, now.state != CERT_STATE_REVOKED, KW_E_REVOKED,
-           "the certificate to be renewed was revoked");
+    TRY(op, admit_cert(op, txn, it, &now));
     if (now.state != CERT_STATE_VALID) {
         return KW_OK; /* superseded before: its overlap runs already */
     }
@@ -325,6 +368,8 @@ static kw_status issue_again(struct kw_op *op, struct enrolment *it, const char 
     bool replayed = false;
 
     TRY(op, refuse_states(op, &it->device));
+    ENSURE(op, strcmp(it->old->owner, it->owner) == 0, KW_E_DENIED,
+           "the certificate of the connection is another's");
     TRY(op, service_profile(op, it->service, it->old->profile, &it->profile));
     TRY(op, subject_refuse_other(op, csr_subject(it->csr), &it->device));
     TRY(op, known_key(op, it, ret, &replayed));
@@ -335,7 +380,7 @@ static kw_status issue_again(struct kw_op *op, struct enrolment *it, const char 
     if (!request.same_key) {
         TRY(op, refuse_known(op, it));
     }
-    return issue(op, it, &request, ret);
+    return issue_or_find(op, it, &request, ret);
 }
 
 static kw_status again(struct kw_op *op, struct enrolment *it, const char *profile,
