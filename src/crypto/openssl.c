@@ -110,3 +110,10 @@ bool crypto_wipe_freed(void)
 {
     return CRYPTO_set_mem_functions(plain_malloc, wiping_realloc, wiping_free) == 1;
 }
+
+bool crypto_lock_keys(void)
+{
+    enum { HEAP_BYTES = 64 << 10, LEAST_BYTES = 32 }; /* some hundred keys; within any lock limit */
+
+    return CRYPTO_secure_malloc_init(HEAP_BYTES, LEAST_BYTES) == 1;
+}

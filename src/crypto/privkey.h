@@ -35,6 +35,12 @@ enum { PRIVKEY_TLS_DEADLINE_MS = 500 };
  * For processes that hold keys; before any other call to OpenSSL. False where it is too late.
  */
 bool crypto_wipe_freed(void);
+/**
+ * Have OpenSSL keep private numbers in a heap of its own that is locked in memory, left out of core
+ * dumps and guarded. After crypto_wipe_freed(), before the first key. False where the lock limit
+ * forbids it: then keys lie in ordinary memory of a process that leaves no core dump.
+ */
+bool crypto_lock_keys(void);
 
 /* A fresh key from OpenSSL's DRBG. KW_E_UNSUPPORTED no such algorithm. */
 kw_status privkey_generate(struct kw_op *op, enum key_alg alg, struct privkey **ret);

@@ -436,8 +436,9 @@ int main(int argc, char **argv)
     struct kw_op op;
 
     (void)crypto_wipe_freed(); /* first of all: too late is our bug, and costs only the wiping */
+    (void)crypto_lock_keys(); /* where the lock limit forbids it: the process leaves no core dump */
     (void)signal(SIGPIPE, SIG_IGN);
-    for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+    for (int c = 0; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         if (c == O_HELP) {
             return usage(stdout, EXIT_SUCCESS);
         }

@@ -167,6 +167,7 @@ int main(int argc, char *argv[])
     struct kw_op op;
 
     (void)crypto_wipe_freed(); /* first of all: too late is our bug, and costs only the wiping */
+    (void)crypto_lock_keys(); /* where the lock limit forbids it: the process leaves no core dump */
     if (!parse_options(argc, argv, &options)) {
         (void)fputs(usage, stderr); /* the exit status says it too */
         return EXIT_USAGE;

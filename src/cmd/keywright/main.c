@@ -267,6 +267,7 @@ int main(int argc, char **argv)
 {
     int first = 0;
     (void)crypto_wipe_freed(); /* first of all: init makes keys */
+    (void)crypto_lock_keys(); /* where the lock limit forbids it: the process leaves no core dump */
     const struct command *command = find_command(argc, argv, &first);
 
     (void)signal(SIGPIPE, SIG_IGN);

@@ -25,7 +25,7 @@ static bool is_compromise(int reason)
 static kw_status retire_key(struct kw_op *op, struct store_txn *txn, const struct revocation *it)
 {
     struct store_pubkey key;
-    enum key_state next;
+    enum key_state next = KEY_STATE_MAX;
     enum key_event event = is_compromise(it->reason) ? KEY_EVENT_COMPROMISE : KEY_EVENT_DEACTIVATE;
 
     TRY(op, store_pubkey_get_txn(op, txn, it->cert->pubkey, &key));

@@ -312,7 +312,7 @@ static kw_status destroy_key(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     struct destruction *it = ctx;
     struct store_pubkey key;
-    enum key_state next;
+    enum key_state next = KEY_STATE_MAX;
 
     TRY(op, store_pubkey_get_txn(op, txn, it->key, &key));
     if (key.state == KEY_DESTROYED) {
