@@ -53,21 +53,21 @@ static void cms_info_free(struct cms_info *info)
 KW_OWNED(cms_info, struct cms_info, cms_info_free)
 
 /* Section 5.1: version 1 where all certificates are X.509 and the content is id-data. */
-static kw_status fill(struct kw_op *op, struct cert *const certs[], unsigned n,
+static kw_status fill(struct kw_op *op, const struct kw_span certs[], unsigned n,
                       struct cms_info *info, size_t *ret_len)
 {
     OSSL_ENSURE(op, ASN1_INTEGER_set(info->content->version, 1), KW_E_MEMORY, "CMS version");
     info->type = OBJ_nid2obj(NID_pkcs7_signed); /* static, never freed */
     info->content->content->type = OBJ_nid2obj(NID_pkcs7_data);
     for (unsigned i = 0; i < n; i++) {
-        TRY(op, der_raw_add(op, &info->content->certs, cert_der(certs[i])));
-        *ret_len += cert_der(certs[i]).len;
+        TRY(op, der_raw_add(op, &info->content->certs, certs[i]));
+        *ret_len += certs[i].len;
     }
     return KW_OK;
 }
 
-kw_status cms_certs_build(struct kw_op *op, struct cert *const certs[], unsigned n,
-                          struct kw_bytes **ret)
+kw_status cms_certs_wrap(struct kw_op *op, const struct kw_span certs[], unsigned n,
+                         struct kw_bytes **ret)
 {
     AUTO(cms_info) *info = (struct cms_info *)ASN1_item_new(ASN1_ITEM_rptr(cms_info));
     AUTO(kw_bytes) *der = NULL;
@@ -81,6 +81,17 @@ kw_status cms_certs_build(struct kw_op *op, struct cert *const certs[], unsigned
     TRY(op, der_encode(op, ASN1_ITEM_rptr(cms_info), info, der));
     *ret = TAKE(der);
     return KW_OK;
+}
+
+kw_status cms_certs_build(struct kw_op *op, struct cert *const certs[], unsigned n,
+                          struct kw_bytes **ret)
+{
+    struct kw_span ders[CERTS_MAX];
+
+    for (unsigned i = 0; i < n && i < CERTS_MAX; i++) {
+        ders[i] = cert_der(certs[i]);
+    }
+    return cms_certs_wrap(op, ders, n, ret);
 }
 
 /* Other servers send BER, CRLs and unsorted sets as well: OpenSSL's own decoder takes them. */

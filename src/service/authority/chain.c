@@ -16,8 +16,7 @@ kw_status chain_of_cas(struct kw_op *op, struct service *service, struct kw_byte
 
 kw_status chain_of_one(struct kw_op *op, const struct store_cert *cert, struct kw_bytes **ret)
 {
-    AUTO(cert) *parsed = NULL;
+    struct kw_span der = KW_SPAN(cert->der, cert->der_len);
 
-    TRY(op, cert_parse(op, KW_SPAN(cert->der, cert->der_len), &parsed));
-    return cms_certs_build(op, &parsed, 1, ret);
+    return cms_certs_wrap(op, &der, 1, ret);
 }
