@@ -20,7 +20,7 @@ struct tlog_hash tlog_leaf_hash(struct kw_span entry); /* SHA-256(0x00 || entry)
 struct tlog_hash tlog_node_hash(const struct tlog_hash *l,
                                 const struct tlog_hash *r); /* SHA-256(0x01 || l || r) */
 
-/* The right edge of the tree: all partial tiles. About 64 KiB; copy it to be able to go back. */
+/* The right edge of the tree: all partial tiles. About 64 KiB, of which few are in use. */
 struct tlog_edge {
     uint64_t size;                   /* leaves */
     uint16_t width[TLOG_LEVELS_MAX]; /* hashes in the partial tile of each level, 0..255 */
@@ -32,6 +32,8 @@ typedef kw_status (*tlog_full_tile_fn)(struct kw_op *op, void *ctx, unsigned lev
                                        const struct tlog_hash hashes[TLOG_TILE_WIDTH]);
 
 void tlog_edge_init(struct tlog_edge *edge);
+/* Only what is in use; ret need not be initialised. To be able to go back. */
+void tlog_edge_copy(struct tlog_edge *ret, const struct tlog_edge *edge);
 /* Append one leaf hash. Only full()'s errors, and KW_E_LIMIT beyond 2^60 leaves; then restore the
  * edge from a copy. */
 kw_status tlog_edge_append(struct kw_op *op, struct tlog_edge *edge, const struct tlog_hash *leaf,

@@ -7,6 +7,15 @@ void tlog_edge_init(struct tlog_edge *edge)
     memset(edge, 0, sizeof(*edge));
 }
 
+void tlog_edge_copy(struct tlog_edge *ret, const struct tlog_edge *edge)
+{
+    ret->size = edge->size;
+    memcpy(ret->width, edge->width, sizeof(ret->width));
+    for (unsigned level = 0; level < TLOG_LEVELS_MAX; level++) {
+        memcpy(ret->tile[level], edge->tile[level], edge->width[level] * sizeof(struct tlog_hash));
+    }
+}
+
 kw_status tlog_edge_append(struct kw_op *op, struct tlog_edge *edge, const struct tlog_hash *leaf,
                            tlog_full_tile_fn full, void *ctx)
 {

@@ -18,8 +18,8 @@ struct log_sequencer {
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t grew;
-    struct checkpoint durable; /* the committed tree */
-    struct checkpoint head;    /* the newest signed one; size 0 before the first */
+    struct tlog_edge durable; /* the committed tree; its root is computed when a head is signed */
+    struct checkpoint head;   /* the newest signed one; size 0 before the first */
     bool stop, running;
     pthread_t thread;
     pthread_mutex_t signing; /* one signature at a time */
@@ -87,7 +87,7 @@ static kw_status seal(struct kw_op *op, struct store_txn *txn, const struct kw_s
 {
     struct log_sequencer *log = ctx;
 
-    log->before = log->edge;
+    tlog_edge_copy(&log->before, &log->edge);
     for (unsigned i = 0; i < n; i++) {
         struct tlog_hash leaf = tlog_leaf_hash(entries[i]);
         TRY(op, tlog_edge_append(op, &log->edge, &leaf, put_full_tile, txn), "growing the log");
@@ -100,13 +100,11 @@ static void sealed(bool durable, void *ctx)
     struct log_sequencer *log = ctx;
 
     if (!durable) {
-        log->edge = log->before;
+        tlog_edge_copy(&log->edge, &log->before);
         return;
     }
-    struct tlog_hash root = tlog_edge_root(&log->edge);
     pthread_mutex_lock(&log->lock);
-    log->durable.size = log->edge.size;
-    log->durable.root = root;
+    tlog_edge_copy(&log->durable, &log->edge);
     pthread_cond_signal(&log->grew);
     pthread_mutex_unlock(&log->lock);
 }
@@ -142,12 +140,27 @@ static struct tlog_reader store_reader(struct service *service)
 
 /* --- signed heads ----------------------------------------------------------------------------- */
 
-static struct checkpoint snapshot(struct log_sequencer *log, const struct checkpoint *which)
+static struct checkpoint signed_head(struct log_sequencer *log)
 {
     pthread_mutex_lock(&log->lock);
-    struct checkpoint copy = *which;
+    struct checkpoint head = log->head;
     pthread_mutex_unlock(&log->lock);
-    return copy;
+    return head;
+}
+
+/* The head of the committed tree, not signed yet. */
+static struct checkpoint durable_head(struct log_sequencer *log)
+{
+    struct checkpoint head = {0};
+    struct tlog_edge edge;
+
+    pthread_mutex_lock(&log->lock);
+    tlog_edge_copy(&edge, &log->durable);
+    pthread_mutex_unlock(&log->lock);
+    KW_TEXT_SET(head.origin, log->service->config.log_origin);
+    head.size = edge.size;
+    head.root = tlog_edge_root(&edge);
+    return head;
 }
 
 /* One request to the keeper: the new head and the proof that it extends a tree of old_size. */
@@ -186,7 +199,15 @@ static kw_status sign_head(struct kw_op *op, struct service *service, const stru
         op, last <= next->size, KW_E_INTEGRITY,
         "the store holds %llu log entries but %llu were signed: it was put back to an older state; bring the newest one back",
         (unsigned long long)next->size, (unsigned long long)last);
-    return ask_signature(op, service, next, body, last, sig, &last);
+    status = ask_signature(op, service, next, body, last, sig, &last);
+    if (status.code == KW_E_DENIED) { /* enough entries, but others than those that were signed */
+        kw_op_clear(op);
+        return FAIL(op, KW_E_INTEGRITY,
+                    "the log is not the one whose head of %llu entries was signed: the store was "
+                    "put back to an older state, then grew",
+                    (unsigned long long)last);
+    }
+    return status;
 }
 
 struct head_change {
@@ -210,7 +231,7 @@ static kw_status sign_and_keep(struct kw_op *op, struct log_sequencer *log,
     struct kw_out sig = KW_OUT_ARRAY(room);
     AUTO(pubkey) *key = NULL;
     AUTO(kw_bytes) *note = NULL;
-    uint64_t old_size = snapshot(log, &log->head).size;
+    uint64_t old_size = signed_head(log).size;
 
     TRY(op, checkpoint_body(op, next, body, sizeof(body)));
     TRY(op, sign_head(op, service, next, body, old_size, &sig), "signing the log's head");
@@ -230,8 +251,8 @@ kw_status log_checkpoint_now(struct kw_op *op, struct service *service)
     kw_status status = KW_OK;
 
     pthread_mutex_lock(&log->signing);
-    struct checkpoint next = snapshot(log, &log->durable);
-    if (next.size > snapshot(log, &log->head).size) {
+    struct checkpoint next = durable_head(log);
+    if (next.size > signed_head(log).size) {
         status = sign_and_keep(op, log, &next);
     }
     pthread_mutex_unlock(&log->signing);
@@ -244,7 +265,7 @@ kw_status log_confirm(struct kw_op *op, struct service *service)
     kw_status status = KW_OK;
 
     pthread_mutex_lock(&log->signing);
-    struct checkpoint now = snapshot(log, &log->durable);
+    struct checkpoint now = durable_head(log);
     if (now.size > 0) {
         status = sign_and_keep(op, log, &now);
     }
@@ -333,12 +354,10 @@ kw_status log_bind(struct kw_op *op, struct log_sequencer *log, struct service *
     uint64_t size = 0;
 
     log->service = service;
-    KW_TEXT_SET(log->durable.origin, service->config.log_origin);
     TRY(op, store_log_size(op, service->store, &size));
     TRY(op, tlog_edge_load(op, &reader, size, &log->edge), "loading the log of %llu entries",
         (unsigned long long)size);
-    log->durable.size = size;
-    log->durable.root = tlog_edge_root(&log->edge);
+    tlog_edge_copy(&log->durable, &log->edge);
     TRY(op, load_head(op, log));
     ENSURE(op, log->head.size <= size, KW_E_INTEGRITY,
            "the store holds %llu log entries but its last checkpoint says %llu",
@@ -403,7 +422,7 @@ kw_status log_tile(struct kw_op *op, struct service *service, const char *path,
 
     ENSURE(op, kw_ok(tlog_tile_parse(path, &level, &index, &width)), KW_E_NOT_FOUND, "no tile '%s'",
            path);
-    uint64_t size = snapshot(service->log, &service->log->head).size;
+    uint64_t size = signed_head(service->log).size;
     uint64_t hashes = level == ENTRIES_LEVEL ? size : size >> (8 * level);
     ENSURE(op, index <= hashes / TLOG_TILE_WIDTH && index * TLOG_TILE_WIDTH + width <= hashes,
            KW_E_NOT_FOUND, "tile '%s' is beyond the signed head", path);
@@ -419,14 +438,17 @@ static kw_status copy_entry(struct kw_op *op, void *ctx, uint64_t index, struct 
 }
 
 kw_status log_prove(struct kw_op *op, struct service *service, uint64_t index,
-                    struct checkpoint *ret_head, struct kw_bytes **ret_entry,
-                    struct tlog_hash *proof, unsigned *ret_n)
+                    struct checkpoint *ret_head, struct kw_bytes **ret_note,
+                    struct kw_bytes **ret_entry, struct tlog_hash *proof, unsigned *ret_n)
 {
     struct tlog_reader reader = store_reader(service);
+    struct checkpoint head;
+    AUTO(kw_bytes) *note = NULL;
     AUTO(kw_bytes) *entry = NULL;
 
     TRY(op, log_checkpoint_now(op, service));
-    struct checkpoint head = snapshot(service->log, &service->log->head);
+    TRY(op, log_checkpoint(op, service, &note)); /* what is proven is under exactly this head */
+    TRY(op, checkpoint_parse(op, kw_bytes_span(note), &head), "the newest checkpoint");
     ENSURE(op, index < head.size, KW_E_NOT_FOUND,
            "the log has %llu entries, there is no entry %llu", (unsigned long long)head.size,
            (unsigned long long)index);
@@ -434,6 +456,7 @@ kw_status log_prove(struct kw_op *op, struct service *service, uint64_t index,
     ENSURE(op, entry, KW_E_INTEGRITY, "entry %llu is missing", (unsigned long long)index);
     TRY(op, tlog_inclusion(op, &reader, head.size, index, proof, ret_n));
     *ret_head = head;
+    *ret_note = TAKE(note);
     *ret_entry = TAKE(entry);
     return KW_OK;
 }
