@@ -201,13 +201,10 @@ class Gate:
         return self
 
     def wait_healthy(self):
-        def healthy():
-            assert self.process.poll() is None, 'keywrightd has ended:\n' + self.log()[-3000:]
-            try:
-                return self.operators_get('/healthz', who=None).status == 200
-            except OSError:
-                return False
-        until('keywrightd is healthy', healthy)
+        def up():
+            assert self.alive(), 'keywrightd has ended:\n' + self.log()[-3000:]
+            return self.healthy()
+        until('keywrightd is healthy', up)
 
     def stop(self):
         """As an init system does; the exit status."""
@@ -238,7 +235,7 @@ class Gate:
         for thread in task.iterdir():
             children += [int(pid) for pid in (thread / 'children').read_text().split()]
         for pid in children:
-            if 'keeper' in pathlib.Path(f'/proc/{pid}/comm').read_text():
+            if 'keywright-keep' in pathlib.Path(f'/proc/{pid}/comm').read_text():
                 return pid
         return None
 
@@ -282,6 +279,12 @@ class Gate:
         finally:
             if own is not connection:
                 own.close()
+
+    def healthy(self):
+        try:
+            return self.operators_get('/healthz', who=None).status == 200
+        except OSError:
+            return False
 
     def operators_get(self, path, who='operator'):
         return self.ask('operators', 'GET', path, who=self.operator if who == 'operator' else None)
