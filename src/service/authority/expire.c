@@ -30,8 +30,14 @@ kw_status expire_superseded(struct kw_op *op, struct service *service)
             return KW_OK;
         }
         filter.after_row = cert.row;
-        if (overlap_ended(service, &cert, now_s)) {
-            TRY(op, authority_revoke(op, service, &cert, REVOKE_SUPERSEDED));
+        if (!overlap_ended(service, &cert, now_s)) {
+            continue;
         }
+        kw_status status = authority_revoke(op, service, &cert, REVOKE_SUPERSEDED);
+        if (status.code == KW_E_STATE) { /* an operator was faster */
+            kw_op_clear(op);
+            continue;
+        }
+        TRY(op, status);
     }
 }

@@ -266,9 +266,10 @@ kw_status log_confirm(struct kw_op *op, struct service *service)
 
     pthread_mutex_lock(&log->signing);
     struct checkpoint now = durable_head(log);
-    if (now.size > 0) {
-        status = sign_and_keep(op, log, &now);
-    }
+    status = now.size > 0 ? sign_and_keep(op, log, &now)
+                          : FAIL(op, KW_E_INTEGRITY,
+                                 "the store is empty, though 'keywright init' filled it: bring it "
+                                 "back");
     pthread_mutex_unlock(&log->signing);
     return status;
 }

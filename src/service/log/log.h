@@ -34,9 +34,9 @@ kw_status log_vkey(struct kw_op *op, struct service *service, char *text, size_t
  * signed checkpoint covers. */
 kw_status log_tile(struct kw_op *op, struct service *service, const char *path,
                    struct kw_bytes **ret);
-/* Inclusion proof of an entry under the newest checkpoint. */
+/* Inclusion proof of an entry under the newest checkpoint, and that checkpoint as a note. */
 kw_status log_prove(struct kw_op *op, struct service *service, uint64_t index,
-                    struct checkpoint *ret_head, struct kw_bytes **ret_entry,
-                    struct tlog_hash *proof, unsigned *ret_n);
+                    struct checkpoint *ret_head, struct kw_bytes **ret_note,
+                    struct kw_bytes **ret_entry, struct tlog_hash *proof, unsigned *ret_n);
 
 #endif

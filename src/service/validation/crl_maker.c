@@ -165,20 +165,32 @@ static void settle(struct crl_maker *maker, unsigned ca, bool made, int64_t next
     pthread_mutex_unlock(&maker->lock);
 }
 
-static kw_status make_due(struct kw_op *op, struct crl_maker *maker)
+static kw_status make_if_due(struct kw_op *op, struct crl_maker *maker, unsigned ca)
 {
     struct service *service = maker->service;
+    int64_t next_update_s = 0;
 
-    for (unsigned i = 0; i < service->n_cas; i++) {
-        int64_t next_update_s = 0;
-        if (!due(maker, i, os_clock_unix_s())) {
-            continue;
-        }
-        kw_status status = make(op, service, &service->cas[i], &next_update_s);
-        settle(maker, i, kw_ok(status), next_update_s);
-        TRY(op, status, "CRL of CA '%s'", service->cas[i].id);
+    if (!due(maker, ca, os_clock_unix_s())) {
+        return KW_OK;
     }
+    kw_status status = make(op, service, &service->cas[ca], &next_update_s);
+    settle(maker, ca, kw_ok(status), next_update_s);
+    TRY(op, status, "CRL of CA '%s'", service->cas[ca].id);
     return KW_OK;
+}
+
+/* Every CA has its turn, whatever becomes of another's. The first failure is told. */
+static kw_status make_due(struct kw_op *op, struct crl_maker *maker)
+{
+    kw_status first = KW_OK;
+
+    for (unsigned i = 0; i < maker->service->n_cas; i++) {
+        struct kw_op own;
+        kw_op_init(&own, op->principal, op->deadline_ms);
+        kw_status status = make_if_due(kw_ok(first) ? op : &own, maker, i);
+        first = kw_ok(first) ? status : first;
+    }
+    return first;
 }
 
 static bool any_dirty(const struct crl_maker *maker)
@@ -213,13 +225,15 @@ static kw_status work_once(struct crl_maker *maker)
 
     kw_op_init(&op, "system", os_clock_mono_ms() + MAKE_DEADLINE_MS);
     kw_status status = make_due(&op, maker);
-    if (kw_ok(status)) {
-        status = expire_superseded(&op, maker->service);
-    }
     if (!kw_ok(status)) {
         service_complain(maker->service, &op, "revocation lists could not be made");
+        kw_op_clear(&op);
     }
-    return status;
+    kw_status expired = expire_superseded(&op, maker->service);
+    if (!kw_ok(expired)) {
+        service_complain(maker->service, &op, "replaced certificates could not be revoked");
+    }
+    return kw_ok(status) ? expired : status;
 }
 
 static void *work(void *ctx)

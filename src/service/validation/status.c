@@ -17,7 +17,13 @@ static kw_status check_overlap(struct kw_op *op, struct service *service,
 {
     const struct bound_profile *profile = NULL;
 
-    TRY(op, service_profile(op, service, status->profile, &profile));
+    kw_status known = service_profile(op, service, status->profile, &profile);
+    if (known.code == KW_E_NOT_FOUND) { /* its profile was taken away: no overlap is known */
+        kw_op_clear(op);
+        return FAIL(op, KW_E_DENIED, "it was replaced, and its profile '%s' is no more",
+                    status->profile);
+    }
+    TRY(op, known);
     int64_t overlap_s = (int64_t)profile->data.overlap_hours * 3600;
     ENSURE(op, overlap_s == 0 || now_s <= status->revoked_s + overlap_s, KW_E_EXPIRED,
            "it was replaced, and the overlap has ended");
