@@ -52,7 +52,11 @@ KW_OWNED(http_client, struct http_client, http_client_free)
  * One exchange. Any HTTP status is KW_OK here; look at ret->status.
  * Errors: KW_E_UNAVAILABLE no connection (retry is safe), KW_E_TIMEOUT, KW_E_AUTH the server's
  * certificate is not trusted or the server refused ours (TLS alert), KW_E_REVOKED/KW_E_DENIED the
- * judge's word, KW_E_UNSURE connection lost after the request was sent, KW_E_TOO_LARGE.
+ * judge's word, a remote key's own codes, KW_E_UNSURE connection lost or time over after the
+ * request was sent (GET and HEAD may be sent again: there it is KW_E_UNAVAILABLE or KW_E_TIMEOUT),
+ * KW_E_TOO_LARGE, KW_E_INPUT a path or header with control characters, KW_E_DEVICE nonsense.
+ * A request other than GET and HEAD is sent at most once, whatever happens to the connection.
+ * Blocks up to the total time limit.
  */
 kw_status http_client_call(struct kw_op *op, struct http_client *client,
                            const struct http_call *call, struct http_answer *ret);

@@ -1,13 +1,16 @@
 #include "net/dispatch.h"
 
 #include <event2/http.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hex.h"
+#include "base/secret.h"
 #include "net/request.h"
 #include "net/response.h"
 #include "os/clock.h"
 #include "os/queue.h"
+
+enum { SPARES_MAX = 64 /* of a loop, 1 MiB */ };
 
 /* splitmix64's last step: one to one, so different counts give different numbers. */
 static uint64_t mix(uint64_t z)
@@ -20,37 +23,74 @@ static uint64_t mix(uint64_t z)
 /* Unique: the loop's random half, and a count that never comes again. */
 static void name_request(struct loop *loop, char text[KW_REQUEST_ID])
 {
-    (void)snprintf(text, KW_REQUEST_ID, "%016llx%016llx", (unsigned long long)loop->id_seed,
-                   (unsigned long long)mix(loop->id_seed + ++loop->id_count));
+    const uint64_t id[] = {loop->id_seed, mix(loop->id_seed + ++loop->id_count)};
+
+    (void)kw_hex(KW_SPAN_ARRAY(id), text, KW_REQUEST_ID); /* returns text */
 }
 
-static struct exchange *exchange_new(struct conn *conn, struct evhttp_request *raw)
+/* Exchanges are large: a few are kept, so that malloc() need not split and join that much memory
+ * for each request. */
+static struct exchange *take_spare(struct loop *loop)
 {
-    struct exchange *x = calloc(1, sizeof(*x));
+    struct exchange *x = loop->spare;
 
     if (!x) {
-        return NULL;
+        return malloc(sizeof(*x));
     }
+    loop->spare = x->next;
+    loop->n_spare--;
+    return x;
+}
+
+/* Not by one assignment: that would clear the room of parameters and headers as well, 10 KiB. */
+static void exchange_init(struct exchange *x, struct conn *conn, struct evhttp_request *raw)
+{
+    x->next = NULL;
     x->loop = conn->door->loop;
     x->conn = conn;
     x->raw = raw;
     x->listener = &conn->door->gate->listener;
+    x->route = NULL;
+    x->allow = 0;
+    x->close = false;
+    x->proven = false;
     x->started_ns = os_clock_mono_ns();
-    kw_op_init(&x->op, "", 0);
+    kw_op_init(&x->op, NULL, 0);
     name_request(x->loop, x->op.request_id);
-    response_reset(&x->response);
-    memcpy(x->peer, conn->peer, sizeof(x->peer));
+    x->request.params.n = 0;
+    x->request.on_loop = false;
+    x->request.who = (struct http_principal){.kind = AUTH_NONE};
     /* The connection may end while the handler is at work: its certificate must not. */
     x->request.peer_cert = conn->peer_cert ? cert_ref(conn->peer_cert) : NULL;
-    return x;
+    x->response.body = NULL;
+    x->response.shared_release = NULL;
+    response_reset(&x->response);
+    x->target[0] = '\0';
+    x->content_type[0] = '\0';
+    memcpy(x->peer, conn->peer, sizeof(x->peer));
 }
 
 static void exchange_free(struct exchange *x)
 {
+    struct loop *loop = x->loop;
+
     response_reset(&x->response);
     cert_unref(x->request.peer_cert);
     kw_wipe(x->request.who.secret, sizeof(x->request.who.secret));
-    free(x);
+    if (loop->n_spare >= SPARES_MAX) {
+        free(x);
+        return;
+    }
+    x->next = loop->spare;
+    loop->spare = x;
+    loop->n_spare++;
+}
+
+void dispatch_free_spares(struct loop *loop)
+{
+    while (loop->spare) {
+        free(take_spare(loop));
+    }
 }
 
 static void observe(const struct exchange *x)
@@ -126,12 +166,13 @@ void dispatch_request(struct evhttp_request *raw, void *arg)
     struct door *door = arg;
     struct evhttp_connection *evcon = evhttp_request_get_connection(raw);
     struct conn *conn = conn_of(door->loop, evcon);
-    struct exchange *x = conn ? exchange_new(conn, raw) : NULL;
+    struct exchange *x = conn ? take_spare(door->loop) : NULL;
 
     if (!x) {
         evhttp_connection_free(evcon); /* no memory, or none when it came */
         return;
     }
+    exchange_init(x, conn, raw);
     atomic_fetch_add(&door->loop->server->busy, 1);
     conn_set_phase(conn, CONN_HANDLING, 0);
     conn->exchange = x;

@@ -11,6 +11,7 @@ void dispatch_request(struct evhttp_request *raw, void *arg);
 /* The exchange has its answer: observe, send (or drop, where the client has gone), free. Loop
  * thread. */
 void dispatch_finish(struct exchange *x);
+void dispatch_free_spares(struct loop *loop);
 /* Write the answer out (reply.c). x->conn is there. */
 void reply_send(struct exchange *x);
 

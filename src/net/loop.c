@@ -71,7 +71,7 @@ static void finish_all(struct exchange *done)
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     struct loop *loop = arg;
-    uint64_t count;
+    uint64_t count = 0;
 
     (void)what;
     (void)!read(fd, &count, sizeof(count)); /* empty only where two wake-ups became one */
@@ -265,6 +265,7 @@ void loop_end(struct loop *loop)
         free(door);
     }
     linger_end_all(&loop->lingering);
+    dispatch_free_spares(loop);
     free_event(loop->wake);
     free_event(loop->sweep);
     free_event(loop->adopt);

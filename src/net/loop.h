@@ -49,6 +49,8 @@ struct loop {
     struct conn **by_fd; /* n_by_fd places */
     size_t n_by_fd;
     struct linger_list lingering;
+    struct exchange *spare; /* n_spare free ones, see dispatch.c */
+    unsigned n_spare;
     pthread_mutex_t lock; /* guards what follows, and conn.peer_cert and conn.kicked */
     struct conn *conns;
     struct exchange *done, **done_end;

@@ -109,6 +109,16 @@ static kw_status check_framing(struct kw_op *op, struct evhttp_request *raw)
     return KW_OK;
 }
 
+/* libevent answers with the request's version, whatever it is; ours is 1.1, or 1.0 for its clients.
+ */
+static void settle_version(struct evhttp_request *raw)
+{
+    bool is_10 = raw->major == 1 && raw->minor == 0;
+
+    raw->major = 1;
+    raw->minor = is_10 ? 0 : 1;
+}
+
 static kw_status read_target(struct kw_op *op, struct exchange *x)
 {
     const char *target = evhttp_request_get_uri(x->raw);
@@ -164,7 +174,9 @@ kw_status request_read(struct kw_op *op, struct exchange *x)
     request->peer = x->peer;
     request->header = find_header;
     request->impl = x->raw;
-    TRY(op, check_framing(op, x->raw));
+    kw_status status = check_framing(op, x->raw);
+    settle_version(x->raw);
+    TRY(op, status);
     TRY(op, read_target(op, x));
     request->body = body_of(x->raw);
     ENSURE(op, request->body.p || request->body.len == 0, KW_E_MEMORY, "the request's body");

@@ -19,8 +19,12 @@ struct http_server;
 typedef kw_status (*http_authenticate)(struct kw_op *op, void *ctx,
                                        const struct http_request *request, unsigned allowed,
                                        struct http_principal *ret);
-/* Called once for every finished request, with the outcome; must be quick (metrics, access
- * refusals). */
+/*
+ * Called once for every finished request, with the outcome, also where the client has gone
+ * meanwhile; must be quick (metrics, access refusals). On a loop thread, several at once. route is
+ * NULL where none matches. Requests that are no HTTP, and bodies over the listener's largest
+ * body_max, are answered by libevent (400, 413, 501) and not seen here.
+ */
 typedef void (*http_observe)(void *ctx, const struct route *route,
                              const struct http_request *request, const struct kw_op *op, int status,
                              int64_t micros);
@@ -28,8 +32,8 @@ typedef void (*http_observe)(void *ctx, const struct route *route,
 struct http_listener {
     const char *name;                  /* "devices" */
     const char *address;               /* "127.0.0.1", "::", … */
-    uint16_t port;                     /* 0 = any free one; see http_server_port() */
-    struct tls_server *tls;            /* NULL = plain; borrowed */
+    uint16_t port;                     /* 0 = any free one, see ret_port */
+    struct tls_server *tls;            /* NULL = plain; borrowed, must outlive the server */
     const struct route *const *tables; /* NULL-terminated list of tables … */
     const unsigned *n_rows;            /* … and their lengths */
     http_authenticate authenticate;
@@ -50,20 +54,25 @@ struct http_server_config {
 
 kw_status http_server_new(struct kw_op *op, const struct http_server_config *config,
                           struct http_server **ret);
-/* Bind and listen. KW_E_CONFLICT the port is taken (named), KW_E_DENIED no right to bind,
- * KW_E_INPUT bad address. */
+/* Bind and listen, before the start. The texts and tables of `listener` are borrowed as long as the
+ * server lives. ret_port may be NULL. KW_E_STATE the server runs already, KW_E_CONFLICT the port is
+ * taken (named), KW_E_DENIED no right to bind, KW_E_INPUT bad address. */
 kw_status http_server_listen(struct kw_op *op, struct http_server *server,
                              const struct http_listener *listener, uint16_t *ret_port);
 /* Start the threads and return. */
 kw_status http_server_start(struct kw_op *op, struct http_server *server);
 /* Close every connection whose client certificate has this fingerprint; returns how many
- * (revocation). Any thread. */
+ * (revocation). A request in work on it still gets its answer. Any thread; does not wait. */
 unsigned http_server_kick(struct http_server *server, const uint8_t fingerprint[KW_HASH_BYTES]);
 struct http_server_stats {
-    uint64_t requests, refused, connections_open, handshakes_failed;
+    uint64_t requests; /* finished, as observed */
+    uint64_t refused;  /* of these, the ones that failed; and connections over the limit */
+    uint64_t connections_open;
+    uint64_t handshakes_failed;
 };
 struct http_server_stats http_server_stats(const struct http_server *server);
-/* Stop accepting, drain, end the threads, free. */
+/* Stop accepting, let answers finish for drain_ms, wait for handlers (at most their deadlines), end
+ * the threads, free. */
 void http_server_free(struct http_server *server);
 KW_OWNED(http_server, struct http_server, http_server_free)
 

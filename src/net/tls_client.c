@@ -135,6 +135,7 @@ struct kw_op *tls_client_op(struct tls_client *tls)
     return &tls->op;
 }
 
+/* Not by SSL_alert_desc_string_long(): OpenSSL 3.0 has no words for the last one. */
 /* Alerts by which a server says that it does not take our certificate, or lacks one (RFC 8446
  * section 6.2). */
 static const struct {
@@ -149,7 +150,7 @@ static const struct {
     {SSL_AD_UNKNOWN_CA,              "unknown CA"             },
     {SSL_AD_ACCESS_DENIED,           "access denied"          },
     {SSL_AD_DECRYPT_ERROR,           "decrypt error"          },
-    {TLS13_AD_CERTIFICATE_REQUIRED,  "certificate required"   }, /* which OpenSSL 3.0 cannot spell */
+    {TLS13_AD_CERTIFICATE_REQUIRED,  "certificate required"   },
 };
 
 static const char *text_about_us(int alert)

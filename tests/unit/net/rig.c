@@ -40,8 +40,8 @@ static kw_status by_basic(const char *header, struct http_principal *ret)
 {
     AUTO(kw_bytes) *text = NULL;
 
-    kw_status status = kw_b64_decode(kw_span_text(header + 6), 64, &text);
-    if (!kw_ok(status)) {
+    if (strncmp(header, "Basic ", 6) != 0 ||
+        !kw_ok(kw_b64_decode(kw_span_text(header + 6), 64, &text))) {
         return KW_FAIL(KW_E_AUTH);
     }
     ret->kind = AUTH_SECRET;

@@ -5,6 +5,8 @@
 
 #include "rig_internal.h"
 
+enum { BODY_MAX = 50000000, NAP_MAX_MS = 2000 };
+
 static kw_status text_body(struct http_response *response, const char *text)
 {
     response->content_type = "text/plain";
@@ -53,6 +55,7 @@ static kw_status big(struct kw_op *op, void *ctx, const struct http_request *req
 
     (void)ctx;
     size_t n = strtoul(request->query, NULL, 10);
+    ENSURE(op, n <= BODY_MAX, KW_E_INPUT, "more than any test asks for");
     TRY(op, kw_bytes_new(n, &body));
     memset(body->p, 'x', n);
     body->len = n;
@@ -85,6 +88,7 @@ static kw_status slow(struct kw_op *op, void *ctx, const struct http_request *re
                       struct http_response *response)
 {
     long ms = strtol(request->query, NULL, 10);
+    ms = ms < 0 || ms > NAP_MAX_MS ? NAP_MAX_MS : ms;
     const struct timespec nap = {ms / 1000, ms % 1000 * 1000000};
 
     atomic_fetch_add(&((struct rig *)ctx)->n_handled, 1);

@@ -59,12 +59,13 @@ static SSL_CTX *tls_ctx(bool server)
 {
     const struct pki *p = rig_pki();
     enum who who = server ? WHO_SERVER : WHO_DEVICE;
+    char group[] = "P-256"; /* OpenSSL's macro wants no const, and reads only */
     SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
 
     if (SSL_CTX_use_certificate(ctx, cert_x509(p->leaf[who])) != 1 ||
         SSL_CTX_add1_chain_cert(ctx, cert_x509(p->ca)) != 1 ||
         SSL_CTX_use_PrivateKey(ctx, privkey_evp(p->key[who])) != 1 ||
-        SSL_CTX_set_num_tickets(ctx, 0) != 1 || SSL_CTX_set1_curves_list(ctx, "P-256") != 1) {
+        SSL_CTX_set_num_tickets(ctx, 0) != 1 || SSL_CTX_set1_groups_list(ctx, group) != 1) {
         die(__LINE__);
     }
     return ctx;

@@ -132,6 +132,7 @@ static void ambiguous_requests_are_400(void **state)
         "GET /hello HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
         "GET hello HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /hello HTTP/2.0\r\nHost: x\r\n\r\n",
+        "GET /hello HTTP/0.1\r\nHost: x\r\n\r\n",
         "GET /hello\r\n\r\n",
         "nonsense nonsense nonsense nonsense\r\n\r\n",
         "GET /hello HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
@@ -144,7 +145,7 @@ static void ambiguous_requests_are_400(void **state)
             fail_msg("request %u: %d, not 400: %s", i, status, answer);
         }
         assert_has(answer, "Connection: close");
-        assert_null(strstr(answer + 1, "HTTP/1.1 ")); /* nothing after it */
+        assert_null(strstr(answer + 1, "HTTP/1.1 2")); /* nothing after it */
     }
 }
 
@@ -169,6 +170,8 @@ static void other_forms_of_requests(void **state)
     assert_int_equal(ask("GET http://x/hello?y HTTP/1.1\r\nHost: x\r\n" LAST "\r\n"), 200);
     assert_int_equal(ask("GET /hello HTTP/1.0\r\n\r\n"), 200);
     assert_has(answer, "Content-Length: 6\r\n");
+    assert_int_equal(ask("GET /hello HTTP/1.7\r\nHost: x\r\n" LAST "\r\n"), 200);
+    assert_has(answer, "HTTP/1.1 200 OK\r\n");          /* our version, RFC 9110 section 6.2 */
     assert_int_equal(ask(GET_("/%68ello", LAST)), 404); /* literals are not decoded */
     assert_int_equal(ask("DELETE /things/a%20b HTTP/1.1\r\nHost: x\r\n" LAST "\r\n"), 204);
     assert_has(answer, "X-Thing: a b\r\n");
