@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -95,6 +96,17 @@ static void the_environment_is_only_what_was_given(void **state)
     assert_null(strstr(answer, "HOME="));
 }
 
+/* The set behind a name of /proc/self/status, without the two that are libc's own: make(1) leaves
+ * those ignored. */
+static uint64_t signal_set(const char *status, const char *name)
+{
+    const uint64_t libc_own = 3ull << 31;
+    const char *at = strstr(status, name);
+
+    assert_non_null(at);
+    return strtoull(at + strlen(name), NULL, 16) & ~libc_own;
+}
+
 static void signals_are_as_if_never_touched(void **state)
 {
     char answer[400];
@@ -109,8 +121,8 @@ static void signals_are_as_if_never_touched(void **state)
     (void)run("grep -E '^Sig(Blk|Ign)' /proc/self/status >&3", NULL, answer, sizeof(answer));
     (void)signal(SIGPIPE, SIG_DFL);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
-    assert_non_null(strstr(answer, "SigBlk:\t0000000000000000"));
-    assert_non_null(strstr(answer, "SigIgn:\t0000000000000000"));
+    assert_int_equal(signal_set(answer, "SigBlk:"), 0);
+    assert_int_equal(signal_set(answer, "SigIgn:"), 0);
 }
 
 static void a_missing_program_is_told(void **state)
