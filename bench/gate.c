@@ -18,7 +18,7 @@ extern char **environ;
 
 /* --- programs --------------------------------------------------------------------------------- */
 
-static void program(const char *name, char *path, size_t cap)
+void gate_program(const char *name, char *path, size_t cap)
 {
     const char *root = getenv("KW_BUILD_ROOT");
 
@@ -75,7 +75,7 @@ static void run_init(const struct bench_gate *gate)
     const char *source = getenv("KW_SOURCE_ROOT");
     int status = 0;
 
-    program("keywright", path, sizeof(path));
+    gate_program("keywright", path, sizeof(path));
     (void)snprintf(profiles, sizeof(profiles), "%s/profiles", source ? source : ".");
     (void)snprintf(offline, sizeof(offline), "%s/offline", gate->dir);
     (void)snprintf(ports, sizeof(ports), "%u,%u,%u", gate->ports[0], gate->ports[1],
@@ -135,7 +135,7 @@ void gate_start(struct bench_gate *gate)
 {
     char path[512], endpoints[256];
 
-    program("keywrightd", path, sizeof(path));
+    gate_program("keywrightd", path, sizeof(path));
     const char *argv[] = {path, "--state", gate->state, NULL};
     gate->server = start(gate, argv);
     (void)snprintf(endpoints, sizeof(endpoints), "%s/run/endpoints", gate->state);

@@ -16,6 +16,8 @@ struct bench_gate {
     uint16_t ports[GATE_DOORS];
 };
 
+/* The path of a program of the build, or the end. */
+void gate_program(const char *name, char *path, size_t cap);
 /* A state folder by `keywright init`, without a server. */
 void gate_init(struct bench_gate *gate);
 /* keywrightd on it; returns once it serves. */

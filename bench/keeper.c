@@ -1,0 +1,171 @@
+/*
+ * A signature by the keeper against the same by OpenSSL in this process: CPU (both processes) and
+ * latency, one at a time and from 8 threads. TLS handshakes are the plainest purpose; OCSP answers
+ * show what checking costs as well.
+ *   KW_BENCH_SIGNS=2000 (a measurement) KW_BENCH_ROUNDS=5
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "crypto/ocsp.h"
+#include "gate.h"
+#include "os/clock.h"
+#include "service/service.h"
+
+enum { THREADS = 8, CONTENT = 64 + 34 + 32 };
+
+struct bench {
+    struct bench_gate gate;
+    struct service *service;
+    pid_t keeper;
+    struct privkey *remote, *soft; /* P-256 */
+    uint64_t signs, rounds;
+    uint8_t content[CONTENT]; /* RFC 8446 section 4.4.3 */
+};
+
+typedef void (*work_fn)(struct bench *bench, bool remote);
+
+static void sign_tls(struct bench *bench, bool remote)
+{
+    uint8_t room[KW_SIG_MAX];
+    struct kw_out sig = KW_OUT_ARRAY(room);
+    struct kw_op op;
+
+    bench_op(&op);
+    bench_need(&op,
+               privkey_sign(&op, remote ? bench->remote : bench->soft,
+                            KW_SPAN_ARRAY(bench->content), &sig),
+               "signing");
+}
+
+/* The keeper answers for its own certificate only, so the floor is the signature alone. */
+static void answer_ocsp(struct bench *bench, bool remote)
+{
+    const struct ca *ca = &bench->service->cas[0];
+    int64_t now_s = os_clock_unix_s();
+    struct ocsp_single single = {.this_update = now_s, .next_update = now_s + 3600};
+    struct kw_op op;
+    AUTO(kw_bytes) *der = NULL;
+
+    if (!remote) {
+        sign_tls(bench, remote);
+        return;
+    }
+    bench_op(&op);
+    ocsp_certid_for(cert_subject(ca->cert), cert_public(ca->cert), kw_span_text("12345678"),
+                    /* sha256= */ false, &single.id);
+    bench_need(&op,
+               ocsp_answer_build(&op, &single, 1, KW_SPAN(NULL, 0), now_s, ca->ocsp_cert,
+                                 ca->ocsp_key, &der),
+               "OCSP answer");
+}
+
+struct worker {
+    struct bench *bench;
+    work_fn work;
+    uint64_t n;
+    bool remote;
+    struct bench_list latency_us;
+    pthread_t thread;
+};
+
+static void *run_worker(void *arg)
+{
+    struct worker *worker = arg;
+
+    for (uint64_t i = 0; i < worker->n; i++) {
+        double began_us = bench_wall_us();
+        worker->work(worker->bench, worker->remote);
+        bench_add(&worker->latency_us, bench_wall_us() - began_us);
+    }
+    return NULL;
+}
+
+static double cpu_us(const struct bench *bench)
+{
+    return bench_self_cpu_us() + bench_process_cpu_us(bench->keeper);
+}
+
+/* CPU a signature. */
+static double measure(struct bench *bench, work_fn work, bool remote, unsigned n_threads,
+                      struct bench_list *latency_us)
+{
+    struct worker workers[THREADS] = {0};
+    double began_us = cpu_us(bench);
+
+    for (unsigned i = 0; i < n_threads; i++) {
+        workers[i] = (struct worker){
+            .bench = bench, .work = work, .n = bench->signs / n_threads, .remote = remote};
+        if (pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]) != 0) {
+            bench_die("no thread");
+        }
+    }
+    for (unsigned i = 0; i < n_threads; i++) {
+        (void)pthread_join(workers[i].thread, NULL);
+        bench_merge(latency_us, &workers[i].latency_us);
+    }
+    return (cpu_us(bench) - began_us) / (double)(bench->signs / n_threads * n_threads);
+}
+
+static void row(struct bench *bench, const char *what, work_fn work, unsigned n_threads)
+{
+    struct bench_list floor = {0}, cpu = {0}, ratio = {0}, soft_us = {0}, latency_us = {0};
+
+    for (uint64_t i = 0; i < bench->rounds; i++) {
+        double soft = measure(bench, work, /* remote= */ false, n_threads, &soft_us);
+        double remote = measure(bench, work, /* remote= */ true, n_threads, &latency_us);
+        bench_add(&floor, soft);
+        bench_add(&cpu, remote);
+        bench_add(&ratio, remote / soft);
+    }
+    bench_row(what, bench_median(&floor), bench_median(&cpu), bench_median(&ratio), "none");
+    bench_figure("  latency in process, p50", bench_median(&soft_us), "us");
+    bench_figure("  latency by the keeper, p50", bench_median(&latency_us), "us");
+    bench_figure("  latency by the keeper, p99", bench_quantile(&latency_us, 0.99), "us");
+    bench_list_done(&floor);
+    bench_list_done(&cpu);
+    bench_list_done(&ratio);
+    bench_list_done(&soft_us);
+    bench_list_done(&latency_us);
+}
+
+static void open_all(struct bench *bench)
+{
+    char path[512];
+    struct kw_op op;
+
+    gate_program("keywright-keeper", path, sizeof(path));
+    struct keeper_config config = {.program = path};
+    bench_op(&op);
+    bench_need(&op, service_open(&op, bench->gate.state, &config, &bench->service), "service");
+    bench->keeper = gate_child_of(getpid());
+    bench_need(&op,
+               keeper_privkey(&op, bench->service->keeper, "tls-server", KEEPER_SIGN_TLS, NULL,
+                              &bench->remote),
+               "keeper's key");
+    bench_need(&op, privkey_generate(&op, KEY_ALG_EC_P256, &bench->soft), "key");
+    memset(bench->content, ' ', 64);
+    memcpy(bench->content + 64, "TLS 1.3, server CertificateVerify", 34);
+    memset(bench->content + 98, 7, 32); /* a transcript's hash */
+}
+
+int main(void)
+{
+    struct bench bench = {.signs = bench_setting("KW_BENCH_SIGNS", 2000),
+                          .rounds = bench_setting("KW_BENCH_ROUNDS", 5)};
+
+    bench_title("keeper");
+    gate_init(&bench.gate);
+    open_all(&bench);
+    row(&bench, "TLS signature, 1 thread", sign_tls, 1);
+    row(&bench, "TLS signature, 8 threads", sign_tls, THREADS);
+    row(&bench, "OCSP answer, 1 thread", answer_ocsp, 1);
+    row(&bench, "OCSP answer, 8 threads", answer_ocsp, THREADS);
+    privkey_unref(bench.remote);
+    privkey_unref(bench.soft);
+    service_close(bench.service);
+    gate_end(&bench.gate);
+    return EXIT_SUCCESS;
+}

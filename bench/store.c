@@ -1,0 +1,225 @@
+/*
+ * Row "store of 10 million certificates": p99 of a change (certificate, key, log entry, durable)
+ * and of a lookup in a large store against a small one. Also changes/s from 1, 8 and 64 threads.
+ *   KW_BENCH_ROWS=10000 KW_BENCH_ROWS_BIG=60000 (10000000 for the row as written)
+ *   KW_BENCH_CHANGES=2000 KW_BENCH_LOOKUPS=20000
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench.h"
+#include "crypto/digest.h"
+#include "store/store.h"
+
+enum { THREADS_MAX = 64, FILL = 200, DER = 700, SPREAD = 7919 };
+
+struct bench {
+    char dir[128];
+    struct store *store;
+    uint64_t rows; /* made so far; a certificate's number is its place */
+};
+
+/* Octets that differ for each number and lie anywhere, as hashes and serials do. */
+static void spread(uint64_t no, uint8_t kind, uint8_t ret[KW_HASH_BYTES])
+{
+    digest_sha256_two(KW_SPAN(&kind, 1), KW_SPAN(&no, sizeof(no)), ret);
+}
+
+static void make_cert(uint64_t no, struct store_cert *ret)
+{
+    uint8_t hash[KW_HASH_BYTES];
+
+    memset(ret, 0, offsetof(struct store_cert, der));
+    spread(no, 1, hash);
+    memcpy(ret->serial, hash, KW_SERIAL_BYTES);
+    ret->serial[0] = (ret->serial[0] & 0x3f) | 0x40;
+    ret->serial_len = KW_SERIAL_BYTES;
+    spread(no, 2, ret->fingerprint);
+    spread(no, 3, ret->pubkey);
+    spread(no, 4, ret->csr);
+    KW_TEXT_SET(ret->ca, "devices");
+    KW_TEXT_SET(ret->profile, "ldevid");
+    (void)snprintf(ret->owner, sizeof(ret->owner), "device:D%llu", (unsigned long long)no / 4);
+    (void)snprintf(ret->subject, sizeof(ret->subject), "O=Example,CN=D%llu",
+                   (unsigned long long)no / 4);
+    ret->not_before = 1700000000;
+    ret->not_after = 1800000000;
+    ret->state = CERT_STATE_VALID;
+    ret->issued_ms = 1700000000000;
+    memset(ret->der, (int)no, DER);
+    ret->der_len = DER;
+}
+
+static kw_status insert_one(struct kw_op *op, struct store_txn *txn, uint64_t no,
+                            struct store_cert *cert)
+{
+    struct store_pubkey key = {.class_ = KEY_CLASS_DEVICE_LDEVID, .state = KEY_ACTIVE};
+    char entry[300];
+
+    make_cert(no, cert);
+    memcpy(key.id, cert->pubkey, KW_HASH_BYTES);
+    KW_TEXT_SET(key.owner, cert->owner);
+    KW_TEXT_SET(key.profile, cert->profile);
+    KW_TEXT_SET(key.alg, "ec-p256");
+    KW_TEXT_SET(key.custody, "device");
+    TRY(op, store_pubkey_insert(op, txn, &key));
+    TRY(op, store_cert_insert(op, txn, cert));
+    memset(entry, 'e', sizeof(entry));
+    return store_log_append(op, txn, KW_SPAN_ARRAY(entry));
+}
+
+struct range {
+    uint64_t from, n;
+};
+
+static kw_status insert_range(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct range *range = ctx;
+    struct store_cert cert;
+
+    for (uint64_t i = 0; i < range->n; i++) {
+        TRY(op, insert_one(op, txn, range->from + i, &cert));
+    }
+    return KW_OK;
+}
+
+static void insert(struct store *store, struct range range)
+{
+    struct kw_op op;
+
+    bench_op(&op);
+    bench_need(&op, store_change(&op, store, insert_range, &range), "change");
+}
+
+static void fill(struct bench *bench, uint64_t rows)
+{
+    while (bench->rows < rows) {
+        insert(bench->store, (struct range){bench->rows, FILL});
+        bench->rows += FILL;
+    }
+}
+
+/* --- measurements ----------------------------------------------------------------------------- */
+
+struct worker {
+    struct store *store;
+    struct range range;
+    struct bench_list latency_us;
+    pthread_t thread;
+};
+
+static void *run_worker(void *arg)
+{
+    struct worker *worker = arg;
+
+    for (uint64_t i = 0; i < worker->range.n; i++) {
+        double began_us = bench_wall_us();
+        insert(worker->store, (struct range){worker->range.from + i, 1});
+        bench_add(&worker->latency_us, bench_wall_us() - began_us);
+    }
+    return NULL;
+}
+
+static void changes(struct bench *bench, unsigned n_threads, uint64_t n,
+                    struct bench_list *latency_us)
+{
+    struct worker *workers = calloc(THREADS_MAX, sizeof(*workers));
+    double wall_us = bench_wall_us(), cpu_us = bench_self_cpu_us();
+    char what[64];
+
+    n = n / n_threads * n_threads;
+    for (unsigned i = 0; workers && i < n_threads; i++) {
+        workers[i].store = bench->store;
+        workers[i].range = (struct range){bench->rows, n / n_threads};
+        bench->rows += n / n_threads;
+        if (pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]) != 0) {
+            bench_die("no thread");
+        }
+    }
+    for (unsigned i = 0; workers && i < n_threads; i++) {
+        (void)pthread_join(workers[i].thread, NULL);
+        bench_merge(latency_us, &workers[i].latency_us);
+    }
+    free(workers);
+    (void)snprintf(what, sizeof(what), "changes, %u thread%s", n_threads, n_threads > 1 ? "s" : "");
+    bench_figure(what, (double)n / (bench_wall_us() - wall_us) * 1e6, "/s");
+    bench_figure("  CPU a change", (bench_self_cpu_us() - cpu_us) / (double)n, "us");
+    bench_figure("  p50", bench_median(latency_us), "us");
+    bench_figure("  p99", bench_quantile(latency_us, 0.99), "us");
+}
+
+static void lookups(struct bench *bench, uint64_t n, struct bench_list *cpu_us)
+{
+    struct bench_list latency_us = {0};
+    struct store_cert *cert = malloc(sizeof(*cert));
+    struct store_cert_status status;
+    struct kw_op op;
+
+    for (uint64_t i = 0; cert && i < n; i++) {
+        make_cert(i * SPREAD % bench->rows, cert);
+        bench_op(&op);
+        double cpu_began_us = bench_thread_cpu_us(), began_us = bench_wall_us();
+        bench_need(&op,
+                   store_cert_status(&op, bench->store, "devices",
+                                     KW_SPAN(cert->serial, cert->serial_len), &status),
+                   "lookup");
+        bench_add(&latency_us, bench_wall_us() - began_us);
+        bench_add(cpu_us, bench_thread_cpu_us() - cpu_began_us);
+    }
+    free(cert);
+    bench_figure("lookup by serial, CPU", bench_median(cpu_us), "us");
+    bench_figure("  p50", bench_median(&latency_us), "us");
+    bench_figure("  p99", bench_quantile(&latency_us, 0.99), "us");
+    bench_list_done(&latency_us);
+}
+
+struct sizes {
+    struct bench_list change_us, lookup_us;
+};
+
+static void measure(struct bench *bench, uint64_t rows, struct sizes *ret)
+{
+    struct bench_list other = {0};
+    uint64_t n = bench_setting("KW_BENCH_CHANGES", 2000);
+
+    fill(bench, rows);
+    printf("  with %llu certificates:\n", (unsigned long long)bench->rows);
+    changes(bench, 1, n / 4, &other);
+    bench_list_done(&other);
+    changes(bench, 8, n, &ret->change_us);
+    changes(bench, 64, n, &other);
+    bench_list_done(&other);
+    lookups(bench, bench_setting("KW_BENCH_LOOKUPS", 20000), &ret->lookup_us);
+}
+
+static void compare(const char *what, struct bench_list *small, struct bench_list *large)
+{
+    double floor_us = bench_quantile(small, 0.99), work_us = bench_quantile(large, 0.99);
+
+    bench_row(what, floor_us, work_us, work_us / floor_us, "<= 1.2");
+    bench_list_done(small);
+    bench_list_done(large);
+}
+
+int main(void)
+{
+    struct bench bench = {0};
+    struct sizes small = {0}, large = {0};
+    struct kw_op op;
+    char path[192];
+
+    bench_title("store");
+    bench_dir_make(bench.dir, sizeof(bench.dir));
+    (void)snprintf(path, sizeof(path), "%s/store.db", bench.dir);
+    struct store_config config = {.path = path};
+    bench_op(&op);
+    bench_need(&op, store_open(&op, &config, &bench.store), "store");
+    measure(&bench, bench_setting("KW_BENCH_ROWS", 10000), &small);
+    measure(&bench, bench_setting("KW_BENCH_ROWS_BIG", 60000), &large);
+    compare("p99 of a change, 8 threads", &small.change_us, &large.change_us);
+    compare("p99 of a lookup, CPU", &small.lookup_us, &large.lookup_us);
+    store_close(bench.store);
+    bench_dir_remove(bench.dir);
+    return EXIT_SUCCESS;
+}
