@@ -195,10 +195,10 @@ static kw_status sign_head(struct kw_op *op, struct service *service, const stru
         return status;
     }
     kw_op_clear(op);
-    ENSURE(
-        op, last <= next->size, KW_E_INTEGRITY,
-        "the store holds %llu log entries but %llu were signed: it was put back to an older state; bring the newest one back",
-        (unsigned long long)next->size, (unsigned long long)last);
+    ENSURE(op, last <= next->size, KW_E_INTEGRITY,
+           "the store holds %llu log entries but %llu were signed: it was put back to an older "
+           "state; bring the newest one back",
+           (unsigned long long)next->size, (unsigned long long)last);
     status = ask_signature(op, service, next, body, last, sig, &last);
     if (status.code == KW_E_DENIED) { /* enough entries, but others than those that were signed */
         kw_op_clear(op);
