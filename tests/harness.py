@@ -104,7 +104,7 @@ def name_of(common_name):
 
 def csr_der(key, common_name, subject=None):
     request = x509.CertificateSigningRequestBuilder().subject_name(subject or name_of(common_name))
-    algorithm = hashes.SHA256()
+    algorithm = hashes.SHA384() if key.key_size == 384 else hashes.SHA256()
     return request.sign(key, algorithm).public_bytes(serialization.Encoding.DER)
 
 
