@@ -21,8 +21,10 @@ extern char **environ;
 void gate_program(const char *name, char *path, size_t cap)
 {
     const char *root = getenv("KW_BUILD_ROOT");
+    char *absolute = realpath(root ? root : "build", NULL);
 
-    (void)snprintf(path, cap, "%s/src/cmd/%s/%s", root ? root : "build", name, name);
+    (void)snprintf(path, cap, "%s/src/cmd/%s/%s", absolute ? absolute : "", name, name);
+    free(absolute);
     if (access(path, X_OK) != 0) {
         bench_die("%s is not there (KW_BUILD_ROOT)", path);
     }
@@ -88,8 +90,19 @@ static void run_init(const struct bench_gate *gate)
     }
 }
 
+/* A benchmark that cannot go on leaves no server behind; its folder stays, to look at the log. */
+static pid_t running;
+
+static void kill_running(void)
+{
+    if (running) {
+        (void)kill(running, SIGTERM);
+    }
+}
+
 void gate_init(struct bench_gate *gate)
 {
+    (void)atexit(kill_running); /* fails only beyond 32 of them */
     *gate = (struct bench_gate){0};
     bench_dir_make(gate->dir, sizeof(gate->dir));
     (void)snprintf(gate->state, sizeof(gate->state), "%s/state", gate->dir);
@@ -137,7 +150,7 @@ void gate_start(struct bench_gate *gate)
 
     gate_program("keywrightd", path, sizeof(path));
     const char *argv[] = {path, "--state", gate->state, NULL};
-    gate->server = start(gate, argv);
+    gate->server = running = start(gate, argv);
     (void)snprintf(endpoints, sizeof(endpoints), "%s/run/endpoints", gate->state);
     for (unsigned waited = 0; access(endpoints, R_OK) != 0; waited += STEP_US / 1000) {
         if (waited > START_MS || waitpid(gate->server, NULL, WNOHANG) != 0) {
@@ -155,6 +168,7 @@ void gate_end(struct bench_gate *gate)
     if (gate->server) {
         (void)kill(gate->server, SIGTERM);
         (void)waitpid(gate->server, &status, 0);
+        running = 0;
         if (status != 0) {
             bench_die("keywrightd ended badly; see %s/log", gate->dir);
         }
