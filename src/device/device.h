@@ -109,6 +109,8 @@ int64_t device_renew_at(const struct cert *cert);
  * kept where absent. */
 kw_status request_prepare(struct kw_op *op, struct device *device, const char *csr_name,
                           const struct privkey *key, struct kw_bytes **ret);
+/* Is this request for this key? */
+bool request_fits(struct kw_span der, const struct privkey *key);
 /* An issued certificate must be for our key and our name and lead to the root. */
 kw_status request_accept(struct kw_op *op, struct device *device, const struct privkey *key,
                          const struct cert *cert);

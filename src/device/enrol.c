@@ -23,7 +23,7 @@ static kw_status build_request(struct kw_op *op, struct device *device, const ch
     return KW_OK;
 }
 
-static bool request_fits(struct kw_span der, const struct privkey *key)
+bool request_fits(struct kw_span der, const struct privkey *key)
 {
     struct kw_op quiet;
     AUTO(csr) *csr = NULL;
@@ -118,10 +118,21 @@ static kw_status step_if_needed(struct kw_op *op, struct device *device, const s
     return KW_OK;
 }
 
+/* A wipe that was cut is finished, its receipts delivered, before a new identity begins. */
+static kw_status leave_wipe(struct kw_op *op, struct device *device)
+{
+    if (!device->config.wiped) {
+        return KW_OK;
+    }
+    TRY(op, device_wipe(op, device), "finishing the wipe");
+    device->config.wiped = false;
+    return state_save_config(op, device);
+}
+
 kw_status device_enrol(struct kw_op *op, struct device *device, const char *secret)
 {
+    TRY(op, leave_wipe(op, device));
     TRY(op, est_cacerts(op, device));
-    device->config.wiped = false;
     for (unsigned i = 0; i < KW_COUNT(steps); i++) {
         TRY(op, step_if_needed(op, device, &steps[i], secret));
     }

@@ -15,13 +15,36 @@ static const char *other_label(const char *label)
     return strcmp(label, "ldevid-a") == 0 ? "ldevid-b" : "ldevid-a";
 }
 
-static bool has_request(struct device *device)
+static bool is_absent(struct kw_op *op, kw_status status)
 {
-    struct kw_op quiet;
-    AUTO(kw_bytes) *csr = NULL;
+    if (status.code != KW_E_NOT_FOUND) {
+        return false;
+    }
+    kw_op_clear(op);
+    return true;
+}
 
-    kw_op_init(&quiet, NULL, 0);
-    return kw_ok(state_read(&quiet, device, RENEW_CSR, KW_CSR_MAX, &csr));
+/* Is a request for the key of this label on its way? One that is for another key was answered: it
+ * is that of the present certificate, and the renewal was cut before it was removed. */
+static kw_status request_waits(struct kw_op *op, struct device *device, const char *label,
+                               bool *ret)
+{
+    AUTO(kw_bytes) *csr = NULL;
+    AUTO(privkey) *key = NULL;
+
+    *ret = false;
+    kw_status status = keys_load(op, device, label, &key);
+    if (is_absent(op, status)) {
+        return KW_OK;
+    }
+    TRY(op, status);
+    status = state_read(op, device, RENEW_CSR, KW_CSR_MAX, &csr);
+    if (is_absent(op, status)) {
+        return KW_OK;
+    }
+    TRY(op, status);
+    *ret = request_fits(kw_bytes_span(csr), key);
+    return KW_OK;
 }
 
 /* The place for the new key: of a renewal that was cut, or emptied of the key that was replaced the
@@ -30,8 +53,10 @@ static kw_status next_key(struct kw_op *op, struct device *device, const char *l
                           struct privkey **ret)
 {
     char proof[256];
+    bool waits = false;
 
-    if (!has_request(device)) {
+    TRY(op, request_waits(op, device, label, &waits));
+    if (!waits) {
         TRY(op, state_remove(op, device, state_cert_name(DEVICE_PREVIOUS)));
         TRY(op, rot_key_destroy(op, device->rot, label, proof, sizeof(proof)),
             "destroying the key before the last");
@@ -51,6 +76,23 @@ static kw_status put_in_place(struct kw_op *op, struct device *device, struct ce
     return state_remove(op, device, RENEW_CSR);
 }
 
+/* With the certificate that is replaced; where that has ended, with the birth identity. */
+static kw_status ask(struct kw_op *op, struct device *device, const struct cert *old,
+                     struct kw_span csr, struct cert **ret)
+{
+    bool ended = device_now_s(device) > cert_not_after(old);
+    kw_status status = est_enrol(op, device, ended ? DEVICE_IDEVID : DEVICE_LDEVID, "ldevid",
+                                 ended ? "simpleenroll" : "simplereenroll", NULL, csr, ret);
+
+    if (status.code ==
+        KW_E_CONFLICT) { /* this key will never be taken: the next try makes another */
+        struct kw_op own;
+        kw_op_init(&own, op->principal, op->deadline_ms);
+        (void)kw_ok(state_remove(&own, device, RENEW_CSR)); /* else it is refused again */
+    }
+    return status;
+}
+
 static kw_status renew(struct kw_op *op, struct device *device, struct cert *old)
 {
     AUTO(privkey) *old_key = NULL;
@@ -62,8 +104,7 @@ static kw_status renew(struct kw_op *op, struct device *device, struct cert *old
     TRY(op, keys_find(op, device, old, &old_key, &label));
     TRY(op, next_key(op, device, other_label(label), &key));
     TRY(op, request_prepare(op, device, RENEW_CSR, key, &csr));
-    TRY(op, est_enrol(op, device, DEVICE_LDEVID, "ldevid", "simplereenroll", NULL,
-                      kw_bytes_span(csr), &cert));
+    TRY(op, ask(op, device, old, kw_bytes_span(csr), &cert));
     TRY(op, request_accept(op, device, key, cert));
     TRY(op, put_in_place(op, device, old, cert));
     TRY(op, device_hello(op, device, DEVICE_LDEVID), "proving the new key");

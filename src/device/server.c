@@ -200,14 +200,14 @@ kw_status server_connect(struct kw_op *op, struct device *device, enum device_id
     return KW_OK;
 }
 
-/* What status the server's refusal has in our terms; what is not listed is "refused". */
+/* What the server's refusal is in our terms; what is not listed is "refused" too. Only 403 is
+ * KW_E_DENIED; KW_E_AUTH and KW_E_NOT_FOUND would speak of the server's or of our own identity. */
 static const struct {
     int http;
     enum kw_code code;
 } refusals[] = {
     {400, KW_E_INPUT      },
-    {401, KW_E_AUTH       },
-    {404, KW_E_NOT_FOUND  },
+    {403, KW_E_DENIED     },
     {409, KW_E_CONFLICT   },
     {429, KW_E_LIMIT      },
     {503, KW_E_UNAVAILABLE},
@@ -215,7 +215,7 @@ static const struct {
 
 static kw_status refuse(struct kw_op *op, const struct http_answer *answer)
 {
-    enum kw_code code = answer->status >= 500 ? KW_E_UNAVAILABLE : KW_E_DENIED;
+    enum kw_code code = answer->status >= 500 ? KW_E_UNAVAILABLE : KW_E_STATE;
 
     for (unsigned i = 0; i < KW_COUNT(refusals); i++) {
         code = refusals[i].http == answer->status ? refusals[i].code : code;

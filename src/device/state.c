@@ -90,11 +90,12 @@ kw_status state_read_cert(struct kw_op *op, const struct device *device,
     AUTO(kw_bytes) *pem = NULL;
     unsigned n = 0;
 
+    /* Also while files of it remain: a wipe that has begun is never undone. */
+    ENSURE(op, !device->config.wiped, KW_E_NOT_FOUND, "no identity: it was wiped; enrol anew");
     kw_status status = state_read(op, device, name, CERTS_MAX, &pem);
     if (status.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);
-        return FAIL(op, KW_E_NOT_FOUND, "no identity: %s",
-                    device->config.wiped ? "it was wiped; enrol anew" : "enrol first");
+        return FAIL(op, KW_E_NOT_FOUND, "no identity: enrol first");
     }
     TRY(op, status);
     TRY(op, cert_parse_pem(op, kw_bytes_span(pem), ret, 1, &n), "%s", name);
@@ -179,23 +180,51 @@ static kw_status merge_config(struct kw_op *op, struct device *device,
     return KW_OK;
 }
 
+static kw_status read_root(struct kw_op *op, const char *path, struct cert **ret)
+{
+    unsigned n = 0;
+    AUTO(kw_bytes) *pem = NULL;
+
+    TRY(op, os_file_read(op, path, CERTS_MAX, &pem), "root to trust");
+    TRY(op, cert_parse_pem(op, kw_bytes_span(pem), ret, 1, &n), "%s", path);
+    return KW_OK;
+}
+
+/* Another root is another owner: it is taken only while no identity hangs on the one before. */
+static kw_status pin_root(struct kw_op *op, struct device *device, struct cert *given)
+{
+    char path[KW_PATH_BYTES];
+
+    ENSURE(op, cert_is_ca(given), KW_E_INPUT, "the root to trust is not a CA's certificate");
+    TRY(op, state_path(op, device, "idevid.pem", path, sizeof(path)));
+    ENSURE(op, !device->root || !os_file_exists(path), KW_E_CONFLICT,
+           "this identity trusts another root; wipe it first");
+    TRY(op, state_write_certs(op, device, "root.pem", &given, 1));
+    cert_unref(device->root);
+    device->root = cert_ref(given);
+    return KW_OK;
+}
+
 static kw_status load_root(struct kw_op *op, struct device *device, const char *trust_file)
 {
-    AUTO(kw_bytes) *pem = NULL;
-    unsigned n = 0;
-    kw_status status = state_read(op, device, "root.pem", CERTS_MAX, &pem);
+    char path[KW_PATH_BYTES];
+    AUTO(cert) *given = NULL;
 
-    if (status.code == KW_E_NOT_FOUND) {
+    TRY(op, state_path(op, device, "root.pem", path, sizeof(path)));
+    kw_status status = read_root(op, path, &device->root);
+    if (!kw_ok(status) && status.code != KW_E_NOT_FOUND) {
+        return status;
+    }
+    kw_op_clear(op);
+    ENSURE(op, device->root || trust_file, KW_E_INPUT, "no root to trust yet; give its PEM file");
+    status = trust_file ? read_root(op, trust_file, &given) : KW_OK;
+    if (device->root && status.code == KW_E_NOT_FOUND) { /* pinned long ago; the file may go */
         kw_op_clear(op);
-        ENSURE(op, trust_file, KW_E_INPUT, "no root to trust yet; give its PEM file");
-        TRY(op, os_file_read(op, trust_file, CERTS_MAX, &pem), "root to trust");
-        TRY(op, cert_parse_pem(op, kw_bytes_span(pem), &device->root, 1, &n), "%s", trust_file);
-        ENSURE(op, cert_is_ca(device->root), KW_E_INPUT, "%s is not a CA's certificate",
-               trust_file);
-        return state_write_certs(op, device, "root.pem", &device->root, 1);
+        return KW_OK;
     }
     TRY(op, status);
-    return cert_parse_pem(op, kw_bytes_span(pem), &device->root, 1, &n);
+    bool same = !given || (device->root && kw_span_equal(cert_der(given), cert_der(device->root)));
+    return same ? KW_OK : pin_root(op, device, given);
 }
 
 kw_status state_open(struct kw_op *op, struct device *device, const char *dir,
@@ -210,6 +239,8 @@ kw_status state_open(struct kw_op *op, struct device *device, const char *dir,
     TRY(op, merge_config(op, device, wanted, &changed));
     ENSURE(op, *device->config.device_id && *device->config.server && *device->config.root_of_trust,
            KW_E_INPUT, "server, device id and root of trust must be given the first time");
+    ENSURE(op, strncmp(device->config.server, "https://", 8) == 0, KW_E_INPUT,
+           "the server's URL must begin with https://");
     TRY(op, load_root(op, device, trust_file));
     TRY(op, rot_open(op, device->config.root_of_trust, &device->rot), "root of trust");
     if (changed) {

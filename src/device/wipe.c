@@ -98,6 +98,11 @@ static kw_status destroy(struct kw_op *op, struct device *device, const char *la
         kw_op_clear(op);
         return KW_OK;
     }
+    if (status.code == KW_E_INTEGRITY || status.code == KW_E_DEVICE || status.code == KW_E_INPUT) {
+        kw_op_clear(op); /* it cannot sign any more, but what is left of it goes as well */
+        return rot_key_destroy(op, device->rot, label, message.receipt.readback,
+                               sizeof(message.receipt.readback));
+    }
     TRY(op, status, "key '%s'", label);
     TRY(op, last_act(op, device, label, TAKE(key), &message), "receipt for key '%s'", label);
     TRY(op,
@@ -153,10 +158,14 @@ static kw_status destroy_all(struct kw_op *op, struct device *device)
     while (device_labels[n]) {
         n++;
     }
-    while (n-- > 0) {
-        TRY(op, destroy(op, device, device_labels[n]));
+    kw_status first = KW_OK;
+    while (n-- > 0) { /* every key has its turn, whatever becomes of another */
+        struct kw_op own;
+        kw_op_init(&own, op->principal, op->deadline_ms);
+        kw_status status = destroy(kw_ok(first) ? op : &own, device, device_labels[n]);
+        first = kw_ok(first) ? status : first;
     }
-    return KW_OK;
+    return first;
 }
 
 kw_status device_wipe(struct kw_op *op, struct device *device)

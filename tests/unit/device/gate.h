@@ -1,0 +1,49 @@
+/* A gate that does what a test tells it: EST, hello, receipts and OCSP, in a process of its own. */
+#ifndef TESTS_DEVICE_GATE_H
+#define TESTS_DEVICE_GATE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define GATE_DEVICE "DEV1"
+#define GATE_SECRET "a-secret-that-nobody-guesses"
+
+enum gate_cert { /* what it issues */
+                 GATE_CERT_RIGHT,
+                 GATE_CERT_OTHER_KEY,
+                 GATE_CERT_OTHER_NAME,
+                 GATE_CERT_OTHER_CA,
+                 GATE_CERT_ENDED,
+                 GATE_CERT_GARBAGE,
+                 GATE_CERT_MAX
+};
+enum gate_ocsp {
+    GATE_OCSP_GOOD,
+    GATE_OCSP_REVOKED,
+    GATE_OCSP_UNKNOWN,
+    GATE_OCSP_TRY_LATER,
+    GATE_OCSP_HTTP_500,
+    GATE_OCSP_GARBAGE,
+    GATE_OCSP_OTHER_NONCE,
+    GATE_OCSP_STRANGER, /* signed by nobody who may */
+    GATE_OCSP_MAX
+};
+
+/* Shared between the test and the gate. */
+struct gate {
+    atomic_int cert, ocsp;      /* enum gate_cert, gate_ocsp */
+    atomic_int refuse;          /* HTTP status for every request of EST and device API; 0 = serve */
+    atomic_int leaf_hours;      /* life of an LDevID; 0 = 100 */
+    atomic_llong time_shift_ms; /* of the clock that hello tells */
+    atomic_uint n_issued, n_replayed, n_conflicts, n_hellos, n_receipts, n_bad_receipts;
+    uint16_t port, ocsp_port;
+    pid_t pid;
+    char trust[96], other_trust[96]; /* PEM files of its root and of another */
+};
+
+/* dir: where the PEM files go. */
+struct gate *gate_start(const char *dir);
+void gate_stop(struct gate *gate);
+
+#endif
