@@ -77,7 +77,7 @@ void tls_client_free(struct tls_client *tls)
 static kw_status judge(struct kw_op *op, const struct tls_client *tls, X509_STORE_CTX *asked,
                        struct tls_found *found)
 {
-    TRY(op, tls_trust_verify(op, &tls->trust, asked, found));
+    TRY(op, tls_trust_verify(op, &tls->trust, asked, tls->judge != NULL, found));
     kw_status verdict =
         tls->judge ? tls->judge(op, tls->judge_ctx, found->leaf, found->issuer) : KW_OK;
     if (!kw_ok(verdict)) {

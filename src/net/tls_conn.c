@@ -44,7 +44,7 @@ kw_status tls_conn_hook(struct kw_op *op, struct tls_server *tls)
 static kw_status judge(struct kw_op *op, const struct tls_server *tls, X509_STORE_CTX *asked,
                        struct tls_found *found)
 {
-    TRY(op, tls_trust_verify(op, &tls->trust, asked, found));
+    TRY(op, tls_trust_verify(op, &tls->trust, asked, /* with_issuer= */ false, found));
     kw_status verdict = tls->judge ? tls->judge(op, tls->judge_ctx, found->leaf) : KW_OK;
     if (!kw_ok(verdict)) {
         tls_trust_refuse(asked, verdict);

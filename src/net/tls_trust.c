@@ -61,12 +61,14 @@ static void set_up(const struct tls_trust *trust, X509_STORE_CTX *ctx)
     (void)X509_VERIFY_PARAM_set_purpose(param, trust->purpose);
 }
 
-static kw_status read_chain(struct kw_op *op, X509_STORE_CTX *ctx, struct tls_found *ret)
+/* Reading one costs about as much as a signature, so the issuer only where somebody looks at it. */
+static kw_status read_chain(struct kw_op *op, X509_STORE_CTX *ctx, bool with_issuer,
+                            struct tls_found *ret)
 {
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(ctx);
 
     TRY(op, cert_from_x509(op, sk_X509_value(chain, 0), &ret->leaf), "the peer's certificate");
-    if (sk_X509_num(chain) > 1) {
+    if (with_issuer && sk_X509_num(chain) > 1) {
         TRY(op, cert_from_x509(op, sk_X509_value(chain, 1), &ret->issuer), "the peer's issuer");
     }
     return KW_OK;
@@ -75,7 +77,7 @@ static kw_status read_chain(struct kw_op *op, X509_STORE_CTX *ctx, struct tls_fo
 /* Our own context, not the given one: whatever a library put into its store, only our roots count.
  */
 static kw_status verify(struct kw_op *op, const struct tls_trust *trust, X509_STORE_CTX *asked,
-                        struct tls_found *ret)
+                        bool with_issuer, struct tls_found *ret)
 {
     AUTO(X509_STORE_CTX) *ctx = X509_STORE_CTX_new();
 
@@ -93,14 +95,14 @@ static kw_status verify(struct kw_op *op, const struct tls_trust *trust, X509_ST
     ENSURE(op, error == X509_V_OK, untimely ? KW_E_EXPIRED : KW_E_AUTH,
            "the peer's certificate is not trusted: %s (depth %d)",
            X509_verify_cert_error_string(error), X509_STORE_CTX_get_error_depth(ctx));
-    return read_chain(op, ctx, ret);
+    return read_chain(op, ctx, with_issuer, ret);
 }
 
 kw_status tls_trust_verify(struct kw_op *op, const struct tls_trust *trust, X509_STORE_CTX *asked,
-                           struct tls_found *ret)
+                           bool with_issuer, struct tls_found *ret)
 {
     X509_STORE_CTX_set_error(asked, X509_V_ERR_UNSPECIFIED); /* should anything fail below */
-    return verify(op, trust, asked, ret);
+    return verify(op, trust, asked, with_issuer, ret);
 }
 
 void tls_trust_refuse(X509_STORE_CTX *asked, kw_status verdict)

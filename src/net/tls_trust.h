@@ -20,7 +20,7 @@ void tls_trust_done(struct tls_trust *trust);
 /* What verification found; zero-initialise, free with tls_found_done(). */
 struct tls_found {
     struct cert *leaf;
-    struct cert *issuer; /* may be NULL: leaf is a root itself */
+    struct cert *issuer; /* NULL: not asked for, or leaf is a root itself */
 };
 void tls_found_done(struct tls_found *found);
 /**
@@ -30,7 +30,7 @@ void tls_found_done(struct tls_found *found);
  * the leaf is nothing that we can read.
  */
 kw_status tls_trust_verify(struct kw_op *op, const struct tls_trust *trust, X509_STORE_CTX *asked,
-                           struct tls_found *ret);
+                           bool with_issuer, struct tls_found *ret);
 /* Have OpenSSL refuse the peer with the alert that fits the judge's word. */
 void tls_trust_refuse(X509_STORE_CTX *asked, kw_status verdict);
 

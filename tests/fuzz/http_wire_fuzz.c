@@ -4,6 +4,7 @@
  */
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -39,10 +40,7 @@ static int connect_from_anywhere(uint16_t port)
                 bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0 &&
                 connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0;
 
-    if (!good) {
-        perror("http_wire_fuzz: connect");
-    }
-    assert(good);
+    assert(good || errno == EINTR); /* libFuzzer's alarm */
     return fd;
 }
 

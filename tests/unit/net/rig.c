@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -88,7 +89,8 @@ static void observe(void *ctx, const struct route *route, const struct http_requ
 static void make_tls(struct rig *rig, const struct rig_options *options)
 {
     const struct pki *p = rig_pki();
-    struct cert *chain[] = {p->leaf[WHO_SERVER], p->ca};
+    enum who who = options->identity ? *options->identity : WHO_SERVER;
+    struct cert *chain[] = {p->leaf[who], p->ca};
     struct cert *roots[] = {p->root};
     struct cert *between[] = {p->ca};
     struct kw_op op;
@@ -98,7 +100,7 @@ static void make_tls(struct rig *rig, const struct rig_options *options)
                                  &(struct tls_server_config){
                                      .chain = chain,
                                      .n_chain = KW_COUNT(chain),
-                                     .key = options->key ? options->key : p->key[WHO_SERVER],
+                                     .key = options->key ? options->key : p->key[who],
                                      .client_roots = roots,
                                      .n_client_roots = KW_COUNT(roots),
                                      .client_intermediates = between,
@@ -185,10 +187,12 @@ int raw_connect(uint16_t port)
     struct sockaddr_in to = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
     const struct timeval limit = {5, 0};
+    int on = 1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
         connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
         abort();
     }

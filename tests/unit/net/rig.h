@@ -45,6 +45,7 @@ struct rig_options {
     bool client_required;
     bool leaf_only;            /* clients may send their leaf only */
     const struct privkey *key; /* of the server instead of the soft one */
+    const enum who *identity;  /* of the server instead of WHO_SERVER */
 };
 struct rig *rig_start(const struct rig_options *options); /* NULL = defaults */
 void rig_stop(struct rig *rig);

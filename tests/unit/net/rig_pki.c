@@ -81,7 +81,7 @@ static const struct {
     [WHO_DEVICE_2] = {"device-2",  OID_CLIENT_AUTH, false},
     [WHO_IDEVID] = {"idevid",    NULL,            false},
     [WHO_WRONG_USE] = {"wrong-use", OID_SERVER_AUTH, false},
-    [WHO_EXPIRED] = {"expired",   OID_CLIENT_AUTH, true },
+    [WHO_EXPIRED] = {"expired",   NULL,            true },
     [WHO_STRANGER] = {"stranger",  OID_CLIENT_AUTH, false},
 };
 

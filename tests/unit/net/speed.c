@@ -178,6 +178,28 @@ static unsigned ask_for_ms(uint16_t port, SSL_CTX *ctx, int64_t ms, int ready)
     return n;
 }
 
+/* One connection after the other, each for one request. */
+static unsigned meet_for_ms(uint16_t port, SSL_CTX *ctx, int64_t ms, int ready)
+{
+    unsigned n = 0;
+
+    if (write(ready, &n, sizeof(n)) != (ssize_t)sizeof(n)) {
+        die(__LINE__);
+    }
+    int64_t until = os_clock_mono_ms() + ms;
+    while (os_clock_mono_ms() < until) {
+        struct client c;
+        open_client(&c, port, ctx);
+        if (!take_answer(&c)) {
+            die(__LINE__);
+        }
+        SSL_free(c.ssl);
+        close(c.fd);
+        n++;
+    }
+    return n;
+}
+
 static double cpu_us(void)
 {
     struct rusage u;
@@ -191,7 +213,7 @@ struct result {
     double us, per_s;
 };
 
-static struct result phase(uint16_t port, SSL_CTX *ctx, int64_t ms)
+static struct result phase(uint16_t port, SSL_CTX *ctx, int64_t ms, bool fresh)
 {
     int ends[2];
     unsigned n = 0;
@@ -201,7 +223,7 @@ static struct result phase(uint16_t port, SSL_CTX *ctx, int64_t ms)
     }
     pid_t child = fork();
     if (child == 0) {
-        n = ask_for_ms(port, ctx, ms, ends[1]);
+        n = (fresh ? meet_for_ms : ask_for_ms)(port, ctx, ms, ends[1]);
         _exit(write(ends[1], &n, sizeof(n)) == (ssize_t)sizeof(n) ? 0 : 1);
     }
     if (read(ends[0], &n, sizeof(n)) != (ssize_t)sizeof(n)) { /* handshakes are done */
@@ -227,38 +249,47 @@ static int by_us(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
+    unsigned first = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 0;
     int64_t ms = argc > 1 ? (int64_t)(strtod(argv[1], NULL) * 1000) : 1000;
     struct rig *rig = rig_start(NULL);
     SSL_CTX *server_ctx = tls_ctx(true);
+    SSL_CTX *mutual_ctx = tls_ctx(true);
     SSL_CTX *client_ctx = tls_ctx(false);
+    SSL_CTX_set_verify(mutual_ctx, SSL_VERIFY_PEER, NULL);
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(mutual_ctx), cert_x509(rig_pki()->root)) != 1) {
+        die(__LINE__);
+    }
     const struct {
         const char *name;
         uint16_t port;
         SSL_CTX *ctx;
         const char *path;
         unsigned floor;
+        bool fresh;
     } phases[] = {
-        {"floor, plain evhttp",      floor_start(NULL),       NULL,       "/",           0},
-        {"ours, plain, on the loop", rig->plain_port,         NULL,       "/shared?900", 0},
-        {"ours, plain, on the pool", rig->plain_port,         NULL,       "/big?900",    0},
-        {"floor, evhttp with TLS",   floor_start(server_ctx), client_ctx, "/",           3},
-        {"ours, mTLS, on the loop",  rig->tls_port,           client_ctx, "/shared?900", 3},
-        {"ours, mTLS, on the pool",  rig->tls_port,           client_ctx, "/big?900",    3},
+        {"floor, plain evhttp",      floor_start(NULL),       NULL,       "/",           0, false},
+        {"ours, plain, on the loop", rig->plain_port,         NULL,       "/shared?900", 0, false},
+        {"ours, plain, on the pool", rig->plain_port,         NULL,       "/big?900",    0, false},
+        {"floor, evhttp with TLS",   floor_start(server_ctx), client_ctx, "/",           3, false},
+        {"ours, mTLS, on the loop",  rig->tls_port,           client_ctx, "/shared?900", 3, false},
+        {"ours, mTLS, on the pool",  rig->tls_port,           client_ctx, "/big?900",    3, false},
+        {"floor, fresh mTLS each",   floor_start(mutual_ctx), client_ctx, "/",           6, true },
+        {"ours, fresh mTLS each",    rig->tls_port,           client_ctx, "/shared?900", 6, true },
     };
     (void)signal(SIGPIPE, SIG_IGN);
     struct result results[KW_COUNT(phases)][ROUNDS];
 
     for (unsigned r = 0; r < ROUNDS; r++) {
-        for (unsigned i = 0; i < KW_COUNT(phases); i++) {
+        for (unsigned i = first; i < KW_COUNT(phases); i++) {
             (void)snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n",
                            phases[i].path);
-            results[i][r] = phase(phases[i].port, phases[i].ctx, ms);
+            results[i][r] = phase(phases[i].port, phases[i].ctx, ms, phases[i].fresh);
         }
     }
-    for (unsigned i = 0; i < KW_COUNT(phases); i++) {
+    for (unsigned i = first; i < KW_COUNT(phases); i++) {
         qsort(results[i], ROUNDS, sizeof(results[i][0]), by_us);
     }
-    for (unsigned i = 0; i < KW_COUNT(phases); i++) {
+    for (unsigned i = first; i < KW_COUNT(phases); i++) {
         struct result r = results[i][ROUNDS / 2];
         (void)printf("%-26s %6.2f us CPU  %8.0f/s by the clock  %.2f x the floor's rate\n",
                      phases[i].name, r.us, r.per_s, results[phases[i].floor][ROUNDS / 2].us / r.us);

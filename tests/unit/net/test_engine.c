@@ -1,4 +1,6 @@
 /* What the engine refuses, and that it answers the rest: over plain sockets, octet by octet. */
+#include <sys/socket.h>
+
 #include "kit.h"
 
 #define GET_(path, more) "GET " path " HTTP/1.1\r\nHost: x\r\n" more "\r\n"
@@ -286,6 +288,23 @@ static void connections_are_kept_and_requests_queue_up(void **state)
     close(fd);
 }
 
+/* "printf … | nc -N" closes its sending side at once, and still wants its answer. */
+static void half_closed_clients_get_small_answers(void **state)
+{
+    static const char *const requests[] = {GET_("/hello", ""), GET_("/fast", ""),
+                                           GET_("/slow?50", ""), GET_("/nope", "")};
+
+    (void)state;
+    for (unsigned i = 0; i < KW_COUNT(requests); i++) {
+        int fd = raw_connect(rig->plain_port);
+        raw_send(fd, requests[i]);
+        assert_int_equal(shutdown(fd, SHUT_WR), 0);
+        (void)raw_read(fd, answer, sizeof(answer), NULL);
+        assert_has(answer, "HTTP/1.1 ");
+        close(fd);
+    }
+}
+
 static void a_route_may_close(void **state)
 {
     (void)state;
@@ -363,6 +382,7 @@ int main(void)
         cmocka_unit_test(who_is_not_proven_gets_401),
         cmocka_unit_test(fast_routes_run_on_the_loop_and_may_go_to_the_pool),
         cmocka_unit_test(connections_are_kept_and_requests_queue_up),
+        cmocka_unit_test(half_closed_clients_get_small_answers),
         cmocka_unit_test(a_route_may_close),
         cmocka_unit_test(continue_is_said_when_asked_for),
         cmocka_unit_test(large_answers_arrive_whole),
