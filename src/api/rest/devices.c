@@ -129,7 +129,8 @@ REST_HANDLER(rest_device_retire)
 
     TRY(op, codec_json_decode(op, request->body, reason_fields, KW_COUNT(reason_fields), &body));
     int reason = revoke_reason_from_text(body.reason);
-    ENSURE(op, reason >= 0, KW_E_INPUT, "'%s' is no reason for a revocation", body.reason);
+    ENSURE(op, reason >= 0 && reason != REVOKE_CERTIFICATE_HOLD, KW_E_INPUT,
+           "'%s' is no reason for a final revocation", body.reason);
     TRY(op, device_retire(op, rest_service(ctx), rest_param(request, "id"), reason));
     response->status = 204;
     return KW_OK;

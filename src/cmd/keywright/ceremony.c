@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/pem.h"
 #include "base/time.h"
@@ -182,6 +183,30 @@ kw_status ceremony_make_root(struct kw_op *op, const char *dir, const char *orga
     TRY(op, self_sign(op, organization, ret));
     TRY(op, seal_root(op, dir, ret->key, m, n), "sealing the root key under %u of %u shares", m, n);
     return put_cert(op, dir, ret->cert);
+}
+
+static void discard(const char *dir, const char *name)
+{
+    char path[KW_PATH_BYTES];
+    struct kw_op op;
+
+    kw_op_init(&op, NULL, 0);
+    if (kw_ok(os_path_join(&op, path, sizeof(path), dir, name))) {
+        (void)kw_ok(os_file_shred(&op, path)); /* the failure before this one is what is told */
+    }
+}
+
+void ceremony_discard(const char *dir)
+{
+    char name[32];
+
+    for (unsigned i = 0; i < KW_SHARES_MAX; i++) {
+        (void)snprintf(name, sizeof(name), "share-%u.txt", i + 1);
+        discard(dir, name);
+    }
+    discard(dir, "root.key.sealed");
+    discard(dir, "root.pem");
+    (void)rmdir(dir); /* only where nothing else is in it */
 }
 
 /* --- what the root signs

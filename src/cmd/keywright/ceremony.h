@@ -12,6 +12,8 @@ struct ceremony_root {
 };
 void ceremony_root_done(struct ceremony_root *root);
 
+/* Take back what ceremony_make_root() wrote, of a ceremony that failed; other files stay. */
+void ceremony_discard(const char *dir);
 /**
  * Make the root key and its self-signed certificate, and write into `dir`: root.key.sealed
  * (AES-256-GCM), root.pem, share-1.txt … share-N.txt (0600). The shares are read back and tried

@@ -524,11 +524,10 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
 
 static kw_status finish(struct kw_op *op, struct init *it, kw_status status)
 {
-    if (!kw_ok(status)) { /* nothing half-done stays; the offline folder is only made after the
-                             folders were */
+    if (!kw_ok(status)) { /* nothing half-done stays; the offline folder may hold others' files */
         (void)nftw(it->work, remove_one, 16, FTW_DEPTH | FTW_PHYS);
         if (it->root.key) {
-            (void)nftw(it->offline, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+            ceremony_discard(it->offline);
         }
         return status;
     }
