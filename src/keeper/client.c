@@ -33,6 +33,7 @@ struct keeper {
     bool supervised;
     int stop_fd; /* eventfd: readable once the keeper shall end */
     pid_t pid;   /* the supervisor's, after the start */
+    atomic_uint restarts;
 };
 
 /* What the starter waits for; lives on its stack. */
@@ -130,6 +131,11 @@ bool keeper_alive(const struct keeper *keeper)
     AUTO(channel) *channel = get_channel(keeper);
 
     return channel && channel_alive(channel);
+}
+
+unsigned keeper_restarts(const struct keeper *keeper)
+{
+    return atomic_load(&keeper->restarts);
 }
 
 /* First words on a new channel: same protocol, same build, or none at all. */
@@ -236,6 +242,7 @@ static bool restart(struct keeper *keeper, int *backoff_ms)
         struct kw_op op;
         kw_op_init(&op, "system", os_clock_mono_ms() + HELLO_MS);
         if (kw_ok(start_once(&op, keeper))) {
+            (void)atomic_fetch_add(&keeper->restarts, 1);
             return false;
         }
     }

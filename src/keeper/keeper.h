@@ -43,6 +43,8 @@ void keeper_stop(struct keeper *keeper);
 KW_OWNED(keeper, struct keeper, keeper_stop)
 /* True while the process answers; for /healthz. */
 bool keeper_alive(const struct keeper *keeper);
+/* How often the process had to be started anew since keeper_start(). */
+unsigned keeper_restarts(const struct keeper *keeper);
 
 struct keeper_key_info {
     char key_id[KW_NAME_MAX];

@@ -14,6 +14,7 @@
 #include "service/profiles.h"
 #include "service/validation/crl_maker.h"
 #include "service/validation/ocsp_responder.h"
+#include "service/watch.h"
 
 enum { CERT_FILE_MAX = 65536, ENTRY_ROOM = 1024, COMPLAIN_EVERY_MS = 1000 };
 
@@ -252,7 +253,7 @@ kw_status service_start(struct kw_op *op, struct service *service)
 {
     TRY(op, log_start(op, service->log));
     TRY(op, crl_maker_start(op, service, &service->crl_maker));
-    return KW_OK;
+    return watch_start(op, service, &service->watch);
 }
 
 void service_close(struct service *service)
@@ -260,6 +261,7 @@ void service_close(struct service *service)
     if (!service) {
         return;
     }
+    watch_stop(service->watch);
     crl_maker_stop(service->crl_maker);
     if (service->log) {
         log_stop(service->log);

@@ -44,6 +44,7 @@ struct log_sequencer;
 struct ocsp_cache;
 struct crl_maker;
 struct serial_pool;
+struct watch;
 
 struct service {
     struct config config;
@@ -60,6 +61,7 @@ struct service {
     struct ocsp_cache *ocsp_cache;
     struct crl_maker *crl_maker;
     struct serial_pool *serials;
+    struct watch *watch;
     atomic_llong last_complaint_ms;
     void (*complain)(const char *what,
                      const struct kw_op *op); /* one line for the journal; NULL = nobody listens */

@@ -1,0 +1,100 @@
+#include "service/watch.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "os/clock.h"
+
+enum { LOOK_EVERY_MS = 250, RECORD_DEADLINE_MS = 5000 };
+
+struct watch {
+    struct service *service;
+    unsigned restarts; /* of the keeper, recorded so far; the thread's */
+    pthread_mutex_t lock;
+    pthread_cond_t ending;
+    bool stop; /* under lock */
+    pthread_t thread;
+};
+
+static void look(struct watch *watch)
+{
+    unsigned restarts = keeper_restarts(watch->service->keeper);
+    struct event event = {.type = EVENT_KEEPER_LOST, .object = "keeper", .result = "unavailable"};
+    struct kw_op op;
+
+    if (restarts == watch->restarts) {
+        return;
+    }
+    (void)snprintf(event.detail, sizeof(event.detail),
+                   "the keeper ended and was started anew, %u times since the start", restarts);
+    kw_op_init(&op, "system", os_clock_mono_ms() + RECORD_DEADLINE_MS);
+    if (kw_ok(service_record_alone(&op, watch->service, &event))) {
+        watch->restarts = restarts;
+    } else {
+        service_complain(watch->service, &op, "the loss of the keeper could not be recorded");
+    }
+}
+
+/* Sleep for a while. False at the end. */
+static bool sleep_on(struct watch *watch)
+{
+    int64_t until_ns = os_clock_mono_ns() + (int64_t)LOOK_EVERY_MS * 1000000;
+    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
+
+    pthread_mutex_lock(&watch->lock);
+    while (!watch->stop && pthread_cond_timedwait(&watch->ending, &watch->lock, &until) == 0) {
+    }
+    bool go_on = !watch->stop;
+    pthread_mutex_unlock(&watch->lock);
+    return go_on;
+}
+
+static void *run(void *ctx)
+{
+    while (sleep_on(ctx)) {
+        look(ctx);
+    }
+    return NULL;
+}
+
+static void release(struct watch *watch)
+{
+    pthread_cond_destroy(&watch->ending);
+    pthread_mutex_destroy(&watch->lock);
+    free(watch);
+}
+
+kw_status watch_start(struct kw_op *op, struct service *service, struct watch **ret)
+{
+    struct watch *watch = calloc(1, sizeof(*watch));
+    pthread_condattr_t monotonic;
+
+    ENSURE(op, watch, KW_E_MEMORY, "no memory for the watch");
+    watch->service = service;
+    pthread_mutex_init(&watch->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&watch->ending, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (pthread_create(&watch->thread, NULL, run, watch) != 0) {
+        release(watch);
+        return FAIL(op, KW_E_MEMORY, "no thread for the watch");
+    }
+    *ret = watch;
+    return KW_OK;
+}
+
+void watch_stop(struct watch *watch)
+{
+    if (!watch) {
+        return;
+    }
+    pthread_mutex_lock(&watch->lock);
+    watch->stop = true;
+    pthread_cond_signal(&watch->ending);
+    pthread_mutex_unlock(&watch->lock);
+    pthread_join(watch->thread, NULL);
+    release(watch);
+}
