@@ -4,7 +4,6 @@ import signal
 import subprocess
 import time
 
-import pytest
 from crash import check_all, kill_under_load
 from harness import KEEPER, KEYWRIGHTD, csr_der, new_key, until
 

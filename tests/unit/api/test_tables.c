@@ -133,6 +133,7 @@ static void no_row_twice(void **state)
 
 /* --- views ------------------------------------------------------------------------------------ */
 
+/* clang-format off */
 static const struct {
     const char *name, *json;
     const struct view *view;
@@ -159,6 +160,7 @@ static const struct {
      "\"detail\":\"d\",\"request_id\":\"r\"}",                                    &problem_view, sizeof(struct problem_view)},
     {"page",    "{\"items\":[],\"next\":\"x\"}",                                  &key_page,     sizeof(struct key_page)    },
 };
+/* clang-format on */
 
 /* What the server writes, the command line reads, and writes again alike. */
 static void round_trips(void **state)
