@@ -355,8 +355,6 @@ static void a_flood_of_refusals(void **state)
     struct rig *rig = attack_rig;
 
     (void)state;
-    int64_t started_ms = os_clock_mono_ms();
-    size_t before = log_size(rig);
     struct keeper_info first = info(rig);
     for (unsigned i = 0; i < N; i++) {
         struct keeper_msg msg;
@@ -371,10 +369,7 @@ static void a_flood_of_refusals(void **state)
     assert_int_equal(last.refusals - first.refusals, N);
     assert_true(last.refusals_unlogged > 0);
     assert_true(last.log_writable);
-    /* Each line below 160 octets; on a busy machine some tokens come back meanwhile. */
-    int64_t seconds = (os_clock_mono_ms() - started_ms) / 1000 + 1;
-    assert_true(log_size(rig) - before <
-                (size_t)(REFUSALS_BURST + REFUSALS_PER_SECOND * seconds) * 2 * 160);
+    assert_true(log_size(rig) <= REFUSALS_FILE_MAX + REFUSALS_LINE_MAX);
     rig_right_request(rig);
 }
 
