@@ -13,7 +13,6 @@
 #include "cmd/keywright-keeper/refusals.h"
 #include "hostile/keeper/attack.h"
 #include "keeper/memfd.h"
-#include "os/clock.h"
 #include "os/spawn.h"
 
 static const struct keeper_row *row(enum keeper_row_index index)
