@@ -54,6 +54,9 @@ kw_status state_write(struct kw_op *op, const struct device *device, const char 
 kw_status state_read(struct kw_op *op, const struct device *device, const char *name, size_t max,
                      struct kw_bytes **ret);
 kw_status state_remove(struct kw_op *op, const struct device *device, const char *name);
+/* One process at a time enrols, renews or wipes, until *ret_fd is closed (OS_FD_AUTO): two renewals
+ * at once would destroy each other's keys. KW_E_UNAVAILABLE: the other did not end in time. */
+kw_status state_take_turn(struct kw_op *op, const struct device *device, int *ret_fd);
 kw_status state_write_certs(struct kw_op *op, const struct device *device, const char *name,
                             struct cert *const certs[], unsigned n);
 kw_status state_read_cert(struct kw_op *op, const struct device *device,

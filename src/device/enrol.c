@@ -131,7 +131,10 @@ static kw_status leave_wipe(struct kw_op *op, struct device *device)
 
 kw_status device_enrol(struct kw_op *op, struct device *device, const char *secret)
 {
-    TRY(op, leave_wipe(op, device));
+    OS_FD_AUTO int turn = -1;
+
+    TRY(op, leave_wipe(op, device)); /* takes a turn of its own */
+    TRY(op, state_take_turn(op, device, &turn));
     TRY(op, est_cacerts(op, device));
     for (unsigned i = 0; i < KW_COUNT(steps); i++) {
         TRY(op, step_if_needed(op, device, &steps[i], secret));

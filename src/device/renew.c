@@ -1,4 +1,5 @@
 #include "device/device.h"
+#include "os/files.h"
 
 static const char RENEW_CSR[] = "ldevid-next.csr";
 
@@ -113,8 +114,10 @@ static kw_status renew(struct kw_op *op, struct device *device, struct cert *old
 
 kw_status device_renew(struct kw_op *op, struct device *device, bool force)
 {
+    OS_FD_AUTO int turn = -1;
     AUTO(cert) *old = NULL;
 
+    TRY(op, state_take_turn(op, device, &turn));
     TRY(op, state_read_cert(op, device, DEVICE_LDEVID, &old));
     if (!force && device_now_s(device) < device_renew_at(old)) {
         return KW_OK;

@@ -5,6 +5,7 @@
 #include "device/device.h"
 #include "os/clock.h"
 #include "os/files.h"
+#include "rot/dirlock.h"
 
 enum { CONFIG_MAX = 4096, CERTS_MAX = 65536 };
 
@@ -57,6 +58,16 @@ kw_status state_save_config(struct kw_op *op, struct device *device)
     TRY(op, kw_bytes_new(512, &text));
     TRY(op, codec_json_encode(op, config_fields, KW_COUNT(config_fields), &device->config, text));
     return state_write(op, device, "config.json", kw_bytes_span(text));
+}
+
+/* A folder of its own: the root of trust locks the one that its keys lie in. */
+kw_status state_take_turn(struct kw_op *op, const struct device *device, int *ret_fd)
+{
+    char path[KW_PATH_BYTES];
+
+    TRY(op, state_path(op, device, "turn", path, sizeof(path)));
+    TRY(op, os_dir_make(op, path, 0700));
+    return rot_dir_lock(op, path, ret_fd);
 }
 
 /* --- certificates ----------------------------------------------------------------------------- */

@@ -170,6 +170,9 @@ static kw_status destroy_all(struct kw_op *op, struct device *device)
 
 kw_status device_wipe(struct kw_op *op, struct device *device)
 {
+    OS_FD_AUTO int turn = -1;
+
+    TRY(op, state_take_turn(op, device, &turn));
     server_hang_up(device);
     device->config.wiped = true;
     TRY(op, state_save_config(op, device), "noting that a wipe has begun");

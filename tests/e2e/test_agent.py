@@ -326,8 +326,6 @@ def test_state_in_use(gate, tmp_path):
     codes = [child.returncode for child in both]
     one.do('hello')
     assert 0 in codes
-    if 6 in codes:
-        pytest.xfail(f'one at work beside another is told that its identity is lost: {said}')
     assert set(codes) <= {0, 1, 4, 7}, (codes, said)
 
 
