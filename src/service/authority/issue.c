@@ -171,8 +171,8 @@ static void describe_key(struct issuance *it)
 
 static kw_status keep_der(struct kw_op *op, struct issuance *it, struct kw_span der)
 {
-    ENSURE(op, der.len <= sizeof(it->cert->der), KW_E_TOO_LARGE, "the certificate has %zu octets",
-           der.len);
+    ENSURE(op, der.p && der.len <= sizeof(it->cert->der), KW_E_TOO_LARGE,
+           "the certificate has %zu octets", der.len);
     memcpy(it->cert->der, der.p, der.len);
     it->cert->der_len = (uint32_t)der.len;
     digest_sha256(der, it->cert->fingerprint);
