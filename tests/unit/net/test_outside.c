@@ -196,7 +196,8 @@ static void openssl_s_client(void **state)
                      0);
     assert_has(output, "TLSv1.3");
     assert_has(output, "Acceptable client certificate CA names");
-    assert_has(output, "CN = root");
+    /* OpenSSL 3.0 writes "CN = root", 3.5 "CN=root". */
+    assert_true(strstr(output, "CN = root") || strstr(output, "CN=root"));
     assert_has(output, "HTTP/1.1 200 OK");
     assert_has(output, "closed"); /* by close_notify */
     assert_lacks(output, "New, TLSv1.3, Reused");
