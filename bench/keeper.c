@@ -12,6 +12,7 @@
 #include "crypto/ocsp.h"
 #include "gate.h"
 #include "os/clock.h"
+#include "service/authorities.h"
 #include "service/service.h"
 
 enum { THREADS = 8, CONTENT = 64 + 34 + 32 };
@@ -43,7 +44,7 @@ static void sign_tls(struct bench *bench, bool remote)
 /* The keeper answers for its own certificate only, so the floor is the signature alone. */
 static void answer_ocsp(struct bench *bench, bool remote)
 {
-    const struct ca *ca = &bench->service->cas[0];
+    const struct ca *ca = &bench->service->authorities->at[0];
     int64_t now_s = os_clock_unix_s();
     struct ocsp_single single = {.this_update = now_s, .next_update = now_s + 3600};
     struct kw_op op;

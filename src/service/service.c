@@ -5,9 +5,9 @@
 
 #include "base/pem.h"
 #include "crypto/digest.h"
-#include "crypto/dn.h"
 #include "os/clock.h"
 #include "os/files.h"
+#include "service/authorities.h"
 #include "service/authority/serials.h"
 #include "service/event_text.h"
 #include "service/log/log.h"
@@ -53,123 +53,6 @@ kw_status service_cert_save(struct kw_op *op, struct service *service, const cha
     TRY(op, kw_bytes_new(2 * der.len + 128, &pem));
     TRY(op, kw_pem_encode("CERTIFICATE", der, pem));
     return os_file_write(op, path, 0644, kw_bytes_span(pem));
-}
-
-/* --- CAs -------------------------------------------------------------------------------------- */
-
-static void ca_done(struct ca *ca)
-{
-    cert_unref(ca->cert);
-    cert_unref(ca->ocsp_cert);
-    privkey_unref(ca->crl_key);
-    privkey_unref(ca->ocsp_key);
-    memset(ca, 0, sizeof(*ca));
-}
-
-/* A delegated OCSP signer is optional: a ceremony issues it after the CA exists. */
-static kw_status bind_ocsp(struct kw_op *op, struct service *service, struct ca *ca)
-{
-    (void)snprintf(ca->ocsp_key_id, sizeof(ca->ocsp_key_id), "ocsp-%.80s", ca->id);
-    kw_status status = service_cert_load(op, service, ca->ocsp_key_id, &ca->ocsp_cert);
-    if (status.code == KW_E_NOT_FOUND) {
-        kw_op_clear(op);
-        return KW_OK;
-    }
-    TRY(op, status);
-    return keeper_privkey(op, service->keeper, ca->ocsp_key_id, KEEPER_SIGN_OCSP, NULL,
-                          &ca->ocsp_key);
-}
-
-static kw_status bind_ca(struct kw_op *op, struct service *service, const char *id, struct ca *ca)
-{
-    AUTO(pubkey) *key = NULL;
-
-    KW_TEXT_SET(ca->id, id);
-    (void)snprintf(ca->key_id, sizeof(ca->key_id), "ca-%.80s", id);
-    TRY(op, service_cert_load(op, service, ca->key_id, &ca->cert));
-    dn_text(cert_subject(ca->cert), ca->subject, sizeof(ca->subject));
-    TRY(op, keeper_key_public(op, service->keeper, ca->key_id, &key), "key of CA '%s'", id);
-    ENSURE(op, pubkey_equal(key, cert_public(ca->cert)), KW_E_INTEGRITY,
-           "the certificate of CA '%s' is not for the keeper's key '%s'", id, ca->key_id);
-    TRY(op, keeper_privkey(op, service->keeper, ca->key_id, KEEPER_SIGN_CRL, NULL, &ca->crl_key));
-    return bind_ocsp(op, service, ca);
-}
-
-static kw_status bind_profile(struct kw_op *op, struct service *service,
-                              struct bound_profile *profile)
-{
-    const char *wanted = profile->data.ca;
-    bool found = false;
-
-    profile->ca = NULL;
-    for (unsigned i = 0; i < service->n_cas; i++) {
-        struct ca *ca = &service->cas[i];
-        bool any = strcmp(wanted, "*") == 0;
-        if (!any && strcmp(wanted, ca->id) != 0) {
-            continue;
-        }
-        found = true;
-        profile->ca = any ? NULL : ca;
-        TRY(op, keeper_privkey(op, service->keeper, ca->key_id, KEEPER_SIGN_CERT,
-                               profile->data.name, &profile->key[i]));
-    }
-    ENSURE(op, found, KW_E_INPUT, "profile '%s' names CA '%s', which is not configured",
-           profile->data.name, wanted);
-    return KW_OK;
-}
-
-/* The server's own certificates end too: /metrics and the journal tell when, before devices notice.
- */
-static kw_status note_own_end(struct kw_op *op, struct service *service)
-{
-    AUTO(cert) *tls = NULL;
-    kw_status status = service_cert_load(op, service, "tls-server", &tls);
-
-    if (status.code == KW_E_NOT_FOUND) { /* in a ceremony */
-        kw_op_clear(op);
-        return KW_OK;
-    }
-    TRY(op, status);
-    service->own_certs_end_s = cert_not_after(tls);
-    for (unsigned i = 0; i < service->n_cas; i++) {
-        const struct cert *ocsp = service->cas[i].ocsp_cert;
-        if (ocsp && cert_not_after(ocsp) < service->own_certs_end_s) {
-            service->own_certs_end_s = cert_not_after(ocsp);
-        }
-    }
-    return KW_OK;
-}
-
-static void unbind(struct service *service)
-{
-    for (unsigned i = 0; i < service->n_profiles; i++) {
-        for (unsigned ca = 0; ca < SERVICE_CAS_MAX; ca++) {
-            privkey_unref(service->profiles[i].key[ca]);
-            service->profiles[i].key[ca] = NULL;
-        }
-    }
-    for (unsigned i = 0; i < service->n_cas; i++) {
-        ca_done(&service->cas[i]);
-    }
-    service->n_cas = 0;
-    cert_unref(service->root);
-    service->root = NULL;
-}
-
-kw_status service_bind_cas(struct kw_op *op, struct service *service)
-{
-    unbind(service);
-    TRY(op, service_cert_load(op, service, "root", &service->root));
-    dn_text(cert_subject(service->root), service->root_subject, sizeof(service->root_subject));
-    for (unsigned i = 0; i < service->config.n_cas; i++) {
-        service->n_cas++;
-        TRY(op, bind_ca(op, service, service->config.cas[i], &service->cas[i]), "CA '%s'",
-            service->config.cas[i]);
-    }
-    for (unsigned i = 0; i < service->n_profiles; i++) {
-        TRY(op, bind_profile(op, service, &service->profiles[i]));
-    }
-    return note_own_end(op, service);
 }
 
 /* --- open and close --------------------------------------------------------------------------- */
@@ -243,6 +126,7 @@ kw_status service_open(struct kw_op *op, const char *state_dir, const struct kee
     AUTO(service) *service = calloc(1, sizeof(*service));
 
     ENSURE(op, service, KW_E_MEMORY, "no memory for the service");
+    pthread_mutex_init(&service->authorities_lock, NULL);
     TRY(op, config_load(op, state_dir, &service->config));
     TRY(op, open_parts(op, service, keeper));
     *ret = TAKE(service);
@@ -269,36 +153,16 @@ void service_close(struct service *service)
     if (service->store) { /* none where it could not be opened */
         store_close(service->store);
     }
-    unbind(service);
+    authorities_unref(service->authorities);
     keeper_stop(service->keeper);
     log_free(service->log);
     ocsp_cache_free(service->ocsp_cache);
     serials_free(service->serials);
+    pthread_mutex_destroy(&service->authorities_lock);
     free(service);
 }
 
 /* --- finding ---------------------------------------------------------------------------------- */
-
-kw_status service_ca(struct kw_op *op, struct service *service, const char *id, struct ca **ret)
-{
-    for (unsigned i = 0; i < service->n_cas; i++) {
-        if (strcmp(service->cas[i].id, id) == 0) {
-            *ret = &service->cas[i];
-            return KW_OK;
-        }
-    }
-    return FAIL(op, KW_E_NOT_FOUND, "no CA '%s'", id);
-}
-
-struct ca *service_ca_by_name(struct service *service, struct kw_span issuer_dn)
-{
-    for (unsigned i = 0; i < service->n_cas; i++) {
-        if (kw_span_equal(cert_subject(service->cas[i].cert), issuer_dn)) {
-            return &service->cas[i];
-        }
-    }
-    return NULL;
-}
 
 kw_status service_profile(struct kw_op *op, struct service *service, const char *name,
                           const struct bound_profile **ret)

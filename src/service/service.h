@@ -6,6 +6,7 @@
 #ifndef SERVICE_SERVICE_H
 #define SERVICE_SERVICE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/bytes.h"
@@ -18,26 +19,13 @@
 #include "service/config.h"
 #include "store/store.h"
 
-enum { SERVICE_CAS_MAX = 8, SERVICE_PROFILES_MAX = 16, SERVICE_CHAIN_MAX = 4 };
+enum { SERVICE_CAS_MAX = 16, SERVICE_PROFILES_MAX = 16 };
 
-/* One issuing CA, loaded from the store and the keeper. Immutable while the server runs. */
-struct ca {
-    char id[KW_NAME_MAX];     /* "devices" */
-    char key_id[KW_NAME_MAX]; /* keeper's key: "ca-devices" */
-    char subject[256];        /* its name as text */
-    struct cert *cert;
-    struct privkey *crl_key;       /* the CA's key for CRLs */
-    char ocsp_key_id[KW_NAME_MAX]; /* "ocsp-devices" */
-    struct cert *ocsp_cert;        /* delegated signer; NULL until one is issued (init) */
-    struct privkey *ocsp_key;
-};
+struct authorities; /* the issuing CAs: service/authorities.h */
 
-/* A profile and the CA key bound to its rule. */
+/* A profile of STATE/profiles; what signs under its rule is in struct authorities. */
 struct bound_profile {
     struct profile data;
-    struct ca *ca;                        /* borrowed; NULL where the profile is for any CA ("*") */
-    struct privkey *key[SERVICE_CAS_MAX]; /* by CA index: signs certificates under this rule; NULL
-                                             where not for that CA */
 };
 
 struct log_sequencer;
@@ -50,11 +38,10 @@ struct service {
     struct config config;
     struct store *store;
     struct keeper *keeper;
-    struct cert *root;
-    char root_subject[256];
-    int64_t own_certs_end_s; /* when the first of the server's own certificates (TLS, OCSP) ends */
-    unsigned n_cas;
-    struct ca cas[SERVICE_CAS_MAX];
+    atomic_llong own_certs_end_s;     /* when the first of the server's own certificates (TLS, OCSP)
+                                         ends */
+    pthread_mutex_t authorities_lock; /* guards the pointer; the set itself never changes */
+    struct authorities *authorities;
     unsigned n_profiles;
     struct bound_profile profiles[SERVICE_PROFILES_MAX];
     struct log_sequencer *log;
@@ -75,8 +62,9 @@ struct service {
  */
 kw_status service_open(struct kw_op *op, const char *state_dir, const struct keeper_config *keeper,
                        struct service **ret);
-/* Load the CAs' certificates and bind profiles to them; service_open() does it except in a
- * ceremony. May be called again. */
+/* Load the CAs' certificates, bind profiles to them, and put this set in the place of the one
+ * before; service_open() does it except in a ceremony, and every rotation does it again. Any
+ * thread, one at a time. On failure the set before stays. */
 kw_status service_bind_cas(struct kw_op *op, struct service *service);
 /* A certificate of STATE/certs: "root", "ca-devices", "ocsp-devices", "tls-server". KW_E_NOT_FOUND.
  */
@@ -90,9 +78,6 @@ void service_close(struct service *service);
 KW_OWNED(service, struct service, service_close)
 
 /* Find by id. KW_E_NOT_FOUND names the object. */
-kw_status service_ca(struct kw_op *op, struct service *service, const char *id, struct ca **ret);
-/* The CA that has this subject name (an issuer's name); NULL where it is none of ours. */
-struct ca *service_ca_by_name(struct service *service, struct kw_span issuer_dn);
 kw_status service_profile(struct kw_op *op, struct service *service, const char *name,
                           const struct bound_profile **ret);
 

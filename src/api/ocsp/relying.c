@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "base/b64.h"
+#include "service/authorities.h"
 #include "service/log/log.h"
 #include "service/validation/crl_maker.h"
 #include "service/validation/ocsp_responder.h"
@@ -116,16 +117,16 @@ static kw_status crl(struct kw_op *op, void *ctx, const struct http_request *req
 static kw_status ca_cert(struct kw_op *op, void *ctx, const struct http_request *request,
                          struct http_response *response)
 {
-    struct service *service = ((struct api *)ctx)->service;
+    AUTO(authorities) *all = service_authorities(((struct api *)ctx)->service);
     char name[KW_NAME_MAX];
-    struct ca *ca = NULL;
+    const struct ca *ca = NULL;
 
     TRY(op, stem(op, kw_uri_param(&request->params, "file"), ".cer", name, sizeof(name)));
     response->content_type = "application/pkix-cert";
     if (strcmp(name, "root") == 0) {
-        return kw_bytes_copy(cert_der(service->root), &response->body);
+        return kw_bytes_copy(cert_der(all->root), &response->body);
     }
-    TRY(op, service_ca(op, service, name, &ca));
+    TRY(op, authorities_find(op, all, name, &ca));
     return kw_bytes_copy(cert_der(ca->cert), &response->body);
 }
 

@@ -1,5 +1,6 @@
 #include "api/rest/rest.h"
 #include "base/hex.h"
+#include "service/authorities.h"
 
 static void view(const char *id, const char *key_id, const char *subject, const struct cert *cert,
                  const struct cert *ocsp, struct ca_view *ret)
@@ -16,16 +17,16 @@ static void view(const char *id, const char *key_id, const char *subject, const 
 
 REST_HANDLER(rest_ca_list)
 {
-    struct service *service = rest_service(ctx);
+    AUTO(authorities) *all = service_authorities(rest_service(ctx));
     struct codec_list list;
     struct ca_view shown;
 
     (void)request;
     TRY(op, rest_list(op, response, &list));
-    view("root", "", service->root_subject, service->root, NULL, &shown);
+    view("root", "", all->root_subject, all->root, NULL, &shown);
     TRY(op, rest_item(op, &list, &ca_view, &shown));
-    for (unsigned i = 0; i < service->n_cas; i++) {
-        const struct ca *ca = &service->cas[i];
+    for (unsigned i = 0; i < all->n; i++) {
+        const struct ca *ca = &all->at[i];
         view(ca->id, ca->key_id, ca->subject, ca->cert, ca->ocsp_cert, &shown);
         TRY(op, rest_item(op, &list, &ca_view, &shown));
     }

@@ -125,7 +125,7 @@ REST_HANDLER(rest_metrics)
                       stats.handshakes_failed));
     TRY(op, put_gauge(response->body, "own_certificates_end_time_seconds",
                       "when the first of the server's own certificates ends",
-                      (uint64_t)api->service->own_certs_end_s));
+                      (uint64_t)atomic_load(&api->service->own_certs_end_s)));
     return put_gauge(response->body, "uptime_seconds", "since start",
                      (uint64_t)(service_now_ms() - api->started_ms) / 1000);
 }

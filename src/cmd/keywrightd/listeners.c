@@ -4,6 +4,7 @@
 
 #include "net/tls.h"
 #include "os/files.h"
+#include "service/authorities.h"
 
 enum { DOORS = 3 };
 
@@ -42,29 +43,29 @@ void listeners_free(struct listeners *listeners)
 static kw_status make_tls(struct kw_op *op, struct listeners *it, bool client_required,
                           struct tls_server **ret)
 {
-    struct service *service = it->api->service;
+    AUTO(authorities) *all = service_authorities(it->api->service);
     struct cert *chain[2] = {it->cert, NULL};
     struct cert *intermediates[SERVICE_CAS_MAX];
     unsigned n = 1;
-    struct ca *issuer = service_ca_by_name(service, cert_issuer(it->cert));
+    const struct ca *issuer = authorities_issuer_of(all, it->cert);
 
     if (issuer) {
         chain[n++] = issuer->cert;
     }
-    for (unsigned i = 0; i < service->n_cas; i++) {
-        intermediates[i] = service->cas[i].cert;
+    for (unsigned i = 0; i < all->n; i++) {
+        intermediates[i] = all->at[i].cert;
     }
     struct tls_server_config config = {
         .chain = chain,
         .n_chain = n,
         .key = it->key,
-        .client_roots = &service->root,
+        .client_roots = &all->root,
         .n_client_roots = 1,
         .client_intermediates = intermediates,
-        .n_client_intermediates = service->n_cas,
+        .n_client_intermediates = all->n,
         .client_required = client_required,
         .judge = api_judge_client,
-        .judge_ctx = service,
+        .judge_ctx = it->api->service,
     };
     return tls_server_new(op, &config, ret);
 }

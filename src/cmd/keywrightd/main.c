@@ -110,14 +110,15 @@ static kw_status start(struct kw_op *op, struct service *service, struct api *ap
     return KW_OK;
 }
 
-static void warn_of_end(const struct service *service)
+static void warn_of_end(struct service *service)
 {
     enum { WARN_DAYS = 30, DAY_S = 86400 };
     char text[128], when[KW_TIME_TEXT];
+    int64_t end_s = atomic_load(&service->own_certs_end_s);
 
-    if (service->own_certs_end_s - service_now_ms() / 1000 < WARN_DAYS * DAY_S) {
+    if (end_s - service_now_ms() / 1000 < WARN_DAYS * DAY_S) {
         (void)snprintf(text, sizeof(text), "warning: a certificate of this server ends at %s",
-                       kw_time_text(service->own_certs_end_s, when));
+                       kw_time_text(end_s, when));
         log_line(text, NULL);
     }
 }

@@ -1,16 +1,18 @@
 #include "service/authority/chain.h"
 
 #include "crypto/cms.h"
+#include "service/authorities.h"
 
 kw_status chain_of_cas(struct kw_op *op, struct service *service, struct kw_bytes **ret)
 {
+    AUTO(authorities) *all = service_authorities(service);
     struct cert *chain[SERVICE_CAS_MAX + 1];
     unsigned n = 0;
 
-    for (unsigned i = 0; i < service->n_cas; i++) {
-        chain[n++] = service->cas[i].cert;
+    for (unsigned i = 0; i < all->n; i++) {
+        chain[n++] = all->at[i].cert;
     }
-    chain[n++] = service->root;
+    chain[n++] = all->root;
     return cms_certs_build(op, chain, n, ret);
 }
 

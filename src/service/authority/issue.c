@@ -8,6 +8,7 @@
 #include "crypto/digest.h"
 #include "crypto/dn.h"
 #include "os/clock.h"
+#include "service/authorities.h"
 #include "service/authority/serials.h"
 
 enum {
@@ -19,25 +20,25 @@ struct issuance {
     struct service *service;
     const struct issue_request *request;
     const struct bound_profile *profile;
-    struct ca *ca;
-    unsigned ca_index;
+    const struct authorities *all;
+    const struct ca *ca;
+    struct privkey *signer;  /* the CA's key, bound to the profile's rule */
     struct store_cert *cert; /* what will be recorded */
     struct store_pubkey key;
 };
 
 static kw_status find_ca(struct kw_op *op, struct issuance *it)
 {
-    if (it->profile->ca) {
-        it->ca = it->profile->ca;
+    const char *base = it->profile->data.ca;
+
+    if (strcmp(base, "*") != 0) {
+        TRY(op, authorities_issuing(op, it->all, base, &it->ca));
     } else {
         ENSURE(op, it->request->ca, KW_E_INTERNAL, "profile '%s' needs a CA to be named",
                it->request->profile);
-        TRY(op, service_ca(op, it->service, it->request->ca, &it->ca));
+        TRY(op, authorities_find(op, it->all, it->request->ca, &it->ca));
     }
-    it->ca_index = (unsigned)(it->ca - it->service->cas);
-    ENSURE(op, it->profile->key[it->ca_index], KW_E_INTERNAL,
-           "CA '%s' has no rule for profile '%s'", it->ca->id, it->request->profile);
-    return KW_OK;
+    return authorities_signer(op, it->service, it->all, it->profile, it->ca, &it->signer);
 }
 
 static kw_status check_key(struct kw_op *op, const struct issuance *it)
@@ -109,12 +110,12 @@ static kw_status build(struct kw_op *op, struct issuance *it, struct kw_bytes **
         it->request->profile);
     fill_urls(it, &urls, &spec);
     fill_lists(it, &spec);
-    return cert_build(op, &spec, it->profile->key[it->ca_index], ret);
+    return cert_build(op, &spec, it->signer, ret);
 }
 
 static kw_status sign_once(struct kw_op *op, struct issuance *it, struct kw_bytes **ret)
 {
-    TRY(op, serials_take(op, it->service, it->ca_index, it->cert->serial));
+    TRY(op, serials_take(op, it->service, it->ca, it->cert->serial));
     it->cert->serial_len = KW_SERIAL_BYTES;
     return build(op, it, ret);
 }
@@ -129,7 +130,7 @@ static kw_status sign(struct kw_op *op, struct issuance *it, struct kw_bytes **r
         return status;
     }
     kw_op_clear(op);
-    serials_drop(it->service, it->ca_index);
+    serials_drop(it->service, it->ca);
     return sign_once(op, it, ret);
 }
 
@@ -211,7 +212,8 @@ static kw_status record(struct kw_op *op, struct store_txn *txn, void *ctx)
 kw_status authority_issue(struct kw_op *op, struct service *service,
                           const struct issue_request *request, struct store_cert *ret)
 {
-    struct issuance it = {.service = service, .request = request, .cert = ret};
+    AUTO(authorities) *all = service_authorities(service);
+    struct issuance it = {.service = service, .request = request, .all = all, .cert = ret};
     AUTO(kw_bytes) *der = NULL;
 
     TRY(op, service_profile(op, service, request->profile, &it.profile));

@@ -7,7 +7,7 @@
 
 struct issue_request {
     const char *profile;
-    const char *ca;         /* only where the profile is for any CA; else NULL */
+    const char *ca;         /* CA's id; only where the profile is for any CA; else NULL */
     const char *owner;      /* "device:DEV1", "server:gate", "operator:admin", "ocsp:devices" */
     struct kw_span subject; /* DER Name */
     const struct pubkey *key;

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/time.h"
 #include "os/clock.h"
+#include "service/authorities.h"
 #include "service/validation/crl_maker.h"
 #include "service/validation/ocsp_responder.h"
 
@@ -81,8 +82,10 @@ static kw_status find_serial(struct kw_op *op, struct service *service, const ch
 static kw_status find_serial_any(struct kw_op *op, struct service *service, const char *hex,
                                  struct store_cert *ret)
 {
-    for (unsigned i = 0; i < service->n_cas; i++) {
-        kw_status status = find_serial(op, service, service->cas[i].id, hex, ret);
+    AUTO(authorities) *all = service_authorities(service);
+
+    for (unsigned i = 0; i < all->n; i++) {
+        kw_status status = find_serial(op, service, all->at[i].id, hex, ret);
         if (status.code != KW_E_NOT_FOUND) {
             return status;
         }

@@ -33,14 +33,14 @@ void serials_free(struct serial_pool *pool)
     }
 }
 
-static kw_status take_locked(struct kw_op *op, struct service *service, unsigned ca,
+static kw_status take_locked(struct kw_op *op, struct service *service, const struct ca *ca,
                              uint8_t ret[KW_SERIAL_BYTES])
 {
-    struct stock *stock = &service->serials->stocks[ca];
+    struct stock *stock = &service->serials->stocks[ca->index];
 
     if (stock->n == 0) {
-        TRY(op, keeper_serials(op, service->keeper, service->cas[ca].key_id, FETCH, stock->at),
-            "serial numbers of CA '%s'", service->cas[ca].id);
+        TRY(op, keeper_serials(op, service->keeper, ca->key_id, FETCH, stock->at),
+            "serial numbers of CA '%s'", ca->id);
         stock->n = FETCH;
     }
     stock->n--;
@@ -48,7 +48,7 @@ static kw_status take_locked(struct kw_op *op, struct service *service, unsigned
     return KW_OK;
 }
 
-kw_status serials_take(struct kw_op *op, struct service *service, unsigned ca,
+kw_status serials_take(struct kw_op *op, struct service *service, const struct ca *ca,
                        uint8_t ret[KW_SERIAL_BYTES])
 {
     pthread_mutex_lock(&service->serials->lock);
@@ -57,9 +57,9 @@ kw_status serials_take(struct kw_op *op, struct service *service, unsigned ca,
     return status;
 }
 
-void serials_drop(struct service *service, unsigned ca)
+void serials_drop(struct service *service, const struct ca *ca)
 {
     pthread_mutex_lock(&service->serials->lock);
-    service->serials->stocks[ca].n = 0;
+    service->serials->stocks[ca->index].n = 0;
     pthread_mutex_unlock(&service->serials->lock);
 }

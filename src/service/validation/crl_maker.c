@@ -7,6 +7,7 @@
 
 #include "crypto/crl.h"
 #include "os/clock.h"
+#include "service/authorities.h"
 #include "service/authority/expire.h"
 
 enum { GATHER_MS = 100, RETRY_MS = 2000, IDLE_MS = 30000, MAKE_DEADLINE_MS = 60000 };
@@ -70,6 +71,20 @@ static kw_status gather(struct kw_op *op, void *ctx, struct kw_span serial, int6
     return KW_OK;
 }
 
+/* One name, one scope: a relying party may judge a certificate by the list of any of the CA's keys,
+ * so each lists what all of them issued (RFC 5280 section 5). */
+static kw_status gather_all(struct kw_op *op, struct service *service,
+                            const struct authorities *all, const struct ca *ca,
+                            struct revoked_list *list)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        if (strcmp(all->at[i].base, ca->base) == 0) {
+            TRY(op, store_cert_revoked_each(op, service->store, all->at[i].id, gather, list));
+        }
+    }
+    return KW_OK;
+}
+
 static kw_status hand_out(struct kw_op *op, void *ctx, struct crl_entry *ret, bool *ret_more)
 {
     struct revoked_list *list = ctx;
@@ -88,7 +103,7 @@ static kw_status hand_out(struct kw_op *op, void *ctx, struct crl_entry *ret, bo
 struct crl_change {
     struct service *service;
     const struct ca *ca;
-    char name[KW_NAME_MAX + 8];
+    char name[KW_NAME_MAX + 8], counter[KW_NAME_MAX + 8];
     uint64_t number;
     size_t entries;
     struct kw_span der;
@@ -98,7 +113,7 @@ static kw_status take_number(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     struct crl_change *change = ctx;
 
-    return store_counter_next(op, txn, change->name, &change->number);
+    return store_counter_next(op, txn, change->counter, &change->number);
 }
 
 static kw_status put_crl(struct kw_op *op, struct store_txn *txn, void *ctx)
@@ -113,16 +128,19 @@ static kw_status put_crl(struct kw_op *op, struct store_txn *txn, void *ctx)
     return service_record(op, change->service, txn, &event);
 }
 
-static kw_status make(struct kw_op *op, struct service *service, const struct ca *ca,
-                      int64_t *ret_next_update)
+static kw_status make(struct kw_op *op, struct service *service, const struct authorities *all,
+                      const struct ca *ca, int64_t *ret_next_update)
 {
     __attribute__((cleanup(revoked_list_done))) struct revoked_list list = {0};
     struct crl_change change = {.service = service, .ca = ca};
     AUTO(kw_bytes) *der = NULL;
 
     (void)snprintf(change.name, sizeof(change.name), "crl:%s", ca->id);
+    /* "a monotonically increasing sequence number for a given CRL scope and CRL issuer" (RFC 5280
+     * section 5.2.3): the name is the issuer, whatever the key */
+    (void)snprintf(change.counter, sizeof(change.counter), "crl:%s", ca->base);
     TRY(op, store_change(op, service->store, take_number, &change));
-    TRY(op, store_cert_revoked_each(op, service->store, ca->id, gather, &list));
+    TRY(op, gather_all(op, service, all, ca, &list));
     struct crl_spec spec = {
         .issuer_dn = cert_subject(ca->cert),
         .issuer_key = cert_public(ca->cert),
@@ -165,17 +183,18 @@ static void settle(struct crl_maker *maker, unsigned ca, bool made, int64_t next
     pthread_mutex_unlock(&maker->lock);
 }
 
-static kw_status make_if_due(struct kw_op *op, struct crl_maker *maker, unsigned ca)
+static kw_status make_if_due(struct kw_op *op, struct crl_maker *maker,
+                             const struct authorities *all, const struct ca *ca)
 {
     struct service *service = maker->service;
     int64_t next_update_s = 0;
 
-    if (!due(maker, ca, os_clock_unix_s())) {
+    if (!due(maker, ca->index, os_clock_unix_s())) {
         return KW_OK;
     }
-    kw_status status = make(op, service, &service->cas[ca], &next_update_s);
-    settle(maker, ca, kw_ok(status), next_update_s);
-    TRY(op, status, "CRL of CA '%s'", service->cas[ca].id);
+    kw_status status = make(op, service, all, ca, &next_update_s);
+    settle(maker, ca->index, kw_ok(status), next_update_s);
+    TRY(op, status, "CRL of CA '%s'", ca->id);
     return KW_OK;
 }
 
@@ -184,10 +203,12 @@ static kw_status make_due(struct kw_op *op, struct crl_maker *maker)
 {
     kw_status first = KW_OK;
 
-    for (unsigned i = 0; i < maker->service->n_cas; i++) {
+    AUTO(authorities) *all = service_authorities(maker->service);
+
+    for (unsigned i = 0; i < all->n; i++) {
         struct kw_op own;
         kw_op_init(&own, op->principal, op->deadline_ms);
-        kw_status status = make_if_due(kw_ok(first) ? op : &own, maker, i);
+        kw_status status = make_if_due(kw_ok(first) ? op : &own, maker, all, &all->at[i]);
         first = kw_ok(first) ? status : first;
     }
     return first;
@@ -195,7 +216,7 @@ static kw_status make_due(struct kw_op *op, struct crl_maker *maker)
 
 static bool any_dirty(const struct crl_maker *maker)
 {
-    for (unsigned i = 0; i < maker->service->n_cas; i++) {
+    for (unsigned i = 0; i < SERVICE_CAS_MAX; i++) {
         if (maker->dirty[i]) {
             return true;
         }
@@ -288,9 +309,16 @@ void crl_maker_stop(struct crl_maker *maker)
 void crl_maker_wake(struct service *service, const char *ca_id)
 {
     struct crl_maker *maker = service->crl_maker;
+    AUTO(authorities) *all = service_authorities(service);
+    const struct ca *asked = NULL;
+    struct kw_op quiet;
 
-    for (unsigned i = 0; maker && i < service->n_cas; i++) {
-        if (strcmp(service->cas[i].id, ca_id) == 0) {
+    kw_op_init(&quiet, NULL, 0);
+    if (!maker || !kw_ok(authorities_find(&quiet, all, ca_id, &asked))) {
+        return;
+    }
+    for (unsigned i = 0; i < all->n; i++) { /* every key of it lists what any of them issued */
+        if (strcmp(all->at[i].base, asked->base) == 0) {
             pthread_mutex_lock(&maker->lock);
             maker->dirty[i] = true;
             pthread_cond_signal(&maker->work);
@@ -302,7 +330,7 @@ void crl_maker_wake(struct service *service, const char *ca_id)
 static bool out_of_date(struct service *service, const struct ca *ca)
 {
     struct crl_maker *maker = service->crl_maker;
-    unsigned i = (unsigned)(ca - service->cas);
+    unsigned i = ca->index;
 
     if (!maker) {
         return true;
@@ -318,13 +346,14 @@ kw_status crl_get(struct kw_op *op, struct service *service, const char *ca_id,
 {
     char name[KW_NAME_MAX + 8];
     uint64_t number = 0;
-    struct ca *ca = NULL;
+    AUTO(authorities) *all = service_authorities(service);
+    const struct ca *ca = NULL;
 
     if (strcmp(ca_id, "root") ==
         0) { /* made in the ceremony: the root is not here to make another */
         return store_blob_get(op, service->store, "crl:root", &number, ret);
     }
-    TRY(op, service_ca(op, service, ca_id, &ca));
+    TRY(op, authorities_find(op, all, ca_id, &ca));
     ENSURE(op, !out_of_date(service, ca), KW_E_UNAVAILABLE, "the newest CRL of CA '%s' has ended",
            ca_id);
     (void)snprintf(name, sizeof(name), "crl:%s", ca_id);

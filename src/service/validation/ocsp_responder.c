@@ -7,6 +7,7 @@
 #include "crypto/digest.h"
 #include "crypto/ocsp.h"
 #include "os/clock.h"
+#include "service/authorities.h"
 
 /* --- the cache: answers by the request's octets
  * ------------------------------------------------------------------- */
@@ -242,11 +243,12 @@ kw_status ocsp_respond(struct kw_op *op, struct service *service, const char *ca
                        struct kw_span request, struct ocsp_reply *ret)
 {
     struct ocsp_query query;
-    struct ca *ca = NULL;
+    AUTO(authorities) *all = service_authorities(service);
+    const struct ca *ca = NULL;
     uint64_t epoch = atomic_load(&service->ocsp_cache->epoch); /* before the registry is asked */
 
     memset(ret, 0, sizeof(*ret));
-    TRY(op, service_ca(op, service, ca_id, &ca));
+    TRY(op, authorities_find(op, all, ca_id, &ca));
     ENSURE(op, ca->ocsp_key, KW_E_UNAVAILABLE, "CA '%s' has no OCSP signer", ca_id);
     if (!kw_ok(ocsp_query_parse(op, request, &query))) {
         kw_op_clear(op);

@@ -1,6 +1,7 @@
 #include "service/validation/status.h"
 
 #include "base/time.h"
+#include "service/authorities.h"
 
 static kw_status check_device(struct kw_op *op, const struct store_cert_status *status)
 {
@@ -51,7 +52,8 @@ static kw_status check_state(struct kw_op *op, struct service *service,
 kw_status status_check(struct kw_op *op, struct service *service, const struct cert *cert,
                        int64_t now_s, struct store_cert_status *ret)
 {
-    struct ca *ca = service_ca_by_name(service, cert_issuer(cert));
+    AUTO(authorities) *all = service_authorities(service);
+    const struct ca *ca = authorities_issuer_of(all, cert);
 
     ENSURE(op, ca, KW_E_DENIED, "the certificate is of no CA of ours");
     kw_status status = store_cert_status(op, service->store, ca->id, cert_serial(cert), ret);

@@ -1,0 +1,302 @@
+#include "service/authorities.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "crypto/dn.h"
+
+/* --- the set ---------------------------------------------------------------------------------- */
+
+struct authorities *service_authorities(struct service *service)
+{
+    pthread_mutex_lock(&service->authorities_lock);
+    struct authorities *all = service->authorities;
+    if (all) {
+        atomic_fetch_add(&all->refs, 1);
+    }
+    pthread_mutex_unlock(&service->authorities_lock);
+    return all;
+}
+
+static void ca_done(struct ca *ca)
+{
+    cert_unref(ca->cert);
+    cert_unref(ca->ocsp_cert);
+    privkey_unref(ca->crl_key);
+    privkey_unref(ca->ocsp_key);
+}
+
+void authorities_unref(struct authorities *all)
+{
+    if (!all || atomic_fetch_sub(&all->refs, 1) != 1) {
+        return;
+    }
+    for (unsigned i = 0; i < SERVICE_PROFILES_MAX; i++) {
+        for (unsigned ca = 0; ca < all->n; ca++) {
+            privkey_unref(all->signs[i][ca]);
+        }
+    }
+    for (unsigned i = 0; i < all->n; i++) {
+        ca_done(&all->at[i]);
+    }
+    cert_unref(all->root);
+    free(all);
+}
+
+/* --- binding ---------------------------------------------------------------------------------- */
+
+/* Whose public key is it? The keeper's key of this class that has it. KW_E_NOT_FOUND. */
+static kw_status find_key(struct kw_op *op, struct service *service, enum key_class class_,
+                          const struct pubkey *key, char key_id[KW_NAME_MAX])
+{
+    struct kw_span spki = pubkey_spki(key);
+    struct keeper_key_info info;
+
+    for (uint32_t i = 0;; i++) {
+        TRY(op, keeper_key_at(op, service->keeper, i, &info),
+            "no key of class %s fits the certificate", key_class_text(class_));
+        if (info.class_ == class_ && kw_span_equal(KW_SPAN(info.spki, info.spki_len), spki)) {
+            memcpy(key_id, info.key_id, KW_NAME_MAX);
+            return KW_OK;
+        }
+    }
+}
+
+/* A delegated OCSP signer is optional: a ceremony issues it after the CA exists. */
+static kw_status bind_ocsp(struct kw_op *op, struct service *service, struct ca *ca)
+{
+    char name[KW_NAME_MAX];
+
+    (void)snprintf(name, sizeof(name), "ocsp-%.80s", ca->id);
+    kw_status status = service_cert_load(op, service, name, &ca->ocsp_cert);
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    TRY(op,
+        find_key(op, service, KEY_CLASS_OCSP_SIGNER, cert_public(ca->ocsp_cert), ca->ocsp_key_id),
+        "certs/%s.pem", name);
+    return keeper_privkey(op, service->keeper, ca->ocsp_key_id, KEEPER_SIGN_OCSP, NULL,
+                          &ca->ocsp_key);
+}
+
+/* ca: named, with its certificate. */
+static kw_status bind_ca(struct kw_op *op, struct service *service, struct ca *ca)
+{
+    AUTO(pubkey) *key = NULL;
+
+    dn_text(cert_subject(ca->cert), ca->subject, sizeof(ca->subject));
+    TRY(op, keeper_key_public(op, service->keeper, ca->key_id, &key), "key of CA '%s'", ca->id);
+    ENSURE(op, pubkey_equal(key, cert_public(ca->cert)), KW_E_INTEGRITY,
+           "the certificate of CA '%s' is not for the keeper's key '%s'", ca->id, ca->key_id);
+    TRY(op, keeper_privkey(op, service->keeper, ca->key_id, KEEPER_SIGN_CRL, NULL, &ca->crl_key));
+    return bind_ocsp(op, service, ca);
+}
+
+static void name_ca(struct ca *ca, const char *base, unsigned generation)
+{
+    char suffix[16] = "";
+
+    if (generation > 1) {
+        (void)snprintf(suffix, sizeof(suffix), ".%u", generation);
+    }
+    KW_TEXT_SET(ca->base, base);
+    ca->generation = generation;
+    (void)snprintf(ca->id, sizeof(ca->id), "%.80s%s", base, suffix);
+    (void)snprintf(ca->key_id, sizeof(ca->key_id), "ca-%.80s%s", base, suffix);
+}
+
+/* One generation into the set. KW_E_NOT_FOUND where it has no certificate. */
+static kw_status add_ca(struct kw_op *op, struct service *service, struct authorities *all,
+                        const char *base, unsigned generation)
+{
+    AUTO(cert) *cert = NULL;
+    struct ca *ca = &all->at[all->n];
+
+    ENSURE(op, all->n < SERVICE_CAS_MAX, KW_E_LIMIT, "more than %d keys of issuing CAs",
+           SERVICE_CAS_MAX);
+    name_ca(ca, base, generation);
+    TRY(op, service_cert_load(op, service, ca->key_id, &cert));
+    ca->cert = TAKE(cert);
+    ca->index = all->n++;
+    return bind_ca(op, service, ca);
+}
+
+static bool is_in(const struct authorities *all, const char *base, unsigned generation)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        if (all->at[i].generation == generation && strcmp(all->at[i].base, base) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static kw_status add_if_there(struct kw_op *op, struct service *service, struct authorities *all,
+                              const char *base, unsigned generation, bool *ret_there)
+{
+    *ret_there = true;
+    if (is_in(all, base, generation)) {
+        return KW_OK;
+    }
+    kw_status status = add_ca(op, service, all, base, generation);
+    if (status.code == KW_E_NOT_FOUND && generation > 1) {
+        kw_op_clear(op);
+        *ret_there = false;
+        return KW_OK;
+    }
+    TRY(op, status, "CA '%s'", base);
+    return KW_OK;
+}
+
+/* Those of the set before keep their places (CRLs and serial numbers are kept by place); new ones
+ * come behind. */
+static kw_status add_cas(struct kw_op *op, struct service *service, const struct authorities *old,
+                         struct authorities *all)
+{
+    for (unsigned i = 0; old && i < old->n; i++) {
+        TRY(op, add_ca(op, service, all, old->at[i].base, old->at[i].generation), "CA '%s'",
+            old->at[i].id);
+    }
+    for (unsigned i = 0; i < service->config.n_cas; i++) {
+        bool there = true;
+        for (unsigned generation = 1; there; generation++) {
+            TRY(op, add_if_there(op, service, all, service->config.cas[i], generation, &there));
+        }
+    }
+    return KW_OK;
+}
+
+static void mark_issuing(struct authorities *all)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        all->at[i].issues = !is_in(all, all->at[i].base, all->at[i].generation + 1);
+    }
+}
+
+/* A profile for any CA ("*", the OCSP signer's) is bound to the older generations too: who answers
+ * for a CA has its certificate from that very key (RFC 6960 section 4.2.2.2). */
+static kw_status bind_profile(struct kw_op *op, struct service *service, struct authorities *all,
+                              unsigned i)
+{
+    const struct profile *profile = &service->profiles[i].data;
+    bool any = strcmp(profile->ca, "*") == 0, found = false;
+
+    for (unsigned k = 0; k < all->n; k++) {
+        const struct ca *ca = &all->at[k];
+        if (!any && (!ca->issues || strcmp(profile->ca, ca->base) != 0)) {
+            continue;
+        }
+        found = true;
+        TRY(op, keeper_privkey(op, service->keeper, ca->key_id, KEEPER_SIGN_CERT, profile->name,
+                               &all->signs[i][k]));
+    }
+    ENSURE(op, found, KW_E_INPUT, "profile '%s' names CA '%s', which is not configured",
+           profile->name, profile->ca);
+    return KW_OK;
+}
+
+static kw_status load(struct kw_op *op, struct service *service, struct authorities *all)
+{
+    AUTO(authorities) *old = service_authorities(service);
+
+    TRY(op, service_cert_load(op, service, "root", &all->root));
+    dn_text(cert_subject(all->root), all->root_subject, sizeof(all->root_subject));
+    TRY(op, add_cas(op, service, old, all));
+    mark_issuing(all);
+    for (unsigned i = 0; i < service->n_profiles; i++) {
+        TRY(op, bind_profile(op, service, all, i));
+    }
+    return KW_OK;
+}
+
+/* The server's own certificates end too: /metrics and the journal tell when, before devices notice.
+ */
+static kw_status note_own_end(struct kw_op *op, struct service *service,
+                              const struct authorities *all)
+{
+    AUTO(cert) *tls = NULL;
+    kw_status status = service_cert_load(op, service, "tls-server", &tls);
+
+    if (status.code == KW_E_NOT_FOUND) { /* in a ceremony */
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    int64_t end_s = cert_not_after(tls);
+    for (unsigned i = 0; i < all->n; i++) {
+        const struct cert *ocsp = all->at[i].ocsp_cert;
+        end_s = ocsp && cert_not_after(ocsp) < end_s ? cert_not_after(ocsp) : end_s;
+    }
+    atomic_store(&service->own_certs_end_s, end_s);
+    return KW_OK;
+}
+
+kw_status service_bind_cas(struct kw_op *op, struct service *service)
+{
+    AUTO(authorities) *all = calloc(1, sizeof(*all));
+
+    ENSURE(op, all, KW_E_MEMORY, "no memory for the CAs");
+    atomic_init(&all->refs, 1);
+    TRY(op, load(op, service, all));
+    TRY(op, note_own_end(op, service, all));
+    pthread_mutex_lock(&service->authorities_lock);
+    struct authorities *old = service->authorities;
+    service->authorities = TAKE(all);
+    pthread_mutex_unlock(&service->authorities_lock);
+    authorities_unref(old);
+    return KW_OK;
+}
+
+/* --- finding ---------------------------------------------------------------------------------- */
+
+kw_status authorities_find(struct kw_op *op, const struct authorities *all, const char *id,
+                           const struct ca **ret)
+{
+    for (unsigned i = 0; all && i < all->n; i++) {
+        if (strcmp(all->at[i].id, id) == 0) {
+            *ret = &all->at[i];
+            return KW_OK;
+        }
+    }
+    return FAIL(op, KW_E_NOT_FOUND, "no CA '%s'", id);
+}
+
+kw_status authorities_issuing(struct kw_op *op, const struct authorities *all, const char *base,
+                              const struct ca **ret)
+{
+    for (unsigned i = 0; all && i < all->n; i++) {
+        if (all->at[i].issues && strcmp(all->at[i].base, base) == 0) {
+            *ret = &all->at[i];
+            return KW_OK;
+        }
+    }
+    return FAIL(op, KW_E_NOT_FOUND, "no CA '%s'", base);
+}
+
+const struct ca *authorities_issuer_of(const struct authorities *all, const struct cert *cert)
+{
+    struct kw_span name = cert_issuer(cert), key = cert_aki(cert);
+
+    for (unsigned i = 0; all && i < all->n; i++) {
+        const struct cert *ca = all->at[i].cert;
+        if (kw_span_equal(cert_subject(ca), name) &&
+            (key.len == 0 || kw_span_equal(cert_ski(ca), key))) {
+            return &all->at[i];
+        }
+    }
+    return NULL;
+}
+
+kw_status authorities_signer(struct kw_op *op, const struct service *service,
+                             const struct authorities *all, const struct bound_profile *profile,
+                             const struct ca *ca, struct privkey **ret)
+{
+    struct privkey *key = all->signs[profile - service->profiles][ca->index];
+
+    ENSURE(op, key, KW_E_INTERNAL, "CA '%s' has no rule for profile '%s'", ca->id,
+           profile->data.name);
+    *ret = key;
+    return KW_OK;
+}

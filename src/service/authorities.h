@@ -1,0 +1,60 @@
+/*
+ * The issuing CAs as they stand: certificates, OCSP signers, and the keys bound to each profile's
+ * rule. One immutable set, shared by all threads; a rotation puts another one in its place, and
+ * whoever still works with the old one keeps it for as long as that takes.
+ */
+#ifndef SERVICE_AUTHORITIES_H
+#define SERVICE_AUTHORITIES_H
+
+#include <stdatomic.h>
+
+#include "service/service.h"
+
+/* One key of one issuing CA. A CA that was rotated has several, with one name: the newest issues,
+ * the older ones sign CRLs and answer by OCSP for what they have issued. */
+struct ca {
+    char id[KW_NAME_MAX];     /* "devices"; of the second key "devices.2" */
+    char base[KW_NAME_MAX];   /* "devices" */
+    unsigned generation;      /* 1, 2, … */
+    unsigned index;           /* in the set; one id keeps its place while the server runs */
+    bool issues;              /* the newest of its base */
+    char key_id[KW_NAME_MAX]; /* keeper's key: "ca-devices" */
+    char subject[256];        /* its name as text */
+    struct cert *cert;
+    struct privkey *crl_key;       /* the CA's key for CRLs */
+    char ocsp_key_id[KW_NAME_MAX]; /* the keeper's key that ocsp_cert is for; "" without one */
+    struct cert *ocsp_cert;        /* delegated signer; NULL until one is issued (init) */
+    struct privkey *ocsp_key;
+};
+
+struct authorities {
+    atomic_uint refs;
+    struct cert *root;
+    char root_subject[256];
+    unsigned n;
+    struct ca at[SERVICE_CAS_MAX];
+    /* by profile's place in service->profiles and CA's index: signs certificates under that rule;
+     * NULL where the profile is not for that CA, or the CA does not issue any more */
+    struct privkey *signs[SERVICE_PROFILES_MAX][SERVICE_CAS_MAX];
+};
+
+/* The set as it stands now, with a reference; NULL before service_bind_cas(). Any thread. */
+struct authorities *service_authorities(struct service *service);
+void authorities_unref(struct authorities *all);
+KW_OWNED(authorities, struct authorities, authorities_unref)
+
+/* By id ("devices", "devices.2"). KW_E_NOT_FOUND. ret is borrowed from the set. */
+kw_status authorities_find(struct kw_op *op, const struct authorities *all, const char *id,
+                           const struct ca **ret);
+/* The one that issues for this base. KW_E_NOT_FOUND. */
+kw_status authorities_issuing(struct kw_op *op, const struct authorities *all, const char *base,
+                              const struct ca **ret);
+/* Whose name and, where the certificate tells it, whose key a certificate says it was issued by;
+ * NULL where that is none of ours. The signature is not looked at. */
+const struct ca *authorities_issuer_of(const struct authorities *all, const struct cert *cert);
+/* The key for a profile (one of service->profiles) at a CA. KW_E_INTERNAL where there is none. */
+kw_status authorities_signer(struct kw_op *op, const struct service *service,
+                             const struct authorities *all, const struct bound_profile *profile,
+                             const struct ca *ca, struct privkey **ret);
+
+#endif
