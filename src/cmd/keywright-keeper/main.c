@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "cmd/keywright-keeper/confine.h"
 #include "cmd/keywright-keeper/server.h"
 #include "crypto/privkey.h"
 #include "os/clock.h"
@@ -135,6 +136,19 @@ static int complain(const struct kw_op *op)
     return SERVER_END_FAILED;
 }
 
+/* What the vault's keys need is opened before the rest is given up. */
+static kw_status open_keys(struct kw_op *op, const struct options *options, struct keyring **ret)
+{
+    const struct confinement wanted = {.vault = options->vault};
+    struct confined confined;
+    AUTO(keyring) *keyring = NULL;
+
+    TRY(op, keyring_open(op, options->vault, options->unlock, options->create, &keyring));
+    TRY(op, keeper_confine(op, &wanted, &confined));
+    *ret = TAKE(keyring);
+    return KW_OK;
+}
+
 /* A vault that does not open is told to the gate by the answer to its HELLO. */
 static enum server_end serve(const struct options *options)
 {
@@ -145,9 +159,7 @@ static enum server_end serve(const struct options *options)
     server.opened = options->ceremony ? KEEPER_CEREMONY : KEEPER_SERVING;
     server.saved_mono_ms = os_clock_mono_ms();
     kw_op_init(&server.failed, "keeper", 0);
-    kw_status status = keyring_open(&server.failed, options->vault, options->unlock,
-                                    options->create, &server.keyring);
-    if (kw_ok(status)) {
+    if (kw_ok(open_keys(&server.failed, options, &server.keyring))) {
         refusals_open(&server.refusals, options->vault, os_clock_mono_ms());
     } else {
         refusals_none(&server.refusals, os_clock_mono_ms());
