@@ -45,18 +45,15 @@ void authorities_unref(struct authorities *all)
 
 /* --- binding ---------------------------------------------------------------------------------- */
 
-/* Whose public key is it? The keeper's key of this class that has it. KW_E_NOT_FOUND. */
-static kw_status find_key(struct kw_op *op, struct service *service, enum key_class class_,
-                          const struct pubkey *key, char key_id[KW_NAME_MAX])
+kw_status service_key_of(struct kw_op *op, struct service *service, enum key_class class_,
+                         const struct pubkey *key, struct keeper_key_info *ret)
 {
     struct kw_span spki = pubkey_spki(key);
-    struct keeper_key_info info;
 
     for (uint32_t i = 0;; i++) {
-        TRY(op, keeper_key_at(op, service->keeper, i, &info),
+        TRY(op, keeper_key_at(op, service->keeper, i, ret),
             "no key of class %s fits the certificate", key_class_text(class_));
-        if (info.class_ == class_ && kw_span_equal(KW_SPAN(info.spki, info.spki_len), spki)) {
-            memcpy(key_id, info.key_id, KW_NAME_MAX);
+        if (ret->class_ == class_ && kw_span_equal(KW_SPAN(ret->spki, ret->spki_len), spki)) {
             return KW_OK;
         }
     }
@@ -66,6 +63,7 @@ static kw_status find_key(struct kw_op *op, struct service *service, enum key_cl
 static kw_status bind_ocsp(struct kw_op *op, struct service *service, struct ca *ca)
 {
     char name[KW_NAME_MAX];
+    struct keeper_key_info key;
 
     (void)snprintf(name, sizeof(name), "ocsp-%.80s", ca->id);
     kw_status status = service_cert_load(op, service, name, &ca->ocsp_cert);
@@ -74,9 +72,9 @@ static kw_status bind_ocsp(struct kw_op *op, struct service *service, struct ca 
         return KW_OK;
     }
     TRY(op, status);
-    TRY(op,
-        find_key(op, service, KEY_CLASS_OCSP_SIGNER, cert_public(ca->ocsp_cert), ca->ocsp_key_id),
+    TRY(op, service_key_of(op, service, KEY_CLASS_OCSP_SIGNER, cert_public(ca->ocsp_cert), &key),
         "certs/%s.pem", name);
+    KW_TEXT_SET(ca->ocsp_key_id, key.key_id);
     return keeper_privkey(op, service->keeper, ca->ocsp_key_id, KEEPER_SIGN_OCSP, NULL,
                           &ca->ocsp_key);
 }

@@ -43,6 +43,9 @@ struct authorities *service_authorities(struct service *service);
 void authorities_unref(struct authorities *all);
 KW_OWNED(authorities, struct authorities, authorities_unref)
 
+/* Whose public key is it? The keeper's key of this class that has it. KW_E_NOT_FOUND. */
+kw_status service_key_of(struct kw_op *op, struct service *service, enum key_class class_,
+                         const struct pubkey *key, struct keeper_key_info *ret);
 /* By id ("devices", "devices.2"). KW_E_NOT_FOUND. ret is borrowed from the set. */
 kw_status authorities_find(struct kw_op *op, const struct authorities *all, const char *id,
                            const struct ca **ret);

@@ -49,6 +49,10 @@ struct service {
     struct crl_maker *crl_maker;
     struct serial_pool *serials;
     struct watch *watch;
+    /* The server's own certificates are others now: the listeners take them. NULL = nobody listens
+     */
+    kw_status (*certs_changed)(struct kw_op *op, void *ctx);
+    void *certs_changed_ctx;
     atomic_llong last_complaint_ms;
     void (*complain)(const char *what,
                      const struct kw_op *op); /* one line for the journal; NULL = nobody listens */

@@ -6,12 +6,19 @@
 #include <time.h>
 
 #include "os/clock.h"
+#include "service/keys/own.h"
 
-enum { LOOK_EVERY_MS = 250, RECORD_DEADLINE_MS = 5000 };
+enum {
+    LOOK_EVERY_MS = 250,
+    RECORD_DEADLINE_MS = 5000,
+    RENEW_EVERY_MS = 10000,
+    RENEW_DEADLINE_MS = 30000,
+};
 
 struct watch {
     struct service *service;
-    unsigned restarts; /* of the keeper, recorded so far; the thread's */
+    unsigned restarts;  /* of the keeper, recorded so far; the thread's */
+    int64_t renewed_ms; /* when it last looked at the server's own certificates; the thread's */
     pthread_mutex_t lock;
     pthread_cond_t ending;
     bool stop; /* under lock */
@@ -37,6 +44,22 @@ static void look(struct watch *watch)
     }
 }
 
+/* A renewal that fails is tried again: a third of the period is left for it. */
+static void renew(struct watch *watch)
+{
+    int64_t now_ms = os_clock_mono_ms();
+    struct kw_op op;
+
+    if (now_ms - watch->renewed_ms < RENEW_EVERY_MS) {
+        return;
+    }
+    watch->renewed_ms = now_ms;
+    kw_op_init(&op, "system", now_ms + RENEW_DEADLINE_MS);
+    if (!kw_ok(own_renew_due(&op, watch->service, os_clock_unix_s()))) {
+        service_complain(watch->service, &op, "the server's own keys could not be renewed");
+    }
+}
+
 /* Sleep for a while. False at the end. */
 static bool sleep_on(struct watch *watch)
 {
@@ -55,6 +78,7 @@ static void *run(void *ctx)
 {
     while (sleep_on(ctx)) {
         look(ctx);
+        renew(ctx);
     }
     return NULL;
 }
@@ -73,6 +97,7 @@ kw_status watch_start(struct kw_op *op, struct service *service, struct watch **
 
     ENSURE(op, watch, KW_E_MEMORY, "no memory for the watch");
     watch->service = service;
+    watch->renewed_ms = os_clock_mono_ms() - RENEW_EVERY_MS;
     pthread_mutex_init(&watch->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

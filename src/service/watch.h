@@ -1,4 +1,5 @@
-/* Watches the keeper: that it was lost and came back is an event in the log. */
+/* Watches the keeper: that it was lost and came back is an event in the log. And the clock: the
+ * server's own certificates and keys are renewed in time. */
 #ifndef SERVICE_WATCH_H
 #define SERVICE_WATCH_H
 

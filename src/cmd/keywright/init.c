@@ -2,7 +2,6 @@
  * `keywright init`: the root ceremony and the state folder. Everything is made in a folder beside
  * the final one, which appears whole or not at all.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include "os/files.h"
 #include "os/rng.h"
 #include "service/authority/issue.h"
+#include "service/keys/own.h"
 #include "service/log/log.h"
 
 enum {
@@ -348,6 +348,11 @@ static kw_status make_keys(struct kw_op *op, struct init *it)
 /* --- first certificates
  * ------------------------------------------------------------------------------------------- */
 
+static void print_cert(const struct store_cert *cert)
+{
+    (void)printf("certificate    %-18s %s\n", cert->profile, cert->subject);
+}
+
 static kw_status issue(struct kw_op *op, struct init *it, struct issue_request *request,
                        const char *common_name, const char *file)
 {
@@ -359,48 +364,31 @@ static kw_status issue(struct kw_op *op, struct init *it, struct issue_request *
     request->subject = kw_out_span(&name);
     request->event = EVENT_CERT_ISSUE;
     TRY(op, authority_issue(op, it->service, request, &cert), "certificate '%s'", common_name);
-    (void)printf("certificate    %-18s %s\n", request->profile, cert.subject);
+    print_cert(&cert);
     return service_cert_save(op, it->service, file, KW_SPAN(cert.der, cert.der_len));
 }
 
-static kw_status issue_ocsp(struct kw_op *op, struct init *it, const struct ceremony_ca *ca)
+static kw_status issue_ocsp(struct kw_op *op, struct init *it, const struct ceremony_ca *authority)
 {
-    char key_id[KW_NAME_MAX], owner[KW_NAME_MAX], name[KW_NAME_MAX];
-    AUTO(pubkey) *key = NULL;
-    struct issue_request request = {
-        .profile = "ocsp-signer", .ca = ca->id, .owner = owner, .custody = "keeper soft-sealed"};
+    AUTO(authorities) *all = service_authorities(it->service);
+    const struct ca *ca = NULL;
+    char key_id[KW_NAME_MAX];
+    struct store_cert cert;
 
-    (void)snprintf(key_id, sizeof(key_id), "ocsp-%s", ca->id);
-    (void)snprintf(owner, sizeof(owner), "ocsp:%s", ca->id);
-    (void)snprintf(name, sizeof(name), "%s OCSP", ca->name);
-    TRY(op, keeper_key_public(op, it->service->keeper, key_id, &key));
-    request.key = key;
-    return issue(op, it, &request, name, key_id);
-}
-
-static bool is_address(const char *text)
-{
-    struct in6_addr room;
-
-    return inet_pton(AF_INET, text, &room) == 1 || inet_pton(AF_INET6, text, &room) == 1;
+    (void)snprintf(key_id, sizeof(key_id), "ocsp-%s", authority->id);
+    TRY(op, authorities_find(op, all, authority->id, &ca));
+    TRY(op, own_ocsp_issue(op, it->service, ca, key_id, &cert));
+    print_cert(&cert);
+    return KW_OK;
 }
 
 static kw_status issue_tls(struct kw_op *op, struct init *it)
 {
-    const char *host = it->config.server_name;
-    bool address = is_address(host), local = strcmp(host, "localhost") == 0;
-    AUTO(pubkey) *key = NULL;
-    struct issue_request request = {
-        .profile = "tls-server",
-        .owner = "server:gate",
-        .custody = "keeper soft-sealed",
-        .san_dns = {"localhost", address || local ? NULL : host},
-        .san_ip = {"127.0.0.1", address && strcmp(host, "127.0.0.1") != 0 ? host : NULL},
-    };
+    struct store_cert cert;
 
-    TRY(op, keeper_key_public(op, it->service->keeper, "tls-server", &key));
-    request.key = key;
-    return issue(op, it, &request, host, "tls-server");
+    TRY(op, own_tls_issue(op, it->service, "tls-server", &cert));
+    print_cert(&cert);
+    return KW_OK;
 }
 
 /* --- the first operator
