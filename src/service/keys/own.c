@@ -90,7 +90,8 @@ static kw_status issue_for(struct kw_op *op, struct service *service, struct iss
     TRY(op, is_known(op, service, request->key, request->owner, &request->same_key));
     request->subject = kw_out_span(&name);
     request->event = it.old ? EVENT_CERT_RENEW : EVENT_CERT_ISSUE;
-    request->within = supersede;
+    /* with the same key the older one stays: its revocation would retire the key with it */
+    request->within = request->same_key ? NULL : supersede;
     request->within_ctx = &it;
     TRY(op, authority_issue(op, service, request, &cert), "certificate '%s'", common_name);
     TRY(op, service_cert_save(op, service, file, KW_SPAN(cert.der, cert.der_len)));

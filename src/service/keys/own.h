@@ -9,8 +9,8 @@
 
 /**
  * Issue a certificate for this key of the keeper and put it into the place of the one in use
- * (STATE/certs/tls-server.pem). The one before is superseded: it stays good for its profile's
- * overlap. Take it into use with own_reload().
+ * (STATE/certs/tls-server.pem). The one before, where it was for another key, is superseded: it
+ * stays good for its profile's overlap. Take it into use with own_reload().
  * ret: as recorded, may be NULL. Errors: those of authority_issue() and of writing the file;
  * KW_E_CONFLICT the key was certified for another owner.
  */
