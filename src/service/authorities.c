@@ -75,8 +75,8 @@ static kw_status bind_ocsp(struct kw_op *op, struct service *service, struct ca 
     TRY(op, service_key_of(op, service, KEY_CLASS_OCSP_SIGNER, cert_public(ca->ocsp_cert), &key),
         "certs/%s.pem", name);
     KW_TEXT_SET(ca->ocsp_key_id, key.key_id);
-    return keeper_privkey(op, service->keeper, ca->ocsp_key_id, KEEPER_SIGN_OCSP, NULL,
-                          &ca->ocsp_key);
+    return keeper_privkey(op, service_keeper(service, ca->ocsp_key_id), ca->ocsp_key_id,
+                          KEEPER_SIGN_OCSP, NULL, &ca->ocsp_key);
 }
 
 /* ca: named, with its certificate. */
@@ -85,10 +85,12 @@ static kw_status bind_ca(struct kw_op *op, struct service *service, struct ca *c
     AUTO(pubkey) *key = NULL;
 
     dn_text(cert_subject(ca->cert), ca->subject, sizeof(ca->subject));
-    TRY(op, keeper_key_public(op, service->keeper, ca->key_id, &key), "key of CA '%s'", ca->id);
+    TRY(op, keeper_key_public(op, service_keeper(service, ca->key_id), ca->key_id, &key),
+        "key of CA '%s'", ca->id);
     ENSURE(op, pubkey_equal(key, cert_public(ca->cert)), KW_E_INTEGRITY,
            "the certificate of CA '%s' is not for the keeper's key '%s'", ca->id, ca->key_id);
-    TRY(op, keeper_privkey(op, service->keeper, ca->key_id, KEEPER_SIGN_CRL, NULL, &ca->crl_key));
+    TRY(op, keeper_privkey(op, service_keeper(service, ca->key_id), ca->key_id, KEEPER_SIGN_CRL,
+                           NULL, &ca->crl_key));
     return bind_ocsp(op, service, ca);
 }
 
@@ -187,8 +189,8 @@ static kw_status bind_profile(struct kw_op *op, struct service *service, struct 
             continue;
         }
         found = true;
-        TRY(op, keeper_privkey(op, service->keeper, ca->key_id, KEEPER_SIGN_CERT, profile->name,
-                               &all->signs[i][k]));
+        TRY(op, keeper_privkey(op, service_keeper(service, ca->key_id), ca->key_id,
+                               KEEPER_SIGN_CERT, profile->name, &all->signs[i][k]));
     }
     ENSURE(op, found, KW_E_INPUT, "profile '%s' names CA '%s', which is not configured",
            profile->name, profile->ca);

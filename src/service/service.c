@@ -133,6 +133,12 @@ kw_status service_open(struct kw_op *op, const char *state_dir, const struct kee
     return KW_OK;
 }
 
+struct keeper *service_keeper(const struct service *service, const char *key_id)
+{
+    (void)key_id; /* one vault so far */
+    return service->keeper;
+}
+
 kw_status service_start(struct kw_op *op, struct service *service)
 {
     TRY(op, log_start(op, service->log));

@@ -76,6 +76,9 @@ kw_status service_cert_load(struct kw_op *op, struct service *service, const cha
                             struct cert **ret);
 kw_status service_cert_save(struct kw_op *op, struct service *service, const char *name,
                             struct kw_span der);
+/* The keeper of the vault where this key lives or, being new, would be made (configuration, field
+ * `vaults`). Never NULL; borrowed from the service. */
+struct keeper *service_keeper(const struct service *service, const char *key_id);
 /* Start the background work: checkpoints, CRLs, expiry. */
 kw_status service_start(struct kw_op *op, struct service *service);
 void service_close(struct service *service);

@@ -108,7 +108,7 @@ REST_HANDLER(rest_key_show)
         TRY(op, store_pubkey_get(op, service->store, hash, &key), "key '%s'", id);
         view_device(&key, &shown);
     } else {
-        TRY(op, keeper_key_find(op, service->keeper, id, &backend), "key '%s'", id);
+        TRY(op, keeper_key_find(op, service_keeper(service, id), id, &backend), "key '%s'", id);
         view_backend(&backend, &shown);
     }
     return rest_answer(op, &key_view, &shown, response);

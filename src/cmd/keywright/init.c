@@ -282,7 +282,8 @@ static kw_status record_key(struct kw_op *op, struct init *it, const char *key_i
 static kw_status create(struct kw_op *op, struct init *it, const struct key_policy *policy,
                         struct pubkey **ret)
 {
-    TRY(op, keeper_key_create(op, it->service->keeper, policy, ret), "key '%s'", policy->key_id);
+    TRY(op, keeper_key_create(op, service_keeper(it->service, policy->key_id), policy, ret),
+        "key '%s'", policy->key_id);
     (void)printf("key            %-18s %-12s made in the keeper, soft-sealed\n", policy->key_id,
                  key_class_text(policy->class_));
     return record_key(op, it, policy->key_id, key_class_text(policy->class_));
@@ -314,7 +315,7 @@ static kw_status make_ocsp_key(struct kw_op *op, struct init *it, const struct c
     AUTO(pubkey) *key = NULL;
 
     (void)snprintf(ca_key, sizeof(ca_key), "ca-%s", ca->id);
-    TRY(op, keeper_key_public(op, it->service->keeper, ca_key, &ca_public));
+    TRY(op, keeper_key_public(op, service_keeper(it->service, ca_key), ca_key, &ca_public));
     begin_policy(&policy, "ocsp-", ca->id, KEY_CLASS_OCSP_SIGNER, KEY_ALG_EC_P256);
     policy.ocsp_max_s = OCSP_MAX_S;
     memcpy(policy.ca_key_sha1, pubkey_sha1(ca_public), sizeof(policy.ca_key_sha1));

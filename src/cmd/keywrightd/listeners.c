@@ -75,7 +75,8 @@ static kw_status open_tls(struct kw_op *op, struct listeners *it)
     struct service *service = it->api->service;
 
     TRY(op, service_cert_load(op, service, "tls-server", &it->cert));
-    TRY(op, keeper_privkey(op, service->keeper, "tls-server", KEEPER_SIGN_TLS, NULL, &it->key));
+    TRY(op, keeper_privkey(op, service_keeper(service, "tls-server"), "tls-server", KEEPER_SIGN_TLS,
+                           NULL, &it->key));
     TRY(op, make_tls(op, it, /* client_required= */ false, &it->tls[0]), "TLS for devices");
     TRY(op, make_tls(op, it, /* client_required= */ false, &it->tls[1]), "TLS for operators");
     return KW_OK;

@@ -39,7 +39,8 @@ static kw_status take_locked(struct kw_op *op, struct service *service, const st
     struct stock *stock = &service->serials->stocks[ca->index];
 
     if (stock->n == 0) {
-        TRY(op, keeper_serials(op, service->keeper, ca->key_id, FETCH, stock->at),
+        TRY(op,
+            keeper_serials(op, service_keeper(service, ca->key_id), ca->key_id, FETCH, stock->at),
             "serial numbers of CA '%s'", ca->id);
         stock->n = FETCH;
     }

@@ -109,7 +109,7 @@ static kw_status issue(struct kw_op *op, struct service *service, struct issue_r
     char custody[KW_NAME_MAX];
     AUTO(pubkey) *key = NULL;
 
-    TRY(op, keeper_key_find(op, service->keeper, key_id, &info));
+    TRY(op, keeper_key_find(op, service_keeper(service, key_id), key_id, &info));
     TRY(op, pubkey_parse(op, KW_SPAN(info.spki, info.spki_len), &key), "key '%s'", key_id);
     (void)snprintf(custody, sizeof(custody), "keeper %s", info.custody);
     request->key = key;

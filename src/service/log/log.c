@@ -176,8 +176,9 @@ static kw_status ask_signature(struct kw_op *op, struct service *service,
         TRY(op, tlog_consistency(op, &reader, old_size, next->size, proof, &n),
             "proving consistency");
     }
-    return keeper_sign_checkpoint(op, service->keeper, LOG_KEY, kw_span_text(body), old_size,
-                                  (const uint8_t(*)[KW_HASH_BYTES])proof, n, sig, ret_last);
+    return keeper_sign_checkpoint(op, service_keeper(service, LOG_KEY), LOG_KEY, kw_span_text(body),
+                                  old_size, (const uint8_t(*)[KW_HASH_BYTES])proof, n, sig,
+                                  ret_last);
 }
 
 /*
@@ -235,7 +236,7 @@ static kw_status sign_and_keep(struct kw_op *op, struct log_sequencer *log,
 
     TRY(op, checkpoint_body(op, next, body, sizeof(body)));
     TRY(op, sign_head(op, service, next, body, old_size, &sig), "signing the log's head");
-    TRY(op, keeper_key_public(op, service->keeper, LOG_KEY, &key), "log key");
+    TRY(op, keeper_key_public(op, service_keeper(service, LOG_KEY), LOG_KEY, &key), "log key");
     TRY(op, checkpoint_note(op, body, next->origin, key, kw_out_span(&sig), &note));
     struct head_change change = {.size = next->size, .note = kw_bytes_span(note)};
     TRY(op, store_change(op, service->store, put_head, &change), "keeping the checkpoint");
@@ -380,7 +381,7 @@ kw_status log_vkey(struct kw_op *op, struct service *service, char *text, size_t
 {
     AUTO(pubkey) *key = NULL;
 
-    TRY(op, keeper_key_public(op, service->keeper, LOG_KEY, &key), "log key");
+    TRY(op, keeper_key_public(op, service_keeper(service, LOG_KEY), LOG_KEY, &key), "log key");
     return checkpoint_vkey(op, service->config.log_origin, key, text, cap);
 }
 
