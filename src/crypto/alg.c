@@ -16,8 +16,13 @@ static const struct row {
 };
 _Static_assert(sizeof(rows) / sizeof(rows[0]) == KEY_ALG_MAX, "one row an algorithm");
 
+static const struct row secret_256 = {"secret-256", 256, NULL};
+
 static const struct row *row_of(enum key_alg alg)
 {
+    if ((unsigned)alg == KEY_ALG_SECRET_256) {
+        return &secret_256;
+    }
     return &rows[(unsigned)alg < KEY_ALG_MAX ? alg : KEY_ALG_NONE];
 }
 
@@ -32,6 +37,9 @@ enum key_alg key_alg_from_text(const char *text)
         if (strcmp(text, rows[i].text) == 0) {
             return (enum key_alg)i;
         }
+    }
+    if (text && strcmp(text, secret_256.text) == 0) {
+        return (enum key_alg)KEY_ALG_SECRET_256;
     }
     return KEY_ALG_NONE;
 }

@@ -98,6 +98,19 @@ enum keeper_purpose {
     KEEPER_SIGN_CHECKPOINT, /* see keeper_sign_checkpoint() */
     KEEPER_SIGN_CERT_REQUEST, /* DER CertificationRequestInfo of the key's own public key: the CA's
                                  request to its root */
+    KEEPER_SIGN_CROSS,        /* cross certificates between a CA's old and new key */
+    KEEPER_SIGN_STATEMENT,    /* statements of provisioning, evidence and destruction */
+    KEEPER_SIGN_FIRMWARE,     /* firmware digests */
+    KEEPER_SIGN_TUF,          /* metadata of one TUF role */
+    /* No signatures, but the uses of secrets. */
+    KEEPER_DATA_WRAP,
+    KEEPER_DATA_UNWRAP,
+    KEEPER_DATA_DERIVE,
+    KEEPER_DATA_MAC,
+    KEEPER_DATA_MAC_VERIFY,
+    KEEPER_DATA_SEAL,
+    KEEPER_DATA_OPEN,
+    KEEPER_PURPOSE_MAX
 };
 /**
  * A key of the keeper for OpenSSL users, bound to one purpose. Keep it; it stays valid across

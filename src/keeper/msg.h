@@ -29,10 +29,15 @@ enum {
 };
 
 /* States of the keeper, bits: a row lists those in which it is taken. */
-enum keeper_mode { KEEPER_GREETING = 1, KEEPER_CEREMONY = 2, KEEPER_SERVING = 4 };
+enum keeper_mode {
+    KEEPER_GREETING = 1,
+    KEEPER_CEREMONY = 2,
+    KEEPER_SERVING = 4,
+    KEEPER_SEALED = 8, /* started, but the vault is not open */
+};
 enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING };
 
-/* name, suffix of its functions, number, body at most, states, descriptor allowed */
+/* name, suffix of its functions, number, body at most, states, descriptor allowed; one line each */
 #define KEEPER_MESSAGES(X)                                                                         \
     X(HELLO, hello, 1, 80, KEEPER_GREETING, false)                                                 \
     X(INFO, info, 2, 40, KEEPER_OPEN, false)                                                       \

@@ -41,6 +41,16 @@ unsigned key_class_oup_days(enum key_class c)
     return class_row(c)->oup_days;
 }
 
+bool key_class_symmetric(enum key_class c)
+{
+    return strncmp(class_row(c)->type, "symmetric ", strlen("symmetric ")) == 0;
+}
+
+bool key_class_signs(enum key_class c)
+{
+    return strncmp(class_row(c)->type, "private ", strlen("private ")) == 0;
+}
+
 enum key_class key_class_from_text(const char *text)
 {
     for (unsigned i = KEY_CLASS_NONE + 1; i < KEY_CLASS_MAX; i++) {

@@ -18,7 +18,14 @@
     X(LOG_SIGNER, "log-signer", "private signature key", 365)                                      \
     X(OPERATOR, "operator", "private authentication key", 365)                                     \
     X(DEVICE_IDEVID, "device-idevid", "private authentication key", 0)                             \
-    X(DEVICE_LDEVID, "device-ldevid", "private authentication key", 90)
+    X(DEVICE_LDEVID, "device-ldevid", "private authentication key", 90)                            \
+    X(KEK, "data-kek", "symmetric key-wrapping key", 730)                                          \
+    X(MAC, "data-mac", "symmetric authentication key", 365)                                        \
+    X(KDF, "kdf-master", "symmetric master key", 730)                                              \
+    X(FIRMWARE, "firmware-signer", "private signature key", 1095)                                  \
+    X(TUF, "tuf-role", "private signature key", 365)                                               \
+    X(PROVISIONING, "provisioning-signer", "private signature key", 365)                           \
+    X(EVIDENCE, "evidence-signer", "private signature key", 365)
 
 /* Numbers are stored on disk and in sealed policies: append only. */
 enum key_class {
@@ -32,6 +39,10 @@ const char *key_class_text(enum key_class c); /* "none" for a number that is no 
 enum key_class key_class_from_text(const char *text);
 const char *key_class_type(enum key_class c);
 unsigned key_class_oup_days(enum key_class c);
+/* 32 secret octets rather than a key pair. */
+bool key_class_symmetric(enum key_class c);
+/* Its key makes signatures that others rely on: no backup ever holds its private part. */
+bool key_class_signs(enum key_class c);
 
 /* SP 800-57 part 1 section 7. Numbers are stored: append only. */
 enum key_state {

@@ -1,13 +1,17 @@
 /*
- * Encoded policy, version 1. Numbers are big-endian; text and octets stand behind a u16 length,
+ * Encoded policy, version 2. Numbers are big-endian; text and octets stand behind a u16 length,
  * text is UTF-8 without control characters; every field is always there, so one policy has exactly
  * one encoding.
  *
  *   u8[4]  "KWPO"
- *   u16    version, 1
+ *   u16    version, 2
  *   text   key_id, 1..95 octets
- *   u32    class, u32 alg
+ *   u32    class, u32 alg                     alg 32 for symmetric classes and only for them
  *   i64    not_before, i64 not_after          Unix seconds, not_before <= not_after
+ *   i64    processing_until                   0, or not_after <= it
+ *   u64    usage_max, u32 rate_per_minute, u32 overlap_s
+ *   u8     activate (0, 1, 2), u8 escrow (0, 1; 0 for a private key's class)
+ *   text   lineage, 0..95 octets, u32 generation   both empty, or key_id is the line's n-th id
  *   octets issuer_dn, 0..512
  *   u8[20] ca_key_sha1, u8[32] ca_key_sha256
  *   i64    crl_max_s, i64 ocsp_max_s          not negative
@@ -25,6 +29,8 @@
  */
 #include "model/policy.h"
 
+#include <stdio.h>
+
 #include "base/reader.h"
 #include "base/utf8.h"
 #include "base/writer.h"
@@ -32,11 +38,11 @@
 
 static const uint8_t magic[4] = {'K', 'W', 'P', 'O'};
 enum {
-    VERSION = 1,
+    VERSION = 2,
     RULE_MAX = (2 + KW_NAME_MAX) + 2 + 8 + 6 * 4 + 1 + POLICY_EKU_MAX * (2 + POLICY_OID_MAX) +
                (2 + KW_DN_MAX),
     HEAD_MAX =
-        4 + 2 + 2 * (2 + KW_NAME_MAX) + 2 * 4 + 2 * 8 + (2 + KW_DN_MAX) + 20 + 32 + 2 * 8 + 1,
+        4 + 2 + 3 * (2 + KW_NAME_MAX) + 5 * 4 + 4 * 8 + 2 + (2 + KW_DN_MAX) + 20 + 32 + 2 * 8 + 1,
     SAN_ALL = POLICY_SAN_DNS | POLICY_SAN_IP | POLICY_SAN_URI | POLICY_SAN_HW,
 };
 _Static_assert(HEAD_MAX + POLICY_RULES_MAX * RULE_MAX <= POLICY_ENCODED_MAX,
@@ -127,13 +133,55 @@ static bool rules_in_range(const struct key_policy *policy)
     return true;
 }
 
+bool policy_key_id(const char *lineage, uint32_t generation, char ret[KW_NAME_MAX])
+{
+    char id[KW_NAME_MAX];
+    int n = generation == 1 ? snprintf(id, sizeof(id), "%s", lineage)
+                            : snprintf(id, sizeof(id), "%s.%u", lineage, generation);
+
+    if (generation == 0 || n <= 0 || (size_t)n >= sizeof(id)) {
+        return false;
+    }
+    memcpy(ret, id, (size_t)n + 1);
+    return true;
+}
+
+static bool lineage_in_range(const struct key_policy *policy)
+{
+    char id[KW_NAME_MAX];
+
+    if (!text_in_range(policy->lineage, sizeof(policy->lineage), 0)) {
+        return false;
+    }
+    if (policy->lineage[0] == '\0') {
+        return policy->generation == 0;
+    }
+    return policy_key_id(policy->lineage, policy->generation, id) &&
+           strcmp(id, policy->key_id) == 0;
+}
+
+static bool alg_in_range(const struct key_policy *policy)
+{
+    if (key_class_symmetric(policy->class_)) {
+        return policy->alg == MODEL_KEY_ALG_SECRET_256;
+    }
+    return policy->alg > 0 && policy->alg < MODEL_KEY_ALG_NUMBER_MAX;
+}
+
+static bool use_in_range(const struct key_policy *policy)
+{
+    return policy->not_before <= policy->not_after &&
+           (policy->processing_until == 0 || policy->processing_until >= policy->not_after) &&
+           policy->activate < POLICY_ACTIVATE_MAX && policy->escrow <= 1 &&
+           (policy->escrow == 0 || !key_class_signs(policy->class_)) && lineage_in_range(policy);
+}
+
 static bool policy_in_range(const struct key_policy *policy)
 {
     return text_in_range(policy->key_id, sizeof(policy->key_id), 1) &&
-           policy->class_ > KEY_CLASS_NONE && policy->class_ < KEY_CLASS_MAX && policy->alg > 0 &&
-           policy->alg < MODEL_KEY_ALG_NUMBER_MAX && policy->not_before <= policy->not_after &&
-           policy->issuer_dn_len <= KW_DN_MAX && policy->crl_max_s >= 0 &&
-           policy->ocsp_max_s >= 0 &&
+           policy->class_ > KEY_CLASS_NONE && policy->class_ < KEY_CLASS_MAX &&
+           alg_in_range(policy) && use_in_range(policy) && policy->issuer_dn_len <= KW_DN_MAX &&
+           policy->crl_max_s >= 0 && policy->ocsp_max_s >= 0 &&
            text_in_range(policy->log_origin, sizeof(policy->log_origin), 0) &&
            rules_in_range(policy);
 }
@@ -162,6 +210,18 @@ static void encode_rule(struct kw_writer *w, const struct policy_rule *rule)
     kw_writer_span16(w, KW_SPAN(rule->subject_within, rule->subject_within_len));
 }
 
+static void encode_use(struct kw_writer *w, const struct key_policy *policy)
+{
+    put_i64(w, policy->processing_until);
+    kw_writer_u64(w, policy->usage_max);
+    kw_writer_u32(w, policy->rate_per_minute);
+    kw_writer_u32(w, policy->overlap_s);
+    kw_writer_u8(w, policy->activate);
+    kw_writer_u8(w, policy->escrow);
+    kw_writer_text(w, policy->lineage);
+    kw_writer_u32(w, policy->generation);
+}
+
 kw_status policy_encode(const struct key_policy *policy, struct kw_out *out)
 {
     if (!policy_in_range(policy)) {
@@ -175,6 +235,7 @@ kw_status policy_encode(const struct key_policy *policy, struct kw_out *out)
     kw_writer_u32(&w, policy->alg);
     put_i64(&w, policy->not_before);
     put_i64(&w, policy->not_after);
+    encode_use(&w, policy);
     kw_writer_span16(&w, KW_SPAN(policy->issuer_dn, policy->issuer_dn_len));
     kw_writer_put(&w, KW_SPAN_ARRAY(policy->ca_key_sha1));
     kw_writer_put(&w, KW_SPAN_ARRAY(policy->ca_key_sha256));
@@ -234,6 +295,18 @@ static void decode_rule(struct kw_reader *r, struct policy_rule *rule)
     rule->subject_within_len = get_dn(r, rule->subject_within);
 }
 
+static void decode_use(struct kw_reader *r, struct key_policy *policy)
+{
+    policy->processing_until = get_i64(r);
+    policy->usage_max = kw_reader_u64(r);
+    policy->rate_per_minute = kw_reader_u32(r);
+    policy->overlap_s = kw_reader_u32(r);
+    policy->activate = kw_reader_u8(r);
+    policy->escrow = kw_reader_u8(r);
+    kw_reader_text(r, policy->lineage, sizeof(policy->lineage));
+    policy->generation = kw_reader_u32(r);
+}
+
 static void decode_head(struct kw_reader *r, struct key_policy *policy)
 {
     kw_reader_text(r, policy->key_id, sizeof(policy->key_id));
@@ -241,6 +314,7 @@ static void decode_head(struct kw_reader *r, struct key_policy *policy)
     policy->alg = kw_reader_u32(r);
     policy->not_before = get_i64(r);
     policy->not_after = get_i64(r);
+    decode_use(r, policy);
     policy->issuer_dn_len = get_dn(r, policy->issuer_dn);
     kw_reader_copy(r, policy->ca_key_sha1, sizeof(policy->ca_key_sha1));
     kw_reader_copy(r, policy->ca_key_sha256, sizeof(policy->ca_key_sha256));

@@ -35,12 +35,32 @@ struct policy_rule {
     uint32_t subject_within_len;
 };
 
+/* When a new key becomes active. */
+enum policy_activate {
+    POLICY_ACTIVATE_AT_ONCE = 0,
+    POLICY_ACTIVATE_AT_NOT_BEFORE = 1, /* by time alone */
+    POLICY_ACTIVATE_BY_HAND = 2,       /* by KEY_STEP, inside the period */
+    POLICY_ACTIVATE_MAX
+};
+
 struct key_policy {
     char key_id[KW_NAME_MAX];
     enum key_class class_;
-    uint32_t alg;       /* enum key_alg of crypto/alg.h */
+    uint32_t alg;       /* enum key_alg of crypto/alg.h; KEY_ALG_SECRET_256 where symmetric */
     int64_t not_before; /* originator-usage period, Unix seconds: refused to sign outside */
     int64_t not_after;
+    /* Recipient-usage period: until then a deactivated key still reads what it protected (unwrap,
+     * verify; a CA: CRLs). 0: none; otherwise not before not_after */
+    int64_t processing_until;
+    uint64_t usage_max;       /* uses in all; 0: no limit */
+    uint32_t rate_per_minute; /* uses; 0: no limit */
+    uint32_t overlap_s;       /* after a rotation both keys are active for so long */
+    uint8_t activate;         /* enum policy_activate */
+    uint8_t escrow;           /* 1: a backup may hold its secret part; never a signing key's */
+    /* "ca-devices", 3 for the key "ca-devices.3"; the first's id is its lineage. "", 0: not of a
+     * line yet (the keeper makes it the first of its own) */
+    char lineage[KW_NAME_MAX];
+    uint32_t generation;
     uint8_t issuer_dn[KW_DN_MAX]; /* CA and OCSP: DER name of the CA */
     uint32_t issuer_dn_len;
     /* SHA-1 of the BIT STRING of the CA's key. OCSP signer: the CA it answers for; CA: filled by
@@ -59,6 +79,8 @@ struct key_policy {
 kw_status policy_encode(const struct key_policy *policy, struct kw_out *out);
 /* Strict: KW_E_INPUT for anything that policy_encode() would not have written. */
 kw_status policy_decode(struct kw_span encoded, struct key_policy *ret);
+/* Id of a line's n-th key: "ca-devices", "ca-devices.2", … False where it is too long or n is 0. */
+bool policy_key_id(const char *lineage, uint32_t generation, char ret[KW_NAME_MAX]);
 /* NULL where there is none. */
 const struct policy_rule *policy_rule_find(const struct key_policy *policy, const char *name);
 /* A dotted OID of at least two arcs, below POLICY_OID_MAX octets, no leading zeros. */

@@ -14,7 +14,8 @@ enum model_key_alg {
     MODEL_KEY_ALG_RSA_3072 = 1 << 4,
     MODEL_KEY_ALG_ALL = (1 << 5) - (1 << 1),
 };
-enum { MODEL_KEY_ALG_NUMBER_MAX = 5 }; /* KEY_ALG_MAX: one above the last number */
+enum { MODEL_KEY_ALG_NUMBER_MAX = 5 };  /* KEY_ALG_MAX: one above the last number */
+enum { MODEL_KEY_ALG_SECRET_256 = 32 }; /* KEY_ALG_SECRET_256 */
 
 /* crypto/cert.h: enum cert_key_usage, RFC 5280 section 4.2.1.3. */
 enum model_key_usage {

@@ -8,6 +8,7 @@
 static void free_key(struct keeper_key *key)
 {
     privkey_unref(key->private_key);
+    kw_secret_free(key->secret);
     serials_free(key->serials);
     free(key);
 }
@@ -153,10 +154,14 @@ static kw_status generate(struct kw_op *op, const struct key_policy *policy,
 }
 
 /* The id's record, durable before its key is: an id is used up from here on. */
-static kw_status reserve_id(struct kw_op *op, struct keyring *keyring, const char *key_id,
-                            struct key_record **ret)
+static kw_status reserve_id(struct kw_op *op, struct keyring *keyring,
+                            const struct key_policy *policy, struct key_record **ret)
 {
-    TRY(op, state_add(op, keyring->state, key_id, ret));
+    TRY(op, state_add(op, keyring->state, policy->key_id, ret));
+    (*ret)->class_ = policy->class_;
+    (*ret)->alg = policy->alg;
+    (*ret)->not_before = policy->not_before;
+    (*ret)->not_after = policy->not_after;
     kw_status status = vault_state_save(op, &keyring->vault, keyring->state);
     if (!kw_ok(status) && status.code != KW_E_UNSURE) {
         keyring->state->n--; /* nothing was written: it may be tried again */
@@ -184,7 +189,7 @@ kw_status keyring_create(struct kw_op *op, struct keyring *keyring, const struct
 
     ENSURE(op, keyring->n < STATE_KEYS_MAX, KW_E_LIMIT, "a vault holds at most %d keys",
            STATE_KEYS_MAX);
-    TRY(op, reserve_id(op, keyring, policy->key_id, &record));
+    TRY(op, reserve_id(op, keyring, policy, &record));
     TRY(op, generate(op, policy, record, &key));
     TRY(op, store(op, keyring, key));
     *ret = key;

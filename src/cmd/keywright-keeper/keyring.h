@@ -9,9 +9,10 @@
 
 struct keeper_key {
     struct key_policy policy;
-    struct privkey *private_key;
-    struct key_record *record; /* in keyring.state */
-    struct serials *serials;   /* CA only, else NULL */
+    struct privkey *private_key; /* NULL where the class is symmetric */
+    struct kw_secret *secret;    /* 32 octets where it is symmetric, else NULL */
+    struct key_record *record;   /* in keyring.state */
+    struct serials *serials;     /* CA only, else NULL */
 };
 
 struct keyring {

@@ -1,5 +1,7 @@
 #include "cmd/keywright-keeper/purposes.h"
 
+_Static_assert(KEEPER_PURPOSE_MAX <= 32, "a bit a purpose");
+
 enum {
     ALG_ECDSA = KEY_ALG_BIT(KEY_ALG_EC_P256) | KEY_ALG_BIT(KEY_ALG_EC_P384),
     ALG_ED25519 = KEY_ALG_BIT(KEY_ALG_ED25519),
@@ -7,13 +9,17 @@ enum {
 };
 
 static const struct class_row classes[] = {
-    {KEY_CLASS_ISSUING_CA,  ALG_ALL,
+    {KEY_CLASS_ISSUING_CA,   ALG_ALL,
      PURPOSE_BIT(KEEPER_SIGN_CERT) | PURPOSE_BIT(KEEPER_SIGN_CRL) |
-         PURPOSE_BIT(KEEPER_SIGN_CERT_REQUEST)                                          },
-    {KEY_CLASS_OCSP_SIGNER, ALG_ALL,                 PURPOSE_BIT(KEEPER_SIGN_OCSP)      },
+         PURPOSE_BIT(KEEPER_SIGN_CERT_REQUEST) | PURPOSE_BIT(KEEPER_SIGN_CROSS)          },
+    {KEY_CLASS_OCSP_SIGNER,  ALG_ALL,                 PURPOSE_BIT(KEEPER_SIGN_OCSP)      },
     /* RSA would need PSS in TLS 1.3, which the keeper does not make. */
-    {KEY_CLASS_TLS_SERVER,  ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_TLS)       },
-    {KEY_CLASS_LOG_SIGNER,  ALG_ED25519,             PURPOSE_BIT(KEEPER_SIGN_CHECKPOINT)},
+    {KEY_CLASS_TLS_SERVER,   ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_TLS)       },
+    {KEY_CLASS_LOG_SIGNER,   ALG_ED25519,             PURPOSE_BIT(KEEPER_SIGN_CHECKPOINT)},
+    {KEY_CLASS_FIRMWARE,     ALG_ALL,                 PURPOSE_BIT(KEEPER_SIGN_FIRMWARE)  },
+    {KEY_CLASS_TUF,          ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_TUF)       },
+    {KEY_CLASS_PROVISIONING, ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_STATEMENT) },
+    {KEY_CLASS_EVIDENCE,     ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_STATEMENT) },
 };
 
 const struct class_row *class_row_of(enum key_class class_)
@@ -28,10 +34,16 @@ const struct class_row *class_row_of(enum key_class class_)
 
 const char *purpose_text(enum keeper_purpose purpose)
 {
-    static const char *const texts[] = {
-        [KEEPER_SIGN_CERT] = "certificates",      [KEEPER_SIGN_CRL] = "CRLs",
-        [KEEPER_SIGN_OCSP] = "OCSP answers",      [KEEPER_SIGN_TLS] = "TLS handshakes",
-        [KEEPER_SIGN_CHECKPOINT] = "checkpoints", [KEEPER_SIGN_CERT_REQUEST] = "requests",
+    static const char *const texts[KEEPER_PURPOSE_MAX] = {
+        [KEEPER_SIGN_CERT] = "certificates",        [KEEPER_SIGN_CRL] = "CRLs",
+        [KEEPER_SIGN_OCSP] = "OCSP answers",        [KEEPER_SIGN_TLS] = "TLS handshakes",
+        [KEEPER_SIGN_CHECKPOINT] = "checkpoints",   [KEEPER_SIGN_CERT_REQUEST] = "requests",
+        [KEEPER_SIGN_CROSS] = "cross certificates", [KEEPER_SIGN_STATEMENT] = "statements",
+        [KEEPER_SIGN_FIRMWARE] = "firmware",        [KEEPER_SIGN_TUF] = "TUF metadata",
+        [KEEPER_DATA_WRAP] = "wrapped keys",        [KEEPER_DATA_UNWRAP] = "unwrapped keys",
+        [KEEPER_DATA_DERIVE] = "derived keys",      [KEEPER_DATA_MAC] = "authentication codes",
+        [KEEPER_DATA_MAC_VERIFY] = "verifications", [KEEPER_DATA_SEAL] = "sealed data",
+        [KEEPER_DATA_OPEN] = "opened data",
     };
 
     return (size_t)purpose < KW_COUNT(texts) && texts[purpose] ? texts[purpose] : "nothing";

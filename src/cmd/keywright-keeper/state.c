@@ -4,28 +4,91 @@
 #include "base/writer.h"
 #include "keeper/msg.h"
 
+static void put_i64(struct kw_writer *w, int64_t v)
+{
+    kw_writer_u64(w, (uint64_t)v);
+}
+
+static int64_t get_i64(struct kw_reader *r)
+{
+    return (int64_t)kw_reader_u64(r);
+}
+
+static void encode_phase(struct kw_writer *w, const struct key_phase *phase)
+{
+    put_i64(w, phase->since_unix);
+    if (phase->since_unix != 0) {
+        kw_writer_text(w, phase->who);
+        kw_writer_text(w, phase->reason);
+    }
+}
+
+static void decode_phase(struct kw_reader *r, struct key_phase *ret)
+{
+    ret->since_unix = get_i64(r);
+    if (ret->since_unix != 0) {
+        kw_reader_text(r, ret->who, sizeof(ret->who));
+        kw_reader_text(r, ret->reason, sizeof(ret->reason));
+    }
+}
+
 static void encode_record(struct kw_writer *w, const struct key_record *record)
 {
     kw_writer_text(w, record->key_id);
+    kw_writer_u32(w, (uint32_t)record->class_);
+    kw_writer_u32(w, record->alg);
     kw_writer_u8(w, (uint8_t)record->state);
-    kw_writer_u64(w, record->signatures);
+    put_i64(w, record->not_before);
+    put_i64(w, record->not_after);
+    kw_writer_put(w, KW_SPAN_ARRAY(record->spki_sha256));
+    kw_writer_u64(w, record->reserved > record->signatures ? record->reserved : record->signatures);
     kw_writer_u64(w, record->crl_number);
     kw_writer_u64(w, record->tree_size);
     kw_writer_put(w, KW_SPAN_ARRAY(record->tree_root));
+    kw_writer_text(w, record->predecessor);
+    kw_writer_text(w, record->successor);
+    put_i64(w, record->retire_at);
+    for (unsigned i = 0; i < KEY_STATE_MAX; i++) {
+        encode_phase(w, &record->phases[i]);
+    }
+}
+
+static bool id_or_none(const char *key_id)
+{
+    return key_id[0] == '\0' || keeper_key_id_valid(key_id);
+}
+
+static void decode_life(struct kw_reader *r, struct key_record *ret)
+{
+    ret->signatures = kw_reader_u64(r);
+    ret->reserved = ret->signatures;
+    ret->crl_number = kw_reader_u64(r);
+    ret->tree_size = kw_reader_u64(r);
+    kw_reader_copy(r, ret->tree_root, sizeof(ret->tree_root));
+    kw_reader_text(r, ret->predecessor, sizeof(ret->predecessor));
+    kw_reader_text(r, ret->successor, sizeof(ret->successor));
+    ret->retire_at = get_i64(r);
+    for (unsigned i = 0; i < KEY_STATE_MAX; i++) {
+        decode_phase(r, &ret->phases[i]);
+    }
 }
 
 static void decode_record(struct kw_reader *r, struct key_record *ret)
 {
     kw_reader_text(r, ret->key_id, sizeof(ret->key_id));
+    uint32_t class_ = kw_reader_u32(r);
+    ret->alg = kw_reader_u32(r);
     unsigned state = kw_reader_u8(r);
-    ret->signatures = kw_reader_u64(r);
-    ret->crl_number = kw_reader_u64(r);
-    ret->tree_size = kw_reader_u64(r);
-    kw_reader_copy(r, ret->tree_root, sizeof(ret->tree_root));
-    if (state >= KEY_STATE_MAX || !keeper_key_id_valid(ret->key_id)) {
+    ret->not_before = get_i64(r);
+    ret->not_after = get_i64(r);
+    kw_reader_copy(r, ret->spki_sha256, sizeof(ret->spki_sha256));
+    decode_life(r, ret);
+    if (class_ >= KEY_CLASS_MAX || state >= KEY_STATE_MAX || !keeper_key_id_valid(ret->key_id) ||
+        !id_or_none(ret->predecessor) || !id_or_none(ret->successor)) {
         kw_reader_reject(r);
         return;
     }
+    ret->class_ = (enum key_class)class_;
     ret->state = (enum key_state)state;
 }
 
@@ -34,6 +97,7 @@ kw_status state_encode(const struct state *state, struct kw_out *out)
     out->len = 0;
     struct kw_writer w = kw_writer_of(out);
     kw_writer_u64(&w, state->version);
+    put_i64(&w, state->clock_floor);
     kw_writer_u16(&w, (uint16_t)state->n);
     for (unsigned i = 0; i < state->n; i++) {
         encode_record(&w, &state->at[i]);
@@ -46,6 +110,7 @@ kw_status state_decode(struct kw_span encoded, struct state *ret)
     struct kw_reader r = kw_reader_of(encoded);
 
     *ret = (struct state){.version = kw_reader_u64(&r)};
+    ret->clock_floor = get_i64(&r);
     unsigned n = kw_reader_u16(&r);
     if (n > STATE_KEYS_MAX) {
         return KW_FAIL(KW_E_INPUT);

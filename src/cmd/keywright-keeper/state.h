@@ -7,25 +7,44 @@
 #include "base/op.h"
 #include "model/key.h"
 
-enum { STATE_KEYS_MAX = 256 };
+enum { STATE_KEYS_MAX = 256, STATE_WHO_MAX = 64, STATE_REASON_MAX = 96 };
 enum {
-    STATE_RECORD_MAX = 2 + KW_NAME_MAX + 1 + 3 * 8 + KW_HASH_BYTES,
-    STATE_ENCODED_MAX = 8 + 2 + STATE_KEYS_MAX * STATE_RECORD_MAX,
+    STATE_PHASE_MAX = 8 + (2 + STATE_WHO_MAX) + (2 + STATE_REASON_MAX),
+    STATE_RECORD_MAX = 3 * (2 + KW_NAME_MAX) + 2 * 4 + 1 + 7 * 8 + 2 * KW_HASH_BYTES +
+                       KEY_STATE_MAX * STATE_PHASE_MAX,
+    STATE_ENCODED_MAX = 2 * 8 + 2 + STATE_KEYS_MAX * STATE_RECORD_MAX,
+};
+
+/* The last time that a key came into one of its states. */
+struct key_phase {
+    int64_t since_unix;      /* 0: never was in it */
+    char who[STATE_WHO_MAX]; /* request id of the gate, "clock" or "keeper" */
+    char reason[STATE_REASON_MAX];
 };
 
 /* Of one key id that was ever used; never removed, so that an id never comes back. */
 struct key_record {
     char key_id[KW_NAME_MAX];
-    enum key_state state;
-    uint64_t signatures;
-    uint64_t crl_number;              /* last signed; 0 = none */
-    uint64_t tree_size;               /* of the last signed checkpoint; 0 = none */
-    uint8_t tree_root[KW_HASH_BYTES]; /* its root */
+    enum key_class class_;
+    uint32_t alg;
+    enum key_state state; /* written by keyring_step() alone */
+    int64_t not_before, not_after;
+    uint8_t spki_sha256[KW_HASH_BYTES]; /* of the public key; zero: secret, or never made */
+    uint64_t signatures;                /* uses; after a crash never fewer than there were */
+    uint64_t reserved;                  /* uses that the file speaks of; not below signatures */
+    uint64_t crl_number;                /* last signed; 0 = none */
+    uint64_t tree_size;                 /* of the last signed checkpoint; 0 = none */
+    uint8_t tree_root[KW_HASH_BYTES];   /* its root */
+    char predecessor[KW_NAME_MAX];      /* "": the first of its line */
+    char successor[KW_NAME_MAX];        /* "": was not rotated */
+    int64_t retire_at;                  /* deactivated then, by time; 0: no such time */
+    struct key_phase phases[KEY_STATE_MAX];
 };
 
 struct state {
-    uint64_t version; /* rises with each save */
-    bool dirty;       /* holds more than the file */
+    uint64_t version;    /* rises with each save */
+    int64_t clock_floor; /* Unix seconds: it was at least so late already */
+    bool dirty;          /* holds more than the file */
     unsigned n;
     struct key_record at[STATE_KEYS_MAX]; /* records keep their place */
 };

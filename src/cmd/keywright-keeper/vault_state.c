@@ -22,6 +22,18 @@ static kw_status state_key(struct kw_op *op, const struct vault *vault, struct k
     return kdf_hkdf_sha256(op, vault->kek, salt, kw_out_span(&info), AEAD_KEY_BYTES, ret);
 }
 
+static kw_status encode(struct kw_op *op, const struct state *state, struct kw_bytes **ret)
+{
+    AUTO(kw_bytes) *room = NULL;
+
+    TRY(op, kw_bytes_new(STATE_ENCODED_MAX, &room), "memory for the state");
+    struct kw_out plain = {.p = room->p, .cap = room->cap};
+    TRY(op, state_encode(state, &plain), "encoding the state");
+    room->len = plain.len;
+    *ret = TAKE(room);
+    return KW_OK;
+}
+
 static kw_status seal_state(struct kw_op *op, const struct vault *vault, struct kw_span plain,
                             struct kw_bytes **ret)
 {
@@ -44,16 +56,15 @@ static kw_status seal_state(struct kw_op *op, const struct vault *vault, struct 
 
 kw_status vault_state_save(struct kw_op *op, const struct vault *vault, struct state *state)
 {
+    AUTO(kw_bytes) *plain = NULL;
     AUTO(kw_bytes) *file = NULL;
-    uint8_t octets[STATE_ENCODED_MAX];
-    struct kw_out plain = KW_OUT_ARRAY(octets);
     char path[KW_PATH_BYTES];
 
     TRY(op, os_path_join(op, path, sizeof(path), vault->dir, "state"));
     state->version++;
-    kw_status status = state_encode(state, &plain);
+    kw_status status = encode(op, state, &plain);
     if (kw_ok(status)) {
-        status = seal_state(op, vault, kw_out_span(&plain), &file);
+        status = seal_state(op, vault, kw_bytes_span(plain), &file);
     }
     if (kw_ok(status)) {
         status = os_file_write(op, path, FILE_MODE, kw_bytes_span(file));

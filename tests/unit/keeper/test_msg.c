@@ -126,17 +126,21 @@ static void numbers_and_names_are_unique(void **state)
     assert_null(keeper_row_of(UINT16_MAX + 1));
 }
 
+/* "ceremony, serving": the names of the bits, in their order. */
 static const char *modes_text(unsigned modes)
 {
-    switch (modes) {
-    case KEEPER_GREETING:
-        return "greeting";
-    case KEEPER_CEREMONY:
-        return "ceremony";
-    default:
-        assert_int_equal(modes, KEEPER_OPEN);
-        return "ceremony, serving";
+    static const char *const names[] = {"greeting", "ceremony", "serving", "sealed"};
+    static char text[64];
+
+    assert_true(modes != 0 && modes < 1u << KW_COUNT(names));
+    text[0] = '\0';
+    for (unsigned i = 0; i < KW_COUNT(names); i++) {
+        if (modes & 1u << i) {
+            size_t n = strlen(text);
+            (void)snprintf(text + n, sizeof(text) - n, "%s%s", n > 0 ? ", " : "", names[i]);
+        }
     }
+    return text;
 }
 
 /* Each row stands in the table of the page exactly as it is here, and the page has no others. */

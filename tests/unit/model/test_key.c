@@ -108,6 +108,18 @@ static void test_class_texts_read_back(void **state)
     assert_int_equal(key_class_oup_days((enum key_class)4000), 0);
 }
 
+/* Exactly three classes are secrets; every other holds a private key that no backup may have. */
+static void test_symmetric_classes(void **state)
+{
+    (void)state;
+    for (unsigned c = KEY_CLASS_NONE; c <= KEY_CLASS_MAX; c++) {
+        bool secret = c == KEY_CLASS_KEK || c == KEY_CLASS_MAC || c == KEY_CLASS_KDF;
+        bool is_class = c != KEY_CLASS_NONE && c != KEY_CLASS_MAX;
+        assert_int_equal(key_class_symmetric((enum key_class)c), secret);
+        assert_int_equal(key_class_signs((enum key_class)c), is_class && !secret);
+    }
+}
+
 /* Stored on disk and in sealed policies: a change of these numbers makes old keys something else.
  */
 static void test_stored_numbers(void **state)
@@ -121,6 +133,13 @@ static void test_stored_numbers(void **state)
     assert_int_equal(KEY_CLASS_OPERATOR, 6);
     assert_int_equal(KEY_CLASS_DEVICE_IDEVID, 7);
     assert_int_equal(KEY_CLASS_DEVICE_LDEVID, 8);
+    assert_int_equal(KEY_CLASS_KEK, 9);
+    assert_int_equal(KEY_CLASS_MAC, 10);
+    assert_int_equal(KEY_CLASS_KDF, 11);
+    assert_int_equal(KEY_CLASS_FIRMWARE, 12);
+    assert_int_equal(KEY_CLASS_TUF, 13);
+    assert_int_equal(KEY_CLASS_PROVISIONING, 14);
+    assert_int_equal(KEY_CLASS_EVIDENCE, 15);
     assert_int_equal(KEY_PRE_ACTIVE, 0);
     assert_int_equal(KEY_DESTROYED, 5);
     assert_int_equal(key_class_oup_days(KEY_CLASS_DEVICE_LDEVID), 90);
@@ -166,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_only_active_keys_sign),
         cmocka_unit_test(test_state_texts_read_back),
         cmocka_unit_test(test_class_texts_read_back),
+        cmocka_unit_test(test_symmetric_classes),
         cmocka_unit_test(test_stored_numbers),
         cmocka_unit_test(test_diagram_has_each_transition_once),
     };

@@ -66,14 +66,31 @@ static void random_rule(struct policy_rule *rule, uint32_t i)
     random_octets(rule->subject_within, rule->subject_within_len);
 }
 
+static void random_use(struct key_policy *policy)
+{
+    policy->processing_until = policy->not_after + random_time();
+    policy->usage_max = (uint64_t)random_time();
+    policy->rate_per_minute = random_below(UINT32_MAX);
+    policy->overlap_s = random_below(UINT32_MAX);
+    policy->activate = (uint8_t)random_below(POLICY_ACTIVATE_MAX);
+    policy->escrow = key_class_signs(policy->class_) ? 0 : (uint8_t)random_below(2);
+    if (random_below(2) == 0) {
+        random_text(policy->lineage, 1, KW_NAME_MAX / 2);
+        policy->generation = 1 + random_below(3);
+        memset(policy->key_id, 0, sizeof(policy->key_id));
+        assert_true(policy_key_id(policy->lineage, policy->generation, policy->key_id));
+    }
+}
+
 static void random_policy(struct key_policy *policy)
 {
     memset(policy, 0, sizeof(*policy));
     random_text(policy->key_id, 1, KW_NAME_MAX - 1);
     policy->class_ = (enum key_class)(1 + random_below(KEY_CLASS_MAX - 1));
-    policy->alg = 1 + random_below(4);
+    policy->alg = key_class_symmetric(policy->class_) ? 32 : 1 + random_below(4);
     policy->not_before = random_time() - random_time();
     policy->not_after = policy->not_before + random_time();
+    random_use(policy);
     policy->issuer_dn_len = random_below(KW_DN_MAX + 1);
     random_octets(policy->issuer_dn, policy->issuer_dn_len);
     random_octets(policy->ca_key_sha1, sizeof(policy->ca_key_sha1));
@@ -246,6 +263,44 @@ static void make_period_backward(struct key_policy *p)
 {
     p->not_before = 101;
 }
+static void make_processing_short(struct key_policy *p)
+{
+    p->processing_until = 99;
+}
+static void make_activate_three(struct key_policy *p)
+{
+    p->activate = 3;
+}
+static void make_escrow_of_signer(struct key_policy *p)
+{
+    p->escrow = 1;
+}
+static void make_alg_secret(struct key_policy *p)
+{
+    p->alg = 32;
+}
+static void make_kek_asymmetric(struct key_policy *p)
+{
+    p->class_ = KEY_CLASS_KEK;
+}
+static void make_lineage_of_none(struct key_policy *p)
+{
+    p->generation = 1;
+}
+static void make_lineage_without_number(struct key_policy *p)
+{
+    (void)KW_TEXT_SET(p->lineage, p->key_id);
+}
+static void make_lineage_of_another(struct key_policy *p)
+{
+    (void)KW_TEXT_SET(p->lineage, "ca-device");
+    p->generation = 1;
+}
+static void make_generation_another(struct key_policy *p)
+{
+    (void)KW_TEXT_SET(p->lineage, p->key_id);
+    p->generation = 2;
+}
 static void make_dn_long(struct key_policy *p)
 {
     p->issuer_dn_len = KW_DN_MAX + 1;
@@ -329,20 +384,25 @@ static void test_members_out_of_range_are_not_encoded(void **state)
 {
     (void)state;
     static void (*const spoil[])(struct key_policy *) = {
-        make_key_id_empty,     make_key_id_endless,
-        make_key_id_control,   make_key_id_no_utf8,
-        make_class_none,       make_class_unknown,
-        make_alg_none,         make_alg_unknown,
-        make_period_backward,  make_dn_long,
-        make_crl_negative,     make_ocsp_negative,
-        make_rules_many,       make_rule_nameless,
-        make_rule_twice,       make_is_ca_two,
-        make_path_len_of_leaf, make_validity_negative,
-        make_alg_bit_unknown,  make_ku_bit_unknown,
-        make_ext_other,        make_san_unknown,
-        make_ekus_many,        make_eku_empty,
-        make_eku_word,         make_within_long,
-        make_eku_twice,        make_ext_required_forbidden,
+        make_key_id_empty,       make_key_id_endless,
+        make_key_id_control,     make_key_id_no_utf8,
+        make_class_none,         make_class_unknown,
+        make_alg_none,           make_alg_unknown,
+        make_period_backward,    make_dn_long,
+        make_crl_negative,       make_ocsp_negative,
+        make_rules_many,         make_rule_nameless,
+        make_rule_twice,         make_is_ca_two,
+        make_path_len_of_leaf,   make_validity_negative,
+        make_alg_bit_unknown,    make_ku_bit_unknown,
+        make_ext_other,          make_san_unknown,
+        make_ekus_many,          make_eku_empty,
+        make_eku_word,           make_within_long,
+        make_eku_twice,          make_ext_required_forbidden,
+        make_processing_short,   make_activate_three,
+        make_escrow_of_signer,   make_alg_secret,
+        make_kek_asymmetric,     make_lineage_of_none,
+        make_lineage_of_another, make_lineage_without_number,
+        make_generation_another,
     };
     static uint8_t room[POLICY_ENCODED_MAX];
     static struct key_policy policy;
@@ -363,7 +423,9 @@ enum {
     KEY_ID = 6,
     CLASS = KEY_ID + 2 + 10,
     PERIOD = CLASS + 8,
-    DN = PERIOD + 16,
+    USE = PERIOD + 16,
+    ACTIVATE = USE + 8 + 8 + 4 + 4,
+    DN = ACTIVATE + 2 + 2 + 4,
     CRL = DN + 2 + 52,
     RULES = CRL + 16 + 2,
     NAME = RULES + 1,
@@ -377,26 +439,33 @@ static const struct {
     unsigned offset;
     uint8_t octet;
 } spoilt_octets[] = {
-    {0,          'k' }, /* magic */
-    {5,          2   }, /* version */
-    {5,          0   },
-    {KEY_ID + 1, 0   }, /* no key id: what follows shifts */
-    {KEY_ID + 2, '\n'},
-    {CLASS,      1   }, /* a class beyond 2^24 */
-    {CLASS + 3,  0   },
-    {CLASS + 7,  9   },
-    {DN,         3   }, /* longer than KW_DN_MAX */
-    {CRL,        0x80},
-    {CRL + 8,    0x80},
-    {RULES,      13  },
-    {RULES,      255 },
-    {IS_CA,      2   },
-    {IS_CA + 1,  1   },
-    {VALIDITY,   0x80},
-    {BITS + 12,  0x80}, /* ext_allowed: other */
-    {BITS + 19,  16  },
-    {N_EKU,      5   },
-    {N_EKU + 3,  'x' },
+    {0,            'k' }, /* magic */
+    {5,            1   }, /* version */
+    {5,            3   },
+    {5,            0   },
+    {KEY_ID + 1,   0   }, /* no key id: what follows shifts */
+    {KEY_ID + 2,   '\n'},
+    {CLASS,        1   }, /* a class beyond 2^24 */
+    {CLASS + 3,    0   },
+    {CLASS + 7,    9   },
+    {CLASS + 7,    32  },
+    {USE,          0x80}, /* processing_until before not_after */
+    {USE + 7,      99  },
+    {ACTIVATE,     3   },
+    {ACTIVATE + 1, 1   }, /* escrow of a signing key */
+    {ACTIVATE + 7, 1   }, /* a generation without a line */
+    {DN,           3   }, /* longer than KW_DN_MAX */
+    {CRL,          0x80},
+    {CRL + 8,      0x80},
+    {RULES,        13  },
+    {RULES,        255 },
+    {IS_CA,        2   },
+    {IS_CA + 1,    1   },
+    {VALIDITY,     0x80},
+    {BITS + 12,    0x80}, /* ext_allowed: other */
+    {BITS + 19,    16  },
+    {N_EKU,        5   },
+    {N_EKU + 3,    'x' },
 };
 
 /* The same members, spoilt in the encoding. */
@@ -420,18 +489,22 @@ static void test_encodings_out_of_range_are_not_decoded(void **state)
     assert_int_equal(policy_decode(KW_SPAN(room, len), &back).code, KW_CODE_OK);
 }
 
-/* Keys that were sealed under version 1 must stay readable: the octets themselves, written down. */
+/* Keys that were sealed under version 2 must stay readable: the octets themselves, written down. */
 /* clang-format off */
-static const uint8_t version_1_octets[] =
-    "KWPO\0\1" "\0\1k" "\0\0\0\2" "\0\0\0\1" "\0\0\0\0\0\0\0\1" "\0\0\0\0\0\0\0\2" "\0\2\x30\0"
+static const uint8_t version_2_octets[] =
+    "KWPO\0\2" "\0\3k.7" "\0\0\0\2" "\0\0\0\1" "\0\0\0\0\0\0\0\1" "\0\0\0\0\0\0\0\2"
+    "\0\0\0\0\0\0\0\3" "\0\0\0\0\0\0\0\4" "\0\0\0\5" "\0\0\0\6" "\1\0" "\0\1k" "\0\0\0\7"
+    "\0\2\x30\0"
     "\x11\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
     "\x22\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
     "\0\0\0\0\0\0\0\3" "\0\0\0\0\0\0\0\4" "\0\1o" "\1"
     "\0\1r" "\1" "\2" "\0\0\0\0\0\0\0\5" "\0\0\0\6" "\0\0\0\2" "\0\0\0\x60" "\0\0\0\1"
     "\0\0\0\3" "\0\0\0\7" "\1\0\3" "1.2" "\0\1\x31";
 
-static const struct key_policy version_1_policy = {
-    .key_id = "k", .class_ = KEY_CLASS_ISSUING_CA, .alg = 1, .not_before = 1, .not_after = 2,
+static const struct key_policy version_2_policy = {
+    .key_id = "k.7", .class_ = KEY_CLASS_ISSUING_CA, .alg = 1, .not_before = 1, .not_after = 2,
+    .processing_until = 3, .usage_max = 4, .rate_per_minute = 5, .overlap_s = 6, .activate = 1,
+    .lineage = "k", .generation = 7,
     .issuer_dn = {0x30, 0}, .issuer_dn_len = 2, .ca_key_sha1 = {0x11}, .ca_key_sha256 = {0x22},
     .crl_max_s = 3, .ocsp_max_s = 4, .log_origin = "o", .n_rules = 1,
     .rules = {{
@@ -441,17 +514,17 @@ static const struct key_policy version_1_policy = {
 };
 /* clang-format on */
 
-static void test_version_1_stays_as_it_is(void **state)
+static void test_version_2_stays_as_it_is(void **state)
 {
     (void)state;
     static struct key_policy back;
     static uint8_t room[POLICY_ENCODED_MAX];
 
-    struct kw_span whole = encoded(&version_1_policy, room);
-    assert_int_equal(whole.len, sizeof(version_1_octets) - 1);
-    assert_memory_equal(whole.p, version_1_octets, whole.len);
+    struct kw_span whole = encoded(&version_2_policy, room);
+    assert_int_equal(whole.len, sizeof(version_2_octets) - 1);
+    assert_memory_equal(whole.p, version_2_octets, whole.len);
     assert_int_equal(policy_decode(whole, &back).code, KW_CODE_OK);
-    assert_memory_equal(&back, &version_1_policy, sizeof(back));
+    assert_memory_equal(&back, &version_2_policy, sizeof(back));
 }
 
 static void test_rules_are_found_by_name(void **state)
@@ -492,7 +565,7 @@ int main(void)
         cmocka_unit_test(test_the_largest_policy_fits),
         cmocka_unit_test(test_members_out_of_range_are_not_encoded),
         cmocka_unit_test(test_encodings_out_of_range_are_not_decoded),
-        cmocka_unit_test(test_version_1_stays_as_it_is),
+        cmocka_unit_test(test_version_2_stays_as_it_is),
         cmocka_unit_test(test_rules_are_found_by_name),
         cmocka_unit_test(test_oids),
     };
