@@ -8,7 +8,9 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_struct.h>
 #include <event2/event.h>
+#include <event2/event_struct.h>
 #include <event2/http.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,20 +92,78 @@ static void on_ready(void *ctx, struct cert *peer)
     conn_set_phase(conn, CONN_RECEIVING, 0);
 }
 
+static bool is_tls(const struct conn *conn)
+{
+    return conn->door->gate->listener.tls && !conn->refused;
+}
+
 static struct bufferevent *new_buffer(struct conn *conn, struct event_base *base)
 {
-    struct gate *gate = conn->door->gate;
-    bool is_tls = gate->listener.tls && !conn->refused;
-    struct bufferevent *bev = is_tls ? tls_conn_new(gate->listener.tls, base, &conn->watch) : NULL;
+    struct tls_server *tls = is_tls(conn) ? conn->door->gate->listener.tls : NULL;
+    struct bufferevent *bev = tls ? tls_conn_new(tls, base, &conn->watch) : NULL;
 
     if (!bev) {
         /* NULL would have libevent make a plain buffer of its own, also on a TLS port: refused, it
          * never serves. */
-        conn->refused = conn->refused || is_tls;
+        conn->refused = conn->refused || tls;
         conn->phase = CONN_RECEIVING;
         bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     }
     return bev;
+}
+
+static void forget(struct conn *conn)
+{
+    struct loop *loop = conn->door->loop;
+
+    if (conn->fd >= 0 && loop->by_fd[conn->fd] == conn) {
+        loop->by_fd[conn->fd] = NULL;
+    }
+    atomic_fetch_sub(&conn->door->gate->n_open, 1);
+    atomic_fetch_sub(&loop->server->connections, 1);
+    cert_unref(conn->peer_cert);
+    cert_unref(conn->watch.peer);
+    free(conn);
+}
+
+/* libevent gave up on the connection before it was whole: for lack of memory, or because the kernel
+ * has no room to watch it. */
+static bool is_abandoned(const struct conn *conn)
+{
+    bufferevent_data_cb read_cb = NULL;
+
+    bufferevent_getcb(conn->bev, &read_cb, NULL, NULL, NULL);
+    return !read_cb;
+}
+
+/*
+ * Where libevent cannot watch the new socket, it closes it at once, and would do so again at the
+ * end of the buffer: by then the number is another connection's. And until the buffer's events are
+ * gone, that connection's events are the old one's too.
+ */
+static void abandon(struct conn *conn)
+{
+    struct bufferevent *bev = conn->bev;
+
+    if (is_tls(conn)) {
+        tls_conn_end(bev, /* say_goodbye= */ false);
+    }
+    if (bufferevent_getfd(bev) < 0) {
+        bufferevent_free(bev); /* libevent never took it */
+    } else if (!event_pending(&bev->ev_read, EV_READ, NULL)) {
+        (void)bufferevent_setfd(bev, -1); /* fails only where it cannot watch: -1 it does not */
+    }
+    (void)bufferevent_decref(bev); /* conn_new()'s */
+    forget(conn);
+}
+
+static void drop_abandoned(struct loop *loop)
+{
+    while (loop->fresh && is_abandoned(loop->fresh)) {
+        struct conn *conn = loop->fresh;
+        loop->fresh = conn->next_fresh;
+        abandon(conn);
+    }
 }
 
 struct bufferevent *conn_new(struct event_base *base, void *arg)
@@ -112,6 +172,7 @@ struct bufferevent *conn_new(struct event_base *base, void *arg)
     struct gate *gate = door->gate;
     struct conn *conn = calloc(1, sizeof(*conn));
 
+    drop_abandoned(door->loop); /* the connection before, whose number this one may have */
     if (!conn) {
         return NULL; /* what libevent does without has no record, and is closed in on_request() */
     }
@@ -137,27 +198,13 @@ struct bufferevent *conn_new(struct event_base *base, void *arg)
     return conn->bev;
 }
 
-static void forget(struct conn *conn)
-{
-    struct loop *loop = conn->door->loop;
-
-    if (conn->fd >= 0 && loop->by_fd[conn->fd] == conn) {
-        loop->by_fd[conn->fd] = NULL;
-    }
-    atomic_fetch_sub(&conn->door->gate->n_open, 1);
-    atomic_fetch_sub(&loop->server->connections, 1);
-    cert_unref(conn->peer_cert);
-    cert_unref(conn->watch.peer);
-    free(conn);
-}
-
 /* libevent is about to free its connection, whatever the reason. */
 static void on_close(struct evhttp_connection *evcon, void *arg)
 {
     struct conn *conn = arg;
     struct loop *loop = conn->door->loop;
-    bool is_tls = conn->door->gate->listener.tls && !conn->refused;
-    bool failed = is_tls && conn->phase == CONN_HANDSHAKE;
+    bool tls = is_tls(conn);
+    bool failed = tls && conn->phase == CONN_HANDSHAKE;
 
     (void)evcon;
     unlink_conn(conn);
@@ -167,7 +214,7 @@ static void on_close(struct evhttp_connection *evcon, void *arg)
     if ((failed || conn->linger) && !loop->draining) {
         linger_start(&loop->lingering, loop->base, conn->fd);
     }
-    if (is_tls) {
+    if (tls) {
         tls_conn_end(conn->bev, /* say_goodbye= */ !failed);
     }
     if (conn->exchange) {
@@ -210,15 +257,10 @@ static void name_peer(struct conn *conn)
 static void adopt(struct conn *conn)
 {
     struct loop *loop = conn->door->loop;
-    bufferevent_data_cb read_cb = NULL;
     void *arg = NULL;
 
-    bufferevent_getcb(conn->bev, &read_cb, NULL, NULL, &arg);
+    bufferevent_getcb(conn->bev, NULL, NULL, NULL, &arg);
     (void)bufferevent_decref(conn->bev);
-    if (!read_cb) { /* libevent gave up on it: no memory */
-        forget(conn);
-        return;
-    }
     conn->evcon = arg;
     conn->fd = bufferevent_getfd(conn->bev);
     conn_set_phase(conn, conn->door->gate->listener.tls ? CONN_HANDSHAKE : CONN_RECEIVING, 0);
@@ -236,6 +278,7 @@ static void adopt(struct conn *conn)
 
 void conn_adopt_fresh(struct loop *loop)
 {
+    drop_abandoned(loop); /* only the latest can be: conn_new() has looked at those before it */
     while (loop->fresh) {
         struct conn *conn = loop->fresh;
         loop->fresh = conn->next_fresh;

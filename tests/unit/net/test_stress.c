@@ -3,10 +3,14 @@
  * and the figures are read. Nothing is asserted but what holds at the end; the sanitizers look at
  * the rest.
  */
+#include <dirent.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "kit.h"
 
@@ -171,11 +175,172 @@ static void a_stop_amid_of_all_that(void **state)
     run(/* stop_early= */ true);
 }
 
+/* Numbers of descriptors that come again. */
+
+/* The next calls of epoll_ctl(2), libevent's too, that fail; at the last one, somebody connects. */
+static struct {
+    atomic_int op; /* EPOLL_CTL_… */
+    atomic_uint n;
+    uint16_t port;
+    atomic_int next; /* the connection made meanwhile */
+} full;
+
+__attribute__((visibility("default"))) int epoll_ctl(int epfd, int op, int fd,
+                                                     struct epoll_event *event)
+{
+    if (op == atomic_load(&full.op) && atomic_load(&full.n) > 0) {
+        if (atomic_fetch_sub(&full.n, 1) == 1) {
+            atomic_store(&full.next, raw_connect(full.port));
+        }
+        errno = ENOSPC;
+        return -1;
+    }
+    return (int)syscall(SYS_epoll_ctl, epfd, op, fd, event);
+}
+
+static unsigned n_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned n = 0;
+
+    assert_non_null(dir);
+    while (readdir(dir)) {
+        n++;
+    }
+    (void)closedir(dir);
+    return n;
+}
+
+static void get_over_tls(int fd, char *answer, int cap)
+{
+    SSL_CTX *ctx = client_ctx();
+    SSL *ssl = SSL_new(ctx);
+
+    assert_int_equal(SSL_set_fd(ssl, fd), 1);
+    assert_int_equal(SSL_connect(ssl), 1);
+    assert_true(SSL_write(ssl, requests[0], (int)strlen(requests[0])) > 0);
+    int n = SSL_read(ssl, answer, cap - 1);
+    answer[n > 0 ? n : 0] = '\0';
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+}
+
+/* The kernel has no room to watch a connection: libevent closes it, and the next one has its
+ * number. */
+static void fail_to_watch(struct rig *rig, bool tls, int op, unsigned n)
+{
+    char answer[2000] = "";
+
+    full.port = tls ? rig->tls_port : rig->plain_port;
+    atomic_store(&full.next, -1);
+    atomic_store(&full.op, op);
+    atomic_store(&full.n, n);
+    int first = raw_connect(full.port);
+    assert_int_equal(raw_read(first, answer, sizeof(answer), NULL), 0); /* closed */
+    int next = atomic_load(&full.next);
+    assert_true(next >= 0);
+    if (tls) {
+        get_over_tls(next, answer, sizeof(answer));
+    } else {
+        raw_send(next, requests[0]);
+        (void)raw_read(next, answer, sizeof(answer), "hello\n");
+    }
+    assert_has(answer, "200 OK");
+    close(first);
+    close(next);
+    for (unsigned i = 0; i < 500 && http_server_stats(rig->server).connections_open > 0; i++) {
+        (void)usleep(10000);
+    }
+    assert_int_equal(http_server_stats(rig->server).connections_open, 0);
+}
+
+static void the_number_of_an_unwatched_connection_comes_again(void **state)
+{
+    struct rig *rig = rig_start(NULL);
+
+    (void)state;
+    (void)rig_pki();
+    unsigned before = n_descriptors();
+    for (unsigned i = 0; i < 5; i++) {
+        for (unsigned tls = 0; tls < 2; tls++) {
+            fail_to_watch(rig, tls, EPOLL_CTL_MOD, 1); /* half watched */
+            fail_to_watch(rig, tls, EPOLL_CTL_ADD, 2);
+        }
+    }
+    assert_int_equal(n_descriptors(), before);
+    rig_stop(rig);
+}
+
+/* Each gets the answer to what it asked, while numbers of others end, linger and come again. */
+struct asker {
+    struct rig *rig;
+    unsigned number, n_wrong, n_served;
+    pthread_t thread;
+};
+
+static void ask_once(struct asker *a, unsigned round)
+{
+    char text[128];
+    char mine[32];
+    char answer[2000];
+    int fd = raw_connect(a->rig->plain_port);
+
+    for (unsigned i = 0; i < 2; i++) {
+        (void)snprintf(text, sizeof(text),
+                       "GET /header HTTP/1.1\r\nHost: x\r\nX-Ask: <%u-%u>\r\n\r\n", a->number,
+                       round);
+        (void)snprintf(mine, sizeof(mine), "<%u-%u>", a->number, round);
+        raw_send(fd, text);
+        (void)raw_read(fd, answer, sizeof(answer), ">");
+        a->n_wrong += strstr(answer, mine) ? 0 : 1;
+        a->n_served++;
+    }
+    raw_send(fd,
+             round % 2 ? "nonsense\r\n\r\n" : "DELETE /hello HTTP/9.9\r\nHost: x\r\n\r\n and more");
+    close(fd);
+}
+
+static void *ask_often(void *arg)
+{
+    struct asker *a = arg;
+
+    for (unsigned i = 0; i < ROUNDS_DEFAULT; i++) {
+        ask_once(a, i);
+    }
+    return NULL;
+}
+
+static void each_gets_the_answer_to_its_own_question(void **state)
+{
+    struct asker askers[CLIENTS / 2];
+    struct worker workers[CLIENTS / 2];
+    SSL_CTX *ctx = client_ctx();
+    struct rig *rig = rig_start(&(struct rig_options){.server = {.loop_threads = 2}});
+
+    (void)state;
+    for (unsigned i = 0; i < CLIENTS / 2; i++) {
+        askers[i] = (struct asker){.rig = rig, .number = i};
+        workers[i] = (struct worker){rig, i + 1, ROUNDS_DEFAULT, ctx, 0};
+        assert_int_equal(pthread_create(&askers[i].thread, NULL, ask_often, &askers[i]), 0);
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    }
+    for (unsigned i = 0; i < CLIENTS / 2; i++) {
+        assert_int_equal(pthread_join(askers[i].thread, NULL), 0);
+        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+        assert_int_equal(askers[i].n_wrong, 0);
+        assert_int_equal(askers[i].n_served, 2 * ROUNDS_DEFAULT);
+    }
+    rig_stop(rig);
+    SSL_CTX_free(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clients_that_vanish_at_any_moment),
         cmocka_unit_test(a_stop_amid_of_all_that),
+        cmocka_unit_test(the_number_of_an_unwatched_connection_comes_again),
+        cmocka_unit_test(each_gets_the_answer_to_its_own_question),
     };
 
     return KIT_RUN(tests, "stress");
