@@ -8,7 +8,7 @@
 #include "crypto/cert.h"
 #include "crypto/privkey.h"
 
-struct tls_server; /* immutable once made; reference counted */
+struct tls_server; /* reference counted; any thread */
 
 /**
  * Judge a client certificate whose path is valid already: is it in the registry, not revoked, of a
@@ -34,6 +34,21 @@ struct tls_server_config {
  * P-256 / P-384 / X25519 groups. */
 kw_status tls_server_new(struct kw_op *op, const struct tls_server_config *config,
                          struct tls_server **ret);
+/**
+ * Replace identity and trust while the server runs, without refusing anybody: connections that are
+ * accepted after the return take the new, those that are there already end with the old, also where
+ * their handshake is under way.
+ *
+ * tls     borrowed; its listeners go on
+ * config  as for tls_server_new(), all of it: what it leaves out is gone. Borrowed for the call;
+ * key, certificates and trust of before are let go of when their last connection ends, so the
+ *         contexts of both judges must be good until then
+ *
+ * Errors  as tls_server_new(): KW_E_INPUT the key is not the certificate's, …; nothing has changed
+ * Threads any, several at once: the last one stays. Does not wait for connections.
+ */
+kw_status tls_server_replace(struct kw_op *op, struct tls_server *tls,
+                             const struct tls_server_config *config);
 void tls_server_unref(struct tls_server *tls);
 KW_OWNED(tls_server, struct tls_server, tls_server_unref)
 

@@ -33,19 +33,20 @@ static void on_info(const SSL *ssl, int where, int ret)
     ready(watch->ctx, TAKE(watch->peer));
 }
 
-kw_status tls_conn_hook(struct kw_op *op, struct tls_server *tls)
+kw_status tls_conn_hook(struct kw_op *op, SSL_CTX *ctx)
 {
     (void)pthread_once(&once, make_index); /* fails only for a broken once */
     ENSURE(op, watch_index >= 0, KW_E_MEMORY, "TLS connections");
-    SSL_CTX_set_info_callback(tls->ctx, on_info);
+    SSL_CTX_set_info_callback(ctx, on_info);
     return KW_OK;
 }
 
-static kw_status judge(struct kw_op *op, const struct tls_server *tls, X509_STORE_CTX *asked,
+static kw_status judge(struct kw_op *op, const struct tls_clients *clients, X509_STORE_CTX *asked,
                        struct tls_found *found)
 {
-    TRY(op, tls_trust_verify(op, &tls->trust, asked, /* with_issuer= */ false, found));
-    kw_status verdict = tls->judge ? tls->judge(op, tls->judge_ctx, found->leaf) : KW_OK;
+    TRY(op, tls_trust_verify(op, &clients->trust, asked, /* with_issuer= */ false, found));
+    kw_status verdict =
+        clients->judge ? clients->judge(op, clients->judge_ctx, found->leaf) : KW_OK;
     if (!kw_ok(verdict)) {
         tls_trust_refuse(asked, verdict);
     }
@@ -73,7 +74,8 @@ int tls_conn_verify(X509_STORE_CTX *asked, void *arg)
 struct bufferevent *tls_conn_new(struct tls_server *tls, struct event_base *base,
                                  struct tls_watch *watch)
 {
-    AUTO(SSL) *ssl = SSL_new(tls->ctx);
+    AUTO(SSL_CTX) *ctx = tls_server_ctx(tls);
+    AUTO(SSL) *ssl = ctx ? SSL_new(ctx) : NULL;
 
     if (!ssl || SSL_set_ex_data(ssl, watch_index, watch) != 1) {
         ERR_clear_error();

@@ -86,30 +86,40 @@ static void observe(void *ctx, const struct route *route, const struct http_requ
 
 /* Server. */
 
+struct tls_server_config rig_tls_config(struct rig *rig, enum who who)
+{
+    static struct cert *chains[WHO_MAX][2];
+    static struct cert *roots[1];
+    static struct cert *between[1];
+    const struct pki *p = rig_pki();
+
+    roots[0] = p->root;
+    between[0] = p->ca;
+    chains[who][0] = p->leaf[who];
+    chains[who][1] = p->ca;
+    return (struct tls_server_config){
+        .chain = chains[who],
+        .n_chain = 2,
+        .key = p->key[who],
+        .client_roots = roots,
+        .n_client_roots = 1,
+        .client_intermediates = between,
+        .judge = judge,
+        .judge_ctx = rig,
+    };
+}
+
 static void make_tls(struct rig *rig, const struct rig_options *options)
 {
-    const struct pki *p = rig_pki();
     enum who who = options->identity ? *options->identity : WHO_SERVER;
-    struct cert *chain[] = {p->leaf[who], p->ca};
-    struct cert *roots[] = {p->root};
-    struct cert *between[] = {p->ca};
+    struct tls_server_config config = rig_tls_config(rig, who);
     struct kw_op op;
 
     kw_op_init(&op, "rig", 0);
-    rig_must(&op, tls_server_new(&op,
-                                 &(struct tls_server_config){
-                                     .chain = chain,
-                                     .n_chain = KW_COUNT(chain),
-                                     .key = options->key ? options->key : p->key[who],
-                                     .client_roots = roots,
-                                     .n_client_roots = KW_COUNT(roots),
-                                     .client_intermediates = between,
-                                     .n_client_intermediates = options->leaf_only ? 1 : 0,
-                                     .client_required = options->client_required,
-                                     .judge = judge,
-                                     .judge_ctx = rig,
-                                 },
-                                 &rig->tls));
+    config.key = options->key ? options->key : config.key;
+    config.n_client_intermediates = options->leaf_only ? 1 : 0;
+    config.client_required = options->client_required;
+    rig_must(&op, tls_server_new(&op, &config, &rig->tls));
 }
 
 struct rig *rig_start(const struct rig_options *options)

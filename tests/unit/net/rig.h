@@ -16,6 +16,7 @@ enum who {
     WHO_WRONG_USE, /* for servers only */
     WHO_EXPIRED,
     WHO_STRANGER, /* of another root */
+    WHO_SERVER_2, /* another certificate and key of the server */
     WHO_MAX
 };
 struct pki {
@@ -49,6 +50,9 @@ struct rig_options {
 };
 struct rig *rig_start(const struct rig_options *options); /* NULL = defaults */
 void rig_stop(struct rig *rig);
+
+/* What rig_start() makes the TLS server of; who: its identity. */
+struct tls_server_config rig_tls_config(struct rig *rig, enum who who);
 
 /* A client of the rig's; who: WHO_MAX = without certificate. */
 struct http_client *rig_client(const struct rig *rig, bool tls, enum who who);

@@ -83,6 +83,7 @@ static const struct {
     [WHO_WRONG_USE] = {"wrong-use", OID_SERVER_AUTH, false},
     [WHO_EXPIRED] = {"expired",   NULL,            true },
     [WHO_STRANGER] = {"stranger",  OID_CLIENT_AUTH, false},
+    [WHO_SERVER_2] = {"server-2",  OID_SERVER_AUTH, false},
 };
 
 static void issue_leaf(struct pki *p, enum who who)
@@ -101,7 +102,7 @@ static void issue_leaf(struct pki *p, enum who who)
 
     p->key[who] = new_key();
     spec.key = privkey_public(p->key[who]);
-    if (who == WHO_SERVER) {
+    if (who == WHO_SERVER || who == WHO_SERVER_2) {
         spec.san_dns[0] = "localhost";
         spec.san_ip[0] = "127.0.0.1";
     }
