@@ -9,20 +9,20 @@
 #include "base/hex.h"
 #include "crypto/digest.h"
 #include "crypto/openssl.h"
-
-#define MAGIC "kwshare1"
+#include "crypto/share_code.h"
+#include "crypto/share_words.h"
 
 enum {
-    SET_BYTES = 4,
-    CHECK_BYTES = 4,
-    HASH_BYTES = 8, /* of the secret, inside the shared octets */
-    DATA_MAX = SHARE_SECRET_MAX + HASH_BYTES,
-    HEAD_MAX = 32, /* "kwshare1-01234567-16-16-" */
-    TEXT_MAX = HEAD_MAX + 2 * DATA_MAX + 1 + 2 * CHECK_BYTES,
+    HASH_BYTES = 4, /* of the secret, inside the shared octets */
+    HEAD_BYTES = SHARE_SET_BYTES + 1,
+    DATA_BYTES = SHARE_SECRET_BYTES + HASH_BYTES,
+    ROW_WORDS = 5, /* of a page */
 };
+_Static_assert(HEAD_BYTES + DATA_BYTES == SHARE_OCTETS, "a share is whole words");
+_Static_assert(KW_SHARES_MAX <= 16, "four bits");
 
 struct share {
-    uint8_t set[SET_BYTES];
+    uint8_t set[SHARE_SET_BYTES];
     uint8_t m;
     uint8_t index;
     struct kw_secret *data;
@@ -67,46 +67,19 @@ static bool random_is_set(void)
     return CRYPTO_THREAD_run_once(&once, set_random) == 1;
 }
 
-static kw_status compute_check(struct kw_op *op, const struct share *share,
-                               uint8_t ret[CHECK_BYTES])
-{
-    AUTO(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
-    uint8_t hash[KW_HASH_BYTES];
-    struct kw_span data = kw_secret_span(share->data);
-
-    bool done =
-        ctx && EVP_DigestInit_ex2(ctx, EVP_sha256(), NULL) == 1 &&
-        EVP_DigestUpdate(ctx, MAGIC, strlen(MAGIC)) == 1 &&
-        EVP_DigestUpdate(ctx, share->set, SET_BYTES) == 1 &&
-        EVP_DigestUpdate(ctx, &share->m, 1) == 1 && EVP_DigestUpdate(ctx, &share->index, 1) == 1 &&
-        EVP_DigestUpdate(ctx, data.p, data.len) == 1 && EVP_DigestFinal_ex(ctx, hash, NULL) == 1;
-    OSSL_ENSURE(op, done, KW_E_INTERNAL, "computing a share's checksum");
-    memcpy(ret, hash, CHECK_BYTES);
-    return KW_OK;
-}
-
 static kw_status encode_share(struct kw_op *op, const struct share *share, struct kw_secret **ret)
 {
-    AUTO(kw_secret) *text = NULL;
-    uint8_t check[CHECK_BYTES];
-    char set[2 * SET_BYTES + 1];
-    size_t n_hex = 2 * kw_secret_len(share->data);
+    uint8_t octets[SHARE_OCTETS];
+    struct share_code code;
 
-    TRY(op, compute_check(op, share, check));
-    TRY(op, kw_secret_new(TEXT_MAX + 1, &text), "writing a share");
-    char *p = (char *)kw_secret_data(text);
-    int head =
-        snprintf(p, HEAD_MAX, MAGIC "-%s-%u-%u-",
-                 kw_hex(KW_SPAN_ARRAY(share->set), set, sizeof(set)), share->m, share->index);
-    assert(head > 0 && head < HEAD_MAX);
-    size_t at = (size_t)head;
-    (void)kw_hex(kw_secret_span(share->data), p + at, n_hex + 1); /* returns its own argument */
-    at += n_hex;
-    p[at++] = '-';
-    (void)kw_hex(KW_SPAN_ARRAY(check), p + at, 2 * CHECK_BYTES + 1); /* likewise */
-    kw_secret_trim(text, at + 2 * CHECK_BYTES);
-    *ret = TAKE(text);
-    return KW_OK;
+    memcpy(octets, share->set, SHARE_SET_BYTES);
+    octets[SHARE_SET_BYTES] = (uint8_t)((share->m - 1) << 4 | (share->index - 1));
+    memcpy(octets + HEAD_BYTES, kw_secret_data(share->data), DATA_BYTES);
+    share_code_of(octets, &code);
+    kw_status status = share_code_write(op, &code, ret);
+    kw_wipe(octets, sizeof(octets));
+    kw_wipe(&code, sizeof(code));
+    return status;
 }
 
 /* secret || first octets of its hash: what the library splits. */
@@ -129,7 +102,7 @@ static kw_status fill_shares(struct kw_op *op, const struct kw_secret *secret, u
     AUTO(kw_secret) *payload = NULL;
     AUTO(gfshare_ctx) *ctx = NULL;
     unsigned char indexes[KW_SHARES_MAX];
-    uint8_t set[SET_BYTES];
+    uint8_t set[SHARE_SET_BYTES];
 
     TRY(op, add_hash(op, secret, &payload));
     size_t size = kw_secret_len(payload);
@@ -167,7 +140,7 @@ kw_status share_split(struct kw_op *op, const struct kw_secret *secret, unsigned
 
     ENSURE(op, m >= 2 && m <= n && n <= KW_SHARES_MAX, KW_E_INPUT,
            "%u of %u shares: 2 <= m <= n <= %d is possible", m, n, KW_SHARES_MAX);
-    ENSURE(op, len >= 1 && len <= SHARE_SECRET_MAX, KW_E_INPUT, "a secret of %zu octets", len);
+    ENSURE(op, len == SHARE_SECRET_BYTES, KW_E_INPUT, "a secret of %zu octets", len);
     ENSURE(op, random_is_set(), KW_E_INTERNAL, "splitting a secret");
     TRY(op, fill_shares(op, secret, m, n, shares));
     for (unsigned i = 0; i < n; i++) {
@@ -179,91 +152,45 @@ kw_status share_split(struct kw_op *op, const struct kw_secret *secret, unsigned
     return KW_OK;
 }
 
-/* The next field of a share's text, up to '-' or the end. NULL where there is none. */
-static char *next_field(char **rest)
+static kw_status decode_code(struct kw_op *op, const struct share_code *code, struct share *ret)
 {
-    return *rest ? strsep(rest, "-") : NULL;
-}
+    uint8_t octets[SHARE_OCTETS];
 
-/* 1..KW_SHARES_MAX in decimal, in the one form that share_split() writes; 0 otherwise. */
-static uint8_t small_number(const char *text)
-{
-    uint8_t value = 0;
-
-    if (!text || text[0] < '1' || text[0] > '9' || strlen(text) > 2) {
-        return 0;
-    }
-    for (const char *p = text; *p; p++) {
-        if (*p < '0' || *p > '9') {
-            return 0;
-        }
-        value = (uint8_t)(value * 10 + (*p - '0'));
-    }
-    return value <= KW_SHARES_MAX ? value : 0;
-}
-
-static bool unhex_exactly(const char *text, uint8_t *room, size_t n)
-{
-    struct kw_out out = {room, n, 0};
-    return text && kw_ok(kw_unhex(text, &out)) && out.len == n;
-}
-
-/* A NUL-terminated copy without the white space around. */
-static kw_status copy_trimmed(const struct kw_secret *text, struct kw_secret **ret)
-{
-    struct kw_span span = kw_secret_span(text);
-
-    while (span.len > 0 && strchr(" \t\r\n", span.p[span.len - 1])) {
-        span.len--;
-    }
-    while (span.len > 0 && strchr(" \t\r\n", span.p[0])) {
-        span = kw_span_sub(span, 1, span.len);
-    }
-    if (span.len > TEXT_MAX) {
-        return KW_FAIL(KW_E_TOO_LARGE);
-    }
-    kw_status status = kw_secret_new(span.len + 1, ret);
-    if (kw_ok(status) && span.len > 0) {
-        memcpy(kw_secret_data(*ret), span.p, span.len);
-    }
-    return status;
-}
-
-/* False: damaged. ret->data is the caller's to free in any case. */
-static bool split_fields(char *text, struct share *ret, uint8_t ret_check[CHECK_BYTES])
-{
-    char *rest = text;
-    const char *magic = next_field(&rest);
-    const char *set = next_field(&rest);
-    const char *m = next_field(&rest);
-    const char *index = next_field(&rest);
-    const char *data = next_field(&rest);
-    const char *check = next_field(&rest);
-
-    ret->m = small_number(m);
-    ret->index = small_number(index);
-    size_t n_data = data ? strlen(data) / 2 : 0;
-    return check && !rest && strcmp(magic, MAGIC) == 0 && ret->m >= 2 && ret->index >= 1 &&
-           unhex_exactly(set, ret->set, SET_BYTES) &&
-           unhex_exactly(check, ret_check, CHECK_BYTES) && n_data > HASH_BYTES &&
-           kw_ok(kw_secret_new(n_data, &ret->data)) &&
-           unhex_exactly(data, kw_secret_data(ret->data), n_data);
-}
-
-static kw_status decode_share(struct kw_op *op, const struct kw_secret *text, unsigned number,
-                              struct share *ret)
-{
-    AUTO(kw_secret) *copy = NULL;
-    uint8_t told[CHECK_BYTES];
-    uint8_t check[CHECK_BYTES];
-
-    bool well_formed =
-        kw_ok(copy_trimmed(text, &copy)) && split_fields((char *)kw_secret_data(copy), ret, told);
-    ENSURE(op, well_formed, KW_E_INPUT, "share %u is damaged", number);
-    TRY(op, compute_check(op, ret, check));
-    ENSURE(op, memcmp(told, check, sizeof(check)) == 0, KW_E_INPUT,
-           "share %u is damaged: its checksum differs", number);
+    share_code_octets(code, octets);
+    memcpy(ret->set, octets, SHARE_SET_BYTES);
+    ret->m = (uint8_t)((octets[SHARE_SET_BYTES] >> 4) + 1);
+    ret->index = (uint8_t)((octets[SHARE_SET_BYTES] & 0x0f) + 1);
+    kw_status status = kw_secret_copy(KW_SPAN(octets + HEAD_BYTES, DATA_BYTES), &ret->data);
+    kw_wipe(octets, sizeof(octets));
+    TRY(op, status, "reading a share");
+    ENSURE(op, ret->m >= 2, KW_E_INPUT, "it is no share of ours");
     return KW_OK;
+}
+
+static kw_status check_code(struct kw_op *op, const struct share_code *code)
+{
+    unsigned word = 0;
+
+    if (share_code_fits(code, &word)) {
+        return KW_OK;
+    }
+    ENSURE(op, word == 0, KW_E_INPUT, "word %u is wrong: the checksum differs", word);
+    return FAIL(op, KW_E_INPUT, "several words are wrong or out of order: the checksum differs");
+}
+
+static kw_status decode_share(struct kw_op *op, const struct kw_secret *text, struct share *ret)
+{
+    struct share_code code;
+
+    kw_status status = share_code_read(op, kw_secret_span(text), &code);
+    if (kw_ok(status)) {
+        status = check_code(op, &code);
+    }
+    if (kw_ok(status)) {
+        status = decode_code(op, &code, ret);
+    }
+    kw_wipe(&code, sizeof(code));
+    return status;
 }
 
 /* Does share i belong with those before it? */
@@ -271,8 +198,7 @@ static kw_status check_fit(struct kw_op *op, const struct share shares[], unsign
 {
     const struct share *first = &shares[0];
     const struct share *one = &shares[i];
-    bool same_set = memcmp(one->set, first->set, SET_BYTES) == 0 && one->m == first->m &&
-                    kw_secret_len(one->data) == kw_secret_len(first->data);
+    bool same_set = memcmp(one->set, first->set, SHARE_SET_BYTES) == 0 && one->m == first->m;
 
     ENSURE(op, same_set, KW_E_INPUT, "share %u is of another set than share 1", i + 1);
     for (unsigned j = 0; j < i; j++) {
@@ -323,10 +249,70 @@ kw_status share_join(struct kw_op *op, const struct kw_secret *const shares[], u
     ENSURE(op, n <= KW_SHARES_MAX, KW_E_INPUT, "at most %d shares are taken", KW_SHARES_MAX);
     ENSURE(op, random_is_set(), KW_E_INTERNAL, "joining shares");
     for (unsigned i = 0; i < n; i++) {
-        TRY(op, decode_share(op, shares[i], i + 1, &parsed[i]));
+        kw_status status = decode_share(op, shares[i], &parsed[i]);
+        if (!kw_ok(status)) {
+            char cause[KW_OP_TEXT_MAX];
+            (void)kw_text_copy(cause, sizeof(cause), kw_op_cause(op)); /* it is shorter */
+            kw_op_clear(op);
+            return FAIL(op, status.code, "share %u: %s", i + 1, cause);
+        }
         TRY(op, check_fit(op, parsed, i));
     }
     ENSURE(op, n >= parsed[0].m, KW_E_DENIED, "%u shares were given, %u are needed", n,
            parsed[0].m);
     return combine(op, parsed, n, ret);
+}
+
+kw_status share_check(struct kw_op *op, const struct kw_secret *text, struct share_info *ret)
+{
+    __attribute__((cleanup(share_done))) struct share share = {0};
+
+    TRY(op, decode_share(op, text, &share));
+    (void)kw_hex(KW_SPAN_ARRAY(share.set), ret->set, sizeof(ret->set)); /* returns its argument */
+    ret->m = share.m;
+    ret->index = share.index;
+    return KW_OK;
+}
+
+/* One more piece of a page, which is never cut. */
+static void put(struct kw_out *page, const char *text)
+{
+    kw_status status = kw_out_append(page, kw_span_text(text));
+    assert(kw_ok(status));
+    (void)status;
+}
+
+static void put_words(struct kw_out *page, const struct share_code *code)
+{
+    char cell[32];
+
+    for (unsigned i = 0; i < SHARE_WORDS_EACH; i++) {
+        bool last = (i + 1) % ROW_WORDS == 0;
+        (void)snprintf(cell, sizeof(cell), "%2u. %-*s%s", i + 1, last ? 0 : SHARE_WORD_MAX + 2,
+                       share_words[code->at[i]], last ? "\n" : "");
+        put(page, cell);
+    }
+    kw_wipe(cell, sizeof(cell));
+}
+
+kw_status share_page(struct kw_op *op, const struct kw_secret *share, const char *title,
+                     struct kw_secret **ret)
+{
+    AUTO(kw_secret) *page = NULL;
+    struct share_info info;
+    struct share_code code;
+    char head[512];
+
+    TRY(op, share_check(op, share, &info));
+    TRY(op, kw_secret_new(SHARE_TEXT_MAX, &page), "writing a share");
+    struct kw_out out = {kw_secret_data(page), kw_secret_len(page), 0};
+    (void)snprintf(head, sizeof(head), "# %.200s: share %u, set %s. Any %u of its set open it.\n",
+                   title, info.index, info.set, info.m);
+    put(&out, head);
+    TRY(op, share_code_read(op, kw_secret_span(share), &code));
+    put_words(&out, &code);
+    kw_wipe(&code, sizeof(code));
+    kw_secret_trim(page, out.len);
+    *ret = TAKE(page);
+    return KW_OK;
 }

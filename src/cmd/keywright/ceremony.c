@@ -16,7 +16,7 @@
 
 static const char SEAL_LABEL[] = "keywright root v1";
 static const char ROOT_NAME[] = "Keywright Root";
-enum { YEAR_S = 31536000, BACKDATE_S = 300, SHARE_FILE_MAX = 1024, SEALED_MAX = 4096 };
+enum { YEAR_S = 31536000, BACKDATE_S = 300, SHARE_FILE_MAX = SHARE_TEXT_MAX, SEALED_MAX = 4096 };
 
 void ceremony_root_done(struct ceremony_root *root)
 {
@@ -86,8 +86,11 @@ static kw_status put_share(struct kw_op *op, const char *dir, unsigned i,
 {
     char name[32];
 
+    AUTO(kw_secret) *page = NULL;
+
     (void)snprintf(name, sizeof(name), "share-%u.txt", i + 1);
-    return put_file(op, dir, name, 0600, kw_secret_span(share));
+    TRY(op, share_page(op, share, "Keywright root key", &page));
+    return put_file(op, dir, name, 0600, kw_secret_span(page));
 }
 
 static kw_status seal_key(struct kw_op *op, const char *dir, const struct privkey *key,
