@@ -229,14 +229,24 @@ class Gate:
         return self.log_path.read_text('utf-8', 'replace') if self.log_path.exists() else ''
 
     def keeper_pid(self):
-        """The child that holds the keys."""
-        task = pathlib.Path(f'/proc/{self.process.pid}/task')
-        children = []
-        for thread in task.iterdir():
-            children += [int(pid) for pid in (thread / 'children').read_text().split()]
-        for pid in children:
-            if 'keywright-keep' in pathlib.Path(f'/proc/{pid}/comm').read_text():
-                return pid
+        """The process that holds the keys."""
+        return self.child_pid('keywright-keep')
+
+    def child_pid(self, name):
+        """The keeper is a child of keywright-start, which is a child of keywrightd."""
+        waiting = [self.process.pid]
+        while waiting:
+            task = pathlib.Path(f'/proc/{waiting.pop()}/task')
+            try:
+                threads = list(task.iterdir())
+                children = [int(pid) for thread in threads
+                            for pid in (thread / 'children').read_text().split()]
+                for pid in children:
+                    if name in pathlib.Path(f'/proc/{pid}/comm').read_text():
+                        return pid
+            except FileNotFoundError:
+                continue  # it ended meanwhile
+            waiting += children
         return None
 
     # its doors

@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "keeper/command.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/spawn.h"
@@ -20,8 +21,6 @@ enum {
     STABLE_MS = 10000, /* one that ran so long starts the back-off anew */
     HELLO_MS = 30000,  /* scrypt, or a slow TPM */
     END_MS = 5000,     /* writes its state and ends */
-    ARGS_MAX = 9,
-    ENV_MAX = 4,
 };
 
 struct keeper {
@@ -165,30 +164,26 @@ static kw_status say_hello(struct kw_op *op, struct channel *channel)
     return KW_OK;
 }
 
-/* Its environment is ours to choose: nothing of the caller's but the clock of test builds. */
 static kw_status spawn(struct kw_op *op, struct keeper *keeper, int *ret_fd)
 {
     const struct keeper_config *config = &keeper->config;
-    const char *argv[ARGS_MAX] = {config->program, "--vault", config->vault, "--unlock",
-                                  config->unlock};
-    const char *envp[ENV_MAX] = {
-        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8"};
-    char offset[64];
-    unsigned n = 5;
+    struct keeper_command command;
 
-    if (config->create) {
-        argv[n++] = "--create";
+    if (config->spawner) {
+        return os_spawner_start(op, config->spawner, config->spawner_row, ret_fd);
     }
-    if (config->ceremony) {
-        argv[n++] = "--ceremony";
+    TRY(op, keeper_command_of(op, config, &command));
+    return os_spawn_channel(op, command.argv, command.envp, ret_fd, &keeper->pid);
+}
+
+/* Its channel is closed or about to be: wait until it has ended, killed where it lingers. */
+static void reap(const struct keeper *keeper)
+{
+    if (keeper->config.spawner) {
+        os_spawner_end(keeper->config.spawner, keeper->config.spawner_row);
+    } else {
+        (void)os_spawn_wait(NULL, keeper->pid, END_MS, NULL); /* ours: it cannot fail */
     }
-    const char *given = getenv("KEYWRIGHT_TEST_CLOCK_OFFSET_S");
-    if (given) {
-        int len = snprintf(offset, sizeof(offset), "KEYWRIGHT_TEST_CLOCK_OFFSET_S=%s", given);
-        ENSURE(op, len > 0 && (size_t)len < sizeof(offset), KW_E_INPUT, "clock offset too long");
-        envp[2] = offset;
-    }
-    return os_spawn_channel(op, argv, envp, ret_fd, &keeper->pid);
 }
 
 /* Start the process once; on failure nothing is left of it. */
@@ -206,7 +201,7 @@ static kw_status start_once(struct kw_op *op, struct keeper *keeper)
         if (channel) {
             channel_break(channel);
         }
-        (void)os_spawn_wait(NULL, keeper->pid, END_MS, NULL); /* killed where it lingers */
+        reap(keeper);
         return status;
     }
     keeper->config.create = false; /* from now on the vault is there */
@@ -233,7 +228,7 @@ static bool wait_for_stop(const struct keeper *keeper, const struct channel *cha
 static bool restart(struct keeper *keeper, int *backoff_ms)
 {
     set_channel(keeper, NULL);
-    (void)os_spawn_wait(NULL, keeper->pid, END_MS, NULL); /* killed where it lingers */
+    reap(keeper);
     for (;;) {
         if (wait_for_stop(keeper, NULL, *backoff_ms)) {
             return true;
@@ -259,7 +254,7 @@ static void supervise(struct keeper *keeper)
         bool stop = wait_for_stop(keeper, channel, -1);
         if (stop) {
             channel_break(channel); /* the keeper reads the end, saves its state and ends */
-            (void)os_spawn_wait(NULL, keeper->pid, END_MS, NULL); /* killed where it lingers */
+            reap(keeper);
             return;
         }
         channel_hangup(channel);

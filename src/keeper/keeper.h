@@ -12,21 +12,33 @@
 #include "crypto/privkey.h"
 #include "model/key.h"
 #include "model/policy.h"
+#include "os/spawner.h"
 
 struct keeper; /* shared by all threads */
 
 struct keeper_config {
-    const char *program; /* absolute path of keywright-keeper */
-    const char *vault;   /* folder of the vault */
-    const char *unlock;  /* "passphrase-file:PATH" or "tpm2:…" (rot/rot.h URI) */
-    bool create;         /* make a new vault with this unlock method (init) */
-    bool ceremony;       /* key creation is allowed; only `keywright init` sets it */
+    const char *program;        /* absolute path of keywright-keeper */
+    const char *vault;          /* folder of the vault */
+    const char *unlock;         /* "passphrase-file:PATH" or "tpm2:…" (rot/rot.h URI) */
+    bool create;                /* make a new vault with this unlock method (init) */
+    bool ceremony;              /* key creation is allowed; only `keywright init` sets it */
+    struct os_spawner *spawner; /* who starts the process; NULL: we, as the user that we are.
+                                   Borrowed until keeper_stop() */
+    unsigned spawner_row;       /* which of its programs this keeper is */
 };
 
 enum { KEEPER_PROGRAM_MAX = 1024 };
 /* Where keywright-keeper is: `given`, or else beside the running program. KW_E_NOT_FOUND,
  * KW_E_INPUT. */
 kw_status keeper_program_find(struct kw_op *op, const char *given, char path[KEEPER_PROGRAM_MAX]);
+
+/**
+ * Make the process that starts keepers (os/spawner.h), each under its user (NULL or "": ours), for
+ * servers that give up their privileges. configs[i] becomes row i; program, vault and unlock are
+ * copied, create and ceremony must be false. Call it before other threads are made.
+ */
+kw_status keeper_spawner_new(struct kw_op *op, const struct keeper_config configs[],
+                             const char *const users[], unsigned n, struct os_spawner **ret);
 
 /**
  * Start the keeper process and agree on the protocol version.

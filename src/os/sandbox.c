@@ -40,35 +40,50 @@ kw_status os_sandbox_harden(struct kw_op *op)
     return KW_OK;
 }
 
-/* Change to the ids and make sure that there is no way back. */
-static kw_status become(struct kw_op *op, const char *user, uid_t uid, gid_t gid)
-{
-    ENSURE(op, setgroups(0, NULL) == 0, KW_E_IO, "cannot drop groups: %s", strerror(errno));
-    ENSURE(op, setresgid(gid, gid, gid) == 0, KW_E_IO, "cannot become group %u of '%s': %s",
-           (unsigned)gid, user, strerror(errno));
-    ENSURE(op, setresuid(uid, uid, uid) == 0, KW_E_IO, "cannot become user '%s': %s", user,
-           strerror(errno));
-    ENSURE(op, setuid(0) != 0 && geteuid() == uid && getegid() == gid, KW_E_INTERNAL,
-           "user '%s' could become root again", user);
-    return KW_OK;
-}
-
-kw_status os_sandbox_drop(struct kw_op *op, const char *user)
+kw_status os_user_find(struct kw_op *op, const char *name, struct os_user *ret)
 {
     struct passwd entry;
     struct passwd *found = NULL;
     char room[4096];
+
+    int error = getpwnam_r(name, &entry, room, sizeof(room), &found);
+    ENSURE(op, error == 0, KW_E_IO, "cannot look user '%s' up: %s", name, strerror(error));
+    ENSURE(op, found, KW_E_NOT_FOUND, "there is no user '%s'", name);
+    ENSURE(op, entry.pw_uid != 0, KW_E_DENIED, "user '%s' is root", name);
+    *ret =
+        (struct os_user){.uid = entry.pw_uid, .gid = entry.pw_gid, .n_groups = OS_USER_GROUPS_MAX};
+    ENSURE(op, getgrouplist(name, ret->gid, ret->groups, &ret->n_groups) >= 0, KW_E_LIMIT,
+           "user '%s' is in more than %d groups", name, OS_USER_GROUPS_MAX);
+    return KW_OK;
+}
+
+bool os_user_become(const struct os_user *user)
+{
+    if (setgroups((size_t)user->n_groups, user->groups) != 0 ||
+        setresgid(user->gid, user->gid, user->gid) != 0 ||
+        setresuid(user->uid, user->uid, user->uid) != 0) {
+        return false;
+    }
+    if (setuid(0) == 0 || geteuid() != user->uid || getegid() != user->gid) {
+        errno = EPERM; /* there is a way back: as good as not done */
+        return false;
+    }
+    return true;
+}
+
+kw_status os_sandbox_drop(struct kw_op *op, const char *user)
+{
+    struct os_user found = {0};
     int death_signal = 0;
 
     if (!user || geteuid() != 0) {
         return KW_OK;
     }
-    int error = getpwnam_r(user, &entry, room, sizeof(room), &found);
-    ENSURE(op, error == 0, KW_E_IO, "cannot look user '%s' up: %s", user, strerror(error));
-    ENSURE(op, found, KW_E_NOT_FOUND, "there is no user '%s'", user);
-    ENSURE(op, entry.pw_uid != 0, KW_E_DENIED, "user '%s' is root", user);
+    TRY(op, os_user_find(op, user, &found));
+    found.n_groups = 0;                                    /* the server needs none */
     (void)prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0); /* 0 where it fails: nothing to keep */
-    TRY(op, become(op, user, entry.pw_uid, entry.pw_gid));
+    ENSURE(op, os_user_become(&found), KW_E_IO, "cannot become user '%s': %s", user,
+           strerror(errno));
     /* The kernel forgets the parent-death signal and allows dumps again when ids change. */
     (void)prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0); /* a signal that the kernel gave us */
     ENSURE(op, prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0, KW_E_IO,

@@ -12,6 +12,7 @@
 
 #include "os/clock.h"
 #include "os/files.h"
+#include "os/sandbox.h"
 
 enum {
     CHILD_CHANNEL_FD = 3,
@@ -34,6 +35,7 @@ struct start {
     int channel_fd;
     int report_fd; /* carries errno to the parent where exec fails */
     pid_t parent;
+    const struct os_user *user; /* NULL: as we are */
 };
 
 /* Ignored signals would stay ignored across exec, and so would the mask. */
@@ -51,6 +53,10 @@ static void reset_signals(void)
 /* False with errno where one step fails. */
 static bool arrange_child(const struct start *start)
 {
+    if (start->user && !os_user_become(start->user)) {
+        return false;
+    }
+    /* After the change of ids, which the kernel lets forget it. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) {
         return false;
     }
@@ -122,6 +128,12 @@ static kw_status await_exec(struct kw_op *op, int fd, const char *program, pid_t
 kw_status os_spawn_channel(struct kw_op *op, const char *const argv[], const char *const envp[],
                            int *ret_fd, pid_t *ret_pid)
 {
+    return os_spawn_channel_as(op, argv, envp, NULL, ret_fd, ret_pid);
+}
+
+kw_status os_spawn_channel_as(struct kw_op *op, const char *const argv[], const char *const envp[],
+                              const struct os_user *user, int *ret_fd, pid_t *ret_pid)
+{
     OS_FD_AUTO int ours = -1;
     OS_FD_AUTO int theirs = -1;
     OS_FD_AUTO int report_in = -1;
@@ -142,8 +154,8 @@ kw_status os_spawn_channel(struct kw_op *op, const char *const argv[], const cha
     TRY(op, park(op, &report_out), "report pipe");
     TRY(op, park(op, &null_fd), "/dev/null");
 
-    struct start start = {argv,    envp ? envp : default_environment, null_fd, theirs, report_out,
-                          getpid()};
+    struct start start = {
+        argv, envp ? envp : default_environment, null_fd, theirs, report_out, getpid(), user};
     pid_t pid = fork();
     ENSURE(op, pid >= 0, KW_E_LIMIT, "fork: %s", strerror(errno));
     if (pid == 0) {

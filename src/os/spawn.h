@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "base/op.h"
+#include "os/sandbox.h"
 
 /**
  * fork and exec argv[0] (absolute path) with an AF_UNIX SOCK_SEQPACKET channel.
@@ -17,6 +18,9 @@
  */
 kw_status os_spawn_channel(struct kw_op *op, const char *const argv[], const char *const envp[],
                            int *ret_fd, pid_t *ret_pid);
+/* The same as another user (NULL: as we are), which only root can do. */
+kw_status os_spawn_channel_as(struct kw_op *op, const char *const argv[], const char *const envp[],
+                              const struct os_user *user, int *ret_fd, pid_t *ret_pid);
 /* Wait up to timeout_ms for the child to end, then SIGKILL it. ret_status as waitpid(2); may be
  * NULL. */
 kw_status os_spawn_wait(struct kw_op *op, pid_t pid, int timeout_ms, int *ret_status);

@@ -33,6 +33,8 @@ static const struct codec_field config_fields[] = {
     FIELD_STRING("unlock", struct config, unlock, CODEC_REQUIRED,
                  "how the keeper's vault is opened"),
     FIELD_STRING("user", struct config, user, 0, "user to become where started as root"),
+    FIELD_STRING("keeper_user", struct config, keeper_user, 0,
+                 "user of the keeper and its vault where started as root; as 'user' where absent"),
     FIELD_STRINGS("cas", struct config, cas, n_cas, CODEC_REQUIRED, "issuing CAs"),
     FIELD_INT("crl_hours", struct config, crl_hours, 0, 1, 8760, "life of a CRL"),
     FIELD_INT("ocsp_minutes", struct config, ocsp_minutes, 0, 2, 10080, "life of an OCSP answer"),
@@ -116,8 +118,8 @@ static kw_status put_text(struct kw_bytes *text, const struct config *config)
             "organization: \"%s\"\nserver_name: \"%s\"\nlog_origin: \"%s\"\npublic_url: \"%s\"\n",
             config->organization, config->server_name, config->log_origin, config->public_url));
     TRY(NULL, put_listeners(text, config));
-    TRY(NULL, kw_bytes_printf(text, "unlock: \"%s\"\nuser: \"%s\"\ncas:\n", config->unlock,
-                              config->user));
+    TRY(NULL, kw_bytes_printf(text, "unlock: \"%s\"\nuser: \"%s\"\nkeeper_user: \"%s\"\ncas:\n",
+                              config->unlock, config->user, config->keeper_user));
     for (unsigned i = 0; i < config->n_cas; i++) {
         TRY(NULL, kw_bytes_printf(text, "  - \"%s\"\n", config->cas[i]));
     }
@@ -140,11 +142,11 @@ static bool plain(const char *text)
 
 static bool all_plain(const struct config *config)
 {
-    const char *const texts[] = {config->organization,    config->server_name,
-                                 config->log_origin,      config->public_url,
-                                 config->unlock,          config->user,
-                                 config->devices.address, config->operators.address,
-                                 config->relying.address};
+    const char *const texts[] = {
+        config->organization,   config->server_name,     config->log_origin,
+        config->public_url,     config->unlock,          config->user,
+        config->keeper_user,    config->devices.address, config->operators.address,
+        config->relying.address};
 
     for (unsigned i = 0; i < KW_COUNT(texts); i++) {
         if (!plain(texts[i])) {

@@ -23,6 +23,7 @@ struct config {
     struct config_listener relying;   /* 8080 */
     char unlock[KW_PATH_BYTES];       /* how the vault is opened: keeper.h */
     char user[32];                    /* become this user where started as root; "" = stay */
+    char keeper_user[32];             /* the keeper becomes this one instead; "" = user */
     uint32_t n_cas;
     char cas[CONFIG_CAS_MAX][KW_NAME_MAX];
     uint32_t crl_hours;     /* life of a CRL; made anew at half of it and after each revocation */

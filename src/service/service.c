@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/pem.h"
 #include "crypto/digest.h"
@@ -87,18 +88,45 @@ static kw_status unlock_method(struct kw_op *op, const struct config *config, ch
     return KW_OK;
 }
 
+/* Texts of one keeper's configuration; it borrows from here. */
+struct keeper_paths {
+    char vault[KW_PATH_BYTES], unlock[2 * KW_PATH_BYTES];
+};
+
+static kw_status describe_keeper(struct kw_op *op, const struct config *config,
+                                 struct keeper_paths *paths, struct keeper_config *ret)
+{
+    TRY(op, config_path(op, config, "keeper", paths->vault, sizeof(paths->vault)));
+    TRY(op, unlock_method(op, config, paths->unlock, sizeof(paths->unlock)));
+    ret->vault = paths->vault;
+    ret->unlock = paths->unlock;
+    return KW_OK;
+}
+
 static kw_status open_keeper(struct kw_op *op, struct service *service,
                              const struct keeper_config *given)
 {
-    char vault[KW_PATH_BYTES], unlock[2 * KW_PATH_BYTES];
+    struct keeper_paths paths;
     struct keeper_config config = *given;
 
-    TRY(op, config_path(op, &service->config, "keeper", vault, sizeof(vault)));
-    TRY(op, unlock_method(op, &service->config, unlock, sizeof(unlock)));
-    config.vault = vault;
-    config.unlock = unlock;
+    TRY(op, describe_keeper(op, &service->config, &paths, &config));
     TRY(op, keeper_start(op, &config, &service->keeper), "starting the keeper");
     return KW_OK;
+}
+
+kw_status service_spawner_new(struct kw_op *op, const char *state_dir, struct keeper_config *keeper)
+{
+    struct keeper_paths paths;
+    struct config config;
+    struct keeper_config described = *keeper;
+
+    TRY(op, config_load(op, state_dir, &config));
+    TRY(op, describe_keeper(op, &config, &paths, &described));
+    const char *user = *config.keeper_user ? config.keeper_user : config.user;
+    if (geteuid() != 0) {
+        user = NULL; /* nobody else can be become */
+    }
+    return keeper_spawner_new(op, &described, &user, 1, &keeper->spawner);
 }
 
 static kw_status open_parts(struct kw_op *op, struct service *service,

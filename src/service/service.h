@@ -59,6 +59,13 @@ struct service {
 };
 
 /**
+ * Make the process that starts the keeper, under `keeper_user` where we are root, and set it in
+ * keeper->spawner (the caller's to free after service_close()). For servers that give up their
+ * privileges: before other threads, landlock and seccomp.
+ */
+kw_status service_spawner_new(struct kw_op *op, const char *state_dir,
+                              struct keeper_config *keeper);
+/**
  * Open the state folder: configuration, store (migrated), profiles, keeper (started), log, and,
  * except in a ceremony, the CAs. keeper: program, create and ceremony are the caller's; vault and
  * unlock are filled in from the configuration. Errors: those of the parts, with the file or object

@@ -25,6 +25,7 @@ enum cli_option {
     OPT_KEEPER,
     OPT_OPERATOR,
     OPT_USER,
+    OPT_KEEPER_USER,
     OPT_PRODUCT,
     OPT_SERIAL,
     OPT_HW_TYPE,

@@ -12,6 +12,7 @@
 #include "base/pem.h"
 #include "cmd/keywright/ceremony.h"
 #include "cmd/keywright/cli.h"
+#include "cmd/keywright/owners.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/rng.h"
@@ -138,6 +139,9 @@ static kw_status take_options(struct kw_op *op, struct init *it)
     TRY(op,
         take_text(op, it->cli, OPT_SERVER_NAME, config->server_name, sizeof(config->server_name)));
     TRY(op, take_text(op, it->cli, OPT_USER, config->user, sizeof(config->user)));
+    TRY(op,
+        take_text(op, it->cli, OPT_KEEPER_USER, config->keeper_user, sizeof(config->keeper_user)));
+    TRY(op, owners_choose(op, config));
     TRY(op, take_listen(op, it->cli, config));
     TRY(op, take_ports(op, it->cli, config));
     (void)snprintf(config->public_url, sizeof(config->public_url), "http://%s:%u",
@@ -500,7 +504,8 @@ static kw_status build(struct kw_op *op, struct init *it)
     TRY(op, service_open(op, it->work, &config, &it->service));
     kw_status status = fill(op, it);
     service_close(TAKE(it->service));
-    return status;
+    TRY(op, status);
+    return owners_set(op, &it->config);
 }
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)

@@ -42,6 +42,8 @@ static const struct {
                   "keywright-keeper; beside this program where absent"                                   },
     [OPT_OPERATOR] = {"operator",     false, "NAME",    "first operator (admin)"                             },
     [OPT_USER] = {"user",         false, "NAME",    "user that keywrightd becomes where started as root" },
+    [OPT_KEEPER_USER] = {"keeper-user",  false, "NAME",
+                  "user of the keeper and its vault; else keywright-keeper where there is one, else as --user"},
     [OPT_PRODUCT] = {"product",      false, "NAME",    "product of the device"                              },
     [OPT_SERIAL] = {"serial",       false, "TEXT",    "manufacturer's serial number; else the id"          },
     [OPT_HW_TYPE] = {"hw-type",      false, "OID",     "hardware type, for hardwareModuleName"              },
@@ -65,7 +67,8 @@ _Static_assert(KW_COUNT(options) == OPT_MAX_OPTION, "a row for each option");
 
 #define INIT_OPTIONS                                                                               \
     (OPT(STATE) | OPT(ORGANIZATION) | OPT(SERVER_NAME) | OPT(LISTEN) | OPT(PORTS) | OPT(UNLOCK) |  \
-     OPT(OFFLINE) | OPT(SHARES) | OPT(PROFILES) | OPT(KEEPER) | OPT(OPERATOR) | OPT(USER))
+     OPT(OFFLINE) | OPT(SHARES) | OPT(PROFILES) | OPT(KEEPER) | OPT(OPERATOR) | OPT(USER) |        \
+     OPT(KEEPER_USER))
 #define REMOTE (OPT(ADMIN) | OPT(JSON))
 
 /* clang-format off */
@@ -116,7 +119,8 @@ int cli_exit_status(enum kw_code code)
     return kw_code_may_retry(code) ? CLI_RETRY : CLI_REFUSED;
 }
 
-/* --- help ------------------------------------------------------------------------------------- */
+/* --- help
+ * ------------------------------------------------------------------------------------- */
 
 static void print_command(FILE *out, const struct command *command)
 {
@@ -148,7 +152,8 @@ static void print_command_help(const struct command *command)
 }
 
 /* --- reading the line
- * --------------------------------------------------------------------------------------------- */
+ * ---------------------------------------------------------------------------------------------
+ */
 
 static const struct command *find_command(int argc, char **argv, int *ret_next)
 {
@@ -267,7 +272,8 @@ int main(int argc, char **argv)
 {
     int first = 0;
     (void)crypto_wipe_freed(); /* first of all: init makes keys */
-    (void)crypto_lock_keys(); /* where the lock limit forbids it: the process leaves no core dump */
+    (void)crypto_lock_keys();  /* where the lock limit forbids it: the process leaves no core
+                                  dump */
     const struct command *command = find_command(argc, argv, &first);
 
     (void)signal(SIGPIPE, SIG_IGN);

@@ -144,10 +144,13 @@ static kw_status run(struct kw_op *op, const struct options *options, const sigs
 {
     char keeper[KEEPER_PROGRAM_MAX];
     struct keeper_config config = {.program = keeper};
+    AUTO(os_spawner) *spawner = NULL; /* freed after the service, which uses it */
     AUTO(service) *service = NULL;
 
     TRY(op, os_sandbox_harden(op), "hardening this process");
     TRY(op, keeper_program_find(op, options->keeper, keeper));
+    TRY(op, service_spawner_new(op, options->state, &config), "opening %s", options->state);
+    spawner = config.spawner;
     TRY(op, service_open(op, options->state, &config, &service), "opening %s", options->state);
     service->complain = log_line;
     return serve(op, service, stop);
