@@ -92,6 +92,8 @@ kw_status keeper_key_public(struct kw_op *op, struct keeper *keeper, const char 
     struct keeper_key_info info;
 
     TRY(op, keeper_key_find(op, keeper, key_id, &info));
+    ENSURE(op, !key_class_symmetric(info.class_), KW_E_INPUT, "key '%s' has no public half",
+           key_id);
     return parse_public(op, KW_SPAN(info.spki, info.spki_len), ret);
 }
 
@@ -108,6 +110,10 @@ kw_status keeper_key_create(struct kw_op *op, struct keeper *keeper,
            policy->key_id);
     struct keeper_msg msg = {.key_create = {.policy = kw_out_span(&encoded)}};
     TRY(op, keeper_call(op, keeper, KEEPER_ROW_KEY_CREATE, &msg, -1, &room, &answer));
+    if (key_class_symmetric(policy->class_)) {
+        *ret = NULL;
+        return KW_OK;
+    }
     return parse_public(op, answer.octets, ret);
 }
 

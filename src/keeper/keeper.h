@@ -67,6 +67,8 @@ struct keeper_key_info {
     int64_t not_before, not_after;
     uint64_t
         signatures; /* made since creation (persisted at least every minute and at a clean end) */
+    /* SubjectPublicKeyInfo; of a secret its check value, 8 octets that tell nothing else about it
+     */
     uint8_t spki[KW_SPKI_MAX];
     uint32_t spki_len;
 };
@@ -88,7 +90,8 @@ kw_status keeper_key_public(struct kw_op *op, struct keeper *keeper, const char 
                             struct pubkey **ret);
 /**
  * Make a key under a sealed policy. Only in a ceremony (KW_E_STATE otherwise). policy->key_id must
- * be new, for ever. For a CA, ca_key_sha1/sha256 are filled in by the keeper. ret: its public key.
+ * be new, for ever. For a CA, ca_key_sha1/sha256 are filled in by the keeper. ret: its public
+ * key; NULL for a secret, which has none.
  */
 kw_status keeper_key_create(struct kw_op *op, struct keeper *keeper,
                             const struct key_policy *policy, struct pubkey **ret);

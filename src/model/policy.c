@@ -24,6 +24,9 @@
  *            bits of x509_bits.h and enum policy_san only
  *     u8     number of EKUs, 0..4, then each a text: dotted OID of at most 47 octets, none twice
  *     octets subject_within, 0..512
+ *   text   tuf_role, 0..15 octets, i64 tuf_max_s, not negative
+ *   text   fw_version, 0..63 octets
+ *   u8     number of scopes, 0..8, then each a text of 1..63 octets, none twice
  *
  * Another version is refused: it may hold limits that this program does not know how to keep.
  */
@@ -43,9 +46,11 @@ enum {
                (2 + KW_DN_MAX),
     HEAD_MAX =
         4 + 2 + 3 * (2 + KW_NAME_MAX) + 5 * 4 + 4 * 8 + 2 + (2 + KW_DN_MAX) + 20 + 32 + 2 * 8 + 1,
+    TERMS_MAX = (2 + POLICY_ROLE_MAX) + 8 + (2 + POLICY_PATTERN_MAX) + 1 +
+                POLICY_SCOPES_MAX * (2 + POLICY_SCOPE_MAX),
     SAN_ALL = POLICY_SAN_DNS | POLICY_SAN_IP | POLICY_SAN_URI | POLICY_SAN_HW,
 };
-_Static_assert(HEAD_MAX + POLICY_RULES_MAX * RULE_MAX <= POLICY_ENCODED_MAX,
+_Static_assert(HEAD_MAX + POLICY_RULES_MAX * RULE_MAX + TERMS_MAX <= POLICY_ENCODED_MAX,
                "room of POLICY_ENCODED_MAX always suffices");
 
 /* What is in range is told here alone: the encoder asks before, the decoder after. */
@@ -176,6 +181,31 @@ static bool use_in_range(const struct key_policy *policy)
            (policy->escrow == 0 || !key_class_signs(policy->class_)) && lineage_in_range(policy);
 }
 
+static bool scope_in_range(const struct key_policy *policy, uint32_t i)
+{
+    for (uint32_t j = 0; j < i; j++) {
+        if (strcmp(policy->scopes[i], policy->scopes[j]) == 0) {
+            return false;
+        }
+    }
+    return text_in_range(policy->scopes[i], sizeof(policy->scopes[i]), 1);
+}
+
+static bool terms_in_range(const struct key_policy *policy)
+{
+    if (policy->n_scopes > POLICY_SCOPES_MAX || policy->tuf_max_s < 0 ||
+        !text_in_range(policy->tuf_role, sizeof(policy->tuf_role), 0) ||
+        !text_in_range(policy->fw_version, sizeof(policy->fw_version), 0)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < policy->n_scopes; i++) {
+        if (!scope_in_range(policy, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool policy_in_range(const struct key_policy *policy)
 {
     return text_in_range(policy->key_id, sizeof(policy->key_id), 1) &&
@@ -183,7 +213,7 @@ static bool policy_in_range(const struct key_policy *policy)
            alg_in_range(policy) && use_in_range(policy) && policy->issuer_dn_len <= KW_DN_MAX &&
            policy->crl_max_s >= 0 && policy->ocsp_max_s >= 0 &&
            text_in_range(policy->log_origin, sizeof(policy->log_origin), 0) &&
-           rules_in_range(policy);
+           rules_in_range(policy) && terms_in_range(policy);
 }
 
 static void put_i64(struct kw_writer *w, int64_t v)
@@ -222,6 +252,17 @@ static void encode_use(struct kw_writer *w, const struct key_policy *policy)
     kw_writer_u32(w, policy->generation);
 }
 
+static void encode_terms(struct kw_writer *w, const struct key_policy *policy)
+{
+    kw_writer_text(w, policy->tuf_role);
+    put_i64(w, policy->tuf_max_s);
+    kw_writer_text(w, policy->fw_version);
+    kw_writer_u8(w, (uint8_t)policy->n_scopes);
+    for (uint32_t i = 0; i < policy->n_scopes; i++) {
+        kw_writer_text(w, policy->scopes[i]);
+    }
+}
+
 kw_status policy_encode(const struct key_policy *policy, struct kw_out *out)
 {
     if (!policy_in_range(policy)) {
@@ -246,6 +287,7 @@ kw_status policy_encode(const struct key_policy *policy, struct kw_out *out)
     for (uint32_t i = 0; i < policy->n_rules; i++) {
         encode_rule(&w, &policy->rules[i]);
     }
+    encode_terms(&w, policy);
     return kw_writer_end(&w);
 }
 
@@ -323,6 +365,17 @@ static void decode_head(struct kw_reader *r, struct key_policy *policy)
     kw_reader_text(r, policy->log_origin, sizeof(policy->log_origin));
 }
 
+static void decode_terms(struct kw_reader *r, struct key_policy *policy)
+{
+    kw_reader_text(r, policy->tuf_role, sizeof(policy->tuf_role));
+    policy->tuf_max_s = get_i64(r);
+    kw_reader_text(r, policy->fw_version, sizeof(policy->fw_version));
+    policy->n_scopes = get_count(r, POLICY_SCOPES_MAX);
+    for (uint32_t i = 0; i < policy->n_scopes; i++) {
+        kw_reader_text(r, policy->scopes[i], sizeof(policy->scopes[i]));
+    }
+}
+
 kw_status policy_decode(struct kw_span encoded, struct key_policy *ret)
 {
     struct kw_reader r = kw_reader_of(encoded);
@@ -339,6 +392,7 @@ kw_status policy_decode(struct kw_span encoded, struct key_policy *ret)
     for (uint32_t i = 0; i < policy.n_rules; i++) {
         decode_rule(&r, &policy.rules[i]);
     }
+    decode_terms(&r, &policy);
     if (!kw_ok(kw_reader_end(&r)) || !policy_in_range(&policy)) {
         return KW_FAIL(KW_E_INPUT);
     }

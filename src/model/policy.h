@@ -11,6 +11,12 @@
 #include "model/key.h"
 
 enum { POLICY_RULES_MAX = 12, POLICY_EKU_MAX = 4, POLICY_OID_MAX = 48, POLICY_ENCODED_MAX = 12288 };
+enum {
+    POLICY_SCOPES_MAX = 8,
+    POLICY_SCOPE_MAX = 64,
+    POLICY_ROLE_MAX = 16,
+    POLICY_PATTERN_MAX = 64
+};
 
 /* SAN kinds a rule lets through (bits). */
 enum policy_san { POLICY_SAN_DNS = 1, POLICY_SAN_IP = 2, POLICY_SAN_URI = 4, POLICY_SAN_HW = 8 };
@@ -72,6 +78,13 @@ struct key_policy {
     char log_origin[KW_NAME_MAX]; /* log signer: first line of every checkpoint */
     uint32_t n_rules;
     struct policy_rule rules[POLICY_RULES_MAX];
+    char tuf_role[POLICY_ROLE_MAX]; /* TUF role key: "root", "targets", "snapshot", "timestamp" */
+    int64_t tuf_max_s;              /* its metadata expires at most so long after it is signed */
+    char
+        fw_version[POLICY_PATTERN_MAX]; /* firmware signer: versions (version_pattern.h); "": any */
+    /* Firmware signer: the products; master key: what labels of derived keys begin with. */
+    uint32_t n_scopes;
+    char scopes[POLICY_SCOPES_MAX][POLICY_SCOPE_MAX];
 };
 
 /* Appends. KW_E_TOO_LARGE (room of POLICY_ENCODED_MAX always suffices); KW_E_INPUT a member is out

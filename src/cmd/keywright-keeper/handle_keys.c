@@ -41,19 +41,17 @@ kw_status handle_info(struct kw_op *op, struct server *server, struct request *r
 static kw_status describe(struct kw_op *op, const struct keeper_key *key,
                           struct keeper_key_info *ret)
 {
-    struct kw_span spki = pubkey_spki(keeper_key_pubkey(key));
-
-    ENSURE(op, spki.len <= sizeof(ret->spki), KW_E_INTERNAL, "public key too long");
     *ret = (struct keeper_key_info){.class_ = key->policy.class_,
                                     .state = key->record->state,
                                     .alg = key->policy.alg,
                                     .custody = "soft-sealed",
                                     .not_before = key->policy.not_before,
                                     .not_after = key->policy.not_after,
-                                    .signatures = key->record->signatures,
-                                    .spki_len = (uint32_t)spki.len};
+                                    .signatures = key->record->signatures};
+    struct kw_out mark = KW_OUT_ARRAY(ret->spki);
     memcpy(ret->key_id, key->policy.key_id, sizeof(ret->key_id));
-    memcpy(ret->spki, spki.p, spki.len);
+    TRY(op, keeper_key_mark(op, key, &mark), "public key of '%s'", ret->key_id);
+    ret->spki_len = (uint32_t)mark.len;
     return KW_OK;
 }
 
@@ -82,7 +80,9 @@ kw_status handle_key_create(struct kw_op *op, struct server *server, struct requ
            "policy: it does not decode");
     TRY(op, policy_check(op, &policy, request->now_unix));
     TRY(op, keyring_create(op, server->keyring, &policy, &key), "making key '%s'", policy.key_id);
-    request->answer.octets = pubkey_spki(keeper_key_pubkey(key));
+    struct kw_out mark = {.p = request->octets, .cap = KW_SPKI_MAX};
+    TRY(op, keeper_key_mark(op, key, &mark), "public key of '%s'", policy.key_id);
+    request->answer.octets = kw_out_span(&mark);
     return KW_OK;
 }
 

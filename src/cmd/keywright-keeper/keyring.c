@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "cmd/keywright-keeper/purposes.h"
+#include "crypto/digest.h"
 #include "os/files.h"
+#include "os/rng.h"
 
 static void free_key(struct keeper_key *key)
 {
@@ -30,6 +32,18 @@ void keyring_free(struct keyring *keyring)
 const struct pubkey *keeper_key_pubkey(const struct keeper_key *key)
 {
     return privkey_public(key->private_key);
+}
+
+kw_status keeper_key_mark(struct kw_op *op, const struct keeper_key *key, struct kw_out *out)
+{
+    static const char label[] = "keywright key check value v1";
+    uint8_t mac[KW_HASH_BYTES];
+
+    if (!key->secret) {
+        return kw_out_set(out, pubkey_spki(keeper_key_pubkey(key)));
+    }
+    TRY(op, digest_hmac_sha256(op, key->secret, kw_span_text(label), mac));
+    return kw_out_set(out, KW_SPAN(mac, KEY_CHECK_VALUE_BYTES));
 }
 
 struct keeper_key *keyring_find(const struct keyring *keyring, const char *key_id)
@@ -62,10 +76,13 @@ static kw_status load_key(struct kw_op *op, const char *key_id, void *ctx)
            "'state' is older than key '%s': restore the whole vault from its newest backup",
            key_id);
     key->record = record;
-    TRY(op, vault_key_load(op, &keyring->vault, key_id, &key->policy, &key->private_key));
-    const struct class_row *row = class_row_of(key->policy.class_);
-    ENSURE(op, row && (row->algs & KEY_ALG_BIT(pubkey_alg(keeper_key_pubkey(key)))), KW_E_INTEGRITY,
-           "key '%s' is of a class that does not live here", key_id);
+    struct vault_key loaded = {0};
+    TRY(op, vault_key_load(op, &keyring->vault, key_id, &key->policy, &loaded));
+    key->private_key = loaded.private_key;
+    key->secret = loaded.secret;
+    enum key_alg alg = key->secret ? KEY_ALG_NONE : pubkey_alg(keeper_key_pubkey(key));
+    ENSURE(op, class_takes_alg(key->policy.class_, key->secret ? KEY_ALG_SECRET_256 : alg),
+           KW_E_INTEGRITY, "key '%s' is of a class that does not live here", key_id);
     ENSURE(op, keyring->n < STATE_KEYS_MAX, KW_E_INTEGRITY, "more than %d key files",
            STATE_KEYS_MAX);
     TRY(op, give_serials(op, key));
@@ -127,14 +144,23 @@ kw_status keyring_save(struct kw_op *op, struct keyring *keyring)
 /* A CA's own hashes are facts about the new key, never the gate's word. */
 static kw_status fill_hashes(struct kw_op *op, struct keeper_key *key)
 {
-    const struct pubkey *public_key = keeper_key_pubkey(key);
-
     if (!key->serials) {
         return KW_OK;
     }
+    const struct pubkey *public_key = keeper_key_pubkey(key);
     memcpy(key->policy.ca_key_sha1, pubkey_sha1(public_key), sizeof(key->policy.ca_key_sha1));
     TRY(op, spki_bits_sha256(pubkey_spki(public_key), key->policy.ca_key_sha256),
         "hash of the new key");
+    return KW_OK;
+}
+
+static kw_status generate_secret(struct kw_op *op, struct kw_secret **ret)
+{
+    AUTO(kw_secret) *secret = NULL;
+
+    TRY(op, kw_secret_new(VAULT_SECRET_BYTES, &secret), "memory for a key");
+    TRY(op, os_random(op, kw_secret_data(secret), VAULT_SECRET_BYTES), "making a key");
+    *ret = TAKE(secret);
     return KW_OK;
 }
 
@@ -146,7 +172,11 @@ static kw_status generate(struct kw_op *op, const struct key_policy *policy,
     ENSURE(op, key, KW_E_MEMORY, "no memory for a key");
     key->record = record;
     key->policy = *policy;
-    TRY(op, privkey_generate(op, (enum key_alg)policy->alg, &key->private_key));
+    if (key_class_symmetric(policy->class_)) {
+        TRY(op, generate_secret(op, &key->secret));
+    } else {
+        TRY(op, privkey_generate(op, (enum key_alg)policy->alg, &key->private_key));
+    }
     TRY(op, give_serials(op, key));
     TRY(op, fill_hashes(op, key));
     *ret = TAKE(key);
@@ -172,7 +202,8 @@ static kw_status reserve_id(struct kw_op *op, struct keyring *keyring,
 /* Key second, active last: whatever a crash leaves, no key is without a record. */
 static kw_status store(struct kw_op *op, struct keyring *keyring, struct keeper_key *key)
 {
-    TRY(op, vault_key_save(op, &keyring->vault, &key->policy, key->private_key));
+    struct vault_key sealed = {.private_key = key->private_key, .secret = key->secret};
+    TRY(op, vault_key_save(op, &keyring->vault, &key->policy, &sealed));
     TRY(op, key_step(key->record->state, KEY_EVENT_ACTIVATE, &key->record->state));
     kw_status status = vault_state_save(op, &keyring->vault, keyring->state);
     if (!kw_ok(status)) {

@@ -46,7 +46,10 @@ kw_status keyring_save(struct kw_op *op, struct keyring *keyring);
  */
 kw_status keyring_use(struct kw_op *op, const struct keyring *keyring, const char *key_id,
                       enum keeper_purpose purpose, int64_t now_unix, struct keeper_key **ret);
-const struct pubkey *keeper_key_pubkey(const struct keeper_key *key);
+const struct pubkey *keeper_key_pubkey(const struct keeper_key *key); /* of a key pair */
+/* What tells people which key it is: the SubjectPublicKeyInfo, or a secret's check value. */
+enum { KEY_CHECK_VALUE_BYTES = 8 };
+kw_status keeper_key_mark(struct kw_op *op, const struct keeper_key *key, struct kw_out *out);
 
 /* SHA-256 over the BIT STRING value of a SubjectPublicKeyInfo, as OCSP's SHA-256 CertIDs want it.
  */

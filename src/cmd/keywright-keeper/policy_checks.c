@@ -3,6 +3,7 @@
 #include "cmd/keywright-keeper/purposes.h"
 #include "crypto/cert.h"
 #include "keeper/msg.h"
+#include "model/version_pattern.h"
 
 static bool is_zero(const uint8_t *octets, size_t n)
 {
@@ -28,10 +29,8 @@ static bool class_lives_here(const struct key_policy *policy, int64_t now)
 
 static bool alg_suits_class(const struct key_policy *policy, int64_t now)
 {
-    const struct class_row *row = class_row_of(policy->class_);
-
     (void)now;
-    return row && policy->alg < KEY_ALG_MAX && (row->algs & KEY_ALG_BIT(policy->alg));
+    return class_takes_alg(policy->class_, policy->alg);
 }
 
 static bool period_not_over(const struct key_policy *policy, int64_t now)
@@ -56,9 +55,45 @@ static bool has_terms(const struct key_policy *policy, int64_t now)
         return policy->ocsp_max_s > 0 && !is_zero(policy->ca_key_sha1, sizeof(policy->ca_key_sha1));
     case KEY_CLASS_LOG_SIGNER:
         return policy->log_origin[0] != '\0';
+    case KEY_CLASS_TUF:
+        return policy->tuf_role[0] != '\0' && policy->tuf_max_s > 0;
+    case KEY_CLASS_FIRMWARE: /* products */
+    case KEY_CLASS_KDF:      /* labels */
+        return policy->n_scopes > 0;
     default:
         return true;
     }
+}
+
+/* A limit that nothing looks at would only seem to be one. */
+static bool terms_of_this_class(const struct key_policy *policy, int64_t now)
+{
+    bool is_firmware = policy->class_ == KEY_CLASS_FIRMWARE;
+    bool is_tuf = policy->class_ == KEY_CLASS_TUF;
+
+    (void)now;
+    return (is_tuf || (policy->tuf_role[0] == '\0' && policy->tuf_max_s == 0)) &&
+           (is_firmware || policy->fw_version[0] == '\0') &&
+           (is_firmware || policy->class_ == KEY_CLASS_KDF || policy->n_scopes == 0);
+}
+
+static bool tuf_role_known(const struct key_policy *policy, int64_t now)
+{
+    static const char *const roles[] = {"root", "targets", "snapshot", "timestamp"};
+
+    (void)now;
+    for (size_t i = 0; i < KW_COUNT(roles); i++) {
+        if (strcmp(policy->tuf_role, roles[i]) == 0) {
+            return true;
+        }
+    }
+    return policy->class_ != KEY_CLASS_TUF;
+}
+
+static bool version_pattern_known(const struct key_policy *policy, int64_t now)
+{
+    (void)now;
+    return version_pattern_valid(policy->fw_version);
 }
 
 static bool rules_only_for_ca(const struct key_policy *policy, int64_t now)
@@ -108,7 +143,11 @@ static const struct policy_check_row {
     ROW("algorithm", alg_suits_class, "this class does not take this algorithm"),
     ROW("period", period_not_over, "the originator-usage period is empty or over"),
     ROW("issuer", has_issuer, "a CA's or OCSP signer's policy needs the CA's name"),
-    ROW("terms", has_terms, "the limits of this class are missing (rules, CRL, OCSP, origin)"),
+    ROW("terms", has_terms,
+        "the limits of this class are missing (rules, CRL, OCSP, origin, role, scopes)"),
+    ROW("terms-class", terms_of_this_class, "there are limits that belong to another class"),
+    ROW("tuf-role", tuf_role_known, "the role is none of root, targets, snapshot, timestamp"),
+    ROW("version", version_pattern_known, "the pattern of firmware versions is none"),
     ROW("rules", rules_only_for_ca, "only a CA has rules for certificates"),
     ROW("leaves", leaves_do_not_issue, "keyCertSign goes with CA rules and only with them"),
     ROW("extensions", rules_name_extensions,

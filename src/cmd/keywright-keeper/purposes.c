@@ -3,7 +3,8 @@
 _Static_assert(KEEPER_PURPOSE_MAX <= 32, "a bit a purpose");
 
 enum {
-    ALG_ECDSA = KEY_ALG_BIT(KEY_ALG_EC_P256) | KEY_ALG_BIT(KEY_ALG_EC_P384),
+    ALG_P256 = KEY_ALG_BIT(KEY_ALG_EC_P256),
+    ALG_ECDSA = ALG_P256 | KEY_ALG_BIT(KEY_ALG_EC_P384),
     ALG_ED25519 = KEY_ALG_BIT(KEY_ALG_ED25519),
     ALG_ALL = ALG_ECDSA | ALG_ED25519 | KEY_ALG_BIT(KEY_ALG_RSA_3072),
 };
@@ -11,15 +12,21 @@ enum {
 static const struct class_row classes[] = {
     {KEY_CLASS_ISSUING_CA,   ALG_ALL,
      PURPOSE_BIT(KEEPER_SIGN_CERT) | PURPOSE_BIT(KEEPER_SIGN_CRL) |
-         PURPOSE_BIT(KEEPER_SIGN_CERT_REQUEST) | PURPOSE_BIT(KEEPER_SIGN_CROSS)          },
-    {KEY_CLASS_OCSP_SIGNER,  ALG_ALL,                 PURPOSE_BIT(KEEPER_SIGN_OCSP)      },
+         PURPOSE_BIT(KEEPER_SIGN_CERT_REQUEST) | PURPOSE_BIT(KEEPER_SIGN_CROSS)                                         },
+    {KEY_CLASS_OCSP_SIGNER,  ALG_ALL,                 PURPOSE_BIT(KEEPER_SIGN_OCSP)                                     },
     /* RSA would need PSS in TLS 1.3, which the keeper does not make. */
-    {KEY_CLASS_TLS_SERVER,   ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_TLS)       },
-    {KEY_CLASS_LOG_SIGNER,   ALG_ED25519,             PURPOSE_BIT(KEEPER_SIGN_CHECKPOINT)},
-    {KEY_CLASS_FIRMWARE,     ALG_ALL,                 PURPOSE_BIT(KEEPER_SIGN_FIRMWARE)  },
-    {KEY_CLASS_TUF,          ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_TUF)       },
-    {KEY_CLASS_PROVISIONING, ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_STATEMENT) },
-    {KEY_CLASS_EVIDENCE,     ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_STATEMENT) },
+    {KEY_CLASS_TLS_SERVER,   ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_TLS)                                      },
+    {KEY_CLASS_LOG_SIGNER,   ALG_ED25519,             PURPOSE_BIT(KEEPER_SIGN_CHECKPOINT)                               },
+    {KEY_CLASS_KEK,          0,
+     PURPOSE_BIT(KEEPER_DATA_WRAP) | PURPOSE_BIT(KEEPER_DATA_UNWRAP) |
+         PURPOSE_BIT(KEEPER_DATA_SEAL) | PURPOSE_BIT(KEEPER_DATA_OPEN)                                                  },
+    {KEY_CLASS_MAC,          0,                       PURPOSE_BIT(KEEPER_DATA_MAC) | PURPOSE_BIT(KEEPER_DATA_MAC_VERIFY)},
+    {KEY_CLASS_KDF,          0,                       PURPOSE_BIT(KEEPER_DATA_DERIVE)                                   },
+    /* What MCUboot verifies over a SHA-256. */
+    {KEY_CLASS_FIRMWARE,     ALG_P256 | ALG_ED25519,  PURPOSE_BIT(KEEPER_SIGN_FIRMWARE)                                 },
+    {KEY_CLASS_TUF,          ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_TUF)                                      },
+    {KEY_CLASS_PROVISIONING, ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_STATEMENT)                                },
+    {KEY_CLASS_EVIDENCE,     ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_STATEMENT)                                },
 };
 
 const struct class_row *class_row_of(enum key_class class_)
@@ -30,6 +37,16 @@ const struct class_row *class_row_of(enum key_class class_)
         }
     }
     return NULL;
+}
+
+bool class_takes_alg(enum key_class class_, uint32_t alg)
+{
+    const struct class_row *row = class_row_of(class_);
+
+    if (!row || key_class_symmetric(class_)) {
+        return row && alg == KEY_ALG_SECRET_256;
+    }
+    return alg < KEY_ALG_MAX && (row->algs & KEY_ALG_BIT(alg));
 }
 
 const char *purpose_text(enum keeper_purpose purpose)

@@ -9,12 +9,14 @@
 
 struct class_row {
     enum key_class class_;
-    uint32_t algs;     /* KEY_ALG_BIT()s */
+    uint32_t algs;     /* KEY_ALG_BIT()s; 0: a secret */
     uint32_t purposes; /* PURPOSE_BIT()s of enum keeper_purpose */
 };
 
 /* NULL where keys of this class do not live here (the root's, operators', devices'). */
 const struct class_row *class_row_of(enum key_class class_);
+/* May a key of this class have this algorithm (enum key_alg, or KEY_ALG_SECRET_256)? */
+bool class_takes_alg(enum key_class class_, uint32_t alg);
 /* "certificates", …: for refusals. */
 const char *purpose_text(enum keeper_purpose purpose);
 /* May keys of this class do that? */

@@ -31,12 +31,19 @@ kw_status vault_state_save(struct kw_op *op, const struct vault *vault, struct s
 /* KW_E_INTEGRITY missing or altered, with the next step. */
 kw_status vault_state_load(struct kw_op *op, const struct vault *vault, struct state *ret);
 
+/* A key's secret part: one of the two. */
+struct vault_key {
+    struct privkey *private_key;
+    struct kw_secret *secret; /* VAULT_SECRET_BYTES, where key_class_symmetric() */
+};
+enum { VAULT_SECRET_BYTES = 32 };
+
 /* Seal and write, durable on return. KW_E_CONFLICT the file is there. */
 kw_status vault_key_save(struct kw_op *op, const struct vault *vault,
-                         const struct key_policy *policy, const struct privkey *key);
+                         const struct key_policy *policy, const struct vault_key *key);
 /* KW_E_INTEGRITY altered in any way; KW_E_NOT_FOUND no such file. */
 kw_status vault_key_load(struct kw_op *op, const struct vault *vault, const char *key_id,
-                         struct key_policy *ret_policy, struct privkey **ret_key);
+                         struct key_policy *ret_policy, struct vault_key *ret_key);
 /* Call each(key id) for every key file, sorted. */
 kw_status vault_key_each(struct kw_op *op, const struct vault *vault,
                          kw_status (*each)(struct kw_op *op, const char *key_id, void *ctx),

@@ -1,4 +1,4 @@
-/* Key files: policy, public key, and the private key sealed under both. */
+/* Key files: policy, public key, and the private key (or the secret) sealed under both. */
 #include "cmd/keywright-keeper/vault.h"
 #include "crypto/aead.h"
 #include "keeper/msg.h"
@@ -42,7 +42,7 @@ static kw_status make_aad(struct kw_op *op, const char *key_id, const struct vau
 }
 
 static kw_status seal_key(struct kw_op *op, const struct vault *vault, const char *key_id,
-                          const struct vault_key_file *file, const struct privkey *key,
+                          const struct vault_key_file *file, const struct vault_key *key,
                           struct kw_bytes **ret)
 {
     AUTO(kw_secret) *pkcs8 = NULL;
@@ -52,12 +52,15 @@ static kw_status seal_key(struct kw_op *op, const struct vault *vault, const cha
 
     TRY(op, make_aad(op, key_id, file, &aad));
     TRY(op, file_key(op, vault, key_id, &sealing_key));
-    TRY(op, privkey_to_pkcs8(op, key, &pkcs8));
+    if (key->secret) {
+        return aead_seal(op, sealing_key, kw_out_span(&aad), kw_secret_span(key->secret), ret);
+    }
+    TRY(op, privkey_to_pkcs8(op, key->private_key, &pkcs8));
     return aead_seal(op, sealing_key, kw_out_span(&aad), kw_secret_span(pkcs8), ret);
 }
 
 kw_status vault_key_save(struct kw_op *op, const struct vault *vault,
-                         const struct key_policy *policy, const struct privkey *key)
+                         const struct key_policy *policy, const struct vault_key *key)
 {
     AUTO(kw_bytes) *sealed = NULL;
     uint8_t encoded_octets[POLICY_ENCODED_MAX];
@@ -70,47 +73,63 @@ kw_status vault_key_save(struct kw_op *op, const struct vault *vault,
     ENSURE(op, !os_file_exists(path), KW_E_CONFLICT, "there is a file of key '%s' already",
            policy->key_id);
     TRY(op, policy_encode(policy, &encoded), "encoding the policy");
-    struct vault_key_file parts = {.policy = kw_out_span(&encoded),
-                                   .spki = pubkey_spki(privkey_public(key))};
+    struct vault_key_file parts = {.policy = kw_out_span(&encoded)};
+    if (key->private_key) {
+        parts.spki = pubkey_spki(privkey_public(key->private_key));
+    }
     TRY(op, seal_key(op, vault, policy->key_id, &parts, key, &sealed));
     parts.sealed = kw_bytes_span(sealed);
     TRY(op, vault_key_file_encode(&parts, &file), "encoding the key file");
     return os_file_write(op, path, FILE_MODE, kw_out_span(&file));
 }
 
-static kw_status open_key(struct kw_op *op, const struct vault *vault, const char *key_id,
-                          const struct vault_key_file *file, struct privkey **ret)
+/* What was sealed, as the kind of key that the policy names. */
+static kw_status take_plain(struct kw_op *op, const struct vault_key_file *file, bool symmetric,
+                            struct kw_secret **plain, struct vault_key *ret)
 {
-    AUTO(kw_secret) *pkcs8 = NULL;
-    AUTO(kw_secret) *sealing_key = NULL;
     AUTO(privkey) *key = NULL;
+
+    if (symmetric) {
+        ENSURE(op, file->spki.len == 0 && kw_secret_len(*plain) == VAULT_SECRET_BYTES,
+               KW_E_INTEGRITY, "not a secret key's file");
+        *ret = (struct vault_key){.secret = TAKE(*plain)};
+        return KW_OK;
+    }
+    TRY(op, privkey_from_pkcs8(op, *plain, &key));
+    ENSURE(op, kw_span_equal(pubkey_spki(privkey_public(key)), file->spki), KW_E_INTEGRITY,
+           "private and public key differ");
+    *ret = (struct vault_key){.private_key = TAKE(key)};
+    return KW_OK;
+}
+
+static kw_status open_key(struct kw_op *op, const struct vault *vault, const char *key_id,
+                          const struct vault_key_file *file, bool symmetric, struct vault_key *ret)
+{
+    AUTO(kw_secret) *plain = NULL;
+    AUTO(kw_secret) *sealing_key = NULL;
     uint8_t octets[AAD_MAX];
     struct kw_out aad = KW_OUT_ARRAY(octets);
 
     TRY(op, make_aad(op, key_id, file, &aad));
     TRY(op, file_key(op, vault, key_id, &sealing_key));
-    TRY(op, aead_open(op, sealing_key, kw_out_span(&aad), file->sealed, &pkcs8));
-    TRY(op, privkey_from_pkcs8(op, pkcs8, &key));
-    ENSURE(op, kw_span_equal(pubkey_spki(privkey_public(key)), file->spki), KW_E_INTEGRITY,
-           "private and public key differ");
-    *ret = TAKE(key);
-    return KW_OK;
+    TRY(op, aead_open(op, sealing_key, kw_out_span(&aad), file->sealed, &plain));
+    return take_plain(op, file, symmetric, &plain, ret);
 }
 
 static kw_status read_key(struct kw_op *op, const struct vault *vault, const char *key_id,
                           struct kw_span octets, struct key_policy *ret_policy,
-                          struct privkey **ret_key)
+                          struct vault_key *ret_key)
 {
     struct vault_key_file file;
 
     TRY(op, vault_key_file_decode(octets, &file));
     TRY(op, policy_decode(file.policy, ret_policy));
     ENSURE(op, strcmp(ret_policy->key_id, key_id) == 0, KW_E_INTEGRITY, "another key's file");
-    return open_key(op, vault, key_id, &file, ret_key);
+    return open_key(op, vault, key_id, &file, key_class_symmetric(ret_policy->class_), ret_key);
 }
 
 kw_status vault_key_load(struct kw_op *op, const struct vault *vault, const char *key_id,
-                         struct key_policy *ret_policy, struct privkey **ret_key)
+                         struct key_policy *ret_policy, struct vault_key *ret_key)
 {
     AUTO(kw_bytes) *octets = NULL;
     char path[KW_PATH_BYTES];

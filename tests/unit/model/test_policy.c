@@ -82,6 +82,18 @@ static void random_use(struct key_policy *policy)
     }
 }
 
+static void random_terms(struct key_policy *policy)
+{
+    random_text(policy->tuf_role, 0, POLICY_ROLE_MAX - 1);
+    policy->tuf_max_s = random_time();
+    random_text(policy->fw_version, 0, POLICY_PATTERN_MAX - 1);
+    policy->n_scopes = random_below(POLICY_SCOPES_MAX + 1);
+    for (uint32_t i = 0; i < policy->n_scopes && i < POLICY_SCOPES_MAX; i++) {
+        random_text(policy->scopes[i], 3, POLICY_SCOPE_MAX - 1);
+        policy->scopes[i][0] = (char)('A' + i);
+    }
+}
+
 static void random_policy(struct key_policy *policy)
 {
     memset(policy, 0, sizeof(*policy));
@@ -102,6 +114,7 @@ static void random_policy(struct key_policy *policy)
     for (uint32_t i = 0; i < policy->n_rules; i++) {
         random_rule(&policy->rules[i], i);
     }
+    random_terms(policy);
 }
 
 static struct kw_span encoded(const struct key_policy *policy, uint8_t room[POLICY_ENCODED_MAX])
@@ -204,6 +217,12 @@ static void test_the_largest_policy_fits(void **state)
             assert_int_equal(strlen(rule->eku[e]), POLICY_OID_MAX - 1);
         }
         rule->subject_within_len = KW_DN_MAX;
+    }
+    memset(policy.tuf_role, 'r', POLICY_ROLE_MAX - 1);
+    memset(policy.fw_version, 'v', POLICY_PATTERN_MAX - 1);
+    policy.n_scopes = POLICY_SCOPES_MAX;
+    for (unsigned i = 0; i < POLICY_SCOPES_MAX; i++) {
+        memset(policy.scopes[i], 'a' + (int)i, POLICY_SCOPE_MAX - 1);
     }
     assert_int_equal(policy_decode(encoded(&policy, room), &back).code, KW_CODE_OK);
     assert_memory_equal(&back, &policy, sizeof(policy));
@@ -374,6 +393,33 @@ static void make_within_long(struct key_policy *p)
     p->rules[0].subject_within_len = 513;
 }
 
+static void make_tuf_negative(struct key_policy *p)
+{
+    p->tuf_max_s = -1;
+}
+static void make_role_control(struct key_policy *p)
+{
+    (void)KW_TEXT_SET(p->tuf_role, "ro\not");
+}
+static void make_pattern_no_utf8(struct key_policy *p)
+{
+    (void)KW_TEXT_SET(p->fw_version, "1.\xff");
+}
+static void make_scopes_many(struct key_policy *p)
+{
+    p->n_scopes = POLICY_SCOPES_MAX + 1;
+}
+static void make_scope_empty(struct key_policy *p)
+{
+    p->n_scopes = 1;
+}
+static void make_scope_twice(struct key_policy *p)
+{
+    p->n_scopes = 2;
+    (void)KW_TEXT_SET(p->scopes[0], "lock");
+    (void)KW_TEXT_SET(p->scopes[1], "lock");
+}
+
 static void make_eku_twice(struct key_policy *p)
 {
     p->rules[0].n_eku = 2;
@@ -402,7 +448,10 @@ static void test_members_out_of_range_are_not_encoded(void **state)
         make_escrow_of_signer,   make_alg_secret,
         make_kek_asymmetric,     make_lineage_of_none,
         make_lineage_of_another, make_lineage_without_number,
-        make_generation_another,
+        make_generation_another, make_tuf_negative,
+        make_role_control,       make_pattern_no_utf8,
+        make_scopes_many,        make_scope_empty,
+        make_scope_twice,
     };
     static uint8_t room[POLICY_ENCODED_MAX];
     static struct key_policy policy;
@@ -499,7 +548,8 @@ static const uint8_t version_2_octets[] =
     "\x22\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
     "\0\0\0\0\0\0\0\3" "\0\0\0\0\0\0\0\4" "\0\1o" "\1"
     "\0\1r" "\1" "\2" "\0\0\0\0\0\0\0\5" "\0\0\0\6" "\0\0\0\2" "\0\0\0\x60" "\0\0\0\1"
-    "\0\0\0\3" "\0\0\0\7" "\1\0\3" "1.2" "\0\1\x31";
+    "\0\0\0\3" "\0\0\0\7" "\1\0\3" "1.2" "\0\1\x31"
+    "\0\4root" "\0\0\0\0\0\0\0\x8" "\0\3#.#" "\2" "\0\1p" "\0\1q";
 
 static const struct key_policy version_2_policy = {
     .key_id = "k.7", .class_ = KEY_CLASS_ISSUING_CA, .alg = 1, .not_before = 1, .not_after = 2,
@@ -511,6 +561,7 @@ static const struct key_policy version_2_policy = {
         .name = "r", .is_ca = 1, .path_len = 2, .max_validity_s = 5, .max_backdate_s = 6,
         .key_algs = 2, .key_usage = 0x60, .ext_required = 1, .ext_allowed = 3, .san_kinds = 7,
         .n_eku = 1, .eku = {"1.2"}, .subject_within = {0x31}, .subject_within_len = 1}},
+    .tuf_role = "root", .tuf_max_s = 8, .fw_version = "#.#", .n_scopes = 2, .scopes = {"p", "q"},
 };
 /* clang-format on */
 
