@@ -10,5 +10,7 @@
  * none. Errors: KW_E_UNAVAILABLE another process holds it (retry is safe); KW_E_IO.
  */
 kw_status rot_dir_lock(struct kw_op *op, const char *dir, int *ret_fd);
+/* The same with a file that exists, for a root of trust that has no folder. */
+kw_status rot_file_lock(struct kw_op *op, const char *path, int *ret_fd);
 
 #endif

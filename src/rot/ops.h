@@ -34,5 +34,6 @@ struct rot_ops {
 
 extern const struct rot_ops rot_soft_ops;
 extern const struct rot_ops rot_tpm2_ops;
+extern const struct rot_ops rot_pkcs11_ops;
 
 #endif

@@ -9,7 +9,7 @@
 
 enum { SEAL_MAX_BYTES = 128 }; /* TPM2B_SENSITIVE_DATA of the smallest TPMs */
 
-static const struct rot_ops *const backends[] = {&rot_soft_ops, &rot_tpm2_ops};
+static const struct rot_ops *const backends[] = {&rot_soft_ops, &rot_tpm2_ops, &rot_pkcs11_ops};
 
 struct rot {
     const struct rot_ops *ops;
@@ -95,18 +95,20 @@ static const struct rot_ops *find_backend(const char *uri)
 
 kw_status rot_open(struct kw_op *op, const char *uri, struct rot **ret)
 {
+    int shown = (int)strcspn(uri, "?"); /* a PIN that should not be there would stand behind it */
     AUTO(rot) *rot = NULL;
 
     ENSURE(op, strlen(uri) < KW_URI_MAX, KW_E_INPUT, "root-of-trust URI is too long");
-    ENSURE(op, strchr(uri, ':'), KW_E_INPUT, "'%s' is not a root-of-trust URI", uri);
+    ENSURE(op, strchr(uri, ':'), KW_E_INPUT, "'%.*s' is not a root-of-trust URI", shown, uri);
     const struct rot_ops *ops = find_backend(uri);
-    ENSURE(op, ops, KW_E_UNSUPPORTED, "no root of trust of this kind: '%s'", uri);
+    ENSURE(op, ops, KW_E_UNSUPPORTED, "no root of trust of this kind: '%.*s'", shown, uri);
     rot = calloc(1, sizeof(*rot));
     ENSURE(op, rot, KW_E_MEMORY);
     rot->ops = ops;
     atomic_init(&rot->refs, 1);
     ENSURE(op, init_lock(rot), KW_E_MEMORY);
-    TRY(op, ops->open(op, strchr(uri, ':') + 1, &rot->self), "opening root of trust '%s'", uri);
+    TRY(op, ops->open(op, strchr(uri, ':') + 1, &rot->self), "opening root of trust '%.*s'", shown,
+        uri);
     *ret = TAKE(rot);
     return KW_OK;
 }

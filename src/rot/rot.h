@@ -2,7 +2,8 @@
  * Roots of trust: where private keys live. One table of operations; callers ask for capabilities,
  * never for names. Opened by URI: "soft:dir=PATH[,key=FILE]" or "tpm2:dir=PATH,tcti=TCTI", where
  * TCTI is the rest of the line as tpm2-tools take it ("device:/dev/tpmrm0",
- * "swtpm:host=127.0.0.1,port=2321") and PATH keeps which label is which handle.
+ * "swtpm:host=127.0.0.1,port=2321") and PATH keeps which label is which handle; or, as RFC 7512
+ * has it, "pkcs11:token=LABEL?module-path=LIBRARY&pin-source=file:PATH" (docs/HSM.md).
  */
 #ifndef ROT_ROT_H
 #define ROT_ROT_H
@@ -28,8 +29,8 @@ struct rot; /* an open root of trust; its operations are serialised inside, any 
 struct rot_key; /* an open key of it */
 
 struct rot_info {
-    char scheme[16]; /* "soft", "tpm2" */
-    char vendor[48]; /* "software file", TPM manufacturer and firmware version */
+    char scheme[16]; /* "soft", "tpm2", "pkcs11" */
+    char vendor[68]; /* "software file", TPM manufacturer and firmware version, HSM and serial */
     unsigned caps;   /* enum rot_cap */
     unsigned
         assurance_level; /* docs/DEVICE.md 3.3: 0 software, 1 secure element, 2 DICE/PUF, 3 TPM */

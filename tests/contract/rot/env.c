@@ -147,6 +147,50 @@ const struct backend env_backend_tpm2 = {
     .count = tpm2_count,
 };
 
+/* --- pkcs11 on SoftHSM --- */
+
+static bool pkcs11_start(struct env *env)
+{
+    char dir[80];
+    if (!softhsm_library()) {
+        print_message("SoftHSM 2 is not installed\n");
+        return false;
+    }
+    (void)snprintf(dir, sizeof(dir), "%s/hsm", env->dir);
+    assert_true(softhsm_start(&env->hsm, dir));
+    return true;
+}
+
+static void pkcs11_uri(const struct env *env, char *text, size_t cap)
+{
+    softhsm_uri(&env->hsm, text, cap);
+}
+
+static void pkcs11_stop(struct env *env)
+{
+    softhsm_stop(&env->hsm);
+}
+
+static void pkcs11_count(struct env *env, unsigned *ret_keys, unsigned *ret_leftovers)
+{
+    softhsm_count(&env->hsm, ret_keys, ret_leftovers);
+}
+
+const struct backend env_backend_pkcs11 = {
+    .name = "pkcs11",
+    .caps =
+        ROT_CAP_HARDWARE | ROT_CAP_SIMULATED | ROT_CAP_SEAL | ROT_CAP_NO_EXPORT | ROT_CAP_RANDOM,
+    .assurance_level = 1,
+    .algs = KEY_ALG_BIT(KEY_ALG_EC_P256) | KEY_ALG_BIT(KEY_ALG_EC_P384) |
+            KEY_ALG_BIT(KEY_ALG_ED25519) | KEY_ALG_BIT(KEY_ALG_RSA_3072),
+    .attribute = " token|private|sensitive|always-sensitive|never-extractable|local|sign",
+    .start = pkcs11_start,
+    .uri = pkcs11_uri,
+    .stop = pkcs11_stop,
+    .key_file = NULL,
+    .count = pkcs11_count,
+};
+
 /* --- fixtures --- */
 
 int env_setup(void **state)

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "rot/rot.h"
+#include "softhsm.h"
 #include "swtpm.h"
 
 struct env;
@@ -24,7 +25,7 @@ struct backend {
     bool (*start)(struct env *env); /* false: not installed; the reason was printed */
     void (*uri)(const struct env *env, char *text, size_t cap);
     void (*stop)(struct env *env);
-    /* The file that holds (or finds) a key. */
+    /* The file that holds (or finds) a key; NULL where such files are another program's. */
     void (*key_file)(const struct env *env, const char *label, char *path, size_t cap);
     /* Keys that the backend really holds, and what it should not: leftovers. */
     void (*count)(struct env *env, unsigned *ret_keys, unsigned *ret_leftovers);
@@ -33,13 +34,15 @@ struct backend {
 struct env {
     const struct backend *backend;
     bool usable;
-    char dir[64];     /* all below it goes in the end */
-    char rot_dir[80]; /* dir= of the URI */
-    struct swtpm tpm; /* tpm2 only */
+    char dir[64];       /* all below it goes in the end */
+    char rot_dir[80];   /* dir= of the URI */
+    struct swtpm tpm;   /* tpm2 only */
+    struct softhsm hsm; /* pkcs11 only */
 };
 
 extern const struct backend env_backend_soft;
 extern const struct backend env_backend_tpm2;
+extern const struct backend env_backend_pkcs11;
 
 /* cmocka fixtures; *state comes in as the backend and goes on as the env. */
 int env_setup(void **state);
