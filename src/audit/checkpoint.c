@@ -121,6 +121,15 @@ kw_status checkpoint_note(struct kw_op *op, const char *body, const char *name,
     return KW_OK;
 }
 
+kw_status checkpoint_add(struct kw_op *op, const char *name, const struct pubkey *key,
+                         struct kw_span sig, struct kw_bytes *note)
+{
+    TRY(op, note_put_signature(op, name, key, sig, note));
+    ENSURE(op, note->len <= CHECKPOINT_TEXT_MAX, KW_E_TOO_LARGE, "a checkpoint of %zu octets",
+           note->len);
+    return KW_OK;
+}
+
 kw_status checkpoint_sign(struct kw_op *op, const struct checkpoint *cp, const struct privkey *key,
                           struct kw_bytes **ret)
 {

@@ -25,6 +25,9 @@ kw_status checkpoint_sign(struct kw_op *op, const struct checkpoint *cp, const s
 /* Put a signature made elsewhere under a body. */
 kw_status checkpoint_note(struct kw_op *op, const char *body, const char *name,
                           const struct pubkey *key, struct kw_span sig, struct kw_bytes **ret);
+/* Another key's signature under a note that is there. */
+kw_status checkpoint_add(struct kw_op *op, const char *name, const struct pubkey *key,
+                         struct kw_span sig, struct kw_bytes *note);
 /* Verifier key text "name+hex8+base64(0x01||pub)". */
 kw_status checkpoint_vkey(struct kw_op *op, const char *name, const struct pubkey *key, char *text,
                           size_t cap);

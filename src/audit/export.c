@@ -1,5 +1,7 @@
 #include "audit/export.h"
 
+#include <stdio.h>
+
 #include "audit/tlog_internal.h"
 #include "base/reader.h"
 #include "os/files.h"
@@ -175,17 +177,40 @@ static kw_status read_vkey(struct kw_op *op, const char *dir, char vkey[CHECKPOI
     return KW_OK;
 }
 
+/* The announcements that the export holds, in their order. */
+static kw_status follow(struct kw_op *op, const char *dir, struct succession *keys)
+{
+    char name[32];
+    bool taken = false;
+
+    for (unsigned i = 2; i <= SUCCESSION_KEYS_MAX; i++) {
+        AUTO(kw_bytes) *note = NULL;
+        (void)snprintf(name, sizeof(name), "successor.%u", i);
+        kw_status status = read_text(op, dir, name, CHECKPOINT_TEXT_MAX, &note);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            return KW_OK;
+        }
+        TRY(op, status);
+        TRY(op, succession_take(op, keys, kw_bytes_span(note), &taken), "%s", name);
+    }
+    return KW_OK;
+}
+
 static kw_status check_head(struct kw_op *op, const char *dir, const char *vkey,
                             struct checkpoint *ret)
 {
     AUTO(kw_bytes) *note = NULL;
     char own_vkey[CHECKPOINT_VKEY_MAX];
+    struct succession keys;
 
     if (!vkey) {
         TRY(op, read_vkey(op, dir, own_vkey), "reading the export's own key");
     }
     TRY(op, read_text(op, dir, "checkpoint", CHECKPOINT_TEXT_MAX, &note), "reading the checkpoint");
-    return checkpoint_verify(op, kw_bytes_span(note), vkey ? vkey : own_vkey, ret);
+    TRY(op, succession_begin(op, vkey ? vkey : own_vkey, &keys));
+    TRY(op, follow(op, dir, &keys));
+    return succession_verify(op, &keys, kw_bytes_span(note), ret);
 }
 
 kw_status export_verify(struct kw_op *op, const char *dir, const char *vkey,
@@ -212,6 +237,9 @@ static bool names_export_file(const char *path)
     uint64_t index = 0;
     unsigned width = 0;
 
+    if (strncmp(path, "successor.", 10) == 0) {
+        return path[10] && strspn(path + 10, "0123456789") == strlen(path + 10);
+    }
     return strcmp(path, "checkpoint") == 0 || strcmp(path, "vkey") == 0 ||
            kw_ok(tlog_tile_parse(path, &level, &index, &width));
 }

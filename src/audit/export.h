@@ -1,9 +1,9 @@
-/* A log as files: "checkpoint", "vkey", "tile/<level>/…", "tile/entries/…". Written for auditors,
- * verified offline. */
+/* A log as files: "checkpoint", "vkey", "successor.2" … (audit/succession.h), "tile/<level>/…",
+ * "tile/entries/…". Written for auditors, verified offline. */
 #ifndef AUDIT_EXPORT_H
 #define AUDIT_EXPORT_H
 
-#include "audit/checkpoint.h"
+#include "audit/succession.h"
 
 struct export_result {
     struct checkpoint head;
@@ -13,9 +13,10 @@ struct export_result {
 
 /**
  * Verify a whole exported log with nothing but its files and the public key: checkpoint signature,
- * every entry's leaf hash, every tile, the root. vkey NULL: the file "vkey" of the export is used,
- * which proves integrity but not origin. Errors: KW_E_INTEGRITY with the first entry or tile that
- * does not fit; KW_E_DENIED signature; KW_E_NOT_FOUND file missing.
+ * every entry's leaf hash, every tile, the root. vkey: the log's first key, or any later one; keys
+ * that it announced, and those announced by these, are trusted with it. NULL: the file "vkey" of
+ * the export is used, which proves integrity but not origin. Errors: KW_E_INTEGRITY with the first
+ * entry or tile that does not fit; KW_E_DENIED signature; KW_E_NOT_FOUND file missing.
  */
 kw_status export_verify(struct kw_op *op, const char *dir, const char *vkey,
                         struct export_result *ret);

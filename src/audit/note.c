@@ -135,6 +135,20 @@ static bool names_key(struct kw_span name, const struct kw_bytes *octets,
            memcmp(octets->p, key->id, NOTE_KEY_ID_BYTES) == 0;
 }
 
+bool note_has_key(const struct note *note, const struct note_key *key)
+{
+    struct kw_span lines = note->signatures;
+    struct kw_span line, name;
+
+    while (note_take_line(&lines, &line)) {
+        AUTO(kw_bytes) *octets = NULL;
+        if (parse_signature(line, &name, &octets) && names_key(name, octets, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 kw_status note_verify(struct kw_op *op, const struct note *note, const struct note_key *key,
                       const struct pubkey *public_key)
 {

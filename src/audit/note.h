@@ -33,6 +33,8 @@ bool note_take_line(struct kw_span *rest, struct kw_span *ret);
 bool note_has_signatures(struct kw_span text);
 /* KW_E_INPUT no empty line, no signature, or a line that is none. */
 kw_status note_split(struct kw_op *op, struct kw_span text, struct note *ret);
+/* Is there a line that names this key? */
+bool note_has_key(const struct note *note, const struct note_key *key);
 /* Signatures of other keys are ignored. KW_E_DENIED: none by this key, or one that does not verify.
  */
 kw_status note_verify(struct kw_op *op, const struct note *note, const struct note_key *key,

@@ -1,7 +1,8 @@
-/* Checkpoints and the notes around them: a body that is read is the body that would be written. */
+/* Checkpoints, announcements of keys, and the notes around them: a body that is read is the body
+ * that would be written. */
 #include <assert.h>
 
-#include "audit/checkpoint.h"
+#include "audit/succession.h"
 
 /* The key of the documentation of Go's package note. */
 #define VKEY "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
@@ -19,6 +20,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (kw_ok(checkpoint_parse(&op, text, &cp)) &&
         kw_ok(checkpoint_body(&op, &cp, body, sizeof(body)))) {
         assert(kw_span_equal(kw_span_sub(text, 0, strlen(body)), kw_span_text(body)));
+    }
+    /* An announcement of the next key: a body, or a note with a known key's line. */
+    char origin[KW_NAME_MAX], next[CHECKPOINT_VKEY_MAX];
+    struct succession keys;
+    bool taken = false;
+    (void)kw_ok(succession_parse(&op, text, origin, next));
+    kw_op_init(&op, NULL, 0);
+    if (kw_ok(succession_begin(&op, VKEY, &keys))) {
+        (void)kw_ok(succession_take(&op, &keys, text, &taken));
+        assert(!taken || keys.n == 2);
     }
     kw_op_init(&op, NULL, 0);
     (void)checkpoint_verify(&op, text, VKEY, &cp); /* any word but a crash */
