@@ -87,6 +87,12 @@ static kw_status sign_cert_request(struct kw_op *op, const struct remote *remote
     return sign_plain(op, remote, KEEPER_ROW_SIGN_CERT_REQUEST, message, sig);
 }
 
+static kw_status sign_cross(struct kw_op *op, const struct remote *remote, struct kw_span message,
+                            struct kw_out *sig)
+{
+    return sign_plain(op, remote, KEEPER_ROW_SIGN_CROSS, message, sig);
+}
+
 static kw_status sign_nothing(struct kw_op *op, const struct remote *remote, struct kw_span message,
                               struct kw_out *sig)
 {
@@ -108,8 +114,9 @@ static const struct purpose {
     [KEEPER_SIGN_TLS] = {sign_tls,          false},
     [KEEPER_SIGN_CHECKPOINT] = {sign_nothing,      false},
     [KEEPER_SIGN_CERT_REQUEST] = {sign_cert_request, false},
+    [KEEPER_SIGN_CROSS] = {sign_cross,        false},
 };
-_Static_assert(KW_COUNT(purposes) == KEEPER_SIGN_CERT_REQUEST + 1, "every purpose has a row");
+_Static_assert(KW_COUNT(purposes) == KEEPER_SIGN_CROSS + 1, "every purpose has a row");
 
 static kw_status remote_sign(struct kw_op *op, void *ctx, struct kw_span message, bool pss,
                              struct kw_out *sig)

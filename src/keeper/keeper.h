@@ -113,7 +113,8 @@ enum keeper_purpose {
     KEEPER_SIGN_CHECKPOINT, /* see keeper_sign_checkpoint() */
     KEEPER_SIGN_CERT_REQUEST, /* DER CertificationRequestInfo of the key's own public key: the CA's
                                  request to its root */
-    KEEPER_SIGN_CROSS,        /* cross certificates between a CA's old and new key */
+    KEEPER_SIGN_CROSS,        /* DER TBSCertificate between a CA's old and new key; of a log
+                                 signer: the announcement of its next key */
     KEEPER_SIGN_STATEMENT,    /* statements of provisioning, evidence and destruction */
     KEEPER_SIGN_FIRMWARE,     /* firmware digests */
     KEEPER_SIGN_TUF,          /* metadata of one TUF role */

@@ -50,7 +50,8 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING };
     X(SIGN_OCSP, sign_ocsp, 18, 4232, KEEPER_OPEN, false)                                          \
     X(SIGN_TLS, sign_tls, 19, 280, KEEPER_OPEN, false)                                             \
     X(SIGN_CHECKPOINT, sign_checkpoint, 20, 2448, KEEPER_OPEN, false)                              \
-    X(SIGN_CERT_REQUEST, sign_cert_request, 21, 2184, KEEPER_CEREMONY, false)
+    X(SIGN_CERT_REQUEST, sign_cert_request, 21, 2184, KEEPER_OPEN, false)                          \
+    X(SIGN_CROSS, sign_cross, 22, 8328, KEEPER_OPEN, false)
 
 enum keeper_type {
 #define X(name, suffix, number, max, modes, fd) KEEPER_MSG_##name = number,
@@ -95,7 +96,7 @@ struct keeper_msg {
         } sign_crl;
         struct {
             struct kw_span message;
-        } sign; /* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST */
+        } sign; /* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST, SIGN_CROSS */
         struct {
             struct kw_span body;
             uint64_t old_size;

@@ -1,4 +1,5 @@
-/* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST: a key and the octets to be signed, in three sizes. */
+/* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST, SIGN_CROSS: a key and the octets to be signed, in four
+ * sizes. */
 #include "keeper/msg_rows.h"
 
 static void encode(struct kw_writer *w, const struct keeper_msg *msg)
@@ -79,6 +80,26 @@ void enc_sign_cert_request_answer(struct kw_writer *w, const struct keeper_answe
 }
 
 void dec_sign_cert_request_answer(struct kw_reader *r, struct keeper_answer *ret)
+{
+    decode_answer(r, ret);
+}
+
+void enc_sign_cross(struct kw_writer *w, const struct keeper_msg *msg)
+{
+    encode(w, msg);
+}
+
+void dec_sign_cross(struct kw_reader *r, struct keeper_msg *ret)
+{
+    decode(r, KW_CERT_MAX, ret);
+}
+
+void enc_sign_cross_answer(struct kw_writer *w, const struct keeper_answer *answer)
+{
+    encode_answer(w, answer);
+}
+
+void dec_sign_cross_answer(struct kw_reader *r, struct keeper_answer *ret)
 {
     decode_answer(r, ret);
 }

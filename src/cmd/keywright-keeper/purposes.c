@@ -16,7 +16,8 @@ static const struct class_row classes[] = {
     {KEY_CLASS_OCSP_SIGNER,  ALG_ALL,                 PURPOSE_BIT(KEEPER_SIGN_OCSP)                                     },
     /* RSA would need PSS in TLS 1.3, which the keeper does not make. */
     {KEY_CLASS_TLS_SERVER,   ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_TLS)                                      },
-    {KEY_CLASS_LOG_SIGNER,   ALG_ED25519,             PURPOSE_BIT(KEEPER_SIGN_CHECKPOINT)                               },
+    {KEY_CLASS_LOG_SIGNER,   ALG_ED25519,
+     PURPOSE_BIT(KEEPER_SIGN_CHECKPOINT) | PURPOSE_BIT(KEEPER_SIGN_CROSS)                                               },
     {KEY_CLASS_KEK,          0,
      PURPOSE_BIT(KEEPER_DATA_WRAP) | PURPOSE_BIT(KEEPER_DATA_UNWRAP) |
          PURPOSE_BIT(KEEPER_DATA_SEAL) | PURPOSE_BIT(KEEPER_DATA_OPEN)                                                  },
