@@ -155,6 +155,7 @@ kw_status service_open(struct kw_op *op, const char *state_dir, const struct kee
 
     ENSURE(op, service, KW_E_MEMORY, "no memory for the service");
     pthread_mutex_init(&service->authorities_lock, NULL);
+    pthread_mutex_init(&service->rotation, NULL);
     TRY(op, config_load(op, state_dir, &service->config));
     TRY(op, open_parts(op, service, keeper));
     *ret = TAKE(service);
@@ -165,6 +166,14 @@ struct keeper *service_keeper(const struct service *service, const char *key_id)
 {
     (void)key_id; /* one vault so far */
     return service->keeper;
+}
+
+void service_on_certs_changed(struct service *service, service_certs_changed changed, void *ctx)
+{
+    pthread_mutex_lock(&service->rotation);
+    service->certs_changed = changed;
+    service->certs_changed_ctx = ctx;
+    pthread_mutex_unlock(&service->rotation);
 }
 
 kw_status service_start(struct kw_op *op, struct service *service)
@@ -193,6 +202,7 @@ void service_close(struct service *service)
     ocsp_cache_free(service->ocsp_cache);
     serials_free(service->serials);
     pthread_mutex_destroy(&service->authorities_lock);
+    pthread_mutex_destroy(&service->rotation);
     free(service);
 }
 

@@ -34,6 +34,9 @@ struct crl_maker;
 struct serial_pool;
 struct watch;
 
+/* The server's own certificates, or its CAs, are others now. */
+typedef kw_status (*service_certs_changed)(struct kw_op *op, void *ctx);
+
 struct service {
     struct config config;
     struct store *store;
@@ -49,9 +52,8 @@ struct service {
     struct crl_maker *crl_maker;
     struct serial_pool *serials;
     struct watch *watch;
-    /* The server's own certificates are others now: the listeners take them. NULL = nobody listens
-     */
-    kw_status (*certs_changed)(struct kw_op *op, void *ctx);
+    pthread_mutex_t rotation; /* one change of keys and certificates at a time; guards the next */
+    service_certs_changed certs_changed;
     void *certs_changed_ctx;
     atomic_llong last_complaint_ms;
     void (*complain)(const char *what,
@@ -86,6 +88,9 @@ kw_status service_cert_save(struct kw_op *op, struct service *service, const cha
 /* The keeper of the vault where this key lives or, being new, would be made (configuration, field
  * `vaults`). Never NULL; borrowed from the service. */
 struct keeper *service_keeper(const struct service *service, const char *key_id);
+/* Who takes new certificates into use (the listeners); NULL: nobody any more. Waits for a change
+ * that is under way. */
+void service_on_certs_changed(struct service *service, service_certs_changed changed, void *ctx);
 /* Start the background work: checkpoints, CRLs, expiry. */
 kw_status service_start(struct kw_op *op, struct service *service);
 void service_close(struct service *service);

@@ -5,6 +5,7 @@
 #include "net/tls.h"
 #include "os/files.h"
 #include "service/authorities.h"
+#include "service/keys/own.h"
 
 enum { DOORS = 3 };
 
@@ -17,8 +18,6 @@ struct door {
 
 struct listeners {
     struct api *api;
-    struct cert *cert; /* TLS server certificate */
-    struct privkey *key;
     struct tls_server *tls[2]; /* devices, operators */
     struct http_server *server;
     struct door doors[DOORS];
@@ -30,55 +29,90 @@ void listeners_free(struct listeners *listeners)
     if (!listeners) {
         return;
     }
+    service_on_certs_changed(listeners->api->service, NULL, NULL);
     http_server_free(listeners->server);
     tls_server_unref(listeners->tls[0]);
     tls_server_unref(listeners->tls[1]);
-    privkey_unref(listeners->key);
-    cert_unref(listeners->cert);
     free(listeners);
 }
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 
-static kw_status make_tls(struct kw_op *op, struct listeners *it, bool client_required,
-                          struct tls_server **ret)
-{
-    AUTO(authorities) *all = service_authorities(it->api->service);
-    struct cert *chain[2] = {it->cert, NULL};
-    struct cert *intermediates[SERVICE_CAS_MAX];
-    unsigned n = 1;
-    const struct ca *issuer = authorities_issuer_of(all, it->cert);
+/* What the listeners show and believe, as it stands now. */
+struct tls_identity_now {
+    struct authorities *all;
+    struct cert *cert;
+    struct privkey *key;
+    struct cert *chain[2], *intermediates[SERVICE_CAS_MAX];
+    struct tls_server_config config;
+};
 
+static void tls_identity_now_done(struct tls_identity_now *now)
+{
+    privkey_unref(now->key);
+    cert_unref(now->cert);
+    authorities_unref(now->all);
+}
+
+static void fill_config(struct tls_identity_now *now, struct service *service)
+{
+    const struct ca *issuer = authorities_issuer_of(now->all, now->cert);
+    unsigned n = 0;
+
+    now->chain[n++] = now->cert;
     if (issuer) {
-        chain[n++] = issuer->cert;
+        now->chain[n++] = issuer->cert;
     }
-    for (unsigned i = 0; i < all->n; i++) {
-        intermediates[i] = all->at[i].cert;
+    for (unsigned i = 0; i < now->all->n; i++) {
+        now->intermediates[i] = now->all->at[i].cert;
     }
-    struct tls_server_config config = {
-        .chain = chain,
+    now->config = (struct tls_server_config){
+        .chain = now->chain,
         .n_chain = n,
-        .key = it->key,
-        .client_roots = &all->root,
+        .key = now->key,
+        .client_roots = &now->all->root,
         .n_client_roots = 1,
-        .client_intermediates = intermediates,
-        .n_client_intermediates = all->n,
-        .client_required = client_required,
+        .client_intermediates = now->intermediates,
+        .n_client_intermediates = now->all->n,
+        .client_required = false, /* the route decides */
         .judge = api_judge_client,
-        .judge_ctx = it->api->service,
+        .judge_ctx = service,
     };
-    return tls_server_new(op, &config, ret);
+}
+
+static kw_status load_identity(struct kw_op *op, struct service *service,
+                               struct tls_identity_now *now)
+{
+    struct keeper_key_info key;
+
+    now->all = service_authorities(service);
+    TRY(op, service_cert_load(op, service, "tls-server", &now->cert));
+    TRY(op, own_tls_key(op, service, &key));
+    TRY(op, keeper_privkey(op, service_keeper(service, key.key_id), key.key_id, KEEPER_SIGN_TLS,
+                           NULL, &now->key));
+    fill_config(now, service);
+    return KW_OK;
 }
 
 static kw_status open_tls(struct kw_op *op, struct listeners *it)
 {
-    struct service *service = it->api->service;
+    __attribute__((cleanup(tls_identity_now_done))) struct tls_identity_now now = {0};
 
-    TRY(op, service_cert_load(op, service, "tls-server", &it->cert));
-    TRY(op, keeper_privkey(op, service_keeper(service, "tls-server"), "tls-server", KEEPER_SIGN_TLS,
-                           NULL, &it->key));
-    TRY(op, make_tls(op, it, /* client_required= */ false, &it->tls[0]), "TLS for devices");
-    TRY(op, make_tls(op, it, /* client_required= */ false, &it->tls[1]), "TLS for operators");
+    TRY(op, load_identity(op, it->api->service, &now));
+    TRY(op, tls_server_new(op, &now.config, &it->tls[0]), "TLS for devices");
+    TRY(op, tls_server_new(op, &now.config, &it->tls[1]), "TLS for operators");
+    return KW_OK;
+}
+
+/* service_on_certs_changed(): connections that come from now on; those that are there stay. */
+static kw_status replace_tls(struct kw_op *op, void *ctx)
+{
+    __attribute__((cleanup(tls_identity_now_done))) struct tls_identity_now now = {0};
+    struct listeners *it = ctx;
+
+    TRY(op, load_identity(op, it->api->service, &now));
+    TRY(op, tls_server_replace(op, it->tls[0], &now.config), "TLS for devices");
+    TRY(op, tls_server_replace(op, it->tls[1], &now.config), "TLS for operators");
     return KW_OK;
 }
 
@@ -163,6 +197,8 @@ static kw_status write_endpoints(struct kw_op *op, const struct listeners *it)
 kw_status listeners_start(struct kw_op *op, struct listeners *listeners)
 {
     TRY(op, http_server_start(op, listeners->server));
+    service_on_certs_changed(listeners->api->service, replace_tls, listeners);
+    TRY(op, replace_tls(op, listeners)); /* they may have changed since they were read */
     return write_endpoints(op, listeners);
 }
 

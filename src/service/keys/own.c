@@ -214,7 +214,7 @@ static kw_status renew_ocsp(struct kw_op *op, struct service *service, const str
     return KW_OK;
 }
 
-kw_status own_renew_due(struct kw_op *op, struct service *service, int64_t now_s)
+static kw_status renew_due(struct kw_op *op, struct service *service, int64_t now_s)
 {
     AUTO(authorities) *all = service_authorities(service);
     struct kw_op own;
@@ -233,4 +233,12 @@ kw_status own_renew_due(struct kw_op *op, struct service *service, int64_t now_s
         first = kw_ok(first) ? status : first;
     }
     return first;
+}
+
+kw_status own_renew_due(struct kw_op *op, struct service *service, int64_t now_s)
+{
+    pthread_mutex_lock(&service->rotation);
+    kw_status status = renew_due(op, service, now_s);
+    pthread_mutex_unlock(&service->rotation);
+    return status;
 }

@@ -22,13 +22,13 @@ kw_status own_ocsp_issue(struct kw_op *op, struct service *service, const struct
                          const char *key_id, struct store_cert *ret);
 /* The keeper's key behind the TLS certificate in use. */
 kw_status own_tls_key(struct kw_op *op, struct service *service, struct keeper_key_info *ret);
-/* Read certificates and keys again; the listeners take the new TLS certificate for the handshakes
- * that come, connections stay. */
+/* With service->rotation held: read certificates and keys again; the listeners take the new TLS
+ * certificate for the handshakes that come, connections stay. */
 kw_status own_reload(struct kw_op *op, struct service *service);
 /* When a period is to be renewed: after two thirds. */
 int64_t own_renew_at(int64_t not_before, int64_t not_after);
 /* Renew whatever is due at now_s, each whatever becomes of the others; the first failure is
- * returned. One thread at a time. */
+ * returned. Any thread. */
 kw_status own_renew_due(struct kw_op *op, struct service *service, int64_t now_s);
 
 #endif

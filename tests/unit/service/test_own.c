@@ -60,7 +60,7 @@ static void renewed_in_time(void **state)
     int64_t now_s = os_clock_unix_s();
     TEST_OP(op);
 
-    place->service->certs_changed = count_reload;
+    service_on_certs_changed(place->service, count_reload, NULL);
     unit_register(place, "D1", &unit);
     assert_ok(&op, unit_enrol(&op, place, &unit, &stored));
     AUTO(cert) *cert = rig_parse(&stored);
