@@ -113,13 +113,13 @@ static void no_keys_while_serving(void **state)
     attack_check(row(KEEPER_ROW_KEY_CREATE), &reply, KW_E_STATE, "state:");
 }
 
-static void no_ca_request_while_serving(void **state)
+static void no_request_but_its_own(void **state)
 {
     (void)state;
     attack_begin();
     attack_rig->tbs_len = 100;
     struct keeper_reply reply = rig_sign(attack_rig, KEEPER_ROW_SIGN_CERT_REQUEST, "ca");
-    attack_check(row(KEEPER_ROW_SIGN_CERT_REQUEST), &reply, KW_E_STATE, "state:");
+    attack_check(row(KEEPER_ROW_SIGN_CERT_REQUEST), &reply, KW_E_DENIED, "cert-request:");
 }
 
 /* Each row that uses a key, with what it is for. */
@@ -133,6 +133,7 @@ static const struct use {
     {KEEPER_ROW_SIGN_OCSP,       KEEPER_SIGN_OCSP      },
     {KEEPER_ROW_SIGN_TLS,        KEEPER_SIGN_TLS       },
     {KEEPER_ROW_SIGN_CHECKPOINT, KEEPER_SIGN_CHECKPOINT},
+    {KEEPER_ROW_SIGN_CROSS,      KEEPER_SIGN_CROSS     },
 };
 
 static struct keeper_reply use_key(struct rig *rig, enum keeper_row_index index, const char *key_id)
@@ -165,7 +166,7 @@ static void no_key_for_another_purpose(void **state)
             n_refused++;
         }
     }
-    assert_int_equal(n_refused, 3 * 3 + 3 * 5);
+    assert_int_equal(n_refused, 3 * 3 + 3 * 5 + 2);
 }
 
 static void no_unknown_key(void **state)
@@ -408,18 +409,18 @@ int main(void)
         const char *name;
         CMUnitTestFunction run;
     } rows[] = {
-        {"HELLO twice",                        hello_twice                },
-        {"nothing before HELLO",               nothing_before_hello       },
-        {"no new keys while serving",          no_keys_while_serving      },
-        {"no request of the CA while serving", no_ca_request_while_serving},
-        {"no key for another purpose",         no_key_for_another_purpose },
-        {"no unknown key",                     no_unknown_key             },
-        {"no key before its period",           no_key_before_its_period   },
-        {"no key after its period",            no_key_after_its_period    },
-        {"no bad memory file",                 no_bad_memory_file         },
-        {"a flood of requests",                a_flood_of_requests        },
-        {"a flood of refusals",                a_flood_of_refusals        },
-        {"an unwritable log",                  an_unwritable_log          },
+        {"HELLO twice",                 hello_twice               },
+        {"nothing before HELLO",        nothing_before_hello      },
+        {"no new keys while serving",   no_keys_while_serving     },
+        {"no request but the CA's own", no_request_but_its_own    },
+        {"no key for another purpose",  no_key_for_another_purpose},
+        {"no unknown key",              no_unknown_key            },
+        {"no key before its period",    no_key_before_its_period  },
+        {"no key after its period",     no_key_after_its_period   },
+        {"no bad memory file",          no_bad_memory_file        },
+        {"a flood of requests",         a_flood_of_requests       },
+        {"a flood of refusals",         a_flood_of_refusals       },
+        {"an unwritable log",           an_unwritable_log         },
     };
     static struct attack_suite suite;
 
