@@ -20,6 +20,7 @@
  * Every refusal in the tree is one of these; protocols map them in one table each.
  */
 #define KW_STATUS_LIST(X)                                                                          \
+    X(APPROVAL, "approval_needed", 202, false, "waits until others have approved it")              \
     X(INPUT, "bad_input", 400, false, "the request is malformed")                                  \
     X(AUTH, "unauthenticated", 401, false, "who asks is not proven")                               \
     X(DENIED, "denied", 403, false, "proven, but not allowed")                                     \

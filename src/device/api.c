@@ -22,6 +22,7 @@ static _Thread_local char open_error[ERROR_MAX];
 
 static const enum keywright_result results[KW_CODE_MAX] = {
     [KW_CODE_OK] = KEYWRIGHT_OK,
+    [KW_E_APPROVAL] = KEYWRIGHT_REFUSED,
     [KW_E_INPUT] = KEYWRIGHT_BAD_INPUT,
     [KW_E_AUTH] = KEYWRIGHT_NOT_TRUSTED,
     [KW_E_DENIED] = KEYWRIGHT_REFUSED,

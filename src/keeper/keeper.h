@@ -10,8 +10,10 @@
 #include "base/limits.h"
 #include "base/op.h"
 #include "crypto/privkey.h"
+#include "model/approval.h"
 #include "model/key.h"
 #include "model/policy.h"
+#include "model/roster.h"
 #include "os/spawner.h"
 
 struct keeper; /* shared by all threads */
@@ -146,5 +148,50 @@ kw_status keeper_sign_checkpoint(struct kw_op *op, struct keeper *keeper, const 
                                  struct kw_span body, uint64_t old_size,
                                  const uint8_t (*proof)[KW_HASH_BYTES], unsigned n,
                                  struct kw_out *sig, uint64_t *ret_last_size);
+
+/* --- two-person control (docs/protocol/keeper.md, Approvals) ------------------------------------
+ */
+
+enum { KEEPER_SIGNERS_MAX = ROSTER_MAX + 1 };
+/* A request as the keeper holds it. */
+struct keeper_approval {
+    enum approval_state state;
+    uint32_t have;   /* approvals that count now */
+    uint32_t needed; /* by the rule in force now */
+    uint32_t n;
+    struct {
+        char name[KW_NAME_MAX];
+        enum approval_verdict verdict;
+        int64_t unix_s;
+    } signers[KEEPER_SIGNERS_MAX]; /* in order; the requester is first */
+    struct approval_description what;
+    char text[APPROVAL_TEXT_MAX + 1]; /* what people sign, with its NUL */
+};
+
+/* Who approves, and by which rules. KW_E_CONFLICT it changed meanwhile. Empty where none was set.
+ */
+kw_status keeper_roster(struct kw_op *op, struct keeper *keeper, struct roster *ret);
+/**
+ * Another roster. In a ceremony the first one is free. Otherwise KW_E_APPROVAL without an approved
+ * request (subject: roster_change() of the old and the new); KW_E_STATE a rule could not be met any
+ * more; KW_E_DENIED.
+ */
+kw_status keeper_roster_set(struct kw_op *op, struct keeper *keeper, const struct roster *roster,
+                            uint64_t approval_id);
+/* Ask for approval. requester: a name of the roster. KW_E_DENIED, KW_E_STATE, KW_E_LIMIT. */
+kw_status keeper_approval_open(struct kw_op *op, struct keeper *keeper,
+                               const struct approval_subject *subject, const char *requester,
+                               struct keeper_approval *ret);
+/* Hand in a signature over approval_signed_octets(). KW_E_NOT_FOUND, KW_E_STATE, KW_E_EXPIRED,
+ * KW_E_DENIED, KW_E_CONFLICT. */
+kw_status keeper_approval_sign(struct kw_op *op, struct keeper *keeper, uint64_t id,
+                               enum approval_verdict verdict, const char *name,
+                               struct kw_span signature, struct keeper_approval *ret);
+/* One request; with `next` the first whose id is not below. KW_E_NOT_FOUND. */
+kw_status keeper_approval_at(struct kw_op *op, struct keeper *keeper, uint64_t id, bool next,
+                             struct keeper_approval *ret);
+/* End a request that its requester has not signed. */
+kw_status keeper_approval_cancel(struct kw_op *op, struct keeper *keeper, uint64_t id,
+                                 struct keeper_approval *ret);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/reader.h"
 #include "base/writer.h"
 #include "keeper/keeper.h"
+#include "model/roster.h"
 
 enum {
     KEEPER_VERSION = 1,
@@ -51,7 +52,13 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING };
     X(SIGN_TLS, sign_tls, 19, 280, KEEPER_OPEN, false)                                             \
     X(SIGN_CHECKPOINT, sign_checkpoint, 20, 2448, KEEPER_OPEN, false)                              \
     X(SIGN_CERT_REQUEST, sign_cert_request, 21, 2184, KEEPER_OPEN, false)                          \
-    X(SIGN_CROSS, sign_cross, 22, 8328, KEEPER_OPEN, false)
+    X(SIGN_CROSS, sign_cross, 22, 8328, KEEPER_OPEN, false)                                        \
+    X(ROSTER_SET, roster_set, 48, 12336, KEEPER_OPEN, false)                                       \
+    X(ROSTER_AT, roster_at, 49, 48, KEEPER_OPEN, false)                                            \
+    X(APPROVAL_OPEN, approval_open, 50, 2120, KEEPER_OPEN, false)                                  \
+    X(APPROVAL_SIGN, approval_sign, 51, 664, KEEPER_OPEN, false)                                   \
+    X(APPROVAL_AT, approval_at, 52, 48, KEEPER_OPEN, false)                                        \
+    X(APPROVAL_CANCEL, approval_cancel, 53, 48, KEEPER_OPEN, false)
 
 enum keeper_type {
 #define X(name, suffix, number, max, modes, fd) KEEPER_MSG_##name = number,
@@ -103,6 +110,28 @@ struct keeper_msg {
             uint8_t n;
             struct kw_span proof; /* n * 32 octets */
         } checkpoint;
+        struct {
+            uint64_t approval_id;
+            struct kw_span roster;
+        } roster_set;
+        struct {
+            bool rule; /* else an approver */
+            uint32_t index;
+        } roster_at;
+        struct {
+            char requester[KW_NAME_MAX];
+            struct approval_subject subject;
+        } approval_open;
+        struct {
+            uint64_t id;
+            enum approval_verdict verdict;
+            char name[KW_NAME_MAX];
+            struct kw_span signature;
+        } approval_sign;
+        struct {
+            uint64_t id;
+            bool next; /* or the first above it */
+        } approval_at; /* APPROVAL_AT, APPROVAL_CANCEL */
     };
 };
 
@@ -112,6 +141,15 @@ struct keeper_info {
     uint64_t refusals;          /* since the keeper's start */
     uint64_t refusals_unlogged; /* counted only: too many at once, or the log was not writable */
     bool log_writable;
+};
+
+/* One row of the roster. */
+struct keeper_roster_row {
+    uint64_t version; /* of the approvals: rises with each change of them */
+    uint32_t n, n_rules;
+    bool rule;
+    struct approver approver;
+    struct approval_rule approval_rule;
 };
 
 /* One result. Spans borrow: when decoded from the packet, when encoded from the server. */
@@ -134,6 +172,11 @@ struct keeper_answer {
             uint64_t last_size;
             struct kw_span sig;
         } checkpoint;
+        struct keeper_roster_row roster; /* ROSTER_SET: version alone; ROSTER_AT */
+        struct {
+            struct keeper_approval info;
+            struct kw_span text;
+        } approval;
     };
 };
 

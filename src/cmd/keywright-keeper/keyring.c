@@ -26,6 +26,7 @@ void keyring_free(struct keyring *keyring)
     }
     vault_done(&keyring->vault);
     free(keyring->state);
+    free(keyring->approvals);
     free(keyring);
 }
 
@@ -110,6 +111,7 @@ static kw_status check_records(struct kw_op *op, struct keyring *keyring)
 static kw_status load(struct kw_op *op, struct keyring *keyring)
 {
     TRY(op, vault_state_load(op, &keyring->vault, keyring->state));
+    TRY(op, approvals_load(op, keyring, keyring->approvals));
     TRY(op, vault_key_each(op, &keyring->vault, load_key, keyring));
     return check_records(op, keyring);
 }
@@ -122,7 +124,8 @@ kw_status keyring_open(struct kw_op *op, const char *dir, const char *unlock, bo
     ENSURE(op, keyring, KW_E_MEMORY, "no memory for keys");
     keyring->vault.lock_fd = -1;
     keyring->state = calloc(1, sizeof(*keyring->state));
-    ENSURE(op, keyring->state, KW_E_MEMORY, "no memory for keys");
+    keyring->approvals = calloc(1, sizeof(*keyring->approvals));
+    ENSURE(op, keyring->state && keyring->approvals, KW_E_MEMORY, "no memory for keys");
     if (create) {
         TRY(op, vault_create(op, dir, unlock, &keyring->vault));
     } else {

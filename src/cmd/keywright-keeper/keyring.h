@@ -2,6 +2,7 @@
 #ifndef KEEPER_CMD_KEYRING_H
 #define KEEPER_CMD_KEYRING_H
 
+#include "cmd/keywright-keeper/approvals.h"
 #include "cmd/keywright-keeper/serials.h"
 #include "cmd/keywright-keeper/state.h"
 #include "cmd/keywright-keeper/vault.h"
@@ -18,6 +19,7 @@ struct keeper_key {
 struct keyring {
     struct vault vault;
     struct state *state;
+    struct approvals *approvals; /* who approves what, and what was approved */
     unsigned n;
     struct keeper_key *at[STATE_KEYS_MAX];
 };

@@ -28,7 +28,8 @@ static kw_status (*const handlers[KEEPER_ROWS])(struct kw_op *op, struct server 
 static bool is_ordinary(const struct keeper_row *row, enum kw_code code)
 {
     return code == KW_E_NOT_FOUND &&
-           (row->type == KEEPER_MSG_KEY_AT || row->type == KEEPER_MSG_KEY_FIND);
+           (row->type == KEEPER_MSG_KEY_AT || row->type == KEEPER_MSG_KEY_FIND ||
+            row->type == KEEPER_MSG_APPROVAL_AT || row->type == KEEPER_MSG_ROSTER_AT);
 }
 
 kw_status request_sign(struct kw_op *op, struct server *server, struct keeper_key *key,

@@ -12,7 +12,7 @@ enum {
     STATE_PHASE_MAX = 8 + (2 + STATE_WHO_MAX) + (2 + STATE_REASON_MAX),
     STATE_RECORD_MAX = 3 * (2 + KW_NAME_MAX) + 2 * 4 + 1 + 7 * 8 + 2 * KW_HASH_BYTES +
                        KEY_STATE_MAX * STATE_PHASE_MAX,
-    STATE_ENCODED_MAX = 2 * 8 + 2 + STATE_KEYS_MAX * STATE_RECORD_MAX,
+    STATE_ENCODED_MAX = 3 * 8 + 2 + STATE_KEYS_MAX * STATE_RECORD_MAX,
 };
 
 /* The last time that a key came into one of its states. */
@@ -44,6 +44,7 @@ struct key_record {
 struct state {
     uint64_t version;    /* rises with each save */
     int64_t clock_floor; /* Unix seconds: it was at least so late already */
+    uint64_t approvals;  /* version that the file 'approvals' must have at least; 0: none yet */
     bool dirty;          /* holds more than the file */
     unsigned n;
     struct key_record at[STATE_KEYS_MAX]; /* records keep their place */

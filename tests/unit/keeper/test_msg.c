@@ -10,12 +10,62 @@ enum { PACKET = KEEPER_FRAME_BYTES + KW_MSG_BODY_MAX };
 
 static const uint8_t octets[KW_MSG_BODY_MAX] = {0x30, 0x82, 0x01};
 
+/* As much as a request for approval may say. */
+static void sample_open(struct keeper_msg *msg)
+{
+    struct approval_subject *subject = &msg->approval_open.subject;
+
+    *subject = approval_subject_of(APPROVE_KEY_DESTROY, KEY_CLASS_ISSUING_CA, msg->key_id);
+    for (unsigned i = 0; i < APPROVAL_DETAILS_MAX; i++) {
+        char name[APPROVAL_DETAIL_NAME];
+        (void)snprintf(name, sizeof(name), "a-rather-long-name-%04u", i);
+        approval_detail(subject, name, "%0*u", APPROVAL_DETAIL_VALUE - 1, i);
+    }
+    assert_ok(approval_subject_check(subject));
+    assert_true(KW_TEXT_SET(msg->approval_open.requester, "alice"));
+}
+
+/* The same for the rows of two-person control. */
+static void sample_two_person(enum keeper_row_index row, struct keeper_msg *msg)
+{
+    switch (row) {
+    case KEEPER_ROW_ROSTER_SET:
+        msg->roster_set.approval_id = UINT64_MAX;
+        msg->roster_set.roster = KW_SPAN(octets, ROSTER_ENCODED_MAX);
+        break;
+    case KEEPER_ROW_ROSTER_AT:
+        msg->roster_at.rule = true;
+        msg->roster_at.index = 7;
+        break;
+    case KEEPER_ROW_APPROVAL_OPEN:
+        sample_open(msg);
+        break;
+    case KEEPER_ROW_APPROVAL_SIGN:
+        msg->approval_sign.id = 9;
+        msg->approval_sign.verdict = APPROVAL_REJECT;
+        assert_true(KW_TEXT_SET(msg->approval_sign.name, "bob"));
+        msg->approval_sign.signature = KW_SPAN(octets, KW_SIG_MAX);
+        break;
+    case KEEPER_ROW_APPROVAL_AT:
+        msg->approval_at.next = true;
+        msg->approval_at.id = 1;
+        break;
+    case KEEPER_ROW_APPROVAL_CANCEL:
+        msg->approval_at.id = UINT64_MAX;
+        break;
+    default:
+        break;
+    }
+}
+
 /* A message of each row with every field set. */
 static struct keeper_msg sample(enum keeper_row_index row)
 {
     struct keeper_msg msg = {.request_id = "0123456789abcdef0123456789abcdef"};
     bool no_key = row == KEEPER_ROW_HELLO || row == KEEPER_ROW_INFO || row == KEEPER_ROW_KEY_AT ||
-                  row == KEEPER_ROW_KEY_CREATE;
+                  row == KEEPER_ROW_KEY_CREATE || row == KEEPER_ROW_ROSTER_SET ||
+                  row == KEEPER_ROW_ROSTER_AT || row == KEEPER_ROW_APPROVAL_SIGN ||
+                  row == KEEPER_ROW_APPROVAL_AT || row == KEEPER_ROW_APPROVAL_CANCEL;
 
     assert_true(KW_TEXT_SET(msg.key_id, no_key ? "" : "issuing-ca.1"));
     switch (row) {
@@ -56,9 +106,67 @@ static struct keeper_msg sample(enum keeper_row_index row)
         msg.sign.message = KW_SPAN(octets, KEEPER_CERT_REQUEST_MAX);
         break;
     default:
+        sample_two_person(row, &msg);
         break;
     }
     return msg;
+}
+
+/* As long as a reply about a request may be. */
+static void sample_approval(struct keeper_answer *answer)
+{
+    static uint8_t text[APPROVAL_TEXT_MAX];
+    struct kw_out out = KW_OUT_ARRAY(text);
+    struct keeper_approval *info = &answer->approval.info;
+    struct keeper_msg msg = {.key_id = "issuing-ca.1"};
+
+    *answer = (struct keeper_answer){
+        .approval.info = {.state = APPROVAL_OPEN, .have = 1, .needed = 2, .n = KEEPER_SIGNERS_MAX}
+    };
+    sample_open(&msg);
+    struct approval_description what = {.id = UINT64_MAX,
+                                        .subject = msg.approval_open.subject,
+                                        .requester = "alice",
+                                        .needed = 2,
+                                        .roles = ROLE_ALL,
+                                        .opened = 1,
+                                        .deadline = 2};
+    assert_ok(approval_text(&what, &out));
+    info->what = what;
+    answer->approval.text = kw_out_span(&out);
+    for (unsigned i = 0; i < info->n; i++) {
+        memset(info->signers[i].name, 'x', ROSTER_NAME_LEN);
+        info->signers[i].verdict = APPROVAL_APPROVE;
+        info->signers[i].unix_s = INT64_MAX;
+    }
+}
+
+/* The same for the rows of two-person control. */
+static void sample_two_person_answer(enum keeper_row_index row, struct keeper_answer *answer)
+{
+    switch (row) {
+    case KEEPER_ROW_ROSTER_SET:
+        *answer = (struct keeper_answer){.roster.version = 3};
+        break;
+    case KEEPER_ROW_ROSTER_AT:
+        *answer = (struct keeper_answer){
+            .roster = {
+                       .version = UINT64_MAX,
+                       .n = 16,
+                       .n_rules = 32,
+                       .approver = {
+                    .name = "bob", .roles = ROLE_ALL, .spki_len = ROSTER_SPKI_MAX, .spki = {1}}}
+        };
+        break;
+    case KEEPER_ROW_APPROVAL_OPEN:
+    case KEEPER_ROW_APPROVAL_SIGN:
+    case KEEPER_ROW_APPROVAL_AT:
+    case KEEPER_ROW_APPROVAL_CANCEL:
+        sample_approval(answer);
+        break;
+    default:
+        break;
+    }
 }
 
 /* A result of each row with every field set. */
@@ -104,6 +212,7 @@ static struct keeper_answer sample_answer(enum keeper_row_index row)
         };
         break;
     default:
+        sample_two_person_answer(row, &answer);
         break;
     }
     return answer;
