@@ -141,6 +141,9 @@ struct keeper_info {
     uint64_t refusals;          /* since the keeper's start */
     uint64_t refusals_unlogged; /* counted only: too many at once, or the log was not writable */
     bool log_writable;
+    uint32_t uid;         /* the user that the keeper runs as */
+    bool calls_filtered;  /* seccomp is on */
+    uint8_t landlock_abi; /* 0: its kernel has none */
 };
 
 /* One row of the roster. */

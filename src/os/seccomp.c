@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -18,6 +19,7 @@ static const struct limit {
 } limits[OS_SYSCALL_LIMITS] = {
     [OS_SYSCALL_NO_EXEC] = {true, {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}              },
     [OS_SYSCALL_THREAD] = {true, {0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD}},
+    [OS_SYSCALL_COUNT] = {true, {1, SCMP_CMP_EQ, FIONREAD, 0}                      },
 };
 
 static kw_status add_row(struct kw_op *op, scmp_filter_ctx filter, const struct os_syscall *row)

@@ -10,6 +10,7 @@ enum os_syscall_limit {
     OS_SYSCALL_ANY = 0,
     OS_SYSCALL_NO_EXEC, /* mmap, mprotect: memory is never made executable */
     OS_SYSCALL_THREAD,  /* clone: a thread, never a process */
+    OS_SYSCALL_COUNT,   /* ioctl: how much there is to read (FIONREAD), nothing else */
     OS_SYSCALL_ABSENT,  /* not let through: answered as by an older kernel (ENOSYS), so that libc
                            falls back on a call whose arguments can be checked */
     OS_SYSCALL_LIMITS,

@@ -69,11 +69,20 @@ def test_no_new_privileges_no_core_files(confined, program):
 
 
 @pytest.mark.skipif(SANITIZED, reason='no filter under sanitizers: their run-time makes calls of its own')
-@pytest.mark.parametrize('program', ['keeper'])
+@pytest.mark.parametrize('program', ['keeper', 'server'])
 def test_every_thread_is_filtered(confined, program):
     pid = pids(confined)[program]
     threads = list(pathlib.Path(f'/proc/{pid}/task').iterdir())
     assert {status_of(f'{pid}/task/{thread.name}')['Seccomp'] for thread in threads} == {'2'}
+
+
+def test_the_journal_says_what_is_on(confined):
+    line = next(line for line in confined.log().splitlines() if ' confined: ' in line)
+    server, keeper = line.split('; ')
+    for half, pid in ((server, confined.process.pid), (keeper, confined.keeper_pid())):
+        assert f"user {status_of(pid)['Uid'].split()[1]}" in half
+        assert (', seccomp' in half) == (status_of(pid)['Seccomp'] == '2')
+    assert ('NOT a user of its own' in keeper) == (os.geteuid() != 0)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='only root can start programs as other users')

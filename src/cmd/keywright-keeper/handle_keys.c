@@ -1,4 +1,6 @@
 /* HELLO, INFO, KEY_AT, KEY_FIND, KEY_CREATE, SERIALS: everything that signs nothing. */
+#include <unistd.h>
+
 #include "cmd/keywright-keeper/policy_checks.h"
 #include "cmd/keywright-keeper/purposes.h"
 #include "cmd/keywright-keeper/server.h"
@@ -31,7 +33,10 @@ kw_status handle_info(struct kw_op *op, struct server *server, struct request *r
     *info = (struct keeper_info){.n_keys = server->keyring->n,
                                  .refusals = server->refusals.total,
                                  .refusals_unlogged = server->refusals.unlogged,
-                                 .log_writable = refusals_writable(&server->refusals)};
+                                 .log_writable = refusals_writable(&server->refusals),
+                                 .uid = geteuid(),
+                                 .calls_filtered = server->confined.syscalls,
+                                 .landlock_abi = (uint8_t)server->confined.landlock_abi};
     for (unsigned i = 0; i < server->keyring->n; i++) {
         info->signatures += server->keyring->at[i]->record->signatures;
     }

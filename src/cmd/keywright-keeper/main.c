@@ -137,15 +137,14 @@ static int complain(const struct kw_op *op)
 }
 
 /* What the vault's keys need is opened before the rest is given up. */
-static kw_status open_keys(struct kw_op *op, const struct options *options, struct keyring **ret)
+static kw_status open_keys(struct kw_op *op, const struct options *options, struct server *server)
 {
     const struct confinement wanted = {.vault = options->vault};
-    struct confined confined;
     AUTO(keyring) *keyring = NULL;
 
     TRY(op, keyring_open(op, options->vault, options->unlock, options->create, &keyring));
-    TRY(op, keeper_confine(op, &wanted, &confined));
-    *ret = TAKE(keyring);
+    TRY(op, keeper_confine(op, &wanted, &server->confined));
+    server->keyring = TAKE(keyring);
     return KW_OK;
 }
 
@@ -159,7 +158,7 @@ static enum server_end serve(const struct options *options)
     server.opened = options->ceremony ? KEEPER_CEREMONY : KEEPER_SERVING;
     server.saved_mono_ms = os_clock_mono_ms();
     kw_op_init(&server.failed, "keeper", 0);
-    if (kw_ok(open_keys(&server.failed, options, &server.keyring))) {
+    if (kw_ok(open_keys(&server.failed, options, &server))) {
         refusals_open(&server.refusals, options->vault, os_clock_mono_ms());
     } else {
         refusals_none(&server.refusals, os_clock_mono_ms());

@@ -2,6 +2,7 @@
 #ifndef KEEPER_CMD_SERVER_H
 #define KEEPER_CMD_SERVER_H
 
+#include "cmd/keywright-keeper/confine.h"
 #include "cmd/keywright-keeper/keyring.h"
 #include "cmd/keywright-keeper/refusals.h"
 #include "keeper/msg.h"
@@ -14,6 +15,7 @@ struct server {
     struct kw_op failed;
     bool failure_told; /* to the gate, in answer to its HELLO */
     struct refusals refusals;
+    struct confined confined; /* what was given up before the first message */
     int64_t saved_mono_ms;
 };
 

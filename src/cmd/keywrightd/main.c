@@ -13,6 +13,7 @@
 
 #include "api/api.h"
 #include "base/time.h"
+#include "cmd/keywrightd/confine.h"
 #include "cmd/keywrightd/listeners.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -106,6 +107,7 @@ static kw_status start(struct kw_op *op, struct service *service, struct api *ap
     TRY(op, os_sandbox_drop(op, *service->config.user ? service->config.user : NULL));
     TRY(op, listeners_start(op, listeners));
     TRY(op, write_pid(op, &service->config));
+    TRY(op, confine_calls(op));
     *ret = TAKE(listeners);
     return KW_OK;
 }
@@ -123,6 +125,16 @@ static void warn_of_end(struct service *service)
     }
 }
 
+static kw_status tell_confinement(struct kw_op *op, struct service *service)
+{
+    struct keeper_info keeper;
+    char text[320];
+
+    TRY(op, keeper_info(op, service->keeper, &keeper));
+    log_line(confine_text(&keeper, text, sizeof(text)), NULL);
+    return KW_OK;
+}
+
 static kw_status serve(struct kw_op *op, struct service *service, const sigset_t *stop)
 {
     struct api api = {.service = service, .started_ms = service_now_ms()};
@@ -132,6 +144,7 @@ static kw_status serve(struct kw_op *op, struct service *service, const sigset_t
     TRY(op, start(op, service, &api, &listeners));
     listeners_print(listeners, stderr);
     warn_of_end(service);
+    TRY(op, tell_confinement(op, service));
     log_line("serving", NULL);
     (void)sigwait(stop, &signal); /* fails only for a bad set, which is ours */
     log_line("stopping", NULL);
@@ -151,6 +164,7 @@ static kw_status run(struct kw_op *op, const struct options *options, const sigs
     TRY(op, keeper_program_find(op, options->keeper, keeper));
     TRY(op, service_spawner_new(op, options->state, &config), "opening %s", options->state);
     spawner = config.spawner;
+    TRY(op, confine_files(op, options->state));
     TRY(op, service_open(op, options->state, &config, &service), "opening %s", options->state);
     service->complain = log_line;
     return serve(op, service, stop);
