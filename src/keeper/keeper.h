@@ -130,6 +130,25 @@ enum keeper_purpose {
     KEEPER_DATA_OPEN,
     KEEPER_PURPOSE_MAX
 };
+/* What the keeper wrote down of its keys' use, one row after the other. */
+enum keeper_journal_kind {
+    KEEPER_JOURNAL_USE = 1, /* one use; digest: SHA-256 of what was signed or opened */
+    KEEPER_JOURNAL_USES,    /* a key's uses within a minute; digest: d = SHA-256(d || SHA-256(m)) */
+    KEEPER_JOURNAL_EVENT,   /* a key was made (what: KEY_EVENT_MAX), or came into another state */
+    KEEPER_JOURNAL_CUT,     /* the row before was torn by a power cut; count: octets */
+};
+enum { KEEPER_WHO_MAX = 64, KEEPER_REASON_MAX = 96 };
+struct keeper_journal_row {
+    uint64_t seq; /* 1, 2, … without a gap */
+    int64_t time_ms;
+    enum keeper_journal_kind kind;
+    uint8_t what; /* enum keeper_purpose, or enum key_event */
+    uint32_t count;
+    uint8_t digest[KW_HASH_BYTES]; /* zero where there is none */
+    char key_id[KW_NAME_MAX];
+    char who[KEEPER_WHO_MAX]; /* request id of the gate, "clock" or "keeper" */
+};
+
 /**
  * A key of the keeper for OpenSSL users, bound to one purpose. Keep it; it stays valid across
  * restarts of the keeper. arg is copied; NULL where the purpose has none.  Signing errors:

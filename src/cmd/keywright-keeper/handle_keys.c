@@ -84,7 +84,9 @@ kw_status handle_key_create(struct kw_op *op, struct server *server, struct requ
     ENSURE(op, kw_ok(policy_decode(request->msg->key_create.policy, &policy)), KW_E_INPUT,
            "policy: it does not decode");
     TRY(op, policy_check(op, &policy, request->now_unix));
-    TRY(op, keyring_create(op, server->keyring, &policy, &key), "making key '%s'", policy.key_id);
+    struct key_cause cause = request_cause(request, "made under its policy");
+    TRY(op, keyring_create(op, server->keyring, &policy, &cause, &key), "making key '%s'",
+        policy.key_id);
     struct kw_out mark = {.p = request->octets, .cap = KW_SPKI_MAX};
     TRY(op, keeper_key_mark(op, key, &mark), "public key of '%s'", policy.key_id);
     request->answer.octets = kw_out_span(&mark);

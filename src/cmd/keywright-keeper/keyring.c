@@ -4,6 +4,7 @@
 
 #include "cmd/keywright-keeper/purposes.h"
 #include "crypto/digest.h"
+#include "os/clock.h"
 #include "os/files.h"
 #include "os/rng.h"
 
@@ -24,6 +25,7 @@ void keyring_free(struct keyring *keyring)
     for (unsigned i = 0; i < keyring->n; i++) {
         free_key(keyring->at[i]);
     }
+    journal_free(keyring->journal);
     vault_done(&keyring->vault);
     free(keyring->state);
     free(keyring->approvals);
@@ -91,6 +93,17 @@ static kw_status load_key(struct kw_op *op, const char *key_id, void *ctx)
     return KW_OK;
 }
 
+/* There never was such a key: no step of its life, so not keyring_step(). */
+static void use_up(struct key_record *record)
+{
+    struct key_phase *phase = &record->phases[KEY_DESTROYED];
+
+    record->state = KEY_DESTROYED;
+    phase->since_unix = os_clock_unix_s();
+    (void)KW_TEXT_SET(phase->who, "keeper");
+    (void)KW_TEXT_SET(phase->reason, "its making was cut short");
+}
+
 /* Every record must have its key; one that was cut short while being made is used up. */
 static kw_status check_records(struct kw_op *op, struct keyring *keyring)
 {
@@ -102,7 +115,7 @@ static kw_status check_records(struct kw_op *op, struct keyring *keyring)
         ENSURE(op, record->state == KEY_PRE_ACTIVE, KW_E_INTEGRITY,
                "the file of key '%s' is missing: restore the vault from its backup",
                record->key_id);
-        TRY(op, key_step(record->state, KEY_EVENT_DESTROY, &record->state));
+        use_up(record);
         keyring->state->dirty = true;
     }
     return KW_OK;
@@ -113,7 +126,9 @@ static kw_status load(struct kw_op *op, struct keyring *keyring)
     TRY(op, vault_state_load(op, &keyring->vault, keyring->state));
     TRY(op, approvals_load(op, keyring, keyring->approvals));
     TRY(op, vault_key_each(op, &keyring->vault, load_key, keyring));
-    return check_records(op, keyring);
+    TRY(op, check_records(op, keyring));
+    TRY(op, journal_open(op, keyring->vault.dir, keyring->state, &keyring->journal));
+    return keyring_save(op, keyring);
 }
 
 kw_status keyring_open(struct kw_op *op, const char *dir, const char *unlock, bool create,
@@ -141,6 +156,7 @@ kw_status keyring_save(struct kw_op *op, struct keyring *keyring)
     if (!keyring->state->dirty) {
         return KW_OK;
     }
+    TRY(op, journal_sync(op, keyring->journal)); /* the state speaks of its rows */
     return vault_state_save(op, &keyring->vault, keyring->state);
 }
 
@@ -167,6 +183,15 @@ static kw_status generate_secret(struct kw_op *op, struct kw_secret **ret)
     return KW_OK;
 }
 
+/* The first of its own line, where the policy names none. */
+static void begin_line(struct key_policy *policy)
+{
+    if (policy->generation == 0) {
+        memcpy(policy->lineage, policy->key_id, sizeof(policy->lineage));
+        policy->generation = 1;
+    }
+}
+
 static kw_status generate(struct kw_op *op, const struct key_policy *policy,
                           struct key_record *record, struct keeper_key **ret)
 {
@@ -175,6 +200,7 @@ static kw_status generate(struct kw_op *op, const struct key_policy *policy,
     ENSURE(op, key, KW_E_MEMORY, "no memory for a key");
     key->record = record;
     key->policy = *policy;
+    begin_line(&key->policy);
     if (key_class_symmetric(policy->class_)) {
         TRY(op, generate_secret(op, &key->secret));
     } else {
@@ -195,56 +221,60 @@ static kw_status reserve_id(struct kw_op *op, struct keyring *keyring,
     (*ret)->alg = policy->alg;
     (*ret)->not_before = policy->not_before;
     (*ret)->not_after = policy->not_after;
-    kw_status status = vault_state_save(op, &keyring->vault, keyring->state);
+    kw_status status = keyring_save(op, keyring);
     if (!kw_ok(status) && status.code != KW_E_UNSURE) {
         keyring->state->n--; /* nothing was written: it may be tried again */
     }
     return status;
 }
 
+static kw_status write_made(struct kw_op *op, struct keyring *keyring, const struct keeper_key *key,
+                            const struct key_cause *cause)
+{
+    struct key_phase *phase = &key->record->phases[KEY_PRE_ACTIVE];
+    uint8_t octets[KW_SPKI_MAX];
+    struct kw_out mark = KW_OUT_ARRAY(octets);
+    struct keeper_journal_row row = {
+        .time_ms = cause->now_unix * 1000, .kind = KEEPER_JOURNAL_EVENT, .what = KEY_EVENT_MAX};
+
+    phase->since_unix = cause->now_unix;
+    (void)snprintf(phase->who, sizeof(phase->who), "%s", cause->who);
+    (void)snprintf(phase->reason, sizeof(phase->reason), "%s", cause->reason);
+    TRY(op, keeper_key_mark(op, key, &mark));
+    digest_sha256(kw_out_span(&mark), key->record->spki_sha256);
+    memcpy(row.key_id, key->policy.key_id, sizeof(row.key_id));
+    memcpy(row.digest, key->record->spki_sha256, sizeof(row.digest));
+    (void)snprintf(row.who, sizeof(row.who), "%s", cause->who);
+    keyring->state->dirty = true;
+    return journal_append(op, keyring->journal, &row);
+}
+
 /* Key second, active last: whatever a crash leaves, no key is without a record. */
-static kw_status store(struct kw_op *op, struct keyring *keyring, struct keeper_key *key)
+static kw_status store(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
+                       const struct key_cause *cause)
 {
     struct vault_key sealed = {.private_key = key->private_key, .secret = key->secret};
     TRY(op, vault_key_save(op, &keyring->vault, &key->policy, &sealed));
-    TRY(op, key_step(key->record->state, KEY_EVENT_ACTIVATE, &key->record->state));
-    kw_status status = vault_state_save(op, &keyring->vault, keyring->state);
-    if (!kw_ok(status)) {
-        key->record->state = KEY_PRE_ACTIVE;
+    TRY(op, write_made(op, keyring, key, cause));
+    if (key->policy.activate == POLICY_ACTIVATE_AT_ONCE) {
+        return keyring_step(op, keyring, key, KEY_EVENT_ACTIVATE, cause);
     }
-    return status;
+    return keyring_save(op, keyring);
 }
 
 kw_status keyring_create(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
-                         struct keeper_key **ret)
+                         const struct key_cause *cause, struct keeper_key **ret)
 {
     AUTO(keeper_key) *key = NULL;
     struct key_record *record = NULL;
 
     ENSURE(op, keyring->n < STATE_KEYS_MAX, KW_E_LIMIT, "a vault holds at most %d keys",
            STATE_KEYS_MAX);
+    TRY(op, keyring_clock(op, keyring, cause->now_unix));
     TRY(op, reserve_id(op, keyring, policy, &record));
     TRY(op, generate(op, policy, record, &key));
-    TRY(op, store(op, keyring, key));
+    TRY(op, store(op, keyring, key, cause));
     *ret = key;
     keyring->at[keyring->n++] = TAKE(key);
-    return KW_OK;
-}
-
-kw_status keyring_use(struct kw_op *op, const struct keyring *keyring, const char *key_id,
-                      enum keeper_purpose purpose, int64_t now_unix, struct keeper_key **ret)
-{
-    struct keeper_key *key = keyring_find(keyring, key_id);
-
-    ENSURE(op, key, KW_E_NOT_FOUND, "key: there is no key '%s'", key_id);
-    ENSURE(op, purpose_allowed(key->policy.class_, purpose), KW_E_DENIED,
-           "purpose: a key of class %s signs no %s", key_class_text(key->policy.class_),
-           purpose_text(purpose));
-    ENSURE(op, key_state_may_sign(key->record->state), KW_E_STATE, "state: the key is %s",
-           key_state_text(key->record->state));
-    ENSURE(op, now_unix >= key->policy.not_before && now_unix <= key->policy.not_after,
-           KW_E_EXPIRED, "period: the key's originator-usage period %s",
-           now_unix < key->policy.not_before ? "has not begun" : "is over");
-    *ret = key;
     return KW_OK;
 }

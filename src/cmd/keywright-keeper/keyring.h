@@ -3,10 +3,21 @@
 #define KEEPER_CMD_KEYRING_H
 
 #include "cmd/keywright-keeper/approvals.h"
+#include "cmd/keywright-keeper/journal.h"
 #include "cmd/keywright-keeper/serials.h"
 #include "cmd/keywright-keeper/state.h"
 #include "cmd/keywright-keeper/vault.h"
 #include "keeper/keeper.h"
+
+enum { KEYRING_BULK_MAX = 4, KEYRING_CLOCK_BEHIND_S = 300 };
+
+/* Uses of one purpose that are not in the journal yet. */
+struct bulk_uses {
+    enum keeper_purpose purpose; /* 0: free */
+    int64_t minute;              /* Unix time / 60 */
+    uint32_t count;
+    uint8_t digest[KW_HASH_BYTES]; /* d = SHA-256(d || SHA-256(message)) */
+};
 
 struct keeper_key {
     struct key_policy policy;
@@ -14,14 +25,28 @@ struct keeper_key {
     struct kw_secret *secret;    /* 32 octets where it is symmetric, else NULL */
     struct key_record *record;   /* in keyring.state */
     struct serials *serials;     /* CA only, else NULL */
+    enum keeper_purpose asked;   /* what keyring_use() let through last */
+    /* Tokens for rate_per_minute, in thousandths; none at the start, so that ending the keeper
+     * gains nothing. */
+    uint64_t tokens_milli;
+    int64_t filled_mono_ms; /* 0: not begun */
+    struct bulk_uses bulk[KEYRING_BULK_MAX];
 };
 
 struct keyring {
     struct vault vault;
     struct state *state;
     struct approvals *approvals; /* who approves what, and what was approved */
+    struct journal *journal;
     unsigned n;
     struct keeper_key *at[STATE_KEYS_MAX];
+};
+
+/* Who brings a key into another state, and why. */
+struct key_cause {
+    int64_t now_unix;
+    const char *who;    /* request id, "clock", "keeper" */
+    const char *reason; /* one line for people */
 };
 
 /**
@@ -39,15 +64,50 @@ struct keeper_key *keyring_find(const struct keyring *keyring, const char *key_i
 /* Make a key under a checked policy; durable on return. KW_E_CONFLICT, KW_E_LIMIT, those of
  * writing. */
 kw_status keyring_create(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
-                         struct keeper_key **ret);
-/* Write the state where it holds more than the file. */
+                         const struct key_cause *cause, struct keeper_key **ret);
+/* Journal, then state, where they hold more than their files. */
 kw_status keyring_save(struct kw_op *op, struct keyring *keyring);
+
 /**
- * The key for a signature now. Errors: KW_E_NOT_FOUND; KW_E_DENIED another purpose; KW_E_STATE not
- * active; KW_E_EXPIRED outside its period.
+ * The one writer of a key's state. Journalled and durable on return.
+ * Errors: KW_E_STATE SP 800-57 has no such step; KW_E_EXPIRED activation outside the period;
+ * KW_E_UNAVAILABLE activation by an uncertain clock; those of writing: then nothing has changed,
+ * but where it may or may not be on disk (KW_E_UNSURE) the stricter of both states holds.
  */
-kw_status keyring_use(struct kw_op *op, const struct keyring *keyring, const char *key_id,
+kw_status keyring_step(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
+                       enum key_event event, const struct key_cause *cause);
+/* What time alone does to a key: activation, the period's end, the overlap's end, the last use. */
+kw_status keyring_settle(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
+                         int64_t now_unix);
+/* Settle all keys and raise the floor of the clock: at the start and now and then; no use depends
+ * on it. */
+kw_status keyring_tick(struct kw_op *op, struct keyring *keyring, int64_t now_unix);
+/* A ceremony's operator vouches for the clock: a floor that it is behind is lowered to it. */
+void keyring_trust_clock(struct keyring *keyring, int64_t now_unix);
+/* KW_E_UNAVAILABLE "clock: …" where it is more than 5 minutes behind a time that was there already.
+ */
+kw_status keyring_clock(struct kw_op *op, const struct keyring *keyring, int64_t now_unix);
+
+/**
+ * The key for a use now; state and period are settled first. Errors: KW_E_NOT_FOUND; KW_E_DENIED
+ * another purpose; KW_E_STATE not active (nor deactivated, for what reads old data); KW_E_EXPIRED
+ * outside its periods; KW_E_UNAVAILABLE the clock.
+ */
+kw_status keyring_use(struct kw_op *op, struct keyring *keyring, const char *key_id,
                       enum keeper_purpose purpose, int64_t now_unix, struct keeper_key **ret);
+/**
+ * Count one use, before it is made: usage_max cannot be exceeded, whatever crashes.
+ * Errors: KW_E_EXPIRED usage_max is reached; KW_E_LIMIT rate_per_minute is; those of writing.
+ */
+kw_status keyring_count(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
+                        int64_t mono_ms);
+/* Write down what a key was used for: at once, or with the minute (purpose_is_bulk()). */
+kw_status keyring_note(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
+                       enum keeper_purpose purpose, struct kw_span message, const char *who);
+/* Uses of minutes that are over (all: also of this one) into the journal. */
+kw_status keyring_flush(struct kw_op *op, struct keyring *keyring, int64_t now_unix, bool all);
+/* A clean end: what was reserved and not used is given back. */
+void keyring_give_back(struct keyring *keyring);
 const struct pubkey *keeper_key_pubkey(const struct keeper_key *key); /* of a key pair */
 /* What tells people which key it is: the SubjectPublicKeyInfo, or a secret's check value. */
 enum { KEY_CHECK_VALUE_BYTES = 8 };

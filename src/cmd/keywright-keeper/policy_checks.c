@@ -132,6 +132,13 @@ static bool rules_name_extensions(const struct key_policy *policy, int64_t now)
     return true;
 }
 
+/* Only KEY_ROTATE makes the others. */
+static bool first_of_line(const struct key_policy *policy, int64_t now)
+{
+    (void)now;
+    return policy->generation <= 1;
+}
+
 #define ROW(name, holds, says) {(name), (holds), (says)} /* keeps the table readable */
 static const struct policy_check_row {
     const char *name;
@@ -148,6 +155,7 @@ static const struct policy_check_row {
     ROW("terms-class", terms_of_this_class, "there are limits that belong to another class"),
     ROW("tuf-role", tuf_role_known, "the role is none of root, targets, snapshot, timestamp"),
     ROW("version", version_pattern_known, "the pattern of firmware versions is none"),
+    ROW("line", first_of_line, "a successor is made by rotating its predecessor"),
     ROW("rules", rules_only_for_ca, "only a CA has rules for certificates"),
     ROW("leaves", leaves_do_not_issue, "keyCertSign goes with CA rules and only with them"),
     ROW("extensions", rules_name_extensions,

@@ -6,6 +6,8 @@ enum {
     ALG_P256 = KEY_ALG_BIT(KEY_ALG_EC_P256),
     ALG_ECDSA = ALG_P256 | KEY_ALG_BIT(KEY_ALG_EC_P384),
     ALG_ED25519 = KEY_ALG_BIT(KEY_ALG_ED25519),
+    /* only what reads: SP 800-57 part 1 section 7.4 */
+    AFTER = 1 << KEY_DEACTIVATED,
     ALG_ALL = ALG_ECDSA | ALG_ED25519 | KEY_ALG_BIT(KEY_ALG_RSA_3072),
 };
 
@@ -50,21 +52,54 @@ bool class_takes_alg(enum key_class class_, uint32_t alg)
     return alg < KEY_ALG_MAX && (row->algs & KEY_ALG_BIT(alg));
 }
 
+/* clang-format off */
+static const struct purpose_row {
+    const char *text;
+    uint32_t states_after;
+    bool bulk;
+} purposes[KEEPER_PURPOSE_MAX] = {
+    [KEEPER_SIGN_CERT]         = {"certificates",         0,     false},
+    [KEEPER_SIGN_CRL]          = {"CRLs",                 AFTER, false},
+    [KEEPER_SIGN_OCSP]         = {"OCSP answers",         0,     true },
+    [KEEPER_SIGN_TLS]          = {"TLS handshakes",       0,     true },
+    [KEEPER_SIGN_CHECKPOINT]   = {"checkpoints",          0,     false},
+    [KEEPER_SIGN_CERT_REQUEST] = {"requests",             0,     false},
+    [KEEPER_SIGN_CROSS]        = {"cross certificates",   AFTER, false},
+    [KEEPER_SIGN_STATEMENT]    = {"statements",           0,     false},
+    [KEEPER_SIGN_FIRMWARE]     = {"firmware",             0,     false},
+    [KEEPER_SIGN_TUF]          = {"TUF metadata",         0,     false},
+    [KEEPER_DATA_WRAP]         = {"wrapped keys",         0,     true },
+    [KEEPER_DATA_UNWRAP]       = {"unwrapped keys",       AFTER, false},
+    [KEEPER_DATA_DERIVE]       = {"derived keys",         0,     true },
+    [KEEPER_DATA_MAC]          = {"authentication codes", 0,     true },
+    [KEEPER_DATA_MAC_VERIFY]   = {"verifications",        AFTER, true },
+    [KEEPER_DATA_SEAL]         = {"sealed data",          0,     true },
+    [KEEPER_DATA_OPEN]         = {"opened data",          AFTER, true },
+};
+/* clang-format on */
+
+/* A number from elsewhere may be no purpose at all. */
+static const struct purpose_row *purpose_row(enum keeper_purpose purpose)
+{
+    static const struct purpose_row none = {"nothing", 0, false};
+
+    return (size_t)purpose < KW_COUNT(purposes) && purposes[purpose].text ? &purposes[purpose]
+                                                                          : &none;
+}
+
 const char *purpose_text(enum keeper_purpose purpose)
 {
-    static const char *const texts[KEEPER_PURPOSE_MAX] = {
-        [KEEPER_SIGN_CERT] = "certificates",        [KEEPER_SIGN_CRL] = "CRLs",
-        [KEEPER_SIGN_OCSP] = "OCSP answers",        [KEEPER_SIGN_TLS] = "TLS handshakes",
-        [KEEPER_SIGN_CHECKPOINT] = "checkpoints",   [KEEPER_SIGN_CERT_REQUEST] = "requests",
-        [KEEPER_SIGN_CROSS] = "cross certificates", [KEEPER_SIGN_STATEMENT] = "statements",
-        [KEEPER_SIGN_FIRMWARE] = "firmware",        [KEEPER_SIGN_TUF] = "TUF metadata",
-        [KEEPER_DATA_WRAP] = "wrapped keys",        [KEEPER_DATA_UNWRAP] = "unwrapped keys",
-        [KEEPER_DATA_DERIVE] = "derived keys",      [KEEPER_DATA_MAC] = "authentication codes",
-        [KEEPER_DATA_MAC_VERIFY] = "verifications", [KEEPER_DATA_SEAL] = "sealed data",
-        [KEEPER_DATA_OPEN] = "opened data",
-    };
+    return purpose_row(purpose)->text;
+}
 
-    return (size_t)purpose < KW_COUNT(texts) && texts[purpose] ? texts[purpose] : "nothing";
+uint32_t purpose_states_after(enum keeper_purpose purpose)
+{
+    return purpose_row(purpose)->states_after;
+}
+
+bool purpose_is_bulk(enum keeper_purpose purpose)
+{
+    return purpose_row(purpose)->bulk;
 }
 
 bool purpose_allowed(enum key_class class_, enum keeper_purpose purpose)

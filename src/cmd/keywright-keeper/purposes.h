@@ -19,6 +19,11 @@ const struct class_row *class_row_of(enum key_class class_);
 bool class_takes_alg(enum key_class class_, uint32_t alg);
 /* "certificates", …: for refusals. */
 const char *purpose_text(enum keeper_purpose purpose);
+/* What reads what the key protected: allowed in these states (bits of enum key_state) until the
+ * policy's processing_until. 0: only while active. */
+uint32_t purpose_states_after(enum keeper_purpose purpose);
+/* Too many to write each down: a row of the journal a minute. */
+bool purpose_is_bulk(enum keeper_purpose purpose);
 /* May keys of this class do that? */
 bool purpose_allowed(enum key_class class_, enum keeper_purpose purpose);
 

@@ -32,15 +32,29 @@ static bool is_ordinary(const struct keeper_row *row, enum kw_code code)
             row->type == KEEPER_MSG_APPROVAL_AT || row->type == KEEPER_MSG_ROSTER_AT);
 }
 
+struct key_cause request_cause(const struct request *request, const char *reason)
+{
+    const char *id = request->msg->request_id;
+
+    return (struct key_cause){request->now_unix, id[0] != '\0' ? id : "gate", reason};
+}
+
+kw_status journal_note(struct kw_op *op, struct server *server, struct keeper_key *key,
+                       enum keeper_purpose purpose, struct kw_span message,
+                       const struct request *request)
+{
+    return keyring_note(op, server->keyring, key, purpose, message, request->msg->request_id);
+}
+
 kw_status request_sign(struct kw_op *op, struct server *server, struct keeper_key *key,
                        struct kw_span message, struct request *request)
 {
     struct kw_out sig = {.p = request->octets, .cap = KW_SIG_MAX};
 
+    TRY(op, keyring_count(op, server->keyring, key, os_clock_mono_ms()));
     TRY(op, privkey_sign(op, key->private_key, message, &sig), "signing with key '%s'",
         key->policy.key_id);
-    key->record->signatures++;
-    server->keyring->state->dirty = true;
+    TRY(op, journal_note(op, server, key, key->asked, message, request));
     request->answer.octets = kw_out_span(&sig);
     return KW_OK;
 }
@@ -221,6 +235,31 @@ static enum got receive(const struct server *server, struct packet *packet)
     return n == 0 ? GOT_END : GOT_PACKET;
 }
 
+static void note_failure(struct server *server, const char *what, struct kw_op *op,
+                         kw_status status)
+{
+    if (!kw_ok(status)) {
+        note(server, "", what, "", status.code, kw_op_cause(op));
+        kw_op_clear(op);
+    }
+}
+
+/* What time does to keys, and what the files do not hold yet. */
+static void save_all(struct server *server, bool end)
+{
+    struct keyring *keyring = server->keyring;
+    int64_t now_unix = os_clock_unix_s();
+    struct kw_op op;
+
+    kw_op_init(&op, "keeper", 0);
+    note_failure(server, "CLOCK", &op, keyring_tick(&op, keyring, now_unix));
+    if (end) {
+        note_failure(server, "JOURNAL", &op, keyring_flush(&op, keyring, now_unix, true));
+        keyring_give_back(keyring);
+    }
+    note_failure(server, "STATE", &op, keyring_save(&op, keyring));
+}
+
 /* Counts are saved now and then; what must not be lost was saved before it was signed. */
 static void keep_up(struct server *server, bool now)
 {
@@ -230,11 +269,7 @@ static void keep_up(struct server *server, bool now)
     if (!server->keyring || (!now && mono_ms - server->saved_mono_ms < SAVE_MS)) {
         return;
     }
-    struct kw_op op;
-    kw_op_init(&op, "keeper", 0);
-    if (!kw_ok(keyring_save(&op, server->keyring))) {
-        note(server, "", "STATE", "", op.code, kw_op_cause(&op));
-    }
+    save_all(server, now);
     server->saved_mono_ms = mono_ms;
 }
 
@@ -280,6 +315,18 @@ static bool step(struct server *server, struct packet *packet, bool *ret_end)
     return in_order;
 }
 
+/* What time did to the keys while no keeper ran. */
+static void catch_up(struct server *server)
+{
+    if (!server->keyring) {
+        return;
+    }
+    if (server->opened == KEEPER_CEREMONY) {
+        keyring_trust_clock(server->keyring, os_clock_unix_s());
+    }
+    save_all(server, /* end= */ false);
+}
+
 enum server_end server_run(struct server *server, const volatile int *stop)
 {
     static struct packet packet; /* one thread, one loop */
@@ -287,6 +334,7 @@ enum server_end server_run(struct server *server, const volatile int *stop)
     bool end = false;
     unsigned n_since = 0;
 
+    catch_up(server);
     while (in_order && !end && !*stop) {
         in_order = step(server, &packet, &end);
         if (++n_since % 1024 == 0) { /* a busy channel never gets to wait */

@@ -48,7 +48,17 @@ bool server_take(struct server *server, struct kw_span packet, const int fds[], 
 KEEPER_MESSAGES(X)
 #undef X
 
-/* Sign and count; the signature lies in request->octets. */
+/* Who asks, for what changes a key's state. reason is borrowed. */
+struct key_cause request_cause(const struct request *request, const char *reason);
+/**
+ * Write down what a key was used for, before the answer leaves; message: what was signed, opened, …
+ * Counted by keyring_count() before, as request_sign() does both.
+ */
+kw_status journal_note(struct kw_op *op, struct server *server, struct keeper_key *key,
+                       enum keeper_purpose purpose, struct kw_span message,
+                       const struct request *request);
+/* Count, sign and write down, for the purpose that keyring_use() let through; the signature lies in
+ * request->octets. */
 kw_status request_sign(struct kw_op *op, struct server *server, struct keeper_key *key,
                        struct kw_span message, struct request *request);
 

@@ -70,7 +70,7 @@ static kw_status remember(struct kw_op *op, struct server *server, struct key_re
     }
     record->tree_size = cp->size;
     memcpy(record->tree_root, cp->root.b, sizeof(record->tree_root));
-    kw_status status = vault_state_save(op, &server->keyring->vault, server->keyring->state);
+    kw_status status = keyring_save(op, server->keyring);
     if (!kw_ok(status) && status.code != KW_E_UNSURE) {
         *record = before; /* nothing was written, nothing was signed */
     }

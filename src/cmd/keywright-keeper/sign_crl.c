@@ -10,7 +10,7 @@ static kw_status remember(struct kw_op *op, struct server *server, struct keeper
     uint64_t before = ca->record->crl_number;
 
     ca->record->crl_number = number;
-    kw_status status = vault_state_save(op, &server->keyring->vault, server->keyring->state);
+    kw_status status = keyring_save(op, server->keyring);
     if (!kw_ok(status) && status.code != KW_E_UNSURE) {
         ca->record->crl_number = before; /* nothing was written, nothing was signed */
     }

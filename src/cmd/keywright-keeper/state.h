@@ -5,14 +5,19 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/op.h"
+#include "keeper/keeper.h"
 #include "model/key.h"
 
-enum { STATE_KEYS_MAX = 256, STATE_WHO_MAX = 64, STATE_REASON_MAX = 96 };
+enum {
+    STATE_KEYS_MAX = 256,
+    STATE_WHO_MAX = KEEPER_WHO_MAX,
+    STATE_REASON_MAX = KEEPER_REASON_MAX,
+};
 enum {
     STATE_PHASE_MAX = 8 + (2 + STATE_WHO_MAX) + (2 + STATE_REASON_MAX),
     STATE_RECORD_MAX = 3 * (2 + KW_NAME_MAX) + 2 * 4 + 1 + 7 * 8 + 2 * KW_HASH_BYTES +
                        KEY_STATE_MAX * STATE_PHASE_MAX,
-    STATE_ENCODED_MAX = 3 * 8 + 2 + STATE_KEYS_MAX * STATE_RECORD_MAX,
+    STATE_ENCODED_MAX = 4 * 8 + 2 * KW_HASH_BYTES + 2 + STATE_KEYS_MAX * STATE_RECORD_MAX,
 };
 
 /* The last time that a key came into one of its states. */
@@ -46,6 +51,9 @@ struct state {
     int64_t clock_floor; /* Unix seconds: it was at least so late already */
     uint64_t approvals;  /* version that the file 'approvals' must have at least; 0: none yet */
     bool dirty;          /* holds more than the file */
+    uint8_t journal_key[KW_HASH_BYTES]; /* authenticates its rows; zero: there is no journal yet */
+    uint64_t journal_seq;               /* its last row, which it must still hold; 0 = none */
+    uint8_t journal_mac[KW_HASH_BYTES]; /* of that row */
     unsigned n;
     struct key_record at[STATE_KEYS_MAX]; /* records keep their place */
 };

@@ -13,6 +13,7 @@
 #include "cmd/keywright-keeper/refusals.h"
 #include "hostile/keeper/attack.h"
 #include "keeper/memfd.h"
+#include "os/files.h"
 #include "os/spawn.h"
 
 static const struct keeper_row *row(enum keeper_row_index index)
@@ -64,9 +65,21 @@ static struct keeper_reply say_hello(struct rig *rig, unsigned version, const ch
     return rig_ask(rig, row(KEEPER_ROW_HELLO), &msg, -1);
 }
 
+static bool well_formed(const struct keeper_row *kind, const struct keeper_msg *msg)
+{
+    uint8_t octets[KEEPER_FRAME_BYTES + KW_MSG_BODY_MAX];
+    struct kw_out packet = KW_OUT_ARRAY(octets);
+    struct keeper_msg back;
+
+    return kw_ok(keeper_msg_encode(kind, 1, msg, &packet)) &&
+           kw_ok(keeper_msg_decode(
+               kind, kw_span_sub(kw_out_span(&packet), KEEPER_FRAME_BYTES, packet.len), &back));
+}
+
 static void nothing_before_hello(void **state)
 {
     struct rig *rig = attack_rig;
+    unsigned n_asked = 0;
 
     (void)state;
     attack_begin();
@@ -77,9 +90,14 @@ static void nothing_before_hello(void **state)
         if (i == KEEPER_ROW_SERIALS) {
             msg.serials.n = 1;
         }
+        if (!well_formed(row((enum keeper_row_index)i), &msg)) {
+            continue; /* tests of its own say it there */
+        }
         struct keeper_reply reply = rig_ask(rig, row((enum keeper_row_index)i), &msg, -1);
         assert_int_equal(reply.code, KW_E_STATE);
+        n_asked++;
     }
+    assert_true(n_asked >= 12);
     struct keeper_reply reply = say_hello(rig, KEEPER_VERSION, "0.0.0-other");
     assert_int_equal(reply.code, KW_E_UNSUPPORTED);
     reply = say_hello(rig, KEEPER_VERSION + 1, KW_VERSION);
@@ -193,6 +211,11 @@ static void no_key_before_its_period(void **state)
     }
 }
 
+static void file_path(const struct rig *rig, char path[192], const char *name)
+{
+    (void)snprintf(path, 192, "%s/%s", rig->vault, name);
+}
+
 /* The keeper's own clock decides; only a build with tests lets it be moved. */
 static void no_key_after_its_period(void **state)
 {
@@ -200,8 +223,16 @@ static void no_key_after_its_period(void **state)
     const char *argv[] = {rig->program, "--vault", rig->vault, "--unlock", rig->unlock, NULL};
     const char *envp[] = {"KEYWRIGHT_TEST_CLOCK_OFFSET_S=34560000", NULL}; /* 400 days */
 
+    static const char *const files[] = {"state", "journal"};
+    struct kw_bytes *kept[KW_COUNT(files)] = {NULL};
+    char path[192];
+
     (void)state;
     (void)rig_end(rig);
+    for (size_t i = 0; i < KW_COUNT(files); i++) {
+        file_path(rig, path, files[i]);
+        assert_ok(os_file_read(NULL, path, 1 << 24, &kept[i]));
+    }
     assert_ok(os_spawn_channel(NULL, argv, envp, &rig->fd, &rig->pid));
     assert_int_equal(say_hello(rig, KEEPER_VERSION, KW_VERSION).code, KW_CODE_OK);
     static const struct {
@@ -220,6 +251,17 @@ static void no_key_after_its_period(void **state)
         assert_int_equal(reply.code, KW_E_EXPIRED);
     }
     (void)rig_end(rig);
+    /* A time that was there once stays: the clock's own way back helps nobody. */
+    rig_start(rig, /* ceremony= */ false);
+    struct keeper_reply reply = use_key(rig, KEEPER_ROW_SIGN_TLS, "tls");
+    assert_int_equal(reply.code, KW_E_UNAVAILABLE);
+    assert_non_null(strstr(reply.text, "clock:"));
+    (void)rig_end(rig);
+    for (size_t i = 0; i < KW_COUNT(files); i++) {
+        file_path(rig, path, files[i]);
+        assert_ok(os_file_write(NULL, path, 0600, kw_bytes_span(kept[i])));
+        kw_bytes_free(kept[i]);
+    }
     rig_start(rig, /* ceremony= */ false);
     rig_right_request(rig);
 }

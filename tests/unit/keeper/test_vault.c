@@ -11,12 +11,14 @@
 #include "os/clock.h"
 #include "os/files.h"
 
+static struct key_cause by_test = {.who = "test", .reason = "test"};
 static struct rig *rig; /* its vault has six keys; no keeper runs */
 
 static int setup(void **state)
 {
     (void)state;
     rig = rig_new();
+    by_test.now_unix = os_clock_unix_s();
     return 0;
 }
 
@@ -212,7 +214,7 @@ static void an_older_state_is_noticed(void **state)
     assert_ok(keyring_open(&op, rig->vault, rig->unlock, false, &keyring));
     rig_policy(RIG_TLS, rig, policy);
     assert_true(KW_TEXT_SET(policy->key_id, "tls-2"));
-    assert_ok(keyring_create(&op, keyring, policy, &key));
+    assert_ok(keyring_create(&op, keyring, policy, &by_test, &key));
     free(policy);
     keyring_free(TAKE(keyring));
     must_open();
@@ -235,7 +237,7 @@ static void an_id_never_comes_back(void **state)
     kw_op_init(&op, "test", 0);
     assert_ok(keyring_open(&op, rig->vault, rig->unlock, false, &keyring));
     rig_policy(RIG_TLS, rig, policy);
-    assert_code(keyring_create(&op, keyring, policy, &key), KW_E_CONFLICT);
+    assert_code(keyring_create(&op, keyring, policy, &by_test, &key), KW_E_CONFLICT);
     /* As if the power went after the record and before the key. */
     assert_ok(state_add(&op, keyring->state, "cut-short", &record));
     assert_ok(keyring_save(&op, keyring));
@@ -245,7 +247,7 @@ static void an_id_never_comes_back(void **state)
     assert_null(keyring_find(keyring, "cut-short"));
     assert_int_equal(state_find(keyring->state, "cut-short")->state, KEY_DESTROYED);
     assert_true(KW_TEXT_SET(policy->key_id, "cut-short"));
-    assert_code(keyring_create(&op, keyring, policy, &key), KW_E_CONFLICT);
+    assert_code(keyring_create(&op, keyring, policy, &by_test, &key), KW_E_CONFLICT);
     free(policy);
 }
 

@@ -1,0 +1,45 @@
+#include "keeper/journal_row.h"
+
+void keeper_journal_row_encode(struct kw_writer *w, const struct keeper_journal_row *row)
+{
+    kw_writer_u64(w, row->seq);
+    kw_writer_u64(w, (uint64_t)row->time_ms);
+    kw_writer_u8(w, (uint8_t)row->kind);
+    kw_writer_u8(w, row->what);
+    kw_writer_u32(w, row->count);
+    kw_writer_put(w, KW_SPAN_ARRAY(row->digest));
+    kw_writer_text(w, row->key_id);
+    kw_writer_text(w, row->who);
+}
+
+static bool what_in_range(unsigned kind, unsigned what)
+{
+    switch (kind) {
+    case KEEPER_JOURNAL_USE:
+    case KEEPER_JOURNAL_USES:
+        return what > 0 && what < KEEPER_PURPOSE_MAX;
+    case KEEPER_JOURNAL_EVENT:
+        return what <= KEY_EVENT_MAX; /* the last: it was made */
+    case KEEPER_JOURNAL_CUT:
+        return what == 0;
+    default:
+        return false;
+    }
+}
+
+void keeper_journal_row_decode(struct kw_reader *r, struct keeper_journal_row *ret)
+{
+    ret->seq = kw_reader_u64(r);
+    ret->time_ms = (int64_t)kw_reader_u64(r);
+    unsigned kind = kw_reader_u8(r);
+    ret->what = kw_reader_u8(r);
+    ret->count = kw_reader_u32(r);
+    kw_reader_copy(r, ret->digest, sizeof(ret->digest));
+    kw_reader_text(r, ret->key_id, sizeof(ret->key_id));
+    kw_reader_text(r, ret->who, sizeof(ret->who));
+    if (!what_in_range(kind, ret->what)) {
+        kw_reader_reject(r);
+        return;
+    }
+    ret->kind = (enum keeper_journal_kind)kind;
+}
