@@ -167,7 +167,7 @@ static kw_status mac_of(struct kw_op *op, const struct vault *vault, struct kw_s
 {
     AUTO(kw_secret) *key = NULL;
 
-    TRY(op, kdf_hkdf_sha256(op, vault->kek, KW_SPAN_ARRAY(vault->id),
+    TRY(op, kdf_hkdf_sha256(op, vault->lasting, KW_SPAN_ARRAY(vault->id),
                             kw_span_text("keywright approvals v1"), KW_HASH_BYTES, &key));
     return digest_hmac_sha256(op, key, octets, ret);
 }

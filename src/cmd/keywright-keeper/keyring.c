@@ -11,6 +11,7 @@
 static void free_key(struct keeper_key *key)
 {
     privkey_unref(key->private_key);
+    pubkey_unref(key->public_key);
     kw_secret_free(key->secret);
     serials_free(key->serials);
     free(key);
@@ -34,7 +35,7 @@ void keyring_free(struct keyring *keyring)
 
 const struct pubkey *keeper_key_pubkey(const struct keeper_key *key)
 {
-    return privkey_public(key->private_key);
+    return key->public_key ? key->public_key : privkey_public(key->private_key);
 }
 
 kw_status keeper_key_mark(struct kw_op *op, const struct keeper_key *key, struct kw_out *out)
@@ -83,6 +84,8 @@ static kw_status load_key(struct kw_op *op, const char *key_id, void *ctx)
     TRY(op, vault_key_load(op, &keyring->vault, key_id, &key->policy, &loaded));
     key->private_key = loaded.private_key;
     key->secret = loaded.secret;
+    key->public_key = loaded.public_key;
+    memcpy(key->token, loaded.token, sizeof(key->token));
     enum key_alg alg = key->secret ? KEY_ALG_NONE : pubkey_alg(keeper_key_pubkey(key));
     ENSURE(op, class_takes_alg(key->policy.class_, key->secret ? KEY_ALG_SECRET_256 : alg),
            KW_E_INTEGRITY, "key '%s' is of a class that does not live here", key_id);
@@ -124,6 +127,9 @@ static kw_status check_records(struct kw_op *op, struct keyring *keyring)
 static kw_status load(struct kw_op *op, struct keyring *keyring)
 {
     TRY(op, vault_state_load(op, &keyring->vault, keyring->state));
+    if (keyring->vault.old_kek) {
+        TRY(op, keyring_rekey_finish(op, keyring), "finishing a rekeying that was cut short");
+    }
     TRY(op, approvals_load(op, keyring, keyring->approvals));
     TRY(op, vault_key_each(op, &keyring->vault, load_key, keyring));
     TRY(op, check_records(op, keyring));
@@ -131,24 +137,36 @@ static kw_status load(struct kw_op *op, struct keyring *keyring)
     return keyring_save(op, keyring);
 }
 
-kw_status keyring_open(struct kw_op *op, const char *dir, const char *unlock, bool create,
-                       struct keyring **ret)
+kw_status keyring_load(struct kw_op *op, struct vault *vault, struct keyring **ret)
 {
     AUTO(keyring) *keyring = calloc(1, sizeof(*keyring));
 
-    ENSURE(op, keyring, KW_E_MEMORY, "no memory for keys");
-    keyring->vault.lock_fd = -1;
+    if (!keyring) {
+        vault_done(vault);
+        return FAIL(op, KW_E_MEMORY, "no memory for keys");
+    }
+    keyring->vault = *vault;
+    *vault = (struct vault){.lock_fd = -1};
     keyring->state = calloc(1, sizeof(*keyring->state));
     keyring->approvals = calloc(1, sizeof(*keyring->approvals));
     ENSURE(op, keyring->state && keyring->approvals, KW_E_MEMORY, "no memory for keys");
-    if (create) {
-        TRY(op, vault_create(op, dir, unlock, &keyring->vault));
-    } else {
-        TRY(op, vault_open(op, dir, unlock, &keyring->vault));
-    }
     TRY(op, load(op, keyring));
     *ret = TAKE(keyring);
     return KW_OK;
+}
+
+kw_status keyring_open(struct kw_op *op, const char *dir, const char *unlock, bool create,
+                       struct keyring **ret)
+{
+    struct vault vault;
+
+    kw_status status =
+        create ? vault_create(op, dir, unlock, &vault) : vault_open(op, dir, unlock, &vault);
+    if (!kw_ok(status)) {
+        vault_done(&vault);
+        return status;
+    }
+    return keyring_load(op, &vault, ret);
 }
 
 kw_status keyring_save(struct kw_op *op, struct keyring *keyring)

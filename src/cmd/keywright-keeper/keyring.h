@@ -21,11 +21,13 @@ struct bulk_uses {
 
 struct keeper_key {
     struct key_policy policy;
-    struct privkey *private_key; /* NULL where the class is symmetric */
-    struct kw_secret *secret;    /* 32 octets where it is symmetric, else NULL */
-    struct key_record *record;   /* in keyring.state */
-    struct serials *serials;     /* CA only, else NULL */
-    enum keeper_purpose asked;   /* what keyring_use() let through last */
+    struct privkey *private_key;  /* NULL where the class is symmetric, or its token is away */
+    struct kw_secret *secret;     /* 32 octets where it is symmetric, else NULL */
+    struct pubkey *public_key;    /* of a key in a token; else NULL */
+    char token[VAULT_TOKEN_TEXT]; /* its label there; else "" */
+    struct key_record *record;    /* in keyring.state */
+    struct serials *serials;      /* CA only, else NULL */
+    enum keeper_purpose asked;    /* what keyring_use() let through last */
     /* Tokens for rate_per_minute, in thousandths; none at the start, so that ending the keeper
      * gains nothing. */
     uint64_t tokens_milli;
@@ -55,6 +57,18 @@ struct key_cause {
  */
 kw_status keyring_open(struct kw_op *op, const char *dir, const char *unlock, bool create,
                        struct keyring **ret);
+/* The same for a vault that is unlocked; it is taken, also on failure. A rekeying that was cut
+ * short is finished. */
+kw_status keyring_load(struct kw_op *op, struct vault *vault, struct keyring **ret);
+/**
+ * Seal everything anew under a new key-encrypting key and retire the old one: an old copy of a key
+ * file is worthless from here on. opener: a new secret (taken), or NULL for the same one. Durable;
+ * after a crash or failure it is finished at the next opening, or the next call. Errors: those of
+ * vault_rekey_begin(), reading and writing.
+ */
+kw_status keyring_rekey(struct kw_op *op, struct keyring *keyring, struct opener *opener);
+/* Only keyring.c: the second half. */
+kw_status keyring_rekey_finish(struct kw_op *op, struct keyring *keyring);
 /* Forget everything; the caller has saved what is dirty. */
 void keyring_free(struct keyring *keyring);
 KW_OWNED(keyring, struct keyring, keyring_free)

@@ -4,7 +4,10 @@
 #include "keeper/msg.h"
 #include "os/files.h"
 
-enum { FILE_MODE = 0600, AAD_MAX = 32 + KW_NAME_MAX + POLICY_ENCODED_MAX + KW_SPKI_MAX };
+enum {
+    FILE_MODE = 0600,
+    AAD_MAX = 32 + KW_NAME_MAX + POLICY_ENCODED_MAX + KW_SPKI_MAX + VAULT_TOKEN_TEXT
+};
 static const char label[] = "keywright key v1";
 static const char suffix[] = ".key";
 
@@ -20,16 +23,18 @@ static kw_status path_of(struct kw_op *op, const struct vault *vault, const char
 }
 
 /* Each key file has its own sealing key. */
-static kw_status file_key(struct kw_op *op, const struct vault *vault, const char *key_id,
-                          struct kw_secret **ret)
+static kw_status file_key(struct kw_op *op, const struct vault *vault, uint32_t generation,
+                          const char *key_id, struct kw_secret **ret)
 {
     char octets[sizeof(label) + KW_NAME_MAX];
     struct kw_out info = KW_OUT_ARRAY(octets);
+    const struct kw_secret *kek = NULL;
 
+    TRY(op, vault_kek_of(op, vault, generation, &kek));
     TRY(op, kw_out_append(&info, kw_span_text(label)));
     TRY(op, kw_out_append(&info, kw_span_text(key_id)));
-    return kdf_hkdf_sha256(op, vault->kek, KW_SPAN_ARRAY(vault->id), kw_out_span(&info),
-                           AEAD_KEY_BYTES, ret);
+    return kdf_hkdf_sha256(op, kek, KW_SPAN_ARRAY(vault->id), kw_out_span(&info), AEAD_KEY_BYTES,
+                           ret);
 }
 
 static kw_status make_aad(struct kw_op *op, const char *key_id, const struct vault_key_file *file,
@@ -38,49 +43,67 @@ static kw_status make_aad(struct kw_op *op, const char *key_id, const struct vau
     TRY(op, kw_out_append(aad, kw_span_text(label)));
     TRY(op, kw_out_append(aad, kw_span_text(key_id)));
     TRY(op, kw_out_append(aad, file->policy));
-    return kw_out_append(aad, file->spki);
+    TRY(op, kw_out_append(aad, file->spki));
+    return kw_out_append(aad, kw_span_text(file->token));
 }
 
-static kw_status seal_key(struct kw_op *op, const struct vault *vault, const char *key_id,
-                          const struct vault_key_file *file, const struct vault_key *key,
-                          struct kw_bytes **ret)
+/* What is sealed: PKCS#8, the secret, or (for the sake of the seal alone) the token's label. */
+static kw_status plain_of(struct kw_op *op, const struct vault_key *key, struct kw_secret **ret)
 {
-    AUTO(kw_secret) *pkcs8 = NULL;
-    AUTO(kw_secret) *sealing_key = NULL;
-    uint8_t octets[AAD_MAX];
-    struct kw_out aad = KW_OUT_ARRAY(octets);
-
-    TRY(op, make_aad(op, key_id, file, &aad));
-    TRY(op, file_key(op, vault, key_id, &sealing_key));
     if (key->secret) {
-        return aead_seal(op, sealing_key, kw_out_span(&aad), kw_secret_span(key->secret), ret);
+        return kw_secret_copy(kw_secret_span(key->secret), ret);
     }
-    TRY(op, privkey_to_pkcs8(op, key->private_key, &pkcs8));
-    return aead_seal(op, sealing_key, kw_out_span(&aad), kw_secret_span(pkcs8), ret);
+    if (key->public_key) {
+        return kw_secret_copy(kw_span_text(key->token), ret);
+    }
+    return privkey_to_pkcs8(op, key->private_key, ret);
+}
+
+static kw_status write_file(struct kw_op *op, const struct vault *vault, const char *key_id,
+                            struct vault_key_file *parts, const struct kw_secret *plain)
+{
+    AUTO(kw_bytes) *sealed = NULL;
+    AUTO(kw_secret) *sealing_key = NULL;
+    uint8_t aad_octets[AAD_MAX];
+    uint8_t file_octets[VAULT_KEY_FILE_MAX];
+    struct kw_out aad = KW_OUT_ARRAY(aad_octets);
+    struct kw_out file = KW_OUT_ARRAY(file_octets);
+    char path[KW_PATH_BYTES];
+
+    parts->generation = vault->generation;
+    TRY(op, path_of(op, vault, key_id, path));
+    TRY(op, make_aad(op, key_id, parts, &aad));
+    TRY(op, file_key(op, vault, parts->generation, key_id, &sealing_key));
+    TRY(op, aead_seal(op, sealing_key, kw_out_span(&aad), kw_secret_span(plain), &sealed));
+    parts->sealed = kw_bytes_span(sealed);
+    TRY(op, vault_key_file_encode(parts, &file), "encoding the key file");
+    return os_file_write(op, path, FILE_MODE, kw_out_span(&file));
+}
+
+static struct kw_span spki_of(const struct vault_key *key)
+{
+    if (key->secret) {
+        return (struct kw_span){0};
+    }
+    return pubkey_spki(key->public_key ? key->public_key : privkey_public(key->private_key));
 }
 
 kw_status vault_key_save(struct kw_op *op, const struct vault *vault,
                          const struct key_policy *policy, const struct vault_key *key)
 {
-    AUTO(kw_bytes) *sealed = NULL;
+    AUTO(kw_secret) *plain = NULL;
     uint8_t encoded_octets[POLICY_ENCODED_MAX];
-    uint8_t file_octets[VAULT_KEY_FILE_MAX];
     struct kw_out encoded = KW_OUT_ARRAY(encoded_octets);
-    struct kw_out file = KW_OUT_ARRAY(file_octets);
     char path[KW_PATH_BYTES];
 
     TRY(op, path_of(op, vault, policy->key_id, path));
     ENSURE(op, !os_file_exists(path), KW_E_CONFLICT, "there is a file of key '%s' already",
            policy->key_id);
     TRY(op, policy_encode(policy, &encoded), "encoding the policy");
-    struct vault_key_file parts = {.policy = kw_out_span(&encoded)};
-    if (key->private_key) {
-        parts.spki = pubkey_spki(privkey_public(key->private_key));
-    }
-    TRY(op, seal_key(op, vault, policy->key_id, &parts, key, &sealed));
-    parts.sealed = kw_bytes_span(sealed);
-    TRY(op, vault_key_file_encode(&parts, &file), "encoding the key file");
-    return os_file_write(op, path, FILE_MODE, kw_out_span(&file));
+    TRY(op, plain_of(op, key, &plain));
+    struct vault_key_file parts = {.policy = kw_out_span(&encoded), .spki = spki_of(key)};
+    ENSURE(op, KW_TEXT_SET(parts.token, key->token), KW_E_INTERNAL, "token label too long");
+    return write_file(op, vault, policy->key_id, &parts, plain);
 }
 
 /* What was sealed, as the kind of key that the policy names. */
@@ -95,6 +118,13 @@ static kw_status take_plain(struct kw_op *op, const struct vault_key_file *file,
         *ret = (struct vault_key){.secret = TAKE(*plain)};
         return KW_OK;
     }
+    if (file->token[0]) {
+        ENSURE(op, kw_span_equal(kw_secret_span(*plain), kw_span_text(file->token)), KW_E_INTEGRITY,
+               "not a token key's file");
+        TRY(op, pubkey_parse(op, file->spki, &ret->public_key));
+        memcpy(ret->token, file->token, sizeof(ret->token));
+        return KW_OK;
+    }
     TRY(op, privkey_from_pkcs8(op, *plain, &key));
     ENSURE(op, kw_span_equal(pubkey_spki(privkey_public(key)), file->spki), KW_E_INTEGRITY,
            "private and public key differ");
@@ -102,17 +132,24 @@ static kw_status take_plain(struct kw_op *op, const struct vault_key_file *file,
     return KW_OK;
 }
 
-static kw_status open_key(struct kw_op *op, const struct vault *vault, const char *key_id,
-                          const struct vault_key_file *file, bool symmetric, struct vault_key *ret)
+static kw_status open_file(struct kw_op *op, const struct vault *vault, const char *key_id,
+                           const struct vault_key_file *file, struct kw_secret **ret)
 {
-    AUTO(kw_secret) *plain = NULL;
     AUTO(kw_secret) *sealing_key = NULL;
     uint8_t octets[AAD_MAX];
     struct kw_out aad = KW_OUT_ARRAY(octets);
 
     TRY(op, make_aad(op, key_id, file, &aad));
-    TRY(op, file_key(op, vault, key_id, &sealing_key));
-    TRY(op, aead_open(op, sealing_key, kw_out_span(&aad), file->sealed, &plain));
+    TRY(op, file_key(op, vault, file->generation, key_id, &sealing_key));
+    return aead_open(op, sealing_key, kw_out_span(&aad), file->sealed, ret);
+}
+
+static kw_status open_key(struct kw_op *op, const struct vault *vault, const char *key_id,
+                          const struct vault_key_file *file, bool symmetric, struct vault_key *ret)
+{
+    AUTO(kw_secret) *plain = NULL;
+
+    TRY(op, open_file(op, vault, key_id, file, &plain));
     return take_plain(op, file, symmetric, &plain, ret);
 }
 
@@ -143,6 +180,24 @@ kw_status vault_key_load(struct kw_op *op, const struct vault *vault, const char
                     "the file of key '%s' was altered: restore the vault from its backup", key_id);
     }
     return status;
+}
+
+kw_status vault_key_reseal(struct kw_op *op, const struct vault *vault, const char *key_id)
+{
+    AUTO(kw_bytes) *octets = NULL;
+    AUTO(kw_secret) *plain = NULL;
+    struct vault_key_file file;
+    char path[KW_PATH_BYTES];
+
+    TRY(op, path_of(op, vault, key_id, path));
+    TRY(op, os_file_read(op, path, VAULT_KEY_FILE_MAX, &octets), "key '%s'", key_id);
+    ENSURE(op, kw_ok(vault_key_file_decode(kw_bytes_span(octets), &file)), KW_E_INTEGRITY,
+           "the file of key '%s' was altered", key_id);
+    if (file.generation == vault->generation) {
+        return KW_OK; /* before a crash */
+    }
+    TRY(op, open_file(op, vault, key_id, &file, &plain), "the file of key '%s'", key_id);
+    return write_file(op, vault, key_id, &file, plain);
 }
 
 struct walk {

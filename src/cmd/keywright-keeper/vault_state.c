@@ -10,8 +10,8 @@ enum { FILE_MODE = 0600, FILE_MAX = VAULT_STATE_HEAD + STATE_ENCODED_MAX + AEAD_
 static const char next_step[] =
     "restore the whole folder of the vault from its newest backup, never delete 'state'";
 
-static kw_status state_key(struct kw_op *op, const struct vault *vault, struct kw_span salt,
-                           struct kw_secret **ret)
+static kw_status state_key(struct kw_op *op, const struct vault *vault, const struct kw_secret *kek,
+                           struct kw_span salt, struct kw_secret **ret)
 {
     static const char label[] = "keywright state v1";
     uint8_t octets[sizeof(label) + VAULT_ID_BYTES];
@@ -19,7 +19,7 @@ static kw_status state_key(struct kw_op *op, const struct vault *vault, struct k
 
     TRY(op, kw_out_append(&info, kw_span_text(label)));
     TRY(op, kw_out_append(&info, KW_SPAN_ARRAY(vault->id)));
-    return kdf_hkdf_sha256(op, vault->kek, salt, kw_out_span(&info), AEAD_KEY_BYTES, ret);
+    return kdf_hkdf_sha256(op, kek, salt, kw_out_span(&info), AEAD_KEY_BYTES, ret);
 }
 
 static kw_status encode(struct kw_op *op, const struct state *state, struct kw_bytes **ret)
@@ -45,8 +45,8 @@ static kw_status seal_state(struct kw_op *op, const struct vault *vault, struct 
     struct kw_out head = KW_OUT_ARRAY(octets);
 
     TRY(op, os_random(op, salt, sizeof(salt)));
-    TRY(op, state_key(op, vault, KW_SPAN_ARRAY(salt), &key));
-    TRY(op, vault_state_head_encode(KW_SPAN_ARRAY(salt), &head));
+    TRY(op, state_key(op, vault, vault->kek, KW_SPAN_ARRAY(salt), &key));
+    TRY(op, vault_state_head_encode(vault->generation, KW_SPAN_ARRAY(salt), &head));
     TRY(op, aead_seal(op, key, kw_out_span(&head), plain, &sealed));
     TRY(op, kw_bytes_copy(kw_out_span(&head), &file), "memory for the state");
     TRY(op, kw_bytes_append(file, kw_bytes_span(sealed)), "memory for the state");
@@ -83,10 +83,12 @@ static kw_status open_state(struct kw_op *op, const struct vault *vault, struct 
 {
     AUTO(kw_secret) *key = NULL;
     AUTO(kw_secret) *plain = NULL;
+    const struct kw_secret *kek = NULL;
     struct vault_state_file file;
 
     TRY(op, vault_state_file_decode(octets, &file));
-    TRY(op, state_key(op, vault, file.salt, &key));
+    TRY(op, vault_kek_of(op, vault, file.generation, &kek));
+    TRY(op, state_key(op, vault, kek, file.salt, &key));
     TRY(op, aead_open(op, key, file.head, file.sealed, &plain));
     return state_decode(kw_secret_span(plain), ret);
 }
