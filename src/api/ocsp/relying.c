@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "base/b64.h"
 #include "service/authorities.h"
+#include "service/log/keys.h"
 #include "service/log/log.h"
 #include "service/validation/crl_maker.h"
 #include "service/validation/ocsp_responder.h"
@@ -139,6 +140,18 @@ static kw_status checkpoint(struct kw_op *op, void *ctx, const struct http_reque
     return http_response_header(op, response, "Cache-Control", "no-cache");
 }
 
+static kw_status successor(struct kw_op *op, void *ctx, const struct http_request *request,
+                           struct http_response *response)
+{
+    const char *n = kw_uri_param(&request->params, "n");
+
+    ENSURE(op, strspn(n, "0123456789") == strlen(n) && strlen(n) < 6, KW_E_NOT_FOUND, "no '%s'", n);
+    TRY(op, log_successor(op, ((struct api *)ctx)->service, (unsigned)strtoul(n, NULL, 10),
+                          &response->body));
+    response->content_type = "text/plain; charset=utf-8";
+    return http_response_header(op, response, "Cache-Control", "max-age=3600");
+}
+
 /* Hashes are public; entries name devices and people and are for operators (api/rest/log.c). */
 static kw_status tile(struct kw_op *op, void *ctx, const struct http_request *request,
                       struct http_response *response)
@@ -160,6 +173,7 @@ const struct route relying_routes[] = {
     {HTTP_GET,  "/crl/{file}",             AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          crl,        &http_errors_text, "CRL of a CA, DER"},
     {HTTP_GET,  "/ca/{file}",              AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          ca_cert,    &http_errors_text, "certificate of a CA, DER"},
     {HTTP_GET,  "/log/checkpoint",         AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          checkpoint, &http_errors_text, "newest signed head of the log"},
+    {HTTP_GET,  "/log/successor/{n}",      AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          successor,  &http_errors_text, "announcement of the log's n-th key"},
     {HTTP_GET,  "/log/tile/{path...}",     AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          tile,       &http_errors_text, "hashes of the log"},
 };
 /* clang-format on */

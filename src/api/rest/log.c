@@ -5,6 +5,7 @@
 #include "api/rest/rest.h"
 #include "base/b64.h"
 #include "base/hex.h"
+#include "service/log/keys.h"
 #include "service/log/log.h"
 
 enum { TAIL_DEFAULT = 20, TAIL_MAX = 1000 };
@@ -31,6 +32,17 @@ REST_HANDLER(rest_log_checkpoint)
     (void)request;
     TRY(op, log_checkpoint_now(op, rest_service(ctx)));
     TRY(op, log_checkpoint(op, rest_service(ctx), &response->body));
+    response->content_type = "text/plain; charset=utf-8";
+    return KW_OK;
+}
+
+REST_HANDLER(rest_log_successor)
+{
+    const char *n = rest_param(request, "n");
+
+    ENSURE(op, strspn(n, "0123456789") == strlen(n) && strlen(n) < 6, KW_E_NOT_FOUND, "no '%s'", n);
+    TRY(op, log_successor(op, rest_service(ctx), (unsigned)strtoul(n, NULL, 10), &response->body),
+        "the log has no key number %s", n);
     response->content_type = "text/plain; charset=utf-8";
     return KW_OK;
 }

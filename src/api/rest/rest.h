@@ -43,6 +43,7 @@ REST_HANDLER(rest_ca_list);
 REST_HANDLER(rest_profile_list);
 REST_HANDLER(rest_log_info);
 REST_HANDLER(rest_log_checkpoint);
+REST_HANDLER(rest_log_successor);
 REST_HANDLER(rest_log_tile);
 REST_HANDLER(rest_log_tail);
 REST_HANDLER(rest_log_prove);

@@ -27,6 +27,7 @@ const struct route rest_routes[] = {
     {HTTP_GET,  V1 "/keys/{id}",                AUTH_OPERATOR, NULL, 0,    MS, 0, rest_key_show,        ERR, "one key"},
     {HTTP_GET,  V1 "/log",                      AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_info,        ERR, "origin, verifier key and size of the log"},
     {HTTP_GET,  V1 "/log/checkpoint",           AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_checkpoint,  ERR, "signed head over everything up to now"},
+    {HTTP_GET,  V1 "/log/successor/{n}",        AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_successor,   ERR, "announcement of the log's n-th key by the one before"},
     {HTTP_GET,  V1 "/log/tile/{path...}",       AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_tile,        ERR, "hashes and entries (C2SP tlog-tiles)"},
     {HTTP_GET,  V1 "/log/tail",                 AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_tail,        ERR, "newest entries; max, first"},
     {HTTP_GET,  V1 "/log/prove/{index}",        AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_prove,       ERR, "inclusion proof of an entry"},

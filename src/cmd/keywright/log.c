@@ -84,6 +84,26 @@ static kw_status fetch_key(struct kw_op *op, struct cli *cli, const char *dir)
     return save(op, dir, "vkey", kw_span_text(line));
 }
 
+/* The announcements of later keys; after the last one there is none. */
+static kw_status fetch_successors(struct kw_op *op, struct cli *cli, const char *dir)
+{
+    char path[64], name[32];
+
+    for (unsigned n = 2; n <= SUCCESSION_KEYS_MAX; n++) {
+        AUTO(kw_bytes) *note = NULL;
+        (void)snprintf(path, sizeof(path), "/api/v1/log/successor/%u", n);
+        kw_status status = cli_get(op, cli, path, &note);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            return KW_OK;
+        }
+        TRY(op, status);
+        (void)snprintf(name, sizeof(name), "successor.%u", n);
+        TRY(op, save(op, dir, name, kw_bytes_span(note)));
+    }
+    return KW_OK;
+}
+
 static kw_status export_to(struct kw_op *op, struct cli *cli, const char *dir,
                            struct checkpoint *ret_head)
 {
@@ -93,6 +113,7 @@ static kw_status export_to(struct kw_op *op, struct cli *cli, const char *dir,
     TRY(op, checkpoint_parse(op, kw_bytes_span(note), ret_head), "the server's checkpoint");
     TRY(op, os_dir_make(op, dir, 0755));
     TRY(op, fetch_key(op, cli, dir));
+    TRY(op, fetch_successors(op, cli, dir));
     TRY(op, fetch_level(op, cli, dir, ENTRIES, ret_head->size));
     for (int level = 0; level < TLOG_LEVELS_MAX && ret_head->size >> (8 * level); level++) {
         TRY(op, fetch_level(op, cli, dir, level, ret_head->size >> (8 * level)));
@@ -186,16 +207,40 @@ static kw_status own_vkey(struct kw_op *op, struct cli *cli, char vkey[CHECKPOIN
     return KW_OK;
 }
 
+/* From the key that is trusted to the newest, by the server's announcements. */
+static kw_status follow_keys(struct kw_op *op, struct cli *cli, const char *vkey,
+                             struct succession *keys)
+{
+    char path[64];
+    bool taken = false;
+
+    TRY(op, succession_begin(op, vkey, keys));
+    for (unsigned n = 2; n <= SUCCESSION_KEYS_MAX; n++) {
+        AUTO(kw_bytes) *note = NULL;
+        (void)snprintf(path, sizeof(path), "/api/v1/log/successor/%u", n);
+        kw_status status = cli_get(op, cli, path, &note);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            return KW_OK;
+        }
+        TRY(op, status);
+        TRY(op, succession_take(op, keys, kw_bytes_span(note), &taken));
+    }
+    return KW_OK;
+}
+
 static kw_status check_proof(struct kw_op *op, struct cli *cli, const struct proof_view *proof,
                              struct kw_bytes **ret_entry)
 {
     struct tlog_hash path[TLOG_PROOF_MAX];
     struct checkpoint head;
     char vkey[CHECKPOINT_VKEY_MAX];
+    struct succession keys;
     AUTO(kw_bytes) *entry = NULL;
 
     TRY(op, own_vkey(op, cli, vkey));
-    TRY(op, checkpoint_verify(op, kw_span_text(proof->checkpoint), vkey, &head), "checkpoint");
+    TRY(op, follow_keys(op, cli, vkey, &keys));
+    TRY(op, succession_verify(op, &keys, kw_span_text(proof->checkpoint), &head), "checkpoint");
     for (unsigned i = 0; i < proof->n; i++) {
         TRY(op, decode_hash(op, proof->hashes[i], &path[i]));
     }

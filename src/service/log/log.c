@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "os/clock.h"
+#include "service/log/keys.h"
 
-static const char LOG_KEY[] = "log";
 static const char CHECKPOINT_BLOB[] = "checkpoint";
 enum { SIGN_DEADLINE_MS = 10000, SIGN_RETRY_MS = 500, ENTRIES_LEVEL = -1 };
 
@@ -22,7 +22,8 @@ struct log_sequencer {
     struct checkpoint head;   /* the newest signed one; size 0 before the first */
     bool stop, running;
     pthread_t thread;
-    pthread_mutex_t signing; /* one signature at a time */
+    pthread_mutex_t signing; /* one signature at a time; guards keys */
+    struct log_keys keys;    /* that sign; none: to be read from the keeper */
 };
 
 kw_status log_new(struct kw_op *op, struct log_sequencer **ret)
@@ -51,6 +52,7 @@ void log_free(struct log_sequencer *log)
     pthread_cond_destroy(&log->grew);
     pthread_mutex_destroy(&log->lock);
     pthread_mutex_destroy(&log->signing);
+    log_keys_done(&log->keys);
     free(log);
 }
 
@@ -164,7 +166,7 @@ static struct checkpoint durable_head(struct log_sequencer *log)
 }
 
 /* One request to the keeper: the new head and the proof that it extends a tree of old_size. */
-static kw_status ask_signature(struct kw_op *op, struct service *service,
+static kw_status ask_signature(struct kw_op *op, struct service *service, const char *key_id,
                                const struct checkpoint *next, const char *body, uint64_t old_size,
                                struct kw_out *sig, uint64_t *ret_last)
 {
@@ -176,7 +178,7 @@ static kw_status ask_signature(struct kw_op *op, struct service *service,
         TRY(op, tlog_consistency(op, &reader, old_size, next->size, proof, &n),
             "proving consistency");
     }
-    return keeper_sign_checkpoint(op, service_keeper(service, LOG_KEY), LOG_KEY, kw_span_text(body),
+    return keeper_sign_checkpoint(op, service_keeper(service, key_id), key_id, kw_span_text(body),
                                   old_size, (const uint8_t(*)[KW_HASH_BYTES])proof, n, sig,
                                   ret_last);
 }
@@ -186,11 +188,12 @@ static kw_status ask_signature(struct kw_op *op, struct service *service,
  * between its signature and our commit. A store that is smaller than the keeper's head was put back
  * to an older state: that is never signed over.
  */
-static kw_status sign_head(struct kw_op *op, struct service *service, const struct checkpoint *next,
-                           const char *body, uint64_t old_size, struct kw_out *sig)
+static kw_status sign_head(struct kw_op *op, struct service *service, const char *key_id,
+                           const struct checkpoint *next, const char *body, uint64_t old_size,
+                           struct kw_out *sig)
 {
     uint64_t last = old_size;
-    kw_status status = ask_signature(op, service, next, body, old_size, sig, &last);
+    kw_status status = ask_signature(op, service, key_id, next, body, old_size, sig, &last);
 
     if (kw_ok(status) || status.code != KW_E_DENIED || last == old_size) {
         return status;
@@ -200,7 +203,7 @@ static kw_status sign_head(struct kw_op *op, struct service *service, const stru
            "the store holds %llu log entries but %llu were signed: it was put back to an older "
            "state; bring the newest one back",
            (unsigned long long)next->size, (unsigned long long)last);
-    status = ask_signature(op, service, next, body, last, sig, &last);
+    status = ask_signature(op, service, key_id, next, body, last, sig, &last);
     if (status.code == KW_E_DENIED) { /* enough entries, but others than those that were signed */
         kw_op_clear(op);
         return FAIL(op, KW_E_INTEGRITY,
@@ -223,27 +226,86 @@ static kw_status put_head(struct kw_op *op, struct store_txn *txn, void *ctx)
     return store_blob_put(op, txn, CHECKPOINT_BLOB, change->size, change->note);
 }
 
+/* With `signing` held. A rotation that was cut is announced now; where that fails, heads are signed
+ * all the same. */
+static kw_status know_keys(struct kw_op *op, struct log_sequencer *log)
+{
+    struct kw_op own;
+
+    if (log->keys.n > 0) {
+        return KW_OK;
+    }
+    TRY(op, log_keys_load(op, log->service, &log->keys));
+    kw_op_init(&own, op->principal, op->deadline_ms);
+    if (!kw_ok(log_announce_all(&own, log->service, &log->keys))) {
+        service_complain(log->service, &own, "the log's next key could not be announced");
+    }
+    return KW_OK;
+}
+
+/* The note with one signature line for each key. */
+static kw_status sign_by_all(struct kw_op *op, struct log_sequencer *log,
+                             const struct checkpoint *next, const char *body, struct kw_bytes **ret)
+{
+    uint64_t old_size = signed_head(log).size;
+    AUTO(kw_bytes) *note = NULL;
+
+    TRY(op, know_keys(op, log));
+    for (unsigned i = 0; i < log->keys.n; i++) {
+        const struct log_key *key = &log->keys.at[i];
+        uint8_t room[KW_SIG_MAX];
+        struct kw_out sig = KW_OUT_ARRAY(room);
+        TRY(op, sign_head(op, log->service, key->id, next, body, old_size, &sig),
+            "signing the log's head by '%s'", key->id);
+        if (note) {
+            TRY(op, checkpoint_add(op, next->origin, key->key, kw_out_span(&sig), note));
+        } else {
+            TRY(op, checkpoint_note(op, body, next->origin, key->key, kw_out_span(&sig), &note));
+        }
+    }
+    *ret = TAKE(note);
+    return KW_OK;
+}
+
+/* A key may have been retired since we read which ones sign. */
+static kw_status make_note(struct kw_op *op, struct log_sequencer *log,
+                           const struct checkpoint *next, struct kw_bytes **ret)
+{
+    char body[CHECKPOINT_TEXT_MAX];
+
+    TRY(op, checkpoint_body(op, next, body, sizeof(body)));
+    kw_status status = sign_by_all(op, log, next, body, ret);
+    if (status.code != KW_E_STATE && status.code != KW_E_EXPIRED) {
+        return status;
+    }
+    kw_op_clear(op);
+    log_keys_done(&log->keys);
+    return sign_by_all(op, log, next, body, ret);
+}
+
 static kw_status sign_and_keep(struct kw_op *op, struct log_sequencer *log,
                                const struct checkpoint *next)
 {
-    struct service *service = log->service;
-    char body[CHECKPOINT_TEXT_MAX];
-    uint8_t room[KW_SIG_MAX];
-    struct kw_out sig = KW_OUT_ARRAY(room);
-    AUTO(pubkey) *key = NULL;
     AUTO(kw_bytes) *note = NULL;
-    uint64_t old_size = signed_head(log).size;
 
-    TRY(op, checkpoint_body(op, next, body, sizeof(body)));
-    TRY(op, sign_head(op, service, next, body, old_size, &sig), "signing the log's head");
-    TRY(op, keeper_key_public(op, service_keeper(service, LOG_KEY), LOG_KEY, &key), "log key");
-    TRY(op, checkpoint_note(op, body, next->origin, key, kw_out_span(&sig), &note));
+    TRY(op, make_note(op, log, next, &note));
     struct head_change change = {.size = next->size, .note = kw_bytes_span(note)};
-    TRY(op, store_change(op, service->store, put_head, &change), "keeping the checkpoint");
+    TRY(op, store_change(op, log->service->store, put_head, &change), "keeping the checkpoint");
     pthread_mutex_lock(&log->lock);
     log->head = *next;
     pthread_mutex_unlock(&log->lock);
     return KW_OK;
+}
+
+kw_status log_keys_changed(struct kw_op *op, struct service *service)
+{
+    struct log_sequencer *log = service->log;
+
+    pthread_mutex_lock(&log->signing);
+    log_keys_done(&log->keys);
+    kw_status status = know_keys(op, log);
+    pthread_mutex_unlock(&log->signing);
+    return status;
 }
 
 kw_status log_checkpoint_now(struct kw_op *op, struct service *service)
@@ -375,14 +437,6 @@ kw_status log_checkpoint(struct kw_op *op, struct service *service, struct kw_by
 
     TRY(op, store_blob_get(op, service->store, CHECKPOINT_BLOB, &version, ret), "checkpoint");
     return KW_OK;
-}
-
-kw_status log_vkey(struct kw_op *op, struct service *service, char *text, size_t cap)
-{
-    AUTO(pubkey) *key = NULL;
-
-    TRY(op, keeper_key_public(op, service_keeper(service, LOG_KEY), LOG_KEY, &key), "log key");
-    return checkpoint_vkey(op, service->config.log_origin, key, text, cap);
 }
 
 static kw_status add_to_bundle(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)

@@ -28,8 +28,8 @@ void log_free(struct log_sequencer *log);
 kw_status log_checkpoint_now(struct kw_op *op, struct service *service);
 /* The newest signed checkpoint (a note). KW_E_NOT_FOUND before the first. */
 kw_status log_checkpoint(struct kw_op *op, struct service *service, struct kw_bytes **ret);
-/* Verifier key text of this log. */
-kw_status log_vkey(struct kw_op *op, struct service *service, char *text, size_t cap);
+/* Other keys sign heads from now on (a rotation); a new one is announced by the one before it. */
+kw_status log_keys_changed(struct kw_op *op, struct service *service);
 /* A tile by its C2SP path ("tile/0/x001/067.p/12"). Entry bundles too (level -1). Only what a
  * signed checkpoint covers. */
 kw_status log_tile(struct kw_op *op, struct service *service, const char *path,
