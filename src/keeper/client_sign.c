@@ -13,6 +13,7 @@ struct remote {
     enum keeper_purpose purpose;
     char key_id[KW_NAME_MAX];
     char arg[KW_NAME_MAX];
+    uint64_t approval_id;
 };
 
 /* Ask, and put the signature of the answer into the caller's room. */
@@ -35,7 +36,9 @@ static void name_key(struct keeper_msg *msg, const struct remote *remote)
 static kw_status sign_cert(struct kw_op *op, const struct remote *remote, struct kw_span message,
                            struct kw_out *sig)
 {
-    struct keeper_msg msg = {.sign_cert = {.tbs = message}};
+    struct keeper_msg msg = {
+        .sign_cert = {.tbs = message, .approval_id = remote->approval_id}
+    };
 
     name_key(&msg, remote);
     memcpy(msg.sign_cert.rule, remote->arg, sizeof(msg.sign_cert.rule));
@@ -141,8 +144,9 @@ static void remote_free_ctx(void *ctx)
     remote_free(ctx);
 }
 
-kw_status keeper_privkey(struct kw_op *op, struct keeper *keeper, const char *key_id,
-                         enum keeper_purpose purpose, const char *arg, struct privkey **ret)
+static kw_status bind_key(struct kw_op *op, struct keeper *keeper, const char *key_id,
+                          enum keeper_purpose purpose, const char *arg, uint64_t approval_id,
+                          struct privkey **ret)
 {
     AUTO(pubkey) *public_key = NULL;
 
@@ -156,11 +160,24 @@ kw_status keeper_privkey(struct kw_op *op, struct keeper *keeper, const char *ke
     ENSURE(op, remote, KW_E_MEMORY, "no memory for a key");
     remote->keeper = keeper_ref(keeper);
     remote->purpose = purpose;
+    remote->approval_id = approval_id;
     ENSURE(op, KW_TEXT_SET(remote->key_id, key_id) && KW_TEXT_SET(remote->arg, arg ? arg : ""),
            KW_E_INPUT, "name too long");
     TRY(op, privkey_remote(op, public_key, remote_sign, remote, remote_free_ctx, ret));
     (void)TAKE(remote); /* the key's from here on */
     return KW_OK;
+}
+
+kw_status keeper_privkey(struct kw_op *op, struct keeper *keeper, const char *key_id,
+                         enum keeper_purpose purpose, const char *arg, struct privkey **ret)
+{
+    return bind_key(op, keeper, key_id, purpose, arg, 0, ret);
+}
+
+kw_status keeper_privkey_approved(struct kw_op *op, struct keeper *keeper, const char *ca_key_id,
+                                  const char *rule, uint64_t approval_id, struct privkey **ret)
+{
+    return bind_key(op, keeper, ca_key_id, KEEPER_SIGN_CERT, rule, approval_id, ret);
 }
 
 kw_status keeper_sign_checkpoint(struct kw_op *op, struct keeper *keeper, const char *key_id,

@@ -157,6 +157,10 @@ struct keeper_journal_row {
  */
 kw_status keeper_privkey(struct kw_op *op, struct keeper *keeper, const char *key_id,
                          enum keeper_purpose purpose, const char *arg, struct privkey **ret);
+/* For one certificate of a certification authority: its signature uses up the approved request
+ * (subject_ca_cert(), keeper/subjects.h). KW_E_APPROVAL, and those above. */
+kw_status keeper_privkey_approved(struct kw_op *op, struct keeper *keeper, const char *ca_key_id,
+                                  const char *rule, uint64_t approval_id, struct privkey **ret);
 /**
  * Sign a log checkpoint body (audit/checkpoint.h). `proof` (n hashes of 32 octets) must prove that
  * the tree extends the last one this key signed; the keeper remembers that one durably, so it never

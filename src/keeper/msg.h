@@ -46,7 +46,7 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING };
     X(KEY_FIND, key_find, 4, 136, KEEPER_OPEN, false)                                              \
     X(KEY_CREATE, key_create, 5, 12328, KEEPER_CEREMONY, false)                                    \
     X(SERIALS, serials, 6, 136, KEEPER_OPEN, false)                                                \
-    X(SIGN_CERT, sign_cert, 16, 8424, KEEPER_OPEN, false)                                          \
+    X(SIGN_CERT, sign_cert, 16, 8432, KEEPER_OPEN, false)                                          \
     X(SIGN_CRL, sign_crl, 17, 16384, KEEPER_OPEN, true)                                            \
     X(SIGN_OCSP, sign_ocsp, 18, 4232, KEEPER_OPEN, false)                                          \
     X(SIGN_TLS, sign_tls, 19, 280, KEEPER_OPEN, false)                                             \
@@ -95,6 +95,7 @@ struct keeper_msg {
         struct {
             char rule[KW_NAME_MAX];
             struct kw_span tbs;
+            uint64_t approval_id; /* 0: none */
         } sign_cert;
         struct {
             bool by_fd;

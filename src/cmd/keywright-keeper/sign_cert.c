@@ -1,6 +1,19 @@
 /* SIGN_CERT: read the TBSCertificate, hold it against the sealed policy, then sign it. */
 #include "cmd/keywright-keeper/cert_checks.h"
 #include "cmd/keywright-keeper/server.h"
+#include "keeper/subjects.h"
+
+/* A further authority is never one person's decision. */
+static kw_status check_approved(struct kw_op *op, struct server *server, const struct cert_case *c,
+                                uint64_t approval_id)
+{
+    if (!cert_is_ca(c->cert)) {
+        return KW_OK;
+    }
+    struct approval_subject subject =
+        subject_ca_cert(c->ca->policy.class_, c->ca->policy.key_id, c->rule->name, c->cert);
+    return approvals_require(op, server, &subject, approval_id);
+}
 
 kw_status handle_sign_cert(struct kw_op *op, struct server *server, struct request *request)
 {
@@ -15,6 +28,7 @@ kw_status handle_sign_cert(struct kw_op *op, struct server *server, struct reque
     TRY(op, cert_parse_tbs(op, msg->sign_cert.tbs, &cert), "TBSCertificate");
     struct cert_case c = {.ca = ca, .rule = rule, .cert = cert, .now_unix = request->now_unix};
     TRY(op, cert_check_all(op, &c));
+    TRY(op, check_approved(op, server, &c, msg->sign_cert.approval_id));
     TRY(op, request_sign(op, server, ca, msg->sign_cert.tbs, request));
     serials_use(ca->serials, cert_serial(cert));
     return KW_OK;
