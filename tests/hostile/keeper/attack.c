@@ -1,5 +1,7 @@
 #include "hostile/keeper/attack.h"
 
+#include "hostile/keeper/rig_people.h"
+
 #include <assert.h>
 
 struct rig *attack_rig;
@@ -15,6 +17,15 @@ int attack_setup_serving(void **state)
 {
     (void)state;
     attack_rig = rig_new();
+    rig_start(attack_rig, /* ceremony= */ false);
+    return 0;
+}
+
+int attack_setup_people(void **state)
+{
+    (void)state;
+    attack_rig = rig_new();
+    rig_enrol(attack_rig, NULL);
     rig_start(attack_rig, /* ceremony= */ false);
     return 0;
 }
@@ -52,5 +63,11 @@ void attack_add(struct attack_suite *suite, const char *name, CMUnitTestFunction
 int attack_run(const char *name, const struct attack_suite *suite)
 {
     return _cmocka_run_group_tests(name, suite->tests, suite->n, attack_setup_serving,
+                                   attack_teardown);
+}
+
+int attack_run_people(const char *name, const struct attack_suite *suite)
+{
+    return _cmocka_run_group_tests(name, suite->tests, suite->n, attack_setup_people,
                                    attack_teardown);
 }

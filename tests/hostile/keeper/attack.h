@@ -24,6 +24,8 @@ struct attack_suite {
 };
 void attack_add(struct attack_suite *suite, const char *name, CMUnitTestFunction run,
                 const void *row);
+int attack_setup_people(void **state); /* and with everybody of rig_people.h enrolled */
 int attack_run(const char *name, const struct attack_suite *suite);
+int attack_run_people(const char *name, const struct attack_suite *suite);
 
 #endif

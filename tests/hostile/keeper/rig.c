@@ -215,6 +215,7 @@ struct keeper_reply rig_sign_cert(struct rig *rig, const char *key_id, const cha
     rig_msg(rig, &msg, key_id);
     assert_true(KW_TEXT_SET(msg.sign_cert.rule, rule));
     msg.sign_cert.tbs = KW_SPAN(rig->tbs, rig->tbs_len);
+    msg.sign_cert.approval_id = rig->approval_id;
     return rig_ask(rig, &keeper_rows[KEEPER_ROW_SIGN_CERT], &msg, -1);
 }
 

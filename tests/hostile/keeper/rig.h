@@ -35,6 +35,7 @@ struct rig {
     char request_id[KW_REQUEST_ID]; /* ties replies to lines of refusals.log */
     uint8_t tbs[RIG_TBS_MAX];       /* last captured or twisted */
     size_t tbs_len;
+    uint64_t approval_id; /* goes with SIGN_CERT */
     uint8_t reply_octets[KEEPER_FRAME_BYTES + KEEPER_REPLY_MAX];
 };
 

@@ -5,6 +5,8 @@
 #include "cmd/keywright-keeper/cert_checks.h"
 #include "crypto/dn.h"
 #include "hostile/keeper/attack.h"
+#include "hostile/keeper/rig_people.h"
+#include "keeper/subjects.h"
 #include "os/clock.h"
 
 /* What a twist may hold on to while its certificate is built. */
@@ -29,7 +31,7 @@ static void other_issuer(struct cert_spec *spec, struct room *room)
     (void)room;
     spec->issuer_dn = rig_dn(2, "Another CA", NULL);
 }
-static void longer_issuer(struct cert_spec *spec, struct room *room)
+static void shorter_issuer(struct cert_spec *spec, struct room *room)
 {
     (void)room;
     spec->issuer_dn = rig_dn(2, "Device CA", "1");
@@ -79,7 +81,7 @@ static void forgotten_serial(struct cert_spec *spec, struct room *room)
         assert_int_equal(reply.code, KW_CODE_OK);
     }
 }
-static void longer_path(struct cert_spec *spec, struct room *room)
+static void shorter_path(struct cert_spec *spec, struct room *room)
 {
     (void)room;
     spec->path_len = 1;
@@ -89,7 +91,7 @@ static void no_path_limit(struct cert_spec *spec, struct room *room)
     (void)room;
     spec->path_len = -1;
 }
-static void longer_validity(struct cert_spec *spec, struct room *room)
+static void shorter_validity(struct cert_spec *spec, struct room *room)
 {
     (void)room;
     spec->not_after = spec->not_before + 90 * RIG_DAY_S + 1;
@@ -406,7 +408,7 @@ static void append_octet(X509 *x509, struct room *room)
 
 static const struct cert_attack attacks[] = {
     DESCRIBED("issuer of another CA", "leaf", other_issuer, "issuer:"),
-    DESCRIBED("issuer with one RDN more", "leaf", longer_issuer, "issuer:"),
+    DESCRIBED("issuer with one RDN more", "leaf", shorter_issuer, "issuer:"),
     DESCRIBED("serial chosen by the gate", "leaf", own_serial, "serial:"),
     DESCRIBED("serial of 8 octets", "leaf", short_serial, "serial:"),
     DESCRIBED("serial cut short", "leaf", serial_prefix, "serial:"),
@@ -418,9 +420,9 @@ static const struct cert_attack attacks[] = {
     REWRITTEN("CA flag on a leaf", "leaf", make_ca, KW_E_DENIED, "ca:"),
     REWRITTEN("leaf under the rule of a CA", "sub", make_leaf, KW_E_DENIED, "ca:"),
     SENT_AS("CA under the rule of a leaf", "sub", "leaf", "ca:"),
-    DESCRIBED("path length 1 where 0 is the most", "sub", longer_path, "path-length:"),
+    DESCRIBED("path length 1 where 0 is the most", "sub", shorter_path, "path-length:"),
     DESCRIBED("path length without limit", "sub", no_path_limit, "path-length:"),
-    DESCRIBED("validity a second too long", "leaf", longer_validity, "validity:"),
+    DESCRIBED("validity a second too long", "leaf", shorter_validity, "validity:"),
     DESCRIBED("validity without end", "leaf", for_ever, "validity:"),
     DESCRIBED("validity of no time", "leaf", no_time, "validity:"),
     DESCRIBED("IDevID with an end", "never", nearly_for_ever, "validity:"),
@@ -521,8 +523,54 @@ static void run_attack(void **state)
 }
 
 /* The rules as they are meant: otherwise a refusal would prove nothing. */
+/* An authority more is approved by two. */
+static uint64_t approve_sub(struct rig *rig)
+{
+    struct kw_op op;
+    AUTO(cert) *cert = NULL;
+
+    kw_op_init(&op, "test", 0);
+    assert_ok(cert_parse_tbs(&op, KW_SPAN(rig->tbs, rig->tbs_len), &cert));
+    struct approval_subject subject = subject_ca_cert(KEY_CLASS_ISSUING_CA, "ca", "sub", cert);
+    return rig_approved(rig, &subject);
+}
+
+/* Nobody approved it, or it was approved for another authority's key, or was used. */
+static void no_authority_without_approval(void **state)
+{
+    uint8_t serial[KW_SERIAL_BYTES], other[KW_SERIAL_BYTES];
+    struct cert_spec spec = rig_spec(attack_rig, RIG_CA, "sub", serial);
+    const struct keeper_row *row = &keeper_rows[KEEPER_ROW_SIGN_CERT];
+
+    (void)state;
+    attack_begin();
+    rig_capture_cert(attack_rig, &spec, attack_rig->key[RIG_CA]);
+    struct keeper_reply reply = rig_sign_cert(attack_rig, "ca", "sub");
+    attack_check(row, &reply, KW_E_APPROVAL, "approval:");
+    attack_begin();
+    rig_capture_cert(attack_rig, &spec, attack_rig->key[RIG_CA]);
+    uint64_t id = approve_sub(attack_rig);
+    struct cert_spec shorter = rig_spec(attack_rig, RIG_CA, "sub", other);
+    shorter.not_after -= 2 * RIG_DAY_S;
+    rig_capture_cert(attack_rig, &shorter, attack_rig->key[RIG_CA]);
+    attack_rig->approval_id = id;
+    reply = rig_sign_cert(attack_rig, "ca", "sub");
+    attack_check(row, &reply, KW_E_DENIED, "is for something else");
+    attack_begin();
+    rig_capture_cert(attack_rig, &spec, attack_rig->key[RIG_CA]);
+    attack_rig->approval_id = id;
+    reply = rig_sign_cert(attack_rig, "ca", "sub");
+    rig_verify(attack_rig, &reply, attack_rig->key[RIG_CA]);
+    struct cert_spec again = rig_spec(attack_rig, RIG_CA, "sub", other);
+    rig_capture_cert(attack_rig, &again, attack_rig->key[RIG_CA]);
+    reply = rig_sign_cert(attack_rig, "ca", "sub");
+    attack_check(row, &reply, KW_E_DENIED, "consumed already");
+    attack_rig->approval_id = 0;
+}
+
 static void right_certificates_are_signed(void **state)
 {
+    enum { SUB_CA = 4 };
     static const char *const rules[] = {"leaf", "never", "server", "nameless", "sub"};
     uint8_t serial[KW_SERIAL_BYTES];
 
@@ -530,6 +578,7 @@ static void right_certificates_are_signed(void **state)
     for (size_t i = 0; i < KW_COUNT(rules); i++) {
         struct cert_spec spec = rig_spec(attack_rig, RIG_CA, rules[i], serial);
         rig_capture_cert(attack_rig, &spec, attack_rig->key[RIG_CA]);
+        attack_rig->approval_id = i == SUB_CA ? approve_sub(attack_rig) : 0;
         struct keeper_reply reply = rig_sign_cert(attack_rig, "ca", rules[i]);
         rig_verify(attack_rig, &reply, attack_rig->key[RIG_CA]);
     }
@@ -598,10 +647,11 @@ int main(void)
     static struct attack_suite suite;
 
     attack_add(&suite, "right_certificates_are_signed", right_certificates_are_signed, NULL);
+    attack_add(&suite, "no_authority_without_approval", no_authority_without_approval, NULL);
     attack_add(&suite, "every_check_has_an_attack", every_check_has_an_attack, NULL);
     for (size_t i = 0; i < KW_COUNT(attacks); i++) {
         attack_add(&suite, attacks[i].name, run_attack, &attacks[i]);
     }
     attack_add(&suite, "damaged_octets_are_refused", damaged_octets_are_refused, NULL);
-    return attack_run("hostile_keeper_certs", &suite);
+    return attack_run_people("hostile_keeper_certs", &suite);
 }

@@ -90,6 +90,12 @@ static void nothing_before_hello(void **state)
         if (i == KEEPER_ROW_SERIALS) {
             msg.serials.n = 1;
         }
+        if (i == KEEPER_ROW_APPROVAL_OPEN) {
+            msg.approval_open.subject = approval_subject_of(APPROVE_ROSTER, KEY_CLASS_NONE, "ca");
+        }
+        if (i == KEEPER_ROW_APPROVAL_SIGN) {
+            msg.approval_sign.verdict = APPROVAL_APPROVE;
+        }
         if (!well_formed(row((enum keeper_row_index)i), &msg)) {
             continue; /* tests of its own say it there */
         }
