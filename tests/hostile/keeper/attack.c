@@ -47,6 +47,9 @@ void attack_check(const struct keeper_row *row, const struct keeper_reply *reply
         print_error("'%s' is not said in '%s'\n", reason, reply->text);
         fail();
     }
+    if (reply->code != code) {
+        print_error("%s\n", reply->text);
+    }
     assert_string_equal(kw_code_text(reply->code), kw_code_text(code));
     assert_int_equal(1, rig_refused(attack_rig, line, kw_code_text(code), reason));
     rig_right_request(attack_rig);

@@ -582,6 +582,7 @@ static void right_certificates_are_signed(void **state)
         struct keeper_reply reply = rig_sign_cert(attack_rig, "ca", rules[i]);
         rig_verify(attack_rig, &reply, attack_rig->key[RIG_CA]);
     }
+    attack_rig->approval_id = 0;
     struct cert_spec spec = rig_spec(attack_rig, RIG_CA, "nameless", serial);
     spec.subject_dn = rig_empty_dn();
     rig_capture_cert(attack_rig, &spec, attack_rig->key[RIG_CA]);
