@@ -273,6 +273,7 @@ static void lead(struct channel *channel, int64_t deadline_ms)
     if (!well_formed || !deliver_locked(channel, frame.req_id, body)) {
         fail_locked(channel);
     }
+    kw_wipe(packet, len); /* it may hold a data key */
 }
 
 /* Lock held. */
@@ -442,6 +443,9 @@ kw_status channel_call(struct kw_op *op, struct channel *channel, const struct k
         (void)pthread_mutex_lock(&channel->lock);
         (void)leave_slot(slot, /* delivered= */ false); /* nothing was sent */
         (void)pthread_mutex_unlock(&channel->lock);
+    }
+    if (keeper_row_secret(row)) {
+        kw_wipe(octets, packet.len);
     }
     TRY(op, status, "%s to the keeper", row->name);
     status = keeper_reply_decode(KW_SPAN(room->octets, room->len), ret);

@@ -27,6 +27,16 @@ enum {
     KEEPER_TLS_CONTENT_MAX = 146,
     KEEPER_CHECKPOINT_BODY_MAX = 256, /* origin, 20 digits, 44 characters of base64 */
     KEEPER_CERT_REQUEST_MAX = 2048,   /* name and public key */
+    KEEPER_TUF_MAX = 1 << 20,         /* targets metadata with thousands of images */
+    KEEPER_CONTEXT_MAX = 256,         /* what a wrapped or derived key is for */
+    KEEPER_LABEL_MAX = 64,            /* the kind of a derived key */
+    KEEPER_SALT_MAX = 64,
+    KEEPER_DERIVE_MAX = 64, /* two keys of 256 bits */
+    KEEPER_DATA_KEY_MAX =
+        512, /* of somebody else's that is wrapped: PKCS#8 of a P-256 key is 138 */
+    KEEPER_AAD_MAX = 1024,
+    KEEPER_SEAL_MAX = 4096, /* more than that is sealed outside, with a data key */
+    KEEPER_MAC_MESSAGE_MAX = 8192,
 };
 
 /* States of the keeper, bits: a row lists those in which it is taken. */
@@ -53,6 +63,18 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING };
     X(SIGN_CHECKPOINT, sign_checkpoint, 20, 2448, KEEPER_OPEN, false)                              \
     X(SIGN_CERT_REQUEST, sign_cert_request, 21, 2184, KEEPER_OPEN, false)                          \
     X(SIGN_CROSS, sign_cross, 22, 8328, KEEPER_OPEN, false)                                        \
+    X(SIGN_STATEMENT, sign_statement, 23, 2184, KEEPER_OPEN, false)                                \
+    X(SIGN_FIRMWARE, sign_firmware, 24, 2192, KEEPER_OPEN, false)                                  \
+    X(SIGN_TUF, sign_tuf, 25, 16384, KEEPER_OPEN, true)                                            \
+    X(DATA_KEY, data_key, 32, 392, KEEPER_OPEN, false)                                             \
+    X(DATA_WRAP, data_wrap, 33, 904, KEEPER_OPEN, false)                                           \
+    X(DATA_UNWRAP, data_unwrap, 34, 1024, KEEPER_OPEN, false)                                      \
+    X(DATA_REWRAP, data_rewrap, 35, 1024, KEEPER_OPEN, false)                                      \
+    X(DATA_DERIVE, data_derive, 36, 528, KEEPER_OPEN, false)                                       \
+    X(DATA_MAC, data_mac, 37, 8328, KEEPER_OPEN, false)                                            \
+    X(DATA_MAC_VERIFY, data_mac_verify, 38, 8360, KEEPER_OPEN, false)                              \
+    X(DATA_SEAL, data_seal, 39, 5256, KEEPER_OPEN, false)                                          \
+    X(DATA_OPEN, data_open, 40, 5400, KEEPER_OPEN, false)                                          \
     X(ROSTER_SET, roster_set, 48, 12336, KEEPER_OPEN, false)                                       \
     X(ROSTER_AT, roster_at, 49, 48, KEEPER_OPEN, false)                                            \
     X(APPROVAL_OPEN, approval_open, 50, 2120, KEEPER_OPEN, false)                                  \
@@ -101,10 +123,10 @@ struct keeper_msg {
             bool by_fd;
             uint32_t len;
             struct kw_span tbs; /* empty where by_fd */
-        } sign_crl;
+        } sign_crl;             /* SIGN_TUF too */
         struct {
             struct kw_span message;
-        } sign; /* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST, SIGN_CROSS */
+        } sign; /* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST, SIGN_CROSS, SIGN_STATEMENT */
         struct {
             struct kw_span body;
             uint64_t old_size;
@@ -133,6 +155,20 @@ struct keeper_msg {
             uint64_t id;
             bool next; /* or the first above it */
         } approval_at; /* APPROVAL_AT, APPROVAL_CANCEL */
+        struct {
+            uint64_t approval; /* 0: none */
+            struct kw_span statement;
+        } firmware;
+        struct {
+            struct kw_span context; /* SEAL, OPEN: associated data; MAC: empty */
+            struct kw_span octets;  /* a key, data, or what they became */
+            struct kw_span mac;     /* MAC_VERIFY only */
+        } data;
+        struct {
+            char label[KEEPER_LABEL_MAX + 1];
+            struct kw_span salt, context;
+            uint8_t len; /* octets wanted */
+        } derive;
     };
 };
 
@@ -167,7 +203,7 @@ struct keeper_answer {
         } hello;
         struct keeper_info info;
         struct keeper_key_info key; /* KEY_AT, KEY_FIND */
-        struct kw_span octets;      /* KEY_CREATE: public key; SIGN_*: signature */
+        struct kw_span octets; /* KEY_CREATE: public key; SIGN_*: signature; DATA_*: the result */
         struct {
             uint16_t n;
             struct kw_span octets; /* n * KW_SERIAL_BYTES */
@@ -181,6 +217,10 @@ struct keeper_answer {
             struct keeper_approval info;
             struct kw_span text;
         } approval;
+        struct {
+            struct kw_span plain, wrapped;
+        } data_key;
+        bool valid; /* DATA_MAC_VERIFY */
     };
 };
 
@@ -199,6 +239,11 @@ struct keeper_row {
 
 /* All rows, in the order of the list. */
 extern const struct keeper_row keeper_rows[KEEPER_ROWS];
+/* Secrets cross with it, by design: buffers that held it are wiped on both sides. */
+static inline bool keeper_row_secret(const struct keeper_row *row)
+{
+    return row->type >= KEEPER_MSG_DATA_KEY && row->type <= KEEPER_MSG_DATA_OPEN;
+}
 /* NULL for a number that is none. */
 const struct keeper_row *keeper_row_of(unsigned type);
 

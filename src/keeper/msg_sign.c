@@ -1,6 +1,7 @@
-/* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST, SIGN_CROSS: a key and the octets to be signed, in four
- * sizes. */
+/* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST, SIGN_CROSS, SIGN_STATEMENT: a key and the octets to be
+ * signed. */
 #include "keeper/msg_rows.h"
+#include "model/statement.h"
 
 static void encode(struct kw_writer *w, const struct keeper_msg *msg)
 {
@@ -100,6 +101,26 @@ void enc_sign_cross_answer(struct kw_writer *w, const struct keeper_answer *answ
 }
 
 void dec_sign_cross_answer(struct kw_reader *r, struct keeper_answer *ret)
+{
+    decode_answer(r, ret);
+}
+
+void enc_sign_statement(struct kw_writer *w, const struct keeper_msg *msg)
+{
+    encode(w, msg);
+}
+
+void dec_sign_statement(struct kw_reader *r, struct keeper_msg *ret)
+{
+    decode(r, STATEMENT_MAX, ret);
+}
+
+void enc_sign_statement_answer(struct kw_writer *w, const struct keeper_answer *answer)
+{
+    encode_answer(w, answer);
+}
+
+void dec_sign_statement_answer(struct kw_reader *r, struct keeper_answer *ret)
 {
     decode_answer(r, ret);
 }

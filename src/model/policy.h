@@ -82,7 +82,7 @@ struct key_policy {
     int64_t tuf_max_s;              /* its metadata expires at most so long after it is signed */
     char
         fw_version[POLICY_PATTERN_MAX]; /* firmware signer: versions (version_pattern.h); "": any */
-    /* Firmware signer: the products; master key: what labels of derived keys begin with. */
+    /* Firmware signer: its one product; master key: what labels of derived keys begin with. */
     uint32_t n_scopes;
     char scopes[POLICY_SCOPES_MAX][POLICY_SCOPE_MAX];
 };

@@ -1,6 +1,6 @@
 /*
- * The keeper's messages, both directions. First octet: the row, and with its top bit a reply of
- * that row; the rest is the body. What decodes encodes to the same octets again.
+ * The keeper's messages, both directions. First octet: the type, and with its top bit a reply to
+ * that type; the rest is the body. What decodes encodes to the same octets again.
  */
 #include <assert.h>
 
@@ -54,7 +54,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0 || size > KW_MSG_BODY_MAX) {
         return 0;
     }
-    const struct keeper_row *row = &keeper_rows[(data[0] & 0x7f) % KEEPER_ROWS];
+    const struct keeper_row *row = keeper_row_of(data[0] & 0x7f);
+    if (!row) {
+        return 0;
+    }
     if (data[0] & 0x80) {
         try_reply(row, KW_SPAN(data + 1, size - 1));
     } else {

@@ -57,8 +57,9 @@ static bool has_terms(const struct key_policy *policy, int64_t now)
         return policy->log_origin[0] != '\0';
     case KEY_CLASS_TUF:
         return policy->tuf_role[0] != '\0' && policy->tuf_max_s > 0;
-    case KEY_CLASS_FIRMWARE: /* products */
-    case KEY_CLASS_KDF:      /* labels */
+    case KEY_CLASS_FIRMWARE: /* the product: its counter goes with the key */
+        return policy->n_scopes == 1;
+    case KEY_CLASS_KDF: /* labels */
         return policy->n_scopes > 0;
     default:
         return true;

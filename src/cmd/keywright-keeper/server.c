@@ -101,7 +101,11 @@ static bool reply(const struct server *server, const struct keeper_row *row, uin
     kw_status encoded =
         keeper_reply_encode(row, req_id, status.code, kw_ok(status) ? "" : kw_op_cause(op),
                             with_answer ? &request->answer : NULL, &packet);
-    return kw_ok(encoded) && send_reply(server, kw_out_span(&packet));
+    bool sent = kw_ok(encoded) && send_reply(server, kw_out_span(&packet));
+    if (keeper_row_secret(row)) {
+        kw_wipe(octets, packet.len);
+    }
+    return sent;
 }
 
 /* A well-formed request: refuse it or do it; the gate gets the reason and refusals.log the line. */
@@ -121,7 +125,11 @@ static bool answer(struct server *server, const struct keeper_row *row, uint64_t
     if (!kw_ok(status) && !is_ordinary(row, status.code)) {
         note(server, msg->request_id, row->name, msg->key_id, status.code, kw_op_cause(&op));
     }
-    return reply(server, row, req_id, &op, status, request);
+    bool replied = reply(server, row, req_id, &op, status, request);
+    if (keeper_row_secret(row)) {
+        kw_wipe(request->octets, sizeof(request->octets));
+    }
+    return replied;
 }
 
 /* The descriptor must be where the message says, and nowhere else. */
@@ -309,6 +317,7 @@ static bool step(struct server *server, struct packet *packet, bool *ret_end)
     bool in_order =
         server_take(server, KW_SPAN(packet->octets, packet->len), packet->fds, packet->n_fds);
     close_fds(packet);
+    kw_wipe(packet->octets, packet->len); /* it may have held a data key */
     if (!server->keyring) {
         *ret_end = true; /* the gate knows why now */
     }

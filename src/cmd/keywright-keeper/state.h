@@ -37,12 +37,12 @@ struct key_record {
     uint8_t spki_sha256[KW_HASH_BYTES]; /* of the public key; zero: secret, or never made */
     uint64_t signatures;                /* uses; after a crash never fewer than there were */
     uint64_t reserved;                  /* uses that the file speaks of; not below signatures */
-    uint64_t crl_number;                /* last signed; 0 = none */
-    uint64_t tree_size;                 /* of the last signed checkpoint; 0 = none */
-    uint8_t tree_root[KW_HASH_BYTES];   /* its root */
-    char predecessor[KW_NAME_MAX];      /* "": the first of its line */
-    char successor[KW_NAME_MAX];        /* "": was not rotated */
-    int64_t retire_at;                  /* deactivated then, by time; 0: no such time */
+    uint64_t crl_number; /* last signed; 0 = none; firmware signer: highest security counter */
+    uint64_t tree_size;  /* of the last signed checkpoint; 0 = none; TUF role: last version */
+    uint8_t tree_root[KW_HASH_BYTES]; /* its root; TUF role: SHA-256 of the metadata */
+    char predecessor[KW_NAME_MAX];    /* "": the first of its line */
+    char successor[KW_NAME_MAX];      /* "": was not rotated */
+    int64_t retire_at;                /* deactivated then, by time; 0: no such time */
     struct key_phase phases[KEY_STATE_MAX];
 };
 

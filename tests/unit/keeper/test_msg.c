@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "keeper/msg.h"
+#include "keeper/wrapped.h"
+#include "model/statement.h"
 #include "os/files.h"
 #include "unit/base/check.h"
 
@@ -58,6 +60,68 @@ static void sample_two_person(enum keeper_row_index row, struct keeper_msg *msg)
     }
 }
 
+/* The same for statements and keys for data. */
+static void sample_data(enum keeper_row_index row, struct keeper_msg *msg)
+{
+    msg->data.context = KW_SPAN(octets, KEEPER_CONTEXT_MAX);
+    switch (row) {
+    case KEEPER_ROW_DATA_WRAP:
+        msg->data.octets = KW_SPAN(octets, KEEPER_DATA_KEY_MAX);
+        break;
+    case KEEPER_ROW_DATA_UNWRAP:
+    case KEEPER_ROW_DATA_REWRAP:
+        msg->data.octets = KW_SPAN(octets, WRAPPED_MAX);
+        break;
+    case KEEPER_ROW_DATA_MAC_VERIFY:
+        msg->data.mac = KW_SPAN(octets, KW_HASH_BYTES);
+        msg->data.octets = KW_SPAN(octets, KEEPER_MAC_MESSAGE_MAX);
+        break;
+    case KEEPER_ROW_DATA_MAC:
+        msg->data.octets = KW_SPAN(octets, KEEPER_MAC_MESSAGE_MAX);
+        break;
+    case KEEPER_ROW_DATA_SEAL:
+        msg->data.context = KW_SPAN(octets, KEEPER_AAD_MAX);
+        msg->data.octets = KW_SPAN(octets, KEEPER_SEAL_MAX);
+        break;
+    case KEEPER_ROW_DATA_OPEN:
+        msg->data.context = KW_SPAN(octets, KEEPER_AAD_MAX);
+        msg->data.octets = KW_SPAN(octets, SEALED_MAX);
+        break;
+    default:
+        break;
+    }
+}
+
+static void sample_statement(enum keeper_row_index row, struct keeper_msg *msg)
+{
+    switch (row) {
+    case KEEPER_ROW_SIGN_STATEMENT:
+        msg->sign.message = KW_SPAN(octets, STATEMENT_MAX);
+        break;
+    case KEEPER_ROW_SIGN_FIRMWARE:
+        msg->firmware.approval = UINT64_MAX;
+        msg->firmware.statement = KW_SPAN(octets, STATEMENT_MAX);
+        break;
+    case KEEPER_ROW_SIGN_TUF:
+        msg->sign_crl.len = 16000;
+        msg->sign_crl.tbs = KW_SPAN(octets, 16000);
+        break;
+    case KEEPER_ROW_DATA_DERIVE:
+        memset(msg->derive.label, 'l', KEEPER_LABEL_MAX);
+        msg->derive.salt = KW_SPAN(octets, KEEPER_SALT_MAX);
+        msg->derive.context = KW_SPAN(octets, KEEPER_CONTEXT_MAX);
+        msg->derive.len = KEEPER_DERIVE_MAX;
+        break;
+    default:
+        if (keeper_row_secret(&keeper_rows[row])) {
+            sample_data(row, msg);
+        } else {
+            sample_two_person(row, msg);
+        }
+        break;
+    }
+}
+
 /* A message of each row with every field set. */
 static struct keeper_msg sample(enum keeper_row_index row)
 {
@@ -106,7 +170,7 @@ static struct keeper_msg sample(enum keeper_row_index row)
         msg.sign.message = KW_SPAN(octets, KEEPER_CERT_REQUEST_MAX);
         break;
     default:
-        sample_two_person(row, &msg);
+        sample_statement(row, &msg);
         break;
     }
     return msg;
@@ -170,6 +234,36 @@ static void sample_two_person_answer(enum keeper_row_index row, struct keeper_an
 }
 
 /* A result of each row with every field set. */
+/* The longest answers with secrets in them. */
+static void sample_data_answer(enum keeper_row_index row, struct keeper_answer *answer)
+{
+    switch (row) {
+    case KEEPER_ROW_DATA_KEY:
+        answer->data_key.plain = KW_SPAN(octets, KW_HASH_BYTES);
+        answer->data_key.wrapped = KW_SPAN(octets, WRAPPED_MAX);
+        break;
+    case KEEPER_ROW_DATA_WRAP:
+    case KEEPER_ROW_DATA_REWRAP:
+        answer->octets = KW_SPAN(octets, WRAPPED_MAX);
+        break;
+    case KEEPER_ROW_DATA_DERIVE:
+    case KEEPER_ROW_DATA_MAC:
+        answer->octets = KW_SPAN(octets, KW_HASH_BYTES);
+        break;
+    case KEEPER_ROW_DATA_MAC_VERIFY:
+        *answer = (struct keeper_answer){.valid = true};
+        break;
+    case KEEPER_ROW_DATA_SEAL:
+        answer->octets = KW_SPAN(octets, SEALED_MAX);
+        break;
+    case KEEPER_ROW_DATA_OPEN:
+        answer->octets = KW_SPAN(octets, KEEPER_SEAL_MAX);
+        break;
+    default:
+        break;
+    }
+}
+
 static struct keeper_answer sample_answer(enum keeper_row_index row)
 {
     struct keeper_answer answer = {.octets = KW_SPAN(octets, KW_SIG_MAX)};
@@ -213,6 +307,7 @@ static struct keeper_answer sample_answer(enum keeper_row_index row)
         break;
     default:
         sample_two_person_answer(row, &answer);
+        sample_data_answer(row, &answer);
         break;
     }
     return answer;
