@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(same);
     }
     if (kw_ok(vault_state_file_decode(octets, &file))) {
-        bool same = kw_ok(vault_state_head_encode(file.salt, &out)) &&
+        bool same = kw_ok(vault_state_head_encode(file.generation, file.salt, &out)) &&
                     kw_span_equal(kw_out_span(&out), file.head);
         assert(same);
         assert(file.head.len + file.sealed.len == size);
