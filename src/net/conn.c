@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "net/head.h"
+#include "net/refusal.h"
 #include "os/clock.h"
 
 enum {
@@ -70,14 +72,29 @@ void conn_set_phase(struct conn *conn, enum conn_phase phase, size_t to_write)
     conn->due_ms = limits[phase] > 0 ? os_clock_mono_ms() + limits[phase] : 0;
 }
 
-/* The first octets of the next request on a kept-alive connection set its clock going. */
+/* The first octets of the next request on a kept-alive connection set its clock going, its first
+ * line the limit of its body. */
 static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
 {
     struct conn *conn = arg;
 
-    (void)buffer;
     if (info->n_added > 0 && conn->phase == CONN_IDLE) {
         conn_set_phase(conn, CONN_RECEIVING, 0);
+    }
+    if (info->n_added > 0 && conn->phase == CONN_RECEIVING && !conn->line_seen) {
+        head_look(conn, buffer);
+    }
+}
+
+/* Our answers come in CONN_WRITING; what comes before is libevent's. */
+static void on_output(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *arg)
+{
+    struct conn *conn = arg;
+
+    bool is_libevents = info->n_added > 0 && conn->phase == CONN_RECEIVING;
+    bool is_over = conn->is_parting && evbuffer_get_length(buffer) == 0;
+    if (is_libevents || is_over) {
+        refusal_note(conn);
     }
 }
 
@@ -208,6 +225,10 @@ static void on_close(struct evhttp_connection *evcon, void *arg)
 
     (void)evcon;
     unlink_conn(conn);
+    refusal_forget(conn);
+    /* libevent may be amid of writing, and go on once more. Both return -1 where it is not set. */
+    (void)evbuffer_remove_cb(bufferevent_get_input(conn->bev), on_input, conn);
+    (void)evbuffer_remove_cb(bufferevent_get_output(conn->bev), on_output, conn);
     if (failed) {
         atomic_fetch_add(&loop->server->handshakes_failed, 1);
     }
@@ -269,7 +290,8 @@ static void adopt(struct conn *conn)
     evhttp_connection_set_closecb(conn->evcon, on_close, conn);
     bool placed = place_by_fd(loop, conn);
     if (!placed || conn->refused ||
-        !evbuffer_add_cb(bufferevent_get_input(conn->bev), on_input, conn)) {
+        !evbuffer_add_cb(bufferevent_get_input(conn->bev), on_input, conn) ||
+        !evbuffer_add_cb(bufferevent_get_output(conn->bev), on_output, conn)) {
         conn->fd = placed ? conn->fd : -1;
         atomic_fetch_add(&loop->server->refused, 1);
         conn_kill(conn);
@@ -308,12 +330,24 @@ bool conn_is_ending(struct conn *conn)
 void conn_answered(struct conn *conn)
 {
     atomic_fetch_sub(&conn->door->loop->server->busy, 1);
-    bool more = evbuffer_get_length(bufferevent_get_input(conn->bev)) > 0;
+    struct evbuffer *input = bufferevent_get_input(conn->bev);
+    bool more = evbuffer_get_length(input) > 0;
     conn_set_phase(conn, more ? CONN_RECEIVING : CONN_IDLE, 0);
+    conn->line_seen = false;
+    if (more) {
+        head_look(conn, input);
+    }
     if (conn_is_ending(conn)) {
         (void)shutdown(
             conn->fd, SHUT_RDWR); /* libevent sees an end of file and closes; may be gone already */
     }
+}
+
+void conn_refused(struct conn *conn)
+{
+    atomic_fetch_add(&conn->door->loop->server->busy, 1); /* until it is closed */
+    conn->linger = true;
+    conn_set_phase(conn, CONN_WRITING, 0);
 }
 
 /* By libevent's own error path: it lets go of a request that is still in work instead of freeing

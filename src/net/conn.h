@@ -28,9 +28,15 @@ struct conn {
     enum conn_phase phase;
     int64_t due_ms;  /* the phase must be over by then; 0 = no limit */
     size_t to_write; /* octets of the answer when its phase, or the latest extension of it, began */
-    bool refused;    /* over the limit: closed as soon as possible */
-    bool linger;     /* let the peer read our last words */
-    bool kicked;     /* under the loop's lock */
+    const struct route *route; /* of the first line; NULL: none, or not asked for (head.c) */
+    bool line_seen;            /* the first line of the request */
+    bool asks_head;            /* … is HEAD's */
+    bool is_noted;             /* in loop->noted */
+    bool is_parting;           /* a refusal is the last that it hears */
+    struct conn *next_noted;
+    bool refused;           /* over the limit: closed as soon as possible */
+    bool linger;            /* let the peer read our last words */
+    bool kicked;            /* under the loop's lock */
     struct cert *peer_cert; /* owned; written under the loop's lock */
     struct tls_watch watch;
     struct exchange *exchange; /* while CONN_HANDLING */
@@ -48,6 +54,8 @@ void conn_set_phase(struct conn *conn, enum conn_phase phase, size_t to_write);
 /* The answer is written. The caller is inside of libevent's handling of this connection: it is not
  * freed here. */
 void conn_answered(struct conn *conn);
+/* A refusal is on its way to the client; the connection ends after it. */
+void conn_refused(struct conn *conn);
 /* End it now; an exchange in work loses its connection. Frees conn. */
 void conn_kill(struct conn *conn);
 /* Under no lock: is it to end after what is going on? */

@@ -5,6 +5,7 @@
 
 #include "base/hex.h"
 #include "base/secret.h"
+#include "net/refusal.h"
 #include "net/request.h"
 #include "net/response.h"
 #include "os/clock.h"
@@ -124,6 +125,31 @@ void dispatch_finish(struct exchange *x)
         evhttp_request_free(x->raw);
         atomic_fetch_sub(&x->loop->server->busy, 1);
     }
+    exchange_free(x);
+}
+
+void dispatch_refuse(struct conn *conn, enum kw_code code, const char *text)
+{
+    struct exchange *x = take_spare(conn->door->loop);
+
+    if (!x) {
+        return; /* libevent's page goes out */
+    }
+    exchange_init(x, conn, NULL);
+    request_unread(x, conn->route);
+    x->route = conn->route;
+    kw_status status =
+        code == KW_E_TOO_LARGE && x->route
+            ? FAIL(&x->op, code, "a body of at most %u octets is taken here", x->route->body_max)
+            : FAIL(&x->op, code, "%s", text);
+    engine_refuse(x, status);
+    if (x->response.status < 400) { /* OCSP says no with 200; what is no HTTP never got there */
+        x->route = NULL;
+        engine_refuse(x, status);
+    }
+    conn_refused(conn);
+    refusal_write(x);
+    observe(x);
     exchange_free(x);
 }
 

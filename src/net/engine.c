@@ -42,7 +42,8 @@ static const struct http_error_style *style_of(const struct exchange *x)
     if (x->route) {
         return x->route->errors;
     }
-    bool is_api = strncmp(x->request.path, "/api/", 5) == 0;
+    /* Without a path nobody knows who asks: most programs read JSON. */
+    bool is_api = strncmp(x->request.path, "/api/", 5) == 0 || x->request.path[0] == '\0';
     return is_api ? &http_errors_json : &http_errors_text;
 }
 

@@ -6,16 +6,18 @@
 #include <unistd.h>
 
 enum {
-    LINGER_MAX = 256,       /* a loop's; beyond it, connections are just closed */
-    LINGER_MS = 1000,       /* a peer that has not read its alert by then will not */
-    LINGER_BYTES = 1 << 20, /* what a peer may still send to deaf ears */
+    LINGER_MAX = 256,        /* a loop's; beyond it, connections are just closed */
+    LINGER_MS = 1000,        /* a peer that is silent for so long has read its alert, or will not */
+    LINGER_TOTAL_MS = 5000,  /* one that talks on will not listen */
+    LINGER_BYTES = 16 << 20, /* what a peer may still send to deaf ears: clients that send a body
+                                whole before they read the answer to its beginning */
     LINGER_READ = 16384,
 };
 
 struct lingering {
     struct linger_list *list;
     struct lingering *next, *prev;
-    struct event *event; /* reading and the time limit */
+    struct event *event; /* reading and silence */
     struct event *limit;
     int fd;
     size_t n_read;
@@ -58,7 +60,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 void linger_start(struct linger_list *list, struct event_base *base, int fd)
 {
-    static const struct timeval limit = {LINGER_MS / 1000, LINGER_MS % 1000 * 1000};
+    static const struct timeval silence = {LINGER_MS / 1000, LINGER_MS % 1000 * 1000};
+    static const struct timeval limit = {LINGER_TOTAL_MS / 1000, LINGER_TOTAL_MS % 1000 * 1000};
 
     if (list->n >= LINGER_MAX) {
         return;
@@ -79,7 +82,7 @@ void linger_start(struct linger_list *list, struct event_base *base, int fd)
     list->n++;
     l->event = event_new(base, l->fd, EV_READ | EV_PERSIST, on_readable, l);
     l->limit = event_new(base, -1, EV_TIMEOUT, on_readable, l);
-    if (!l->event || !l->limit || event_add(l->event, NULL) != 0 ||
+    if (!l->event || !l->limit || event_add(l->event, &silence) != 0 ||
         event_add(l->limit, &limit) != 0) {
         linger_end(l);
     }

@@ -12,6 +12,7 @@
 
 #include "net/conn.h"
 #include "net/dispatch.h"
+#include "net/refusal.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/rng.h"
@@ -94,6 +95,7 @@ static void on_adopt(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     conn_adopt_fresh(arg);
+    refusal_replace_all(arg);
 }
 
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -143,8 +145,6 @@ static kw_status set_up_http(struct kw_op *op, struct door *door, struct evconnl
     evhttp_set_max_body_size(door->http, router_body_max(door->gate->router));
     evhttp_set_allowed_methods(door->http, server_methods);
     evhttp_set_default_content_type(door->http, NULL);
-    /* Read on after an oversized body, so that the client gets to see its 413. */
-    (void)evhttp_set_flags(door->http, EVHTTP_SERVER_LINGERING_CLOSE); /* a flag that it knows */
     evhttp_set_bevcb(door->http, conn_new, door);
     evhttp_set_gencb(door->http, dispatch_request, door);
     if (!evhttp_bind_listener(door->http, socket)) {

@@ -45,8 +45,10 @@ struct loop {
     bool draining;
     uint64_t id_seed, id_count;
     struct door *doors;
-    struct conn *fresh;  /* accepted in this round of the loop, see conn.c */
-    struct conn **by_fd; /* n_by_fd places */
+    struct conn *fresh;          /* accepted in this round of the loop, see conn.c */
+    struct conn *noted;          /* libevent answers them by itself, see refusal.c */
+    struct kw_uri_params params; /* room for head.c */
+    struct conn **by_fd;         /* n_by_fd places */
     size_t n_by_fd;
     struct linger_list lingering;
     struct exchange *spare; /* n_spare free ones, see dispatch.c */

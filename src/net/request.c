@@ -32,6 +32,15 @@ bool request_split_target(char *target, const char **ret_path, const char **ret_
     return true;
 }
 
+/* The absolute form (RFC 9112 section 3.2.2) is for proxies, but "MUST accept". */
+size_t request_origin(const char *target)
+{
+    const char *scheme_end = target[0] == '/' ? NULL : strstr(target, "://");
+    const char *path = scheme_end ? strchr(scheme_end + 3, '/') : NULL;
+
+    return path ? (size_t)(path - target) : 0;
+}
+
 void request_media_type(const char *header, char *text, size_t cap)
 {
     size_t n = strcspn(header, "; \t");
@@ -121,16 +130,10 @@ static void settle_version(struct evhttp_request *raw)
 
 static kw_status read_target(struct kw_op *op, struct exchange *x)
 {
-    const char *target = evhttp_request_get_uri(x->raw);
     struct http_request *request = &x->request;
 
-    /* The absolute form (RFC 9112 section 3.2.2) is for proxies, but "MUST accept". */
-    if (target[0] != '/') {
-        const char *scheme_end = strstr(target, "://");
-        const char *at = scheme_end ? strchr(scheme_end + 3, '/') : NULL;
-        target = at ? at : target;
-    }
-    ENSURE(op, KW_TEXT_SET(x->target, target), KW_E_TOO_LARGE,
+    const char *target = evhttp_request_get_uri(x->raw);
+    ENSURE(op, KW_TEXT_SET(x->target, target + request_origin(target)), KW_E_TOO_LARGE,
            "the request target is longer than %d octets", TARGET_MAX - 1);
     ENSURE(op, request_split_target(x->target, &request->path, &request->query), KW_E_INPUT,
            "the request target does not begin with a slash");
@@ -160,7 +163,20 @@ static struct kw_span body_of(struct evhttp_request *raw)
 /* From any one thread at a time: the headers stand still while the exchange lasts. */
 static const char *find_header(const struct http_request *request, const char *name)
 {
-    return evhttp_find_header(evhttp_request_get_input_headers(request->impl), name);
+    return request->impl ? evhttp_find_header(evhttp_request_get_input_headers(request->impl), name)
+                         : NULL;
+}
+
+void request_unread(struct exchange *x, const struct route *route)
+{
+    x->request.method = route ? (enum http_method)route->method : HTTP_GET;
+    x->request.path = route ? route->path : "";
+    x->request.query = "";
+    x->request.content_type = x->content_type;
+    x->request.peer = x->peer;
+    x->request.header = find_header;
+    x->request.impl = NULL;
+    x->request.body = KW_SPAN(NULL, 0);
 }
 
 kw_status request_read(struct kw_op *op, struct exchange *x)

@@ -11,10 +11,15 @@
  * next request begins is not sure.
  */
 kw_status request_read(struct kw_op *op, struct exchange *x);
+/* Fill x->request where libevent gives no request: nothing of it is known but its route (NULL: not
+ * even that), whose template stands for the path. */
+void request_unread(struct exchange *x, const struct route *route);
 /* Overwrite what may hold a registration secret: body, Authorization header, who.secret. Loop
  * thread. */
 void request_wipe(struct exchange *x);
 
+/* Where the path of "http://host/path" begins; 0: as it is. */
+size_t request_origin(const char *target);
 /* Split "/path?query" in place. False where it is no origin-form target (RFC 9112 section 3.2.1).
  * For tests too. */
 bool request_split_target(char *target, const char **ret_path, const char **ret_query);

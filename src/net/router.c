@@ -100,6 +100,16 @@ void router_allow_text(unsigned allow, char *text, size_t cap)
     text[out.len] = '\0';
 }
 
+enum http_method router_method(const char *text)
+{
+    for (unsigned i = 0; i < KW_COUNT(methods); i++) {
+        if (strcmp(methods[i].text, text) == 0) {
+            return methods[i].method;
+        }
+    }
+    return 0;
+}
+
 const char *router_method_text(enum http_method method)
 {
     for (unsigned i = 0; i < KW_COUNT(methods); i++) {

@@ -23,6 +23,8 @@ uint32_t router_body_max(const struct router *router);
 /* "GET, HEAD, POST" of a mask of methods. */
 void router_allow_text(unsigned allow, char *text, size_t cap);
 /* "GET"; "?" for none. */
+/* 0: none of ours. */
+enum http_method router_method(const char *text);
 const char *router_method_text(enum http_method method);
 
 #endif

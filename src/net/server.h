@@ -22,8 +22,8 @@ typedef kw_status (*http_authenticate)(struct kw_op *op, void *ctx,
 /*
  * Called once for every finished request, with the outcome, also where the client has gone
  * meanwhile; must be quick (metrics, access refusals). On a loop thread, several at once. route is
- * NULL where none matches. Requests that are no HTTP, and bodies over the listener's largest
- * body_max, are answered by libevent (400, 413, 501) and not seen here.
+ * NULL where none matches. Of requests that are no HTTP, are too large or have an unknown method
+ * (400, 413, 501) no more is seen than that: the path is the route's template, or "" without one.
  */
 typedef void (*http_observe)(void *ctx, const struct route *route,
                              const struct http_request *request, const struct kw_op *op, int status,

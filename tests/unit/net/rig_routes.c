@@ -160,7 +160,8 @@ static const struct route routes[] = {
 };
 static const struct route api_rows[] = {
     ANY(HTTP_GET, "/fail/{code}", 0, fail_with),
-    {HTTP_GET, "/api/fail/{code}", AUTH_NONE, NULL, 0, 5000, 0, fail_with, &http_errors_json, ""},
+    {HTTP_GET,  "/api/fail/{code}", AUTH_NONE, NULL, 0,  5000, 0, fail_with, &http_errors_json, ""},
+    {HTTP_POST, "/api/echo",        AUTH_NONE, NULL, 64, 5000, 0, echo,      &http_errors_json, ""},
 };
 const struct route *const rig_tables[] = {routes, api_rows, NULL};
 const unsigned rig_n_rows[] = {KW_COUNT(routes), KW_COUNT(api_rows)};
