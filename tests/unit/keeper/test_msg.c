@@ -276,7 +276,7 @@ static struct keeper_answer sample_answer(enum keeper_row_index row)
         break;
     case KEEPER_ROW_INFO:
         answer = (struct keeper_answer){
-            .info = {1, 2, 3, 4, true}
+            .info = {1, 2, 3, 4, true, 5, true, 6}
         };
         break;
     case KEEPER_ROW_KEY_AT:
