@@ -78,6 +78,7 @@ static void each_row_is_its_program(void **state)
     (void)state;
     OS_FD_AUTO int a = start(spawner, 0, &uid, &first);
     OS_FD_AUTO int b = start(spawner, 2, &uid, &second);
+    assert_true(a >= 0 && b >= 0);
     assert_int_equal(uid, getuid());
     assert_true(first != second && runs(first) && runs(second));
     assert_int_equal(os_spawner_start(&op, spawner, 1, &fd).code, KW_E_NOT_FOUND);
@@ -96,6 +97,7 @@ static void starting_anew_ends_the_one_before(void **state)
     int fd = start(spawner, 0, &uid, &first);
     (void)close(fd); /* it reads the end */
     OS_FD_AUTO int again = start(spawner, 0, &uid, &second);
+    assert_true(again >= 0);
     assert_false(runs(first));
     assert_true(runs(second));
 }
@@ -109,6 +111,7 @@ static void what_does_not_end_is_killed(void **state)
 
     (void)state;
     OS_FD_AUTO int fd = start(spawner, 0, &uid, &pid);
+    assert_true(fd >= 0);
     os_spawner_end(spawner, 0);
     assert_false(runs(pid));
     os_spawner_end(spawner, 0); /* none runs: nothing to do */
@@ -148,6 +151,7 @@ static void freeing_ends_all(void **state)
 
     (void)state;
     OS_FD_AUTO int fd = start(spawner, 0, &uid, &pid);
+    assert_true(fd >= 0);
     os_spawner_free(spawner);
     assert_false(runs(pid));
 }
