@@ -28,7 +28,8 @@ struct os_paths {
  * Call it before other threads are made. Cannot be undone. Needs os_sandbox_harden().
  *
  * tcp      false: no TCP connection and no TCP port any more, either
- * ret_abi  version of the kernel's landlock, 0 where it has none and nothing was done. Below 3
+ * ret_abi  version of the kernel's landlock, 0 where it has none (or this is a sanitizer
+ *          build) and nothing was done. Below 3
  *          truncate(2), below 4 TCP and below 6 signals and abstract sockets are not restricted.
  * Errors   KW_E_NOT_FOUND a path is not there; KW_E_IO the kernel refuses.
  */
