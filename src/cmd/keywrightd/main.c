@@ -105,9 +105,9 @@ static kw_status start(struct kw_op *op, struct service *service, struct api *ap
     TRY(op, service_start(op, service));
     TRY(op, listeners_open(op, api, &listeners));
     TRY(op, os_sandbox_drop(op, *service->config.user ? service->config.user : NULL));
+    TRY(op, confine_calls(op)); /* before the first connection */
     TRY(op, listeners_start(op, listeners));
     TRY(op, write_pid(op, &service->config));
-    TRY(op, confine_calls(op));
     *ret = TAKE(listeners);
     return KW_OK;
 }
