@@ -144,6 +144,20 @@ kw_status cert_verify_path(struct kw_op *op, const struct cert *leaf,
                            struct cert *const intermediates[], unsigned n_intermediates,
                            struct cert *const roots[], unsigned n_roots, const char *eku,
                            int64_t at_unix);
+/* What is different in a certificate that follows another. */
+struct cert_again {
+    const struct pubkey *key;
+    struct kw_span serial; /* as in struct cert_spec */
+    int64_t not_before, not_after;
+};
+/**
+ * The same certificate again for another key: names, constraints and every other extension are the
+ * model's, octet for octet; only what is in `again`, and the subject key identifier, differ.
+ * Errors: KW_E_DENIED the model was not signed by this issuer; KW_E_INPUT it has no subject key
+ * identifier.
+ */
+kw_status cert_reissue(struct kw_op *op, const struct cert *model, const struct cert_again *again,
+                       const struct privkey *issuer, struct kw_bytes **ret);
 /* The X509, borrowed, for net/tls; made at the first call. NULL where OpenSSL does not take it. */
 void *cert_x509(const struct cert *cert);
 

@@ -245,7 +245,7 @@ static kw_status get_certificate(struct kw_op *op, struct device *device, struct
     TRY(op, state_read_cert(op, device, DEVICE_LDEVID, &cert));
     TRY(op, kw_pem_encode("CERTIFICATE", cert_der(cert), pem));
     for (unsigned i = 0; i < device->n_issuers; i++) {
-        if (kw_span_equal(cert_subject(device->issuers[i]), cert_issuer(cert))) {
+        if (device_issued_by(cert, device->issuers[i])) {
             TRY(op, kw_pem_encode("CERTIFICATE", cert_der(device->issuers[i]), pem));
         }
     }

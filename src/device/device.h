@@ -14,7 +14,7 @@
 #include "net/client.h"
 #include "rot/rot.h"
 
-enum { DEVICE_ISSUERS_MAX = 8, DEVICE_URL_MAX = 256 };
+enum { DEVICE_ISSUERS_MAX = 16, DEVICE_URL_MAX = 256 };
 
 /* Which certificate to use. */
 enum device_identity { DEVICE_NONE = 0, DEVICE_IDEVID, DEVICE_LDEVID, DEVICE_PREVIOUS };
@@ -87,6 +87,8 @@ kw_status keys_make(struct kw_op *op, struct device *device, const char *label,
  * revoked. Kept. */
 kw_status server_connect(struct kw_op *op, struct device *device, enum device_identity as,
                          struct http_client **ret);
+/* By the name, and the key where the certificate tells it; the signature is not looked at. */
+bool device_issued_by(const struct cert *cert, const struct cert *issuer);
 /* Hang up: the next call makes a fresh handshake. */
 void server_hang_up(struct device *device);
 /* Refusals (status ≥ 300) as failures with the server's own words. */

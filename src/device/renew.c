@@ -102,6 +102,8 @@ static kw_status renew(struct kw_op *op, struct device *device, struct cert *old
     AUTO(cert) *cert = NULL;
     const char *label = NULL;
 
+    /* the issuing CA may have another key than at the last time */
+    TRY(op, est_cacerts(op, device));
     TRY(op, keys_find(op, device, old, &old_key, &label));
     TRY(op, next_key(op, device, other_label(label), &key));
     TRY(op, request_prepare(op, device, RENEW_CSR, key, &csr));

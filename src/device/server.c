@@ -152,6 +152,13 @@ static kw_status chain_of(struct kw_op *op, struct device *device, enum device_i
     return keys_find(op, device, *ret_cert, ret_key, &label);
 }
 
+/* A CA that was rotated has two certificates of one name: the key decides. */
+bool device_issued_by(const struct cert *cert, const struct cert *issuer)
+{
+    return kw_span_equal(cert_subject(issuer), cert_issuer(cert)) &&
+           (cert_aki(cert).len == 0 || kw_span_equal(cert_ski(issuer), cert_aki(cert)));
+}
+
 /* The issuer goes along, so that a server that knows only the root can verify us. */
 static unsigned put_chain(struct device *device, struct cert *own, struct cert *chain[2])
 {
@@ -162,7 +169,7 @@ static unsigned put_chain(struct device *device, struct cert *own, struct cert *
     }
     chain[n++] = own;
     for (unsigned i = 0; i < device->n_issuers; i++) {
-        if (kw_span_equal(cert_subject(device->issuers[i]), cert_issuer(own))) {
+        if (device_issued_by(own, device->issuers[i])) {
             chain[n++] = device->issuers[i];
             break;
         }

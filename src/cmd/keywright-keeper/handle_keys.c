@@ -100,8 +100,9 @@ kw_status handle_serials(struct kw_op *op, struct server *server, struct request
     unsigned n = msg->serials.n;
 
     _Static_assert(KEEPER_SERIALS_MAX * KW_SERIAL_BYTES <= sizeof(request->octets), "room");
-    TRY(op,
-        keyring_use(op, server->keyring, msg->key_id, KEEPER_SIGN_CERT, request->now_unix, &ca));
+    /* a serial signs nothing; a CA that only tells what became of its certificates needs some too
+     */
+    TRY(op, keyring_use(op, server->keyring, msg->key_id, KEEPER_SIGN_CRL, request->now_unix, &ca));
     for (unsigned i = 0; i < n; i++) {
         TRY(op, serials_make(op, ca->serials, request->octets + (size_t)i * KW_SERIAL_BYTES));
     }

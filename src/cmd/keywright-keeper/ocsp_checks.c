@@ -30,16 +30,53 @@ static bool issuer_name_known(const struct ocsp_case *c)
     return kw_span_equal(KW_SPAN(c->single->id.name_hash, SHA1_BYTES), KW_SPAN(hash, SHA1_BYTES));
 }
 
-static bool issuer_key_known(const struct ocsp_case *c)
+/* ca_key_sha1 and ca_key_sha256: of the CA that a signer answers for, or of the CA itself. */
+static bool asks_for_key(const struct ocsp_single *single, const struct key_policy *policy)
 {
-    const struct key_policy *policy = &c->signer->policy;
-
-    if (c->single->id.sha256) {
-        return kw_span_equal(KW_SPAN(c->single->id.key_hash, KW_HASH_BYTES),
+    if (single->id.sha256) {
+        return kw_span_equal(KW_SPAN(single->id.key_hash, KW_HASH_BYTES),
                              KW_SPAN_ARRAY(policy->ca_key_sha256));
     }
-    return kw_span_equal(KW_SPAN(c->single->id.key_hash, SHA1_BYTES),
+    return kw_span_equal(KW_SPAN(single->id.key_hash, SHA1_BYTES),
                          KW_SPAN_ARRAY(policy->ca_key_sha1));
+}
+
+static bool is_ca(const struct keeper_key *key)
+{
+    return key->policy.class_ == KEY_CLASS_ISSUING_CA;
+}
+
+/* The CA whose key a signer's policy names; NULL where it lives in another vault. */
+static const struct keeper_key *ca_of(const struct ocsp_case *c)
+{
+    struct kw_span wanted = KW_SPAN_ARRAY(c->signer->policy.ca_key_sha256);
+
+    for (unsigned i = 0; i < c->keyring->n; i++) {
+        const struct keeper_key *ca = c->keyring->at[i];
+        if (is_ca(ca) && kw_span_equal(KW_SPAN_ARRAY(ca->policy.ca_key_sha256), wanted)) {
+            return ca;
+        }
+    }
+    return NULL;
+}
+
+/* A CA that was rotated has several keys; the keeper knows which ones, since it made them. */
+static bool issuer_key_known(const struct ocsp_case *c)
+{
+    const struct keeper_key *own = ca_of(c);
+
+    if (asks_for_key(c->single, &c->signer->policy)) {
+        return true;
+    }
+    for (unsigned i = 0; own && i < c->keyring->n; i++) {
+        const struct keeper_key *ca = c->keyring->at[i];
+        if (is_ca(ca) && ca->policy.lineage[0] != '\0' &&
+            strcmp(ca->policy.lineage, own->policy.lineage) == 0 &&
+            asks_for_key(c->single, &ca->policy)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool update_not_future(const struct ocsp_case *c)
@@ -80,10 +117,11 @@ static kw_status check_single(struct kw_op *op, const struct ocsp_case *c)
     return KW_OK;
 }
 
-kw_status ocsp_check_all(struct kw_op *op, const struct keeper_key *signer,
-                         const struct ocsp_tbs *tbs, int64_t now_unix)
+kw_status ocsp_check_all(struct kw_op *op, const struct keyring *keyring,
+                         const struct keeper_key *signer, const struct ocsp_tbs *tbs,
+                         int64_t now_unix)
 {
-    struct ocsp_case c = {.signer = signer, .tbs = tbs, .now_unix = now_unix};
+    struct ocsp_case c = {.keyring = keyring, .signer = signer, .tbs = tbs, .now_unix = now_unix};
 
     ENSURE(op, tbs->n > 0 && tbs->n <= OCSP_CERTIDS_MAX, KW_E_DENIED,
            "ocsp-empty: there is no single response");

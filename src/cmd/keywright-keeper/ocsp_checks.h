@@ -6,6 +6,7 @@
 #include "crypto/ocsp.h"
 
 struct ocsp_case {
+    const struct keyring *keyring;
     const struct keeper_key *signer;
     const struct ocsp_tbs *tbs;
     const struct ocsp_single *single; /* the one in question; the first for checks of the whole */
@@ -21,7 +22,8 @@ struct ocsp_check {
 extern const struct ocsp_check ocsp_checks[];
 extern const size_t ocsp_checks_count;
 
-kw_status ocsp_check_all(struct kw_op *op, const struct keeper_key *signer,
-                         const struct ocsp_tbs *tbs, int64_t now_unix);
+kw_status ocsp_check_all(struct kw_op *op, const struct keyring *keyring,
+                         const struct keeper_key *signer, const struct ocsp_tbs *tbs,
+                         int64_t now_unix);
 
 #endif
