@@ -1,9 +1,11 @@
 /*
  * Only in sanitizer builds. The keeper gets no environment of its caller, so the options stand
- * here: leaks cannot be looked for in a process that is not traceable.
+ * here: leaks cannot be looked for in a process that is not traceable. The run-time is a library
+ * of its own and must see them.
  */
-const char *__asan_default_options(void);
-const char *__ubsan_default_options(void);
+#define SEEN __attribute__((visibility("default")))
+SEEN const char *__asan_default_options(void);
+SEEN const char *__ubsan_default_options(void);
 
 const char *__asan_default_options(void)
 {
