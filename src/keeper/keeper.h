@@ -79,6 +79,28 @@ struct keeper_key_info {
  * at once. KW_E_UNAVAILABLE, KW_E_TIMEOUT not delivered (retry is safe); KW_E_UNSURE delivered but
  * no answer; KW_E_LIMIT too many in flight. */
 
+struct keeper_vault_status {
+    bool open;
+    char method[16];       /* "passphrase", "shares", "tpm2", "pkcs11" */
+    uint8_t given, needed; /* shares; 0 where it is opened otherwise */
+    uint32_t generation;   /* of the key-encrypting key; 0 while sealed */
+    char custody[64];      /* where private keys are: "sealed", "pkcs11", "tpm2 SIMULATED", … */
+};
+/* How the vault is; also while it is sealed. */
+kw_status keeper_vault_status(struct kw_op *op, struct keeper *keeper,
+                              struct keeper_vault_status *ret);
+/* Forget all keys, also over restarts, until a person opens the vault at its socket
+ * (keeper/opening.h). Everything else gives KW_E_UNAVAILABLE meanwhile. */
+kw_status keeper_vault_seal(struct kw_op *op, struct keeper *keeper);
+/**
+ * Seal everything anew under a new key-encrypting key. new_secret: nothing yet, but for ten minutes
+ * a person may give the vault a new passphrase or new shares at its socket, which does it.
+ * Errors: KW_E_APPROVAL, KW_E_DENIED as approvals_require() for APPROVE_VAULT_SHARES where
+ * new_secret; those of writing.
+ */
+kw_status keeper_vault_rekey(struct kw_op *op, struct keeper *keeper, bool new_secret,
+                             uint64_t approval_id, uint32_t *ret_generation);
+
 struct keeper_info; /* keeper/msg.h */
 /* How the keeper is: keys, signatures, refusals, and whether it can record them. */
 kw_status keeper_info(struct kw_op *op, struct keeper *keeper, struct keeper_info *ret);

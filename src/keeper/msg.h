@@ -46,16 +46,19 @@ enum keeper_mode {
     KEEPER_SERVING = 4,
     KEEPER_SEALED = 8, /* started, but the vault is not open */
 };
-enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING };
+enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING, KEEPER_ANY = KEEPER_OPEN | KEEPER_SEALED };
 
 /* name, suffix of its functions, number, body at most, states, descriptor allowed; one line each */
 #define KEEPER_MESSAGES(X)                                                                         \
     X(HELLO, hello, 1, 80, KEEPER_GREETING, false)                                                 \
-    X(INFO, info, 2, 40, KEEPER_OPEN, false)                                                       \
+    X(INFO, info, 2, 40, KEEPER_ANY, false)                                                        \
     X(KEY_AT, key_at, 3, 40, KEEPER_OPEN, false)                                                   \
     X(KEY_FIND, key_find, 4, 136, KEEPER_OPEN, false)                                              \
     X(KEY_CREATE, key_create, 5, 12328, KEEPER_CEREMONY, false)                                    \
     X(SERIALS, serials, 6, 136, KEEPER_OPEN, false)                                                \
+    X(VAULT_STATUS, vault_status, 13, 40, KEEPER_ANY, false)                                       \
+    X(VAULT_SEAL, vault_seal, 14, 40, KEEPER_SERVING, false)                                       \
+    X(VAULT_REKEY, vault_rekey, 15, 48, KEEPER_SERVING, false)                                     \
     X(SIGN_CERT, sign_cert, 16, 8432, KEEPER_OPEN, false)                                          \
     X(SIGN_CRL, sign_crl, 17, 16384, KEEPER_OPEN, true)                                            \
     X(SIGN_OCSP, sign_ocsp, 18, 4232, KEEPER_OPEN, false)                                          \
@@ -134,6 +137,10 @@ struct keeper_msg {
             struct kw_span proof; /* n * 32 octets */
         } checkpoint;
         struct {
+            bool new_secret;
+            uint64_t approval_id;
+        } vault_rekey;
+        struct {
             uint64_t approval_id;
             struct kw_span roster;
         } roster_set;
@@ -202,7 +209,8 @@ struct keeper_answer {
             uint32_t n_keys;
         } hello;
         struct keeper_info info;
-        struct keeper_key_info key; /* KEY_AT, KEY_FIND */
+        struct keeper_vault_status vault; /* VAULT_STATUS; VAULT_REKEY: generation alone */
+        struct keeper_key_info key;       /* KEY_AT, KEY_FIND */
         struct kw_span octets; /* KEY_CREATE: public key; SIGN_*: signature; DATA_*: the result */
         struct {
             uint16_t n;

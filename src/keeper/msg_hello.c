@@ -27,7 +27,8 @@ void dec_hello_answer(struct kw_reader *r, struct keeper_answer *ret)
     kw_reader_text(r, ret->hello.build, sizeof(ret->hello.build));
     ret->hello.mode = kw_reader_u8(r);
     ret->hello.n_keys = kw_reader_u32(r);
-    if (ret->hello.mode != KEEPER_CEREMONY && ret->hello.mode != KEEPER_SERVING) {
+    if (ret->hello.mode != KEEPER_CEREMONY && ret->hello.mode != KEEPER_SERVING &&
+        ret->hello.mode != KEEPER_SEALED) {
         kw_reader_reject(r);
     }
 }

@@ -18,7 +18,9 @@ static const struct os_syscall keeper_calls[] = {
     ROW("recvmsg",           "take a request and the descriptor that comes with it"),
     ROW("sendto",            "answer"),
     ROW("sendmsg",           "answer"),
-    ROW("getsockopt",        "what the channel is"),
+    ROW("getsockopt",        "what the channel is, and who comes to open the vault"),
+    ROW("accept4",           "somebody comes to open the vault"),
+    ROW("recvfrom",          "what he says"),
     /* the vault: landlock and the user decide which files */
     ROW("openat",            "keys, state, refusals.log"),
     ROW("open",              "openat() of older libraries"),
@@ -95,7 +97,6 @@ static const struct os_syscall driver_calls[] = {
     ROW("getpeername",       "the same"),
     ROW("setsockopt",        "the same"),
     ROW("shutdown",          "the same"),
-    ROW("recvfrom",          "the same"),
     ROW("sendmmsg",          "looking the token's address up"),
     ROW("recvmmsg",          "the same"),
     ROW("select",            "waiting for the token"),

@@ -13,14 +13,14 @@ kw_status handle_hello(struct kw_op *op, struct server *server, struct request *
     ENSURE(op, msg->hello.version == KEEPER_VERSION && strcmp(msg->hello.build, KW_VERSION) == 0,
            KW_E_UNSUPPORTED, "this keeper is of version '%s', protocol %d", KW_VERSION,
            KEEPER_VERSION);
-    if (!server->keyring) {
+    if (!server->keyring && !server->sealed) {
         server->failure_told = true;
         return FAIL(op, server->failed.code, "%s", kw_op_cause(&server->failed));
     }
-    server->mode = server->opened;
+    server->mode = server->keyring ? server->opened : KEEPER_SEALED;
     answer->hello.version = KEEPER_VERSION;
     answer->hello.mode = (uint8_t)server->mode;
-    answer->hello.n_keys = server->keyring->n;
+    answer->hello.n_keys = server->keyring ? server->keyring->n : 0;
     ENSURE(op, KW_TEXT_SET(answer->hello.build, KW_VERSION), KW_E_INTERNAL, "version too long");
     return KW_OK;
 }
@@ -30,14 +30,14 @@ kw_status handle_info(struct kw_op *op, struct server *server, struct request *r
     struct keeper_info *info = &request->answer.info;
 
     (void)op; /* cannot fail */
-    *info = (struct keeper_info){.n_keys = server->keyring->n,
-                                 .refusals = server->refusals.total,
+    *info = (struct keeper_info){.refusals = server->refusals.total,
                                  .refusals_unlogged = server->refusals.unlogged,
                                  .log_writable = refusals_writable(&server->refusals),
                                  .uid = geteuid(),
                                  .calls_filtered = server->confined.syscalls,
                                  .landlock_abi = (uint8_t)server->confined.landlock_abi};
-    for (unsigned i = 0; i < server->keyring->n; i++) {
+    info->n_keys = server->keyring ? server->keyring->n : 0;
+    for (unsigned i = 0; i < info->n_keys; i++) {
         info->signatures += server->keyring->at[i]->record->signatures;
     }
     return KW_OK;

@@ -41,7 +41,8 @@ static const char usage[] =
     "\n"
     "Started by keywrightd and keywright init, with its channel as descriptor 3.\n"
     "  --vault DIR       folder of the sealed keys\n"
-    "  --unlock METHOD   passphrase-file:PATH, or tpm2:... (a root-of-trust URI)\n"
+    "  --unlock METHOD   passphrase-file:PATH, tpm2:... or pkcs11:... (root-of-trust URIs);\n"
+    "                    passphrase: or shares:M,N wait for 'keywright vault open'\n"
     "  --create          make a new vault first\n"
     "  --ceremony        keys may be made, and the CA's own request signed\n"
     "  --version, --help\n";
@@ -136,16 +137,38 @@ static int complain(const struct kw_op *op)
     return SERVER_END_FAILED;
 }
 
+/* The vault is ours: open it, unless a person has to. */
+static kw_status open_vault(struct kw_op *op, const struct options *options, struct server *server)
+{
+    struct vault_opening *opening = &server->opening;
+
+    if (unlock_asks(options->unlock) || vault_sealed_by_hand(&opening->folder)) {
+        server->sealed = true;
+        opening->fresh = options->create;
+        return KW_OK;
+    }
+    if (options->create) {
+        AUTO_OPENER opener = {0};
+        TRY(op, opener_new(op, options->unlock, &opener));
+        TRY(op, vault_fill(op, &opening->folder, &opener));
+    } else {
+        TRY(op, vault_open_by(op, &opening->folder, options->unlock));
+    }
+    return keyring_load(op, &opening->folder, &server->keyring);
+}
+
 /* What the vault's keys need is opened before the rest is given up. */
 static kw_status open_keys(struct kw_op *op, const struct options *options, struct server *server)
 {
-    const struct confinement wanted = {.vault = options->vault};
-    AUTO(keyring) *keyring = NULL;
+    const struct confinement wanted = {.vault = options->vault,
+                                       .drivers = unlock_by_device(options->unlock)};
 
-    TRY(op, keyring_open(op, options->vault, options->unlock, options->create, &keyring));
-    TRY(op, keeper_confine(op, &wanted, &server->confined));
-    server->keyring = TAKE(keyring);
-    return KW_OK;
+    server->opening.unlock = options->unlock;
+    TRY(op, unlock_check(op, options->unlock));
+    TRY(op, vault_attach(op, options->vault, options->create, &server->opening.folder));
+    TRY(op, open_socket_listen(op, options->vault, &server->socket));
+    TRY(op, open_vault(op, options, server));
+    return keeper_confine(op, &wanted, &server->confined);
 }
 
 /* A vault that does not open is told to the gate by the answer to its HELLO. */
@@ -157,18 +180,25 @@ static enum server_end serve(const struct options *options)
     server.mode = KEEPER_GREETING;
     server.opened = options->ceremony ? KEEPER_CEREMONY : KEEPER_SERVING;
     server.saved_mono_ms = os_clock_mono_ms();
+    server.opening.folder.lock_fd = -1;
+    server.socket = (struct open_socket){.listen_fd = -1, .peer_fd = -1};
     kw_op_init(&server.failed, "keeper", 0);
     if (kw_ok(open_keys(&server.failed, options, &server))) {
         refusals_open(&server.refusals, options->vault, os_clock_mono_ms());
     } else {
+        keyring_free(server.keyring); /* what was not confined does not serve */
+        server.keyring = NULL;
+        server.sealed = false;
         refusals_none(&server.refusals, os_clock_mono_ms());
     }
     enum server_end end = server_run(&server, &stop);
-    if (!server.keyring && !server.failure_told) {
+    if (end == SERVER_END_FAILED && !server.failure_told) {
         (void)complain(&server.failed); /* nobody listened */
     }
     refusals_close(&server.refusals);
     keyring_free(server.keyring);
+    open_socket_close(&server.socket);
+    vault_open_done(&server.opening);
     return end;
 }
 

@@ -119,6 +119,10 @@ static bool answer(struct server *server, const struct keeper_row *row, uint64_t
     kw_op_init(&op, "gate", 0);
     if (row->modes & (unsigned)server->mode) {
         status = handlers[row - keeper_rows](&op, server, request);
+    } else if (server->mode == KEEPER_SEALED) {
+        status = FAIL(&op, KW_E_UNAVAILABLE,
+                      "vault: it is sealed until somebody opens it ('keywright vault open')");
+        return reply(server, row, req_id, &op, status, request);
     } else {
         status = FAIL(&op, KW_E_STATE, "state: %s is not taken now", row->name);
     }
@@ -286,16 +290,58 @@ static enum server_end end_of(const struct server *server, bool in_order)
     if (!in_order) {
         return SERVER_END_MALFORMED;
     }
-    return server->keyring ? SERVER_END_CLEAN : SERVER_END_FAILED;
+    bool in_use = server->keyring || server->sealed || server->mode == KEEPER_SEALED;
+    return in_use ? SERVER_END_CLEAN : SERVER_END_FAILED;
+}
+
+/* What time did to the keys while no keeper ran. */
+static void catch_up(struct server *server)
+{
+    if (!server->keyring) {
+        return;
+    }
+    if (server->opened == KEEPER_CEREMONY) {
+        keyring_trust_clock(server->keyring, os_clock_unix_s());
+    }
+    save_all(server, /* end= */ false);
+}
+
+/* Whoever is at the vault's socket; opened or sealed there, the mode follows. */
+static void serve_people(struct server *server)
+{
+    bool was = server->keyring != NULL;
+
+    if (!open_socket_serve(&server->socket, &server->opening, &server->keyring,
+                           os_clock_mono_ms())) {
+        return;
+    }
+    if (!was) {
+        catch_up(server);
+    }
+    server->sealed = was;
+    if (server->mode != KEEPER_GREETING) {
+        server->mode = was ? KEEPER_SEALED : server->opened;
+    }
 }
 
 /* Sleep until there is something to read, a second has passed, or a signal came. */
 static void wait_for_packet(struct server *server)
 {
-    struct pollfd ready = {.fd = server->fd, .events = POLLIN};
+    int people[2];
 
-    if (poll(&ready, 1, TICK_MS) == 0) {
+    open_socket_fds(&server->socket, people);
+    struct pollfd ready[] = {
+        {.fd = server->fd, .events = POLLIN},
+        {.fd = people[0],  .events = POLLIN},
+        {.fd = people[1],  .events = POLLIN},
+    };
+    int n = poll(ready, KW_COUNT(ready), TICK_MS);
+    if (n == 0) {
         keep_up(server, /* now= */ false);
+        vault_open_tick(&server->opening, os_clock_mono_ms());
+    }
+    if (n <= 0 || ready[1].revents || ready[2].revents) {
+        serve_people(server);
     }
 }
 
@@ -318,22 +364,10 @@ static bool step(struct server *server, struct packet *packet, bool *ret_end)
         server_take(server, KW_SPAN(packet->octets, packet->len), packet->fds, packet->n_fds);
     close_fds(packet);
     kw_wipe(packet->octets, packet->len); /* it may have held a data key */
-    if (!server->keyring) {
+    if (!server->keyring && !server->sealed && server->mode != KEEPER_SEALED) {
         *ret_end = true; /* the gate knows why now */
     }
     return in_order;
-}
-
-/* What time did to the keys while no keeper ran. */
-static void catch_up(struct server *server)
-{
-    if (!server->keyring) {
-        return;
-    }
-    if (server->opened == KEEPER_CEREMONY) {
-        keyring_trust_clock(server->keyring, os_clock_unix_s());
-    }
-    save_all(server, /* end= */ false);
 }
 
 enum server_end server_run(struct server *server, const volatile int *stop)
@@ -344,10 +378,11 @@ enum server_end server_run(struct server *server, const volatile int *stop)
     unsigned n_since = 0;
 
     catch_up(server);
-    while (in_order && !end && !*stop) {
+    while (in_order && !end && !*stop && !server->opening.restart) {
         in_order = step(server, &packet, &end);
         if (++n_since % 1024 == 0) { /* a busy channel never gets to wait */
             keep_up(server, /* now= */ false);
+            serve_people(server);
         }
     }
     keep_up(server, /* now= */ true);

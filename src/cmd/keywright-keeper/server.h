@@ -4,6 +4,7 @@
 
 #include "cmd/keywright-keeper/confine.h"
 #include "cmd/keywright-keeper/keyring.h"
+#include "cmd/keywright-keeper/open_socket.h"
 #include "cmd/keywright-keeper/refusals.h"
 #include "keeper/msg.h"
 
@@ -11,7 +12,11 @@ struct server {
     int fd;                  /* the channel */
     enum keeper_mode mode;   /* KEEPER_GREETING until HELLO was answered */
     enum keeper_mode opened; /* KEEPER_CEREMONY or KEEPER_SERVING: the mode after HELLO */
-    struct keyring *keyring; /* NULL where the vault could not be opened: then `failed` says why */
+    struct keyring *keyring; /* NULL while the vault is sealed, or where it could not be opened:
+                                then `failed` says why */
+    bool sealed;             /* a person can open it, at the socket */
+    struct vault_opening opening;
+    struct open_socket socket;
     struct kw_op failed;
     bool failure_told; /* to the gate, in answer to its HELLO */
     struct refusals refusals;

@@ -134,7 +134,7 @@ kw_status vault_unlock(struct kw_op *op, struct vault *vault, unsigned which, st
 }
 
 /* While it is being rekeyed either secret may be the one at hand. */
-static kw_status open_any(struct kw_op *op, struct vault *vault, const char *unlock)
+kw_status vault_open_by(struct kw_op *op, struct vault *vault, const char *unlock)
 {
     struct vault_slot slots[2];
     unsigned n = 0;
@@ -156,7 +156,7 @@ static kw_status open_any(struct kw_op *op, struct vault *vault, const char *unl
 kw_status vault_open(struct kw_op *op, const char *dir, const char *unlock, struct vault *ret)
 {
     TRY(op, vault_attach(op, dir, /* create= */ false, ret));
-    return open_any(op, ret, unlock);
+    return vault_open_by(op, ret, unlock);
 }
 
 kw_status vault_kek_of(struct kw_op *op, const struct vault *vault, uint32_t generation,

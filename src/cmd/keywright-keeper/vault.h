@@ -41,7 +41,9 @@ bool vault_exists(const struct vault *vault);
 /* … how is it opened (n: 1, or 2 while it is being rekeyed; nothing sealed in them), … */
 kw_status vault_slots(struct kw_op *op, const struct vault *vault, struct vault_slot ret[2],
                       unsigned *ret_n);
-/* … and open slot `which`, or fill the new folder. Both take the opener, on failure too. */
+/* … open it by a method that asks nobody, … */
+kw_status vault_open_by(struct kw_op *op, struct vault *vault, const char *unlock);
+/* … or open slot `which`, or fill the new folder. Both take the opener, on failure too. */
 kw_status vault_unlock(struct kw_op *op, struct vault *vault, unsigned which,
                        struct opener *opener);
 kw_status vault_fill(struct kw_op *op, struct vault *vault, struct opener *opener);

@@ -127,15 +127,21 @@ static struct keeper_msg sample(enum keeper_row_index row)
 {
     struct keeper_msg msg = {.request_id = "0123456789abcdef0123456789abcdef"};
     bool no_key = row == KEEPER_ROW_HELLO || row == KEEPER_ROW_INFO || row == KEEPER_ROW_KEY_AT ||
-                  row == KEEPER_ROW_KEY_CREATE || row == KEEPER_ROW_ROSTER_SET ||
-                  row == KEEPER_ROW_ROSTER_AT || row == KEEPER_ROW_APPROVAL_SIGN ||
-                  row == KEEPER_ROW_APPROVAL_AT || row == KEEPER_ROW_APPROVAL_CANCEL;
+                  row == KEEPER_ROW_VAULT_STATUS || row == KEEPER_ROW_VAULT_SEAL ||
+                  row == KEEPER_ROW_VAULT_REKEY || row == KEEPER_ROW_KEY_CREATE ||
+                  row == KEEPER_ROW_ROSTER_SET || row == KEEPER_ROW_ROSTER_AT ||
+                  row == KEEPER_ROW_APPROVAL_SIGN || row == KEEPER_ROW_APPROVAL_AT ||
+                  row == KEEPER_ROW_APPROVAL_CANCEL;
 
     assert_true(KW_TEXT_SET(msg.key_id, no_key ? "" : "issuing-ca.1"));
     switch (row) {
     case KEEPER_ROW_HELLO:
         msg.hello.version = 7;
         assert_true(KW_TEXT_SET(msg.hello.build, "0.1.0"));
+        break;
+    case KEEPER_ROW_VAULT_REKEY:
+        msg.vault_rekey.new_secret = true;
+        msg.vault_rekey.approval_id = UINT64_MAX;
         break;
     case KEEPER_ROW_KEY_AT:
         msg.key_at.index = 0x01020304;
@@ -273,6 +279,14 @@ static struct keeper_answer sample_answer(enum keeper_row_index row)
         answer = (struct keeper_answer){
             .hello = {.version = 1, .build = "0.1.0", .mode = KEEPER_SERVING, .n_keys = 9}
         };
+        break;
+    case KEEPER_ROW_VAULT_STATUS:
+        answer = (struct keeper_answer){
+            .vault = {true, "shares", 1, 3, 7, "pkcs11 SIMULATED SoftHSM"}
+        };
+        break;
+    case KEEPER_ROW_VAULT_REKEY:
+        answer = (struct keeper_answer){.vault = {.generation = 7}};
         break;
     case KEEPER_ROW_INFO:
         answer = (struct keeper_answer){
