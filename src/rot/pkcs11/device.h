@@ -17,7 +17,7 @@ enum {
     P11_SEAL_KEY_BYTES = 32,
 };
 
-/* CKA_LABEL of an object that is being made or destroyed: '~' is in no key's label. */
+/* CKA_LABEL of a private half that is being made begins so: '~' is in no key's label. */
 #define P11_PENDING "~"
 /* Of the AES key that seals; nor is '_'. */
 #define P11_SEAL_LABEL "keywright_seal"
@@ -116,7 +116,7 @@ kw_status p11_find_by_id(struct kw_op *op, struct p11 *self, CK_OBJECT_CLASS cla
                          const struct p11_id *id, struct p11_found *ret);
 kw_status p11_find_by_label(struct kw_op *op, struct p11 *self, CK_OBJECT_CLASS class,
                             const char *label, struct p11_found *ret);
-/* One attribute; *ret_len 0 where the object has none. KW_E_DEVICE longer than the room. */
+/* One attribute; *ret_len 0 where the object has none. KW_E_TOO_LARGE longer than the room. */
 kw_status p11_get(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE object,
                   CK_ATTRIBUTE_TYPE type, void *room, size_t cap, size_t *ret_len);
 /* A CK_BBOOL; false where there is none. */
@@ -134,8 +134,9 @@ kw_status p11_id_new(struct kw_op *op, struct p11_id *ret);
 
 /* --- keys --- */
 
-/* Find the two halves of a key, check attributes and fill key->id, handle and public_key. */
-kw_status p11_key_open(struct kw_op *op, struct p11 *self, const char *label, struct p11_key *key);
+/* Check a private key's attributes, find its public half, fill key->id, handle and public_key. */
+kw_status p11_key_inspect(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE private,
+                          struct p11_key *key);
 /* A random challenge signed by the private half verifies with the public one. */
 kw_status p11_key_prove(struct kw_op *op, struct p11 *self, struct p11_key *key);
 /* Destroy every object with this id. */

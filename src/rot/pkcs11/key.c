@@ -63,6 +63,14 @@ static kw_status get_type(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE o
     return KW_OK;
 }
 
+/* What is no key in our own tree's eyes is none of ours. */
+static kw_status judge_public(struct kw_op *op, kw_status status)
+{
+    ENSURE(op, status.code != KW_E_INPUT && status.code != KW_E_UNSUPPORTED, KW_E_INTEGRITY,
+           "the token's public key is not taken here");
+    return status;
+}
+
 static kw_status read_rsa(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE public,
                           struct pubkey **ret)
 {
@@ -74,8 +82,9 @@ static kw_status read_rsa(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE p
     TRY(op, p11_get(op, self, public, CKA_MODULUS, modulus, sizeof(modulus), &n_modulus));
     TRY(op,
         p11_get(op, self, public, CKA_PUBLIC_EXPONENT, exponent, sizeof(exponent), &n_exponent));
-    TRY(op, p11_public_rsa(op, KW_SPAN(modulus, n_modulus), KW_SPAN(exponent, n_exponent), ret));
-    return KW_OK;
+    kw_status status =
+        p11_public_rsa(op, KW_SPAN(modulus, n_modulus), KW_SPAN(exponent, n_exponent), ret);
+    return judge_public(op, status);
 }
 
 static kw_status read_point(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE public,
@@ -90,8 +99,7 @@ static kw_status read_point(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE
     const struct p11_alg *alg = p11_alg_find(type, KW_SPAN(curve, n_curve));
     ENSURE(op, alg, KW_E_INTEGRITY, "the token's key has a curve that is not taken here");
     TRY(op, p11_get(op, self, public, CKA_EC_POINT, point, sizeof(point), &n_point));
-    TRY(op, p11_public_point(op, alg, KW_SPAN(point, n_point), ret));
-    return KW_OK;
+    return judge_public(op, p11_public_point(op, alg, KW_SPAN(point, n_point), ret));
 }
 
 static kw_status read_public(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE public,
@@ -104,34 +112,39 @@ static kw_status read_public(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDL
            "the token's key has type 0x%lx, which is not taken here", type);
     kw_status status =
         type == CKK_RSA ? read_rsa(op, self, public, ret) : read_point(op, self, public, type, ret);
-    ENSURE(op, status.code != KW_E_INPUT && status.code != KW_E_UNSUPPORTED, KW_E_INTEGRITY,
-           "the token's public key is not taken here");
     TRY(op, status, "reading the public half");
     return KW_OK;
 }
 
 /* --- open --- */
 
-kw_status p11_key_open(struct kw_op *op, struct p11 *self, const char *label, struct p11_key *key)
+kw_status p11_key_inspect(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE private,
+                          struct p11_key *key)
 {
     bool ours = false;
-    P11_FOUND private = {0};
     P11_FOUND public = {0};
 
-    TRY(op, p11_find_by_label(op, self, CKO_PRIVATE_KEY, label, &private));
-    ENSURE(op, private.n > 0, KW_E_NOT_FOUND, "there is no key '%s'", label);
-    ENSURE(op, private.n == 1, KW_E_INTEGRITY, "%zu private keys in the token are labelled '%s'",
-           private.n, label);
-    TRY(op, p11_get_id(op, self, private.at[0], &key->id, &ours));
-    ENSURE(op, ours, KW_E_INTEGRITY, "Keywright did not make the token's key '%s'", label);
-    TRY(op, check_flags(op, self, private.at[0]));
+    TRY(op, p11_get_id(op, self, private, &key->id, &ours));
+    ENSURE(op, ours, KW_E_INTEGRITY, "Keywright did not make the token's key '%s'", key->label);
+    TRY(op, check_flags(op, self, private));
     TRY(op, p11_find_by_id(op, self, CKO_PUBLIC_KEY, &key->id, &public));
     ENSURE(op, public.n == 1, KW_E_INTEGRITY, "%zu public keys in the token belong to '%s'",
-           public.n, label);
+           public.n, key->label);
     TRY(op, read_public(op, self, public.at[0], &key->public_key));
-    key->handle = private.at[0];
+    key->handle = private;
     key->epoch = self->epoch;
     return KW_OK;
+}
+
+static kw_status open_key(struct kw_op *op, struct p11 *self, struct p11_key *key)
+{
+    P11_FOUND private = {0};
+
+    TRY(op, p11_find_by_label(op, self, CKO_PRIVATE_KEY, key->label, &private));
+    ENSURE(op, private.n > 0, KW_E_NOT_FOUND, "there is no key '%s'", key->label);
+    ENSURE(op, private.n == 1, KW_E_INTEGRITY, "%zu private keys in the token are labelled '%s'",
+           private.n, key->label);
+    return p11_key_inspect(op, self, private.at[0], key);
 }
 
 /* The private half in this epoch; only what was opened before is asked for. */
@@ -226,7 +239,7 @@ static kw_status load_work(struct kw_op *op, struct p11 *self, void *ctx)
 
     pubkey_unref(key->public_key); /* of an attempt before */
     key->public_key = NULL;
-    TRY(op, p11_key_open(op, self, key->label, key));
+    TRY(op, open_key(op, self, key));
     TRY(op, p11_key_prove(op, self, key));
     return KW_OK;
 }

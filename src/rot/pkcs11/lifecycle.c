@@ -1,11 +1,11 @@
 /*
- * Making and destroying keys, safe against a cut at any point. An object is pending while it is
- * being made or destroyed: its label begins with '~'.
- *     made:      both halves pending, checked and proven; then the private half gets its label,
- *                then the public one
- *     destroyed: the public half becomes pending, then the private half goes, then the public one
- * So a private half with a plain label is a whole key, and p11_sweep() can tell what to do with
- * what is pending. Where a token's labels are fixed, objects are made with the plain one.
+ * Making and destroying keys, safe against a cut at any point. The private half is what counts:
+ *     made:      its label begins with '~' until both halves are checked and proven; that it gets
+ *                its plain label is the last step
+ *     destroyed: it goes first, the public half follows
+ * So a private half with a plain label is a whole key, and p11_sweep() can tell what a cut left: a
+ * private half whose label begins with '~', a public half without a private one. Where a token's
+ * labels are fixed, the private half has the plain one from the beginning.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,11 +47,6 @@ kw_status p11_destroy_id(struct kw_op *op, struct p11 *self, const struct p11_id
     return KW_OK;
 }
 
-static bool is_pending(const char *label)
-{
-    return label[0] == P11_PENDING[0];
-}
-
 static kw_status sweep_private(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE object)
 {
     char label[ROT_LABEL_MAX + 1];
@@ -59,7 +54,7 @@ static kw_status sweep_private(struct kw_op *op, struct p11 *self, CK_OBJECT_HAN
     bool ours = false;
 
     TRY(op, p11_get_label(op, self, object, label));
-    if (!is_pending(label)) {
+    if (label[0] != P11_PENDING[0]) {
         return KW_OK;
     }
     TRY(op, p11_get_id(op, self, object, &id, &ours));
@@ -69,18 +64,13 @@ static kw_status sweep_private(struct kw_op *op, struct p11 *self, CK_OBJECT_HAN
     return KW_OK;
 }
 
-/* A pending public half: of a whole key, then it only lacks its label, or of none. */
+/* A public half of ours without a private one serves nobody. */
 static kw_status sweep_public(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE object)
 {
-    char label[ROT_LABEL_MAX + 1];
     struct p11_id id;
     bool ours = false;
     P11_FOUND private = {0};
 
-    TRY(op, p11_get_label(op, self, object, label));
-    if (!is_pending(label)) {
-        return KW_OK;
-    }
     TRY(op, p11_get_id(op, self, object, &id, &ours));
     if (!ours) {
         return KW_OK;
@@ -88,9 +78,7 @@ static kw_status sweep_public(struct kw_op *op, struct p11 *self, CK_OBJECT_HAND
     TRY(op, p11_find_by_id(op, self, CKO_PRIVATE_KEY, &id, &private));
     if (private.n == 0) {
         TRY(op, p11_destroy_id(op, self, &id));
-        return KW_OK;
     }
-    TRY(op, p11_set_label(op, self, object, label + strlen(P11_PENDING)));
     return KW_OK;
 }
 
@@ -125,6 +113,7 @@ struct making {
 static kw_status ask_pair(struct kw_op *op, struct p11 *self, const struct making *making,
                           char *label, struct kw_span curve)
 {
+    char *plain = making->key->label;
     CK_BBOOL yes = CK_TRUE;
     CK_BBOOL no = CK_FALSE;
     CK_ULONG bits = RSA_BITS;
@@ -148,7 +137,7 @@ static kw_status ask_pair(struct kw_op *op, struct p11 *self, const struct makin
         {CKA_TOKEN,           &yes,                       sizeof(yes)     },
         {CKA_PRIVATE,         &no,                        sizeof(no)      },
         {CKA_VERIFY,          &yes,                       sizeof(yes)     },
-        {CKA_LABEL,           label,                      strlen(label)   },
+        {CKA_LABEL,           plain,                      strlen(plain)   },
         {CKA_ID,              id->octets,                 sizeof(*id)     },
         {CKA_EC_PARAMS,       (void *)(uintptr_t)curve.p, curve.len       },
         {CKA_PUBLIC_EXPONENT, exponent,                   sizeof(exponent)},
@@ -181,24 +170,12 @@ static kw_status make_pair(struct kw_op *op, struct p11 *self, const struct maki
     return KW_OK;
 }
 
-static kw_status rename_class(struct kw_op *op, struct p11 *self, CK_OBJECT_CLASS class,
-                              const struct p11_id *id, const char *label)
-{
-    P11_FOUND found = {0};
-
-    TRY(op, p11_find_by_id(op, self, class, id, &found));
-    ENSURE(op, found.n == 1, KW_E_DEVICE, "the token has %zu objects with the id of one", found.n);
-    TRY(op, p11_set_label(op, self, found.at[0], label));
-    return KW_OK;
-}
-
-/* Label both halves; where that cannot be, another key is made that needs no new label. */
+/* Where the label cannot be changed, another key is made that needs no other. */
 static kw_status settle(struct kw_op *op, struct p11 *self, const struct p11_key *key)
 {
-    kw_status status = rename_class(op, self, CKO_PRIVATE_KEY, &key->id, key->label);
+    kw_status status = p11_set_label(op, self, key->handle, key->label);
     self->no_rename = status.code == KW_E_UNSUPPORTED || status.code == KW_E_DENIED;
     TRY(op, status, "labelling the new key");
-    TRY(op, rename_class(op, self, CKO_PUBLIC_KEY, &key->id, key->label), "labelling the new key");
     return KW_OK;
 }
 
@@ -207,10 +184,13 @@ static kw_status make_key(struct kw_op *op, struct p11 *self, const struct makin
     struct p11_key *key = making->key;
     char label[ROT_LABEL_MAX + 1];
     bool pending = !self->no_rename;
+    P11_FOUND private = {0};
 
     (void)snprintf(label, sizeof(label), "%s%s", pending ? P11_PENDING : "", key->label);
     TRY(op, make_pair(op, self, making, label));
-    TRY(op, p11_key_open(op, self, label, key), "looking at the new key");
+    TRY(op, p11_find_by_id(op, self, CKO_PRIVATE_KEY, &key->id, &private));
+    ENSURE(op, private.n == 1, KW_E_DEVICE, "the token made %zu private keys", private.n);
+    TRY(op, p11_key_inspect(op, self, private.at[0], key), "looking at the new key");
     ENSURE(op, pubkey_alg(key->public_key) == making->alg->alg, KW_E_DEVICE,
            "the token made another key than asked for");
     TRY(op, p11_key_prove(op, self, key));
@@ -220,24 +200,18 @@ static kw_status make_key(struct kw_op *op, struct p11 *self, const struct makin
     return KW_OK;
 }
 
-/* A public half without a private one is what a cut left behind where labels are fixed. */
 static kw_status check_free(struct kw_op *op, struct p11 *self, const char *label)
 {
-    P11_FOUND private = {0};
-    P11_FOUND public = {0};
+    P11_FOUND found = {0};
 
-    TRY(op, p11_find_by_label(op, self, CKO_PRIVATE_KEY, label, &private));
-    ENSURE(op, private.n == 0, KW_E_CONFLICT, "label '%s' is taken", label);
-    TRY(op, p11_find_by_label(op, self, CKO_PUBLIC_KEY, label, &public));
-    for (size_t i = 0; i < public.n; i++) {
-        struct p11_id id;
-        bool ours = false;
-        TRY(op, p11_get_id(op, self, public.at[i], &id, &ours));
-        ENSURE(op, ours, KW_E_CONFLICT, "label '%s' is another one's public key", label);
-        TRY(op, p11_find_by_id(op, self, CKO_PRIVATE_KEY, &id, &private));
-        ENSURE(op, private.n == 0, KW_E_CONFLICT, "label '%s' is taken", label);
-        TRY(op, p11_destroy_id(op, self, &id), "clearing up behind an interrupted operation");
+    TRY(op, p11_find_by_label(op, self, CKO_PRIVATE_KEY, label, &found));
+    ENSURE(op, found.n == 0, KW_E_CONFLICT, "label '%s' is taken", label);
+    TRY(op, p11_find_by_label(op, self, CKO_PUBLIC_KEY, label, &found));
+    if (found.n > 0) { /* what a cut left, or somebody else's */
+        TRY(op, p11_sweep(op, self), "clearing up behind an interrupted operation");
+        TRY(op, p11_find_by_label(op, self, CKO_PUBLIC_KEY, label, &found));
     }
+    ENSURE(op, found.n == 0, KW_E_CONFLICT, "label '%s' is another one's public key", label);
     return KW_OK;
 }
 
@@ -276,18 +250,31 @@ void p11_orphan_keep(struct p11 *self, const struct p11_id *id)
     forget_orphan(self, id);
 }
 
-static kw_status generate_work(struct kw_op *op, struct p11 *self, void *ctx)
+static kw_status make_under_new_id(struct kw_op *op, struct p11 *self, const struct making *making)
 {
-    const struct making *making = ctx;
     struct p11_key *key = making->key;
 
     pubkey_unref(key->public_key); /* of an attempt before */
     key->public_key = NULL;
-    TRY(op, check_free(op, self, key->label));
     TRY(op, p11_orphan_new(op, self, &key->id));
     TRY(op, make_key(op, self, making));
     p11_orphan_keep(self, &key->id);
     return KW_OK;
+}
+
+static kw_status generate_work(struct kw_op *op, struct p11 *self, void *ctx)
+{
+    const struct making *making = ctx;
+    bool knew = self->no_rename;
+
+    TRY(op, check_free(op, self, making->key->label));
+    kw_status status = make_under_new_id(op, self, making);
+    if (!kw_ok(status) && self->no_rename && !knew) { /* now with the plain label at once */
+        kw_op_clear(op);
+        TRY(op, p11_take_back(op, self));
+        status = make_under_new_id(op, self, making);
+    }
+    return status;
 }
 
 kw_status p11_generate(struct kw_op *op, void *opaque, const char *label, enum key_alg alg,
@@ -364,32 +351,11 @@ static kw_status try_handle(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE
     return gone ? KW_OK : p11_status(op, self, "C_SignInit", rv);
 }
 
-static kw_status mark_public(struct kw_op *op, struct p11 *self, const struct p11_id *id,
-                             const char *label)
-{
-    char pending[ROT_LABEL_MAX + 1];
-    P11_FOUND public = {0};
-
-    (void)snprintf(pending, sizeof(pending), "%s%s", P11_PENDING, label);
-    TRY(op, p11_find_by_id(op, self, CKO_PUBLIC_KEY, id, &public));
-    for (size_t i = 0; i < public.n && !self->no_rename; i++) {
-        kw_status status = p11_set_label(op, self, public.at[i], pending);
-        self->no_rename = status.code == KW_E_UNSUPPORTED || status.code == KW_E_DENIED;
-        if (self->no_rename) {
-            kw_op_clear(op);
-            return KW_OK;
-        }
-        TRY(op, status);
-    }
-    return KW_OK;
-}
-
 static kw_status destroy_one(struct kw_op *op, struct p11 *self, struct destroying *to,
                              const struct p11_id *id)
 {
     P11_FOUND private = {0};
 
-    TRY(op, mark_public(op, self, id, to->label));
     TRY(op, p11_find_by_id(op, self, CKO_PRIVATE_KEY, id, &private));
     TRY(op, p11_destroy_id(op, self, id));
     for (size_t i = 0; i < private.n; i++) {

@@ -72,6 +72,17 @@ kw_status p11_find_by_label(struct kw_op *op, struct p11 *self, CK_OBJECT_CLASS 
 
 /* --- attributes --- */
 
+/* Is it really so long? Otherwise the token's word for it is a fault. */
+static bool is_longer(const struct p11 *self, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type,
+                      size_t cap)
+{
+    CK_ATTRIBUTE attribute = {type, NULL, 0};
+
+    CK_RV rv = self->f->C_GetAttributeValue(self->session, object, &attribute, 1);
+    return rv == CKR_OK && attribute.ulValueLen != CK_UNAVAILABLE_INFORMATION &&
+           attribute.ulValueLen > cap;
+}
+
 kw_status p11_get(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE object,
                   CK_ATTRIBUTE_TYPE type, void *room, size_t cap, size_t *ret_len)
 {
@@ -84,7 +95,8 @@ kw_status p11_get(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE object,
         *ret_len = 0;
         return KW_OK;
     }
-    ENSURE(op, rv != CKR_BUFFER_TOO_SMALL, KW_E_TOO_LARGE, "attribute 0x%lx is too long", type);
+    bool too_long = rv == CKR_BUFFER_TOO_SMALL && is_longer(self, object, type, cap);
+    ENSURE(op, !too_long, KW_E_TOO_LARGE, "attribute 0x%lx is too long", type);
     TRY(op, p11_status(op, self, "C_GetAttributeValue", rv));
     ENSURE(op, attribute.ulValueLen <= cap, KW_E_DEVICE, "attribute 0x%lx makes no sense", type);
     *ret_len = attribute.ulValueLen;

@@ -135,8 +135,9 @@ static kw_status encrypt(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE ke
     return KW_OK;
 }
 
+/* *ret_asked: the token had the octets when it failed. */
 static kw_status decrypt(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE key,
-                         const struct p11_sealed *sealed, struct kw_secret **ret)
+                         const struct p11_sealed *sealed, bool *ret_asked, struct kw_secret **ret)
 {
     struct gcm gcm;
     struct p11_id id;
@@ -150,6 +151,7 @@ static kw_status decrypt(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE ke
     TRY(op, kw_secret_new(P11_SEALED_TEXT_MAX, &plain), "room for the secret");
     TRY(op, gcm_init(&gcm, &id, nonce));
     TRY(op, P11_CALL(op, self, C_DecryptInit, &gcm.mechanism, key));
+    *ret_asked = true;
     TRY(op, P11_CALL(op, self, C_Decrypt, (CK_BYTE *)(uintptr_t)sealed->text.p, sealed->text.len,
                      kw_secret_data(plain), &n));
     ENSURE(op, n == want, KW_E_DEVICE, "the token unsealed %zu octets to %lu", want, n);
@@ -213,36 +215,59 @@ static kw_status try_key(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE ke
     struct p11_sealed trial = *like;
     struct p11_id id;
     AUTO(kw_secret) *opened = NULL;
+    bool asked = false;
 
     memcpy(id.octets, like->id, sizeof(id.octets));
     TRY(op, encrypt(op, self, key, &id, KW_SPAN_ARRAY(plain), &text, trial.nonce));
     trial.text = kw_out_span(&text);
-    TRY(op, decrypt(op, self, key, &trial, &opened));
+    TRY(op, decrypt(op, self, key, &trial, &asked, &opened));
     ENSURE(op, kw_equal_consttime(kw_secret_span(opened), KW_SPAN_ARRAY(plain)), KW_E_DEVICE,
            "the token does not unseal what it sealed");
     return KW_OK;
+}
+
+/*
+ * Libraries do not agree on what they say of a wrong tag; some say that they failed. Where the key
+ * opens what it seals now and fails again with these octets, the octets are to blame.
+ */
+static kw_status judge(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE key,
+                       const struct p11_sealed *sealed, kw_status status, struct kw_secret **ret)
+{
+    enum p11_heal damage = self->damage;
+    bool asked = false;
+
+    if (!kw_ok(try_key(NULL, self, key, sealed))) {
+        self->damage = damage > self->damage ? damage : self->damage;
+        return status;
+    }
+    self->damage = P11_HEAL_NONE;
+    if (kw_ok(decrypt(NULL, self, key, sealed, &asked, ret))) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    if (!asked) {
+        return status;
+    }
+    self->damage = P11_HEAL_NONE;
+    kw_op_clear(op);
+    return FAIL(op, KW_E_INTEGRITY, "altered, or another key's");
 }
 
 static kw_status unseal_work(struct kw_op *op, struct p11 *self, void *ctx)
 {
     struct unsealing *to = ctx;
     struct p11_id id;
+    bool asked = false;
     P11_FOUND found = {0};
 
     memcpy(id.octets, to->sealed.id, sizeof(id.octets));
     TRY(op, p11_find_by_id(op, self, CKO_SECRET_KEY, &id, &found));
     ENSURE(op, found.n == 1, KW_E_INTEGRITY, "this token has not the key that sealed it");
     TRY(op, check_key(op, self, found.at[0]));
-    kw_status status = decrypt(op, self, found.at[0], &to->sealed, to->ret);
-    /* Libraries do not agree on what they say of a wrong tag; some say that they failed. */
-    bool vague = !kw_ok(status) && status.code != KW_E_INTEGRITY;
-    enum p11_heal damage = self->damage;
-    if (vague && kw_ok(try_key(NULL, self, found.at[0], &to->sealed))) {
-        kw_op_clear(op);
-        self->damage = P11_HEAL_NONE;
-        return FAIL(op, KW_E_INTEGRITY, "altered, or another key's");
+    kw_status status = decrypt(op, self, found.at[0], &to->sealed, &asked, to->ret);
+    if (!kw_ok(status) && asked && status.code != KW_E_INTEGRITY) {
+        status = judge(op, self, found.at[0], &to->sealed, status, to->ret);
     }
-    self->damage = damage > self->damage ? damage : self->damage;
     TRY(op, status, "unsealing in the token");
     return KW_OK;
 }

@@ -18,6 +18,11 @@ struct kw_op *env_op(void)
     return &last_op;
 }
 
+const struct kw_op *env_last_op(void)
+{
+    return &last_op;
+}
+
 void env_judge(kw_status status, enum kw_code want, const char *file, int line)
 {
     char text[1024];

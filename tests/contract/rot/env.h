@@ -57,6 +57,7 @@ struct rot_key *env_load(struct rot *rot, const char *label);
 void env_check_signing(struct rot_key *key);
 /* A fresh operation for each call: OK(…) must succeed, REFUSED(…, KW_E_…) must fail so. */
 struct kw_op *env_op(void);
+const struct kw_op *env_last_op(void);
 void env_judge(kw_status status, enum kw_code want, const char *file, int line);
 #define OK(call) env_judge((call), KW_CODE_OK, __FILE__, __LINE__)
 #define REFUSED(call, code) env_judge((call), (code), __FILE__, __LINE__)

@@ -32,14 +32,15 @@ const char *softhsm_library(void)
     return NULL;
 }
 
-int softhsm_run(const char *const argv[])
+int softhsm_run(const char *const argv[], const char *out)
 {
     int status = 0;
     pid_t pid = fork();
     if (pid == 0) {
         int null = open("/dev/null", O_RDWR);
         (void)dup2(null, 0);
-        (void)dup2(null, 1);
+        int to = out ? open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600) : null;
+        (void)dup2(to, 1);
         (void)dup2(null, 2);
         (void)execvp(argv[0], (char **)(uintptr_t)argv);
         _exit(127);
@@ -64,7 +65,7 @@ static bool make_token(const char *label)
 {
     const char *const argv[] = {"softhsm2-util", "--init-token", "--free",   "--label",      label,
                                 "--pin",         SOFTHSM_PIN,    "--so-pin", SOFTHSM_SO_PIN, NULL};
-    return softhsm_run(argv) == 0;
+    return softhsm_run(argv, NULL) == 0;
 }
 
 static bool make_dir(const char *dir)
@@ -109,18 +110,13 @@ void softhsm_uri(const struct softhsm *hsm, char *text, size_t cap)
                    hsm->library, hsm->pin_file);
 }
 
-/* --- counting --- */
+/* --- the token as it is --- */
 
-struct view {
-    CK_FUNCTION_LIST *f;
-    CK_SESSION_HANDLE session;
-};
-
-static bool open_view(const struct softhsm *hsm, struct view *view)
+bool softhsm_view(const struct softhsm *hsm, struct softhsm_view *view)
 {
     CK_SLOT_ID slots[16];
     CK_ULONG n = KW_COUNT(slots);
-    void *library = dlopen(hsm->library, RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen(softhsm_library(), RTLD_NOW | RTLD_LOCAL);
     CK_C_GetFunctionList get = NULL;
 
     if (library) {
@@ -140,7 +136,9 @@ static bool open_view(const struct softhsm *hsm, struct view *view)
     return false;
 }
 
-static CK_ULONG find(const struct view *view, CK_ATTRIBUTE *wanted, CK_ULONG n,
+/* --- counting --- */
+
+static CK_ULONG find(const struct softhsm_view *view, CK_ATTRIBUTE *wanted, CK_ULONG n,
                      CK_OBJECT_HANDLE found[OBJECTS_MAX])
 {
     CK_ULONG n_found = 0;
@@ -152,7 +150,8 @@ static CK_ULONG find(const struct view *view, CK_ATTRIBUTE *wanted, CK_ULONG n,
     return n_found;
 }
 
-static CK_ULONG count_mates(const struct view *view, CK_OBJECT_CLASS class, CK_ATTRIBUTE *id)
+static CK_ULONG count_mates(const struct softhsm_view *view, CK_OBJECT_CLASS class,
+                            CK_ATTRIBUTE *id)
 {
     CK_OBJECT_HANDLE found[OBJECTS_MAX];
     CK_ATTRIBUTE wanted[] = {
@@ -163,7 +162,8 @@ static CK_ULONG count_mates(const struct view *view, CK_OBJECT_CLASS class, CK_A
 }
 
 /* A key half without its mate, or one that is still pending. */
-static bool is_leftover(const struct view *view, CK_OBJECT_HANDLE object, CK_OBJECT_CLASS mate)
+static bool is_leftover(const struct softhsm_view *view, CK_OBJECT_HANDLE object,
+                        CK_OBJECT_CLASS mate)
 {
     char id[ID_ROOM], label[LABEL_ROOM] = "~";
     CK_ATTRIBUTE attributes[] = {
@@ -176,8 +176,8 @@ static bool is_leftover(const struct view *view, CK_OBJECT_HANDLE object, CK_OBJ
     return !read || label[0] == '~' || count_mates(view, mate, &attributes[0]) != 1;
 }
 
-static CK_ULONG count_class(const struct view *view, CK_OBJECT_CLASS class, CK_OBJECT_CLASS mate,
-                            unsigned *leftovers)
+static CK_ULONG count_class(const struct softhsm_view *view, CK_OBJECT_CLASS class,
+                            CK_OBJECT_CLASS mate, unsigned *leftovers)
 {
     CK_OBJECT_HANDLE found[OBJECTS_MAX];
     CK_ATTRIBUTE wanted = {CKA_CLASS, &class, sizeof(class)};
@@ -191,14 +191,14 @@ static CK_ULONG count_class(const struct view *view, CK_OBJECT_CLASS class, CK_O
 
 void softhsm_count(const struct softhsm *hsm, unsigned *ret_keys, unsigned *ret_leftovers)
 {
-    struct view view = {0};
+    struct softhsm_view view = {0};
     CK_OBJECT_HANDLE found[OBJECTS_MAX];
     CK_OBJECT_CLASS secret = CKO_SECRET_KEY;
     CK_ATTRIBUTE wanted = {CKA_CLASS, &secret, sizeof(secret)};
 
     *ret_keys = OBJECTS_MAX;
     *ret_leftovers = OBJECTS_MAX;
-    if (!open_view(hsm, &view)) {
+    if (!softhsm_view(hsm, &view)) {
         return;
     }
     *ret_leftovers = 0;

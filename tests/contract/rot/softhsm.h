@@ -2,6 +2,7 @@
 #ifndef TESTS_CONTRACT_ROT_SOFTHSM_H
 #define TESTS_CONTRACT_ROT_SOFTHSM_H
 
+#include <p11-kit/pkcs11.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,8 +26,15 @@ const char *softhsm_library(void);
 bool softhsm_start(struct softhsm *hsm, const char *dir);
 void softhsm_stop(struct softhsm *hsm);
 void softhsm_uri(const struct softhsm *hsm, char *text, size_t cap);
-/* Run a program with these arguments, quietly; its exit status. */
-int softhsm_run(const char *const argv[]);
+/* Run a program with these arguments, what it says into a file (NULL: nowhere); its exit status,
+ * 127 where it is not installed. */
+int softhsm_run(const char *const argv[], const char *out);
+/* The library as it is initialised now; logged in where somebody in this process is. */
+struct softhsm_view {
+    CK_FUNCTION_LIST *f;
+    CK_SESSION_HANDLE session;
+};
+bool softhsm_view(const struct softhsm *hsm, struct softhsm_view *ret);
 /* Through the library as it is initialised now: whole keys, and what should not be there. */
 void softhsm_count(const struct softhsm *hsm, unsigned *ret_keys, unsigned *ret_leftovers);
 
