@@ -11,26 +11,30 @@ enum {
     ALG_ALL = ALG_ECDSA | ALG_ED25519 | KEY_ALG_BIT(KEY_ALG_RSA_3072),
 };
 
+/* clang-format off */
+#define BIT PURPOSE_BIT
 static const struct class_row classes[] = {
     {KEY_CLASS_ISSUING_CA,   ALG_ALL,
-     PURPOSE_BIT(KEEPER_SIGN_CERT) | PURPOSE_BIT(KEEPER_SIGN_CRL) |
-         PURPOSE_BIT(KEEPER_SIGN_CERT_REQUEST) | PURPOSE_BIT(KEEPER_SIGN_CROSS)                                         },
-    {KEY_CLASS_OCSP_SIGNER,  ALG_ALL,                 PURPOSE_BIT(KEEPER_SIGN_OCSP)                                     },
+     BIT(KEEPER_SIGN_CERT) | BIT(KEEPER_SIGN_CRL) | BIT(KEEPER_SIGN_CERT_REQUEST) |
+         BIT(KEEPER_SIGN_CROSS)},
+    {KEY_CLASS_OCSP_SIGNER,  ALG_ALL,                 BIT(KEEPER_SIGN_OCSP)},
     /* RSA would need PSS in TLS 1.3, which the keeper does not make. */
-    {KEY_CLASS_TLS_SERVER,   ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_TLS)                                      },
+    {KEY_CLASS_TLS_SERVER,   ALG_ECDSA | ALG_ED25519, BIT(KEEPER_SIGN_TLS)},
     {KEY_CLASS_LOG_SIGNER,   ALG_ED25519,
-     PURPOSE_BIT(KEEPER_SIGN_CHECKPOINT) | PURPOSE_BIT(KEEPER_SIGN_CROSS)                                               },
+     BIT(KEEPER_SIGN_CHECKPOINT) | BIT(KEEPER_SIGN_CROSS)},
     {KEY_CLASS_KEK,          0,
-     PURPOSE_BIT(KEEPER_DATA_WRAP) | PURPOSE_BIT(KEEPER_DATA_UNWRAP) |
-         PURPOSE_BIT(KEEPER_DATA_SEAL) | PURPOSE_BIT(KEEPER_DATA_OPEN)                                                  },
-    {KEY_CLASS_MAC,          0,                       PURPOSE_BIT(KEEPER_DATA_MAC) | PURPOSE_BIT(KEEPER_DATA_MAC_VERIFY)},
-    {KEY_CLASS_KDF,          0,                       PURPOSE_BIT(KEEPER_DATA_DERIVE)                                   },
+     BIT(KEEPER_DATA_WRAP) | BIT(KEEPER_DATA_UNWRAP) | BIT(KEEPER_DATA_SEAL) |
+         BIT(KEEPER_DATA_OPEN)},
+    {KEY_CLASS_MAC,          0,
+     BIT(KEEPER_DATA_MAC) | BIT(KEEPER_DATA_MAC_VERIFY)},
+    {KEY_CLASS_KDF,          0,                       BIT(KEEPER_DATA_DERIVE)},
     /* What MCUboot verifies over a SHA-256. */
-    {KEY_CLASS_FIRMWARE,     ALG_P256 | ALG_ED25519,  PURPOSE_BIT(KEEPER_SIGN_FIRMWARE)                                 },
-    {KEY_CLASS_TUF,          ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_TUF)                                      },
-    {KEY_CLASS_PROVISIONING, ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_STATEMENT)                                },
-    {KEY_CLASS_EVIDENCE,     ALG_ECDSA | ALG_ED25519, PURPOSE_BIT(KEEPER_SIGN_STATEMENT)                                },
+    {KEY_CLASS_FIRMWARE,     ALG_P256 | ALG_ED25519,  BIT(KEEPER_SIGN_FIRMWARE)},
+    {KEY_CLASS_TUF,          ALG_ECDSA | ALG_ED25519, BIT(KEEPER_SIGN_TUF)},
+    {KEY_CLASS_PROVISIONING, ALG_ECDSA | ALG_ED25519, BIT(KEEPER_SIGN_STATEMENT)},
+    {KEY_CLASS_EVIDENCE,     ALG_ECDSA | ALG_ED25519, BIT(KEEPER_SIGN_STATEMENT)},
 };
+/* clang-format on */
 
 const struct class_row *class_row_of(enum key_class class_)
 {
