@@ -82,6 +82,7 @@ void http_client_free(struct http_client *client)
     }
     if (client->curl) {
         curl_easy_cleanup(client->curl);
+        tls_client_end();
     }
     tls_client_free(client->tls);
     free(client->base_url);
@@ -91,6 +92,7 @@ void http_client_free(struct http_client *client)
 void http_client_disconnect(struct http_client *client)
 {
     curl_easy_cleanup(client->curl); /* closes it; NULL does no harm */
+    tls_client_end();
     client->curl = curl_easy_init();
 }
 
@@ -178,6 +180,7 @@ static kw_status perform(struct kw_op *op, struct http_client *client)
         struct kw_op *signing = client->tls ? tls_client_op(client->tls) : op;
         PRIVKEY_SCOPE(signing);
         result = perform_quietly(client->curl);
+        tls_client_end();
     }
     result = result == CURLE_OK && !client->whole_head ? CURLE_RECV_ERROR : result;
     TRY(op, outcome(op, client, result));

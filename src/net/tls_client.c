@@ -130,6 +130,11 @@ void tls_client_begin(struct tls_client *tls, const struct kw_op *op)
     tls->alert = -1;
 }
 
+void tls_client_end(void)
+{
+    ERR_clear_error();
+}
+
 struct kw_op *tls_client_op(struct tls_client *tls)
 {
     return &tls->op;

@@ -16,6 +16,9 @@ KW_OWNED(tls_client, struct tls_client, tls_client_free)
 bool tls_client_apply(struct tls_client *tls, void *ssl_ctx);
 /* A call begins: its operation is the judge's and the remote key's. */
 void tls_client_begin(struct tls_client *tls, const struct kw_op *op);
+/* libcurl has come back: what it left in OpenSSL's error queue would be taken for a failure of
+ * whatever this thread does next. */
+void tls_client_end(void);
 /* The copy of that operation in which failures of the handshake are noted; borrowed. */
 struct kw_op *tls_client_op(struct tls_client *tls);
 /**

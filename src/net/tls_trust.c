@@ -22,23 +22,94 @@ static kw_status add_certs(struct kw_op *op, X509_STORE *store, struct cert *con
     return KW_OK;
 }
 
+/* What a root says about those below the CA that it issued holds for an anchor no longer: then the
+ * path must reach the root. */
+static bool is_unconstrained(X509 *root)
+{
+    long path_len = X509_get_pathlen(root);
+
+    return (path_len < 0 || path_len >= 1) &&
+           X509_get_ext_by_NID(root, NID_name_constraints, -1) < 0 &&
+           X509_get_ext_by_NID(root, NID_ext_key_usage, -1) < 0;
+}
+
+static bool is_proven_by(struct cert *ca, struct cert *root)
+{
+    struct kw_op probe; /* failing is no failure here */
+
+    kw_op_init(&probe, NULL, 0);
+    return X509_check_ca(cert_x509(ca)) == 1 && is_unconstrained(cert_x509(root)) &&
+           kw_ok(cert_verify_path(&probe, ca, NULL, 0, &root, 1, NULL, os_clock_unix_s()));
+}
+
+static struct cert *prover_of(struct cert *ca, struct cert *const *roots, unsigned n_roots)
+{
+    for (unsigned i = 0; i < n_roots; i++) {
+        if (is_proven_by(ca, roots[i])) {
+            return roots[i];
+        }
+    }
+    return NULL;
+}
+
+static bool push(STACK_OF(X509) *stack, X509 *x509)
+{
+    return X509_add_cert(stack, x509, X509_ADD_FLAG_UP_REF | X509_ADD_FLAG_NO_DUP) == 1;
+}
+
+static kw_status add_between(struct kw_op *op, struct tls_trust *trust, struct cert *ca,
+                             const struct cert *root)
+{
+    X509 *x509 = cert_x509(ca);
+
+    OSSL_ENSURE(op, push(trust->between, x509), KW_E_MEMORY, "adding an intermediate");
+    if (!root) {
+        OSSL_ENSURE(op, push(trust->unproven, x509), KW_E_MEMORY, "adding an intermediate");
+        return KW_OK;
+    }
+    int64_t from = cert_not_before(root);
+    int64_t until = cert_not_after(root);
+    trust->from = from > trust->from ? from : trust->from;
+    trust->until = until < trust->until ? until : trust->until;
+    trust->n_anchors++;
+    return add_certs(op, trust->anchors, &ca, 1);
+}
+
 kw_status tls_trust_init(struct kw_op *op, int purpose, struct cert *const *roots, unsigned n_roots,
                          struct cert *const *intermediates, unsigned n_intermediates,
                          struct tls_trust *trust)
 {
     trust->purpose = purpose;
+    trust->from = INT64_MIN;
+    trust->until = INT64_MAX;
     trust->roots = X509_STORE_new();
-    OSSL_ENSURE(op, trust->roots, KW_E_MEMORY, "trusted certificates");
+    trust->anchors = X509_STORE_new();
+    trust->between = sk_X509_new_null();
+    trust->unproven = sk_X509_new_null();
+    OSSL_ENSURE(op, trust->roots && trust->anchors && trust->between && trust->unproven,
+                KW_E_MEMORY, "trusted certificates");
     TRY(op, add_certs(op, trust->roots, roots, n_roots));
-    /* Without X509_V_FLAG_PARTIAL_CHAIN only a self-signed certificate ends a path: these are no
-     * anchors. */
-    return add_certs(op, trust->roots, intermediates, n_intermediates);
+    for (unsigned i = 0; i < n_roots; i++) { /* what is not self-signed ends no path */
+        bool is_root = X509_self_signed(cert_x509(roots[i]), /* verify_signature= */ 0) == 1;
+        TRY(op, add_certs(op, trust->anchors, &roots[i], is_root ? 1 : 0));
+    }
+    for (unsigned i = 0; i < n_intermediates; i++) {
+        ENSURE(op, cert_x509(intermediates[i]), KW_E_INPUT,
+               "OpenSSL does not take one of the intermediate certificates");
+        TRY(op,
+            add_between(op, trust, intermediates[i], prover_of(intermediates[i], roots, n_roots)));
+    }
+    ERR_clear_error();
+    return KW_OK;
 }
 
 void tls_trust_done(struct tls_trust *trust)
 {
     X509_STORE_free(trust->roots);
-    trust->roots = NULL;
+    X509_STORE_free(trust->anchors);
+    sk_X509_pop_free(trust->between, X509_free);
+    sk_X509_pop_free(trust->unproven, X509_free);
+    *trust = (struct tls_trust){0};
 }
 
 void tls_found_done(struct tls_found *found)
@@ -48,16 +119,17 @@ void tls_found_done(struct tls_found *found)
     *found = (struct tls_found){0};
 }
 
-static void set_up(const struct tls_trust *trust, X509_STORE_CTX *ctx)
+static void set_up(const struct tls_trust *trust, X509_STORE_CTX *ctx, int64_t now, bool anchored)
 {
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
 
-    X509_VERIFY_PARAM_set_time(param, (time_t)os_clock_unix_s());
+    X509_VERIFY_PARAM_set_time(param, (time_t)now);
     X509_VERIFY_PARAM_set_depth(param, PATH_DEPTH_MAX);
     X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
     /* Both return 1 for flags and purposes that exist. A certificate without extended key usage
      * fits any purpose. */
-    (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT);
+    (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT |
+                                                 (anchored ? X509_V_FLAG_PARTIAL_CHAIN : 0));
     (void)X509_VERIFY_PARAM_set_purpose(param, trust->purpose);
 }
 
@@ -74,18 +146,35 @@ static kw_status read_chain(struct kw_op *op, X509_STORE_CTX *ctx, bool with_iss
     return KW_OK;
 }
 
-/* Our own context, not the given one: whatever a library put into its store, only our roots count.
- */
-static kw_status verify(struct kw_op *op, const struct tls_trust *trust, X509_STORE_CTX *asked,
-                        bool with_issuer, struct tls_found *ret)
+typedef STACK_OF(X509) x509_list;
+
+static void x509_list_free(x509_list *list) /* not what is on it */
 {
-    AUTO(X509_STORE_CTX) *ctx = X509_STORE_CTX_new();
+    sk_X509_free(list);
+}
+KW_OWNED(x509_list, x509_list, x509_list_free)
+
+/* What the peer sent and what it need not send. NULL: no memory. */
+static x509_list *helpers(X509_STORE_CTX *asked, x509_list *ours)
+{
+    x509_list *sent = X509_STORE_CTX_get0_untrusted(asked);
+    AUTO(x509_list) *all = sent ? sk_X509_dup(sent) : sk_X509_new_null();
+
+    return all && X509_add_certs(all, ours, X509_ADD_FLAG_DEFAULT) == 1 ? TAKE(all) : NULL;
+}
+
+static kw_status run(struct kw_op *op, const struct tls_trust *trust, X509_STORE_CTX *asked,
+                     X509_STORE_CTX *ctx)
+{
+    int64_t now = os_clock_unix_s();
+    bool anchored = trust->n_anchors > 0 && now >= trust->from && now <= trust->until;
+    AUTO(x509_list) *untrusted = helpers(asked, anchored ? trust->unproven : trust->between);
 
     OSSL_ENSURE(op,
-                ctx && X509_STORE_CTX_init(ctx, trust->roots, X509_STORE_CTX_get0_cert(asked),
-                                           X509_STORE_CTX_get0_untrusted(asked)),
+                untrusted && X509_STORE_CTX_init(ctx, anchored ? trust->anchors : trust->roots,
+                                                 X509_STORE_CTX_get0_cert(asked), untrusted) == 1,
                 KW_E_MEMORY, "verifying the peer's certificate");
-    set_up(trust, ctx);
+    set_up(trust, ctx, now, anchored);
     int verdict = X509_verify_cert(ctx);
     int error = X509_STORE_CTX_get_error(ctx);
     ERR_clear_error();
@@ -95,6 +184,17 @@ static kw_status verify(struct kw_op *op, const struct tls_trust *trust, X509_ST
     ENSURE(op, error == X509_V_OK, untimely ? KW_E_EXPIRED : KW_E_AUTH,
            "the peer's certificate is not trusted: %s (depth %d)",
            X509_verify_cert_error_string(error), X509_STORE_CTX_get_error_depth(ctx));
+    return KW_OK;
+}
+
+/* Our own context, not the given one: whatever a library put into its store, only ours counts. */
+static kw_status verify(struct kw_op *op, const struct tls_trust *trust, X509_STORE_CTX *asked,
+                        bool with_issuer, struct tls_found *ret)
+{
+    AUTO(X509_STORE_CTX) *ctx = X509_STORE_CTX_new();
+
+    OSSL_ENSURE(op, ctx, KW_E_MEMORY, "verifying the peer's certificate");
+    TRY(op, run(op, trust, asked, ctx));
     return read_chain(op, ctx, with_issuer, ret);
 }
 

@@ -6,12 +6,27 @@
 #include "crypto/openssl.h"
 #include "net/tls.h"
 
+/*
+ * The root's signature on an issuing CA is the same at each handshake, and dear to verify where it
+ * is P-384's. So it is verified once: an issuing CA that is valid under a root is an anchor itself
+ * for as long as the root is valid, and every other certificate of the path is judged at each
+ * handshake, the anchor's own validity included.
+ */
 struct tls_trust {
-    X509_STORE *roots; /* and intermediates that peers need not send */
-    int purpose;       /* X509_PURPOSE_… */
+    X509_STORE *roots;        /* only these end a path … */
+    X509_STORE *anchors;      /* … or these too: the roots, and issuing CAs verified under them */
+    unsigned n_anchors;       /* of the latter */
+    int64_t from, until;      /* when all roots above the anchors are valid, Unix seconds */
+    STACK_OF(X509) *between;  /* intermediates that peers need not send, all of them */
+    STACK_OF(X509) *unproven; /* of these, the ones that are no anchors */
+    int purpose;              /* X509_PURPOSE_… */
 };
 
-/* Zero-initialise; on failure too, tls_trust_done() frees. */
+/**
+ * Zero-initialise; on failure too, tls_trust_done() frees. An intermediate that is not valid under
+ * a root now, is no CA, or stands below a root with constraints of its own, is no anchor: it only
+ * helps to find the way to a root. Blocks for a signature's verification for each pair of them.
+ */
 kw_status tls_trust_init(struct kw_op *op, int purpose, struct cert *const *roots, unsigned n_roots,
                          struct cert *const *intermediates, unsigned n_intermediates,
                          struct tls_trust *trust);

@@ -1,4 +1,5 @@
 /* Routes of the tests: what handlers do, well and badly. */
+#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -135,6 +136,22 @@ static kw_status head_of(struct kw_op *op, void *ctx, const struct http_request 
     return text_body(response, value ? value : request->peer);
 }
 
+/* What OpenSSL's error queue of this thread holds. */
+static kw_status stale(struct kw_op *op, void *ctx, const struct http_request *request,
+                       struct http_response *response)
+{
+    char text[256] = "none";
+    unsigned long error = ERR_peek_error();
+
+    (void)op;
+    (void)ctx;
+    (void)request;
+    if (error != 0) {
+        ERR_error_string_n(error, text, sizeof(text));
+    }
+    return text_body(response, text);
+}
+
 #define ANY(method, path, flags, handler)                                                          \
     {method, path, AUTH_NONE, NULL, 0, 5000, flags, handler, &http_errors_text, #handler}
 #define ROW(method, path, auth, media, body_max, ms, flags, handler)                               \
@@ -144,6 +161,7 @@ static const struct route routes[] = {
     ANY(HTTP_GET, "/hello", 0, hello),
     ANY(HTTP_GET, "/fast", ROUTE_FAST, fast),
     ANY(HTTP_GET, "/big", 0, big),
+    ANY(HTTP_GET, "/stale", ROUTE_FAST, stale),
     ANY(HTTP_GET, "/shared", ROUTE_FAST, shared),
     ANY(HTTP_GET, "/header", 0, head_of),
     ANY(HTTP_GET, "/close", ROUTE_CLOSE, hello),

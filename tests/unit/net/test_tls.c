@@ -88,6 +88,7 @@ static void expect_alert(enum who who, const char *alert)
     TEST_OP(op);
 
     assert_code(&op, try_get(&op, client, "/hello"), KW_E_AUTH);
+    assert_int_equal(ERR_peek_error(), 0); /* nor on the client's side */
     kw_op_message(&op, text, sizeof(text));
     assert_has(text, "refuses our certificate");
     assert_has(text, alert);
@@ -194,6 +195,33 @@ static void older_tls_is_refused(void **state)
     assert_int_not_equal(SSL_connect(t.ssl), 1);
     assert_has(ERR_reason_error_string(ERR_peek_error()), "protocol version");
     raw_tls_close(&t);
+}
+
+/* Another connection, and a handler on this thread, would take them for their own. */
+static void failed_handshakes_leave_no_errors(void **state)
+{
+    const char *const garbage[] = {"GET / HTTP/1.1\r\n\r\n",
+                                   "\x16\x03\x01\x00\x05\x01\x02\x03\x04\x05", ""};
+    struct raw_tls t;
+    char answer[1024];
+
+    (void)state;
+    for (unsigned i = 0; i < KW_COUNT(garbage) + 3; i++) {
+        if (i < KW_COUNT(garbage)) {
+            (void)raw_exchange(rig->tls_port, garbage[i], answer, i == 2 ? 1 : sizeof(answer));
+        } else if (i == KW_COUNT(garbage)) {
+            raw_tls_open(&t, rig->tls_port, TLS1_2_VERSION);
+            assert_int_not_equal(SSL_connect(t.ssl), 1);
+            raw_tls_close(&t);
+        } else {
+            expect_alert(i % 2 ? WHO_STRANGER : WHO_EXPIRED, i % 2 ? "unknown CA" : "expired");
+        }
+        assert_int_equal(raw_exchange(rig->plain_port,
+                                      "GET /stale HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                                      answer, sizeof(answer)),
+                         200);
+        assert_has(answer, "\r\n\r\nnone");
+    }
 }
 
 static unsigned n_tickets;
@@ -390,6 +418,7 @@ int main(void)
         cmocka_unit_test(certificates_may_be_required),
         cmocka_unit_test(intermediates_may_be_known_to_the_server),
         cmocka_unit_test(older_tls_is_refused),
+        cmocka_unit_test(failed_handshakes_leave_no_errors),
         cmocka_unit_test(sessions_are_not_resumed),
         cmocka_unit_test(small_answers_are_one_record),
         cmocka_unit_test(a_closing_server_says_goodbye),
