@@ -1,7 +1,7 @@
 /*
  * A signature by the keeper against the same by OpenSSL in this process: CPU (both processes) and
  * latency, one at a time and from 8 threads. TLS handshakes are the plainest purpose; OCSP answers
- * show what checking costs as well.
+ * show what checking costs as well. Keys for data against the same computation in process.
  *   KW_BENCH_SIGNS=2000 (a measurement) KW_BENCH_ROUNDS=5
  */
 #include <pthread.h>
@@ -9,9 +9,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "crypto/aead.h"
+#include "crypto/digest.h"
+#include "crypto/kdf.h"
 #include "crypto/ocsp.h"
+#include "crypto/wrap.h"
 #include "gate.h"
+#include "keeper/data.h"
 #include "os/clock.h"
+#include "os/files.h"
+#include "os/rng.h"
 #include "service/authorities.h"
 #include "service/service.h"
 
@@ -22,6 +29,8 @@ struct bench {
     struct service *service;
     pid_t keeper;
     struct privkey *remote, *soft; /* P-256 */
+    struct keeper *data;           /* with the keys kek, mac and kdf */
+    struct kw_secret *secret;      /* in process: in their place */
     uint64_t signs, rounds;
     uint8_t content[CONTENT]; /* RFC 8446 section 4.4.3 */
 };
@@ -61,6 +70,68 @@ static void answer_ocsp(struct bench *bench, bool remote)
                ocsp_answer_build(&op, &single, 1, KW_SPAN(NULL, 0), now_s, ca->ocsp_cert,
                                  ca->ocsp_key, &der),
                "OCSP answer");
+}
+
+static const struct kw_span context = {(const uint8_t *)"device DEV1", 11};
+
+static void data_key(struct bench *bench, bool remote)
+{
+    AUTO(kw_secret) *plain = NULL;
+    AUTO(kw_secret) *wrapping_key = NULL;
+    uint8_t room[WRAPPED_MAX];
+    struct kw_out wrapped = KW_OUT_ARRAY(room);
+    struct kw_op op;
+
+    bench_op(&op);
+    if (remote) {
+        bench_need(&op, keeper_data_key(&op, bench->data, "kek", context, &plain, &wrapped),
+                   "data key");
+        return;
+    }
+    bench_need(&op, kw_secret_new(32, &plain), "data key");
+    bench_need(&op, os_random(&op, kw_secret_data(plain), 32), "data key");
+    bench_need(&op,
+               kdf_hkdf_sha256(&op, bench->secret, KW_SPAN(NULL, 0), context, 32, &wrapping_key),
+               "data key");
+    bench_need(&op, wrap_kwp(&op, wrapping_key, kw_secret_span(plain), &wrapped), "data key");
+}
+
+static void derive(struct bench *bench, bool remote)
+{
+    AUTO(kw_secret) *key = NULL;
+    struct kw_op op;
+
+    bench_op(&op);
+    kw_status status = remote ? keeper_data_derive(&op, bench->data, "kdf", "session/1", context,
+                                                   context, 32, &key)
+                              : kdf_hkdf_sha256(&op, bench->secret, context, context, 32, &key);
+    bench_need(&op, status, "derived key");
+}
+
+static void authenticate(struct bench *bench, bool remote)
+{
+    uint8_t mac[KW_HASH_BYTES];
+    struct kw_span message = KW_SPAN_ARRAY(bench->content);
+    struct kw_op op;
+
+    bench_op(&op);
+    kw_status status = remote ? keeper_data_mac(&op, bench->data, "mac", message, mac)
+                              : digest_hmac_sha256(&op, bench->secret, message, mac);
+    bench_need(&op, status, "authentication code");
+}
+
+static void seal(struct bench *bench, bool remote)
+{
+    AUTO(kw_bytes) *soft = NULL;
+    uint8_t room[SEALED_MAX];
+    struct kw_out sealed = KW_OUT_ARRAY(room);
+    struct kw_span data = KW_SPAN_ARRAY(bench->content);
+    struct kw_op op;
+
+    bench_op(&op);
+    kw_status status = remote ? keeper_data_seal(&op, bench->data, "kek", context, data, &sealed)
+                              : aead_seal(&op, bench->secret, context, data, &soft);
+    bench_need(&op, status, "sealed data");
 }
 
 struct worker {
@@ -152,6 +223,59 @@ static void open_all(struct bench *bench)
     memset(bench->content + 98, 7, 32); /* a transcript's hash */
 }
 
+static void make_secret(struct bench *bench, enum key_class class_, const char *key_id)
+{
+    static struct key_policy policy;
+    struct pubkey *none = NULL;
+    int64_t now_s = os_clock_unix_s();
+    struct kw_op op;
+
+    bench_op(&op);
+    policy = (struct key_policy){.class_ = class_,
+                                 .alg = KEY_ALG_SECRET_256,
+                                 .not_before = now_s - 60,
+                                 .not_after = now_s + 86400};
+    if (!KW_TEXT_SET(policy.key_id, key_id) || !KW_TEXT_SET(policy.scopes[0], "session/")) {
+        bench_die("policy");
+    }
+    policy.n_scopes = class_ == KEY_CLASS_KDF ? 1 : 0;
+    bench_need(&op, keeper_key_create(&op, bench->data, &policy, &none), key_id);
+}
+
+/* A vault of its own, in a ceremony that goes on. */
+static void data_rows(struct bench *bench)
+{
+    char program[512];
+    char dir[128];
+    char vault[160];
+    char unlock[192];
+    struct kw_op op;
+
+    bench_op(&op);
+    bench_dir_make(dir, sizeof(dir));
+    gate_program("keywright-keeper", program, sizeof(program));
+    (void)snprintf(vault, sizeof(vault), "%s/passphrase", dir);
+    (void)snprintf(unlock, sizeof(unlock), "passphrase-file:%s", vault);
+    bench_need(&op, os_file_write(&op, vault, 0600, kw_span_text("a passphrase for benchmarks\n")),
+               "passphrase");
+    (void)snprintf(vault, sizeof(vault), "%s/vault", dir);
+    struct keeper_config config = {
+        .program = program, .vault = vault, .unlock = unlock, .create = true, .ceremony = true};
+    bench_need(&op, keeper_start(&op, &config, &bench->data), "keeper");
+    bench->keeper = gate_child_of(getpid());
+    make_secret(bench, KEY_CLASS_KEK, "kek");
+    make_secret(bench, KEY_CLASS_MAC, "mac");
+    make_secret(bench, KEY_CLASS_KDF, "kdf");
+    bench_need(&op, kw_secret_new(32, &bench->secret), "secret");
+    row(bench, "data key, 1 thread", data_key, 1);
+    row(bench, "derived key, 1 thread", derive, 1);
+    row(bench, "authentication code, 1 thread", authenticate, 1);
+    row(bench, "sealed data, 1 thread", seal, 1);
+    keeper_stop(bench->data);
+    kw_secret_free(bench->secret);
+    bench_dir_remove(dir);
+}
+
 int main(void)
 {
     struct bench bench = {.signs = bench_setting("KW_BENCH_SIGNS", 2000),
@@ -159,6 +283,7 @@ int main(void)
 
     bench_title("keeper");
     gate_init(&bench.gate);
+    data_rows(&bench);
     open_all(&bench);
     row(&bench, "TLS signature, 1 thread", sign_tls, 1);
     row(&bench, "TLS signature, 8 threads", sign_tls, THREADS);

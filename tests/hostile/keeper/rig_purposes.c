@@ -173,6 +173,21 @@ struct keeper_reply purpose_firmware(const char *key_id, const char *statement, 
     return rig_ask(attack_rig, &keeper_rows[KEEPER_ROW_SIGN_FIRMWARE], &msg, -1);
 }
 
+uint64_t purpose_approve(const char *text)
+{
+    struct statement release;
+
+    assert_ok(statement_parse(kw_span_text(text), &release, NULL));
+    struct approval_subject subject = release_subject("firmware", &release);
+    assert_ok(approval_subject_check(&subject));
+    uint64_t id = rig_open(attack_rig, &subject, RIG_ALICE);
+    struct keeper_reply reply = rig_verdict(attack_rig, id, APPROVAL_REQUEST, RIG_ALICE);
+    assert_true(reply.code == KW_CODE_OK || reply.code == KW_E_CONFLICT);
+    reply = rig_verdict(attack_rig, id, APPROVAL_APPROVE, RIG_RITA);
+    assert_string_equal(reply.text, "");
+    return id;
+}
+
 const char *purpose_release(const char *version, const char *counter, const char *hash)
 {
     static char text[TEXT_MAX];

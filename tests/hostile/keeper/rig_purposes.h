@@ -38,6 +38,9 @@ struct keeper_answer purpose_good(enum keeper_row_index row, const struct keeper
 struct keeper_reply purpose_tuf(const char *key_id, struct kw_span body);
 struct keeper_reply purpose_firmware(const char *key_id, const char *statement, uint64_t approval);
 
+/* A request for this release, asked by alice, approved by rita: ready for use. */
+uint64_t purpose_approve(const char *text);
+
 /* Texts in static rooms. */
 const char *purpose_release(const char *version, const char *counter, const char *hash);
 const char *purpose_record(int64_t date);

@@ -6,10 +6,8 @@
 #include "base/hex.h"
 #include "base/time.h"
 #include "crypto/digest.h"
-#include "crypto/openssl.h"
 #include "hostile/keeper/rig_purposes.h"
 #include "keeper/memfd.h"
-#include "model/release.h"
 #include "os/clock.h"
 
 static const struct keeper_row *row(enum keeper_row_index index)
@@ -90,21 +88,6 @@ static void no_other_log(void **state)
 }
 
 /* --- firmware --- */
-static uint64_t approve(const char *text)
-{
-    struct statement release;
-
-    assert_ok(statement_parse(kw_span_text(text), &release, NULL));
-    struct approval_subject subject = release_subject("firmware", &release);
-    assert_ok(approval_subject_check(&subject));
-    uint64_t id = rig_open(attack_rig, &subject, RIG_ALICE);
-    struct keeper_reply reply = rig_verdict(attack_rig, id, APPROVAL_REQUEST, RIG_ALICE);
-    assert_true(reply.code == KW_CODE_OK || reply.code == KW_E_CONFLICT);
-    reply = rig_verdict(attack_rig, id, APPROVAL_APPROVE, RIG_RITA);
-    assert_string_equal(reply.text, "");
-    return id;
-}
-
 static void refuse_firmware(const char *text, uint64_t approval, enum kw_code code,
                             const char *reason)
 {
@@ -125,7 +108,7 @@ static void a_release_verifies_as_its_image(void **state)
     digest_sha256(kw_span_text(image), digest);
     (void)kw_hex(KW_SPAN_ARRAY(digest), hash, sizeof(hash));
     (void)snprintf(text, sizeof(text), "%s", purpose_release("2.0.1", "3", hash));
-    struct keeper_reply reply = purpose_firmware("firmware", text, approve(text));
+    struct keeper_reply reply = purpose_firmware("firmware", text, purpose_approve(text));
     struct keeper_answer answer = purpose_good(KEEPER_ROW_SIGN_FIRMWARE, &reply);
     assert_ok(
         pubkey_verify(NULL, purpose_public[PURPOSE_FIRMWARE], kw_span_text(image), answer.octets));
@@ -140,7 +123,7 @@ static void no_release_without_approval(void **state)
     (void)snprintf(text, sizeof(text), "%s", purpose_release("2.1.0", "3", RIG_HASH));
     (void)snprintf(other, sizeof(other), "%s", purpose_release("2.1.1", "3", RIG_HASH));
     refuse_firmware(text, 0, KW_E_APPROVAL, "");
-    uint64_t id = approve(text);
+    uint64_t id = purpose_approve(text);
     refuse_firmware(other, id, KW_E_DENIED, ""); /* another version */
     refuse_firmware(purpose_release("2.1.0", "4", RIG_HASH), id, KW_E_DENIED, "");
     refuse_firmware(text, id + 1000, KW_E_DENIED, ""); /* of nobody */
@@ -175,7 +158,7 @@ static void the_security_counter_never_falls(void **state)
 
     (void)state;
     (void)snprintf(text, sizeof(text), "%s", purpose_release("2.3.0", "9", RIG_HASH));
-    struct keeper_reply reply = purpose_firmware("firmware", text, approve(text));
+    struct keeper_reply reply = purpose_firmware("firmware", text, purpose_approve(text));
     (void)purpose_good(KEEPER_ROW_SIGN_FIRMWARE, &reply);
     refuse_firmware(purpose_release("2.3.1", "99", RIG_HASH), 0, KW_E_APPROVAL, "");
     for (unsigned i = 0; i < 2; i++) {
@@ -185,7 +168,7 @@ static void the_security_counter_never_falls(void **state)
         rig_start(attack_rig, /* ceremony= */ false);
     }
     (void)snprintf(text, sizeof(text), "%s", purpose_release("2.3.2", "9", RIG_HASH));
-    reply = purpose_firmware("firmware", text, approve(text));
+    reply = purpose_firmware("firmware", text, purpose_approve(text));
     (void)purpose_good(KEEPER_ROW_SIGN_FIRMWARE, &reply);
 }
 
