@@ -52,8 +52,9 @@ struct keywright_config {
     const char *device_id;  /* as registered; may be NULL once enrolled */
     const char *trust_file; /* PEM of the root to trust; copied into state_dir at the first open,
                                NULL later */
-    const char *root_of_trust; /* "soft:dir=…" or "tpm2:dir=…,tcti=…"; remembered likewise */
-    uint32_t timeout_ms;       /* of each call as a whole; 0 = 30000 */
+    const char
+        *root_of_trust;  /* "soft:dir=…", "tpm2:dir=…,tcti=…" or "pkcs11:…"; remembered likewise */
+    uint32_t timeout_ms; /* of each call as a whole; 0 = 30000 */
 };
 
 /* What the device is, for people and programs. All texts NUL-terminated. */

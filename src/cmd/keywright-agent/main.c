@@ -351,7 +351,7 @@ static int usage(FILE *out, int exit_status)
                 "  --server URL        https://host:8443\n"
                 "  --id ID             device id, as registered\n"
                 "  --trust FILE        PEM of the root to trust\n"
-                "  --rot URI           soft:dir=DIR or tpm2:dir=DIR,tcti=TCTI\n"
+                "  --rot URI           soft:dir=DIR, tpm2:dir=DIR,tcti=TCTI or pkcs11:...\n"
                 "  --secret-file FILE  one-time registration secret (mode 0600)\n",
                 out);
     return exit_status;
