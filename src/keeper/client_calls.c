@@ -100,6 +100,13 @@ kw_status keeper_key_public(struct kw_op *op, struct keeper *keeper, const char 
 kw_status keeper_key_create(struct kw_op *op, struct keeper *keeper,
                             const struct key_policy *policy, struct pubkey **ret)
 {
+    return keeper_key_create_approved(op, keeper, policy, 0, ret);
+}
+
+kw_status keeper_key_create_approved(struct kw_op *op, struct keeper *keeper,
+                                     const struct key_policy *policy, uint64_t approval_id,
+                                     struct pubkey **ret)
+{
     uint8_t octets[POLICY_ENCODED_MAX];
     struct kw_out encoded = KW_OUT_ARRAY(octets);
     struct channel_room room;
@@ -108,7 +115,9 @@ kw_status keeper_key_create(struct kw_op *op, struct keeper *keeper,
     kw_status status = policy_encode(policy, &encoded);
     ENSURE(op, kw_ok(status), status.code, "the policy of key '%.64s' cannot be encoded",
            policy->key_id);
-    struct keeper_msg msg = {.key_create = {.policy = kw_out_span(&encoded)}};
+    struct keeper_msg msg = {
+        .key_create = {.policy = kw_out_span(&encoded), .approval_id = approval_id}
+    };
     TRY(op, keeper_call(op, keeper, KEEPER_ROW_KEY_CREATE, &msg, -1, &room, &answer));
     if (key_class_symmetric(policy->class_)) {
         *ret = NULL;

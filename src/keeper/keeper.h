@@ -119,6 +119,68 @@ kw_status keeper_key_public(struct kw_op *op, struct keeper *keeper, const char 
  */
 kw_status keeper_key_create(struct kw_op *op, struct keeper *keeper,
                             const struct key_policy *policy, struct pubkey **ret);
+/* The same with the approval that the vault's rules want (0: none): while serving KW_E_APPROVAL
+ * without. The subject is subject_key_create() of keeper/subjects.h. */
+kw_status keeper_key_create_approved(struct kw_op *op, struct keeper *keeper,
+                                     const struct key_policy *policy, uint64_t approval_id,
+                                     struct pubkey **ret);
+/* What the key is sealed with. KW_E_NOT_FOUND; KW_E_STATE destroyed. */
+kw_status keeper_key_policy(struct kw_op *op, struct keeper *keeper, const char *key_id,
+                            struct key_policy *ret);
+
+enum { KEEPER_WHO_MAX = 64, KEEPER_REASON_MAX = 96 };
+/* The last time that a key came into one of its states. */
+struct keeper_key_phase {
+    int64_t since_unix;       /* 0: never was in it */
+    char who[KEEPER_WHO_MAX]; /* request id of the gate, "clock" or "keeper" */
+    char reason[KEEPER_REASON_MAX];
+};
+struct keeper_key_life {
+    char key_id[KW_NAME_MAX];
+    enum key_class class_;
+    enum key_state state;
+    uint32_t alg;
+    int64_t not_before, not_after;
+    uint64_t uses;
+    uint8_t spki_sha256[KW_HASH_BYTES]; /* of the public key; zero: it was never made */
+    char predecessor[KW_NAME_MAX], successor[KW_NAME_MAX]; /* "": none */
+    int64_t retire_at; /* end of its overlap with the successor; 0: none */
+    struct keeper_key_phase phases[KEY_STATE_MAX];
+};
+/* A key's life, also of a destroyed one. KW_E_NOT_FOUND. */
+kw_status keeper_key_history(struct kw_op *op, struct keeper *keeper, const char *key_id,
+                             struct keeper_key_life *ret);
+/**
+ * Another state: activate (also: resume), suspend, deactivate, compromise; durable on return.
+ * approval_id: compromise may need one (subject_key_revoke()). ret may be NULL.
+ * Errors: KW_E_STATE no such step; KW_E_EXPIRED activation outside the period; KW_E_APPROVAL,
+ * KW_E_DENIED; KW_E_NOT_FOUND.
+ */
+kw_status keeper_key_step(struct kw_op *op, struct keeper *keeper, const char *key_id,
+                          enum key_event event, const char *reason, uint64_t approval_id,
+                          struct keeper_key_info *ret);
+/**
+ * Make the key's successor, under the same policy with its period from now on, and begin the
+ * overlap, at whose end the old key is deactivated. approval_id: by rule (subject_key_rotate()).
+ * ret: the new key. Errors: KW_E_CONFLICT it has a successor; KW_E_STATE destroyed, or its own
+ * predecessor is in use still; KW_E_APPROVAL, KW_E_DENIED, KW_E_LIMIT.
+ */
+kw_status keeper_key_rotate(struct kw_op *op, struct keeper *keeper, const char *key_id,
+                            uint64_t approval_id, struct keeper_key_info *ret);
+struct keeper_destroyed {
+    char statement[2049];     /* model/statement.h, kind DESTRUCTION */
+    char signer[KW_NAME_MAX]; /* "": no key of the vault could sign it */
+    uint8_t signature[KW_SIG_MAX];
+    uint32_t signature_len;
+};
+/**
+ * Destroy a key for ever and prove it: overwritten and unlinked (a token's: its object), the
+ * vault's KEK retired, and each use refused. May be repeated for a destroyed key, for its
+ * statement. Errors: KW_E_APPROVAL, KW_E_DENIED; KW_E_NOT_FOUND; KW_E_DEVICE the proof failed.
+ */
+kw_status keeper_key_destroy(struct kw_op *op, struct keeper *keeper, const char *key_id,
+                             const char *reason, uint64_t approval_id,
+                             struct keeper_destroyed *ret);
 /**
  * n (1..256) fresh serial numbers from the keeper's random generator. A certificate is signed only
  * under a serial that was handed out here and was not used yet, so every serial has 127 random
@@ -159,7 +221,6 @@ enum keeper_journal_kind {
     KEEPER_JOURNAL_EVENT,   /* a key was made (what: KEY_EVENT_MAX), or came into another state */
     KEEPER_JOURNAL_CUT,     /* the row before was torn by a power cut; count: octets */
 };
-enum { KEEPER_WHO_MAX = 64, KEEPER_REASON_MAX = 96 };
 struct keeper_journal_row {
     uint64_t seq; /* 1, 2, … without a gap */
     int64_t time_ms;
@@ -170,6 +231,13 @@ struct keeper_journal_row {
     char key_id[KW_NAME_MAX];
     char who[KEEPER_WHO_MAX]; /* request id of the gate, "clock" or "keeper" */
 };
+
+/**
+ * Rows from number `from` (1, 2, …) on, at most max (1..48). ret_last: number of the last there is.
+ * KW_E_INTEGRITY the file was altered while the keeper runs.
+ */
+kw_status keeper_journal_read(struct kw_op *op, struct keeper *keeper, uint64_t from, unsigned max,
+                              struct keeper_journal_row ret[], unsigned *ret_n, uint64_t *ret_last);
 
 /**
  * A key of the keeper for OpenSSL users, bound to one purpose. Keep it; it stays valid across

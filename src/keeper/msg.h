@@ -12,13 +12,15 @@
 #include "base/writer.h"
 #include "keeper/keeper.h"
 #include "model/roster.h"
+#include "model/statement.h"
 
 enum {
     KEEPER_VERSION = 1,
     KEEPER_CHANNEL_FD = 3,
     KEEPER_FRAME_BYTES = 16,
     KEEPER_REPLY_TYPE = 0x8000,
-    KEEPER_REPLY_MAX = 4608, /* 256 serials, code and text */
+    KEEPER_REPLY_MAX = 13312,     /* a policy, or rows of the journal; with code and text */
+    KEEPER_JOURNAL_ROWS_MAX = 48, /* in one answer */
     KEEPER_SERIALS_MAX = 256,
     KEEPER_PROOF_MAX = 64, /* a tree of 2^64 leaves */
     KEEPER_BUILD_TEXT = 32,
@@ -54,8 +56,14 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING, KEEPER_ANY = KEEPER_OPEN 
     X(INFO, info, 2, 40, KEEPER_ANY, false)                                                        \
     X(KEY_AT, key_at, 3, 40, KEEPER_OPEN, false)                                                   \
     X(KEY_FIND, key_find, 4, 136, KEEPER_OPEN, false)                                              \
-    X(KEY_CREATE, key_create, 5, 12328, KEEPER_CEREMONY, false)                                    \
+    X(KEY_CREATE, key_create, 5, 12336, KEEPER_OPEN, false)                                        \
     X(SERIALS, serials, 6, 136, KEEPER_OPEN, false)                                                \
+    X(KEY_ROTATE, key_rotate, 7, 144, KEEPER_OPEN, false)                                          \
+    X(KEY_STEP, key_step, 8, 248, KEEPER_OPEN, false)                                              \
+    X(KEY_DESTROY, key_destroy, 9, 248, KEEPER_OPEN, false)                                        \
+    X(JOURNAL_READ, journal_read, 10, 48, KEEPER_OPEN, false)                                      \
+    X(KEY_HISTORY, key_history, 11, 136, KEEPER_OPEN, false)                                       \
+    X(KEY_POLICY, key_policy, 12, 136, KEEPER_OPEN, false)                                         \
     X(VAULT_STATUS, vault_status, 13, 40, KEEPER_ANY, false)                                       \
     X(VAULT_SEAL, vault_seal, 14, 40, KEEPER_SERVING, false)                                       \
     X(VAULT_REKEY, vault_rekey, 15, 48, KEEPER_SERVING, false)                                     \
@@ -113,7 +121,20 @@ struct keeper_msg {
         } key_at;
         struct {
             struct kw_span policy;
+            uint64_t approval_id; /* 0: none */
         } key_create;
+        struct {
+            uint64_t approval_id;
+        } key_rotate;
+        struct {
+            enum key_event event; /* not KEY_EVENT_DESTROY; nothing in KEY_DESTROY */
+            char reason[KEEPER_REASON_MAX];
+            uint64_t approval_id;
+        } key_step; /* KEY_STEP, KEY_DESTROY */
+        struct {
+            uint64_t from;
+            uint16_t max;
+        } journal_read;
         struct {
             uint16_t n;
         } serials;
@@ -210,8 +231,19 @@ struct keeper_answer {
         } hello;
         struct keeper_info info;
         struct keeper_vault_status vault; /* VAULT_STATUS; VAULT_REKEY: generation alone */
-        struct keeper_key_info key;       /* KEY_AT, KEY_FIND */
-        struct kw_span octets; /* KEY_CREATE: public key; SIGN_*: signature; DATA_*: the result */
+        struct keeper_key_info key;       /* KEY_AT, KEY_FIND, KEY_STEP; KEY_ROTATE: the new one */
+        struct keeper_key_life life;
+        struct {
+            struct kw_span statement, signature; /* empty: no key could sign it */
+            char signer[KW_NAME_MAX];
+        } destroyed;
+        struct {
+            uint64_t last; /* number of the journal's last row */
+            uint16_t n;
+            struct kw_span rows;
+        } journal;
+        /* KEY_CREATE: public key; KEY_POLICY: it; SIGN_*: signature; DATA_*: the result */
+        struct kw_span octets;
         struct {
             uint16_t n;
             struct kw_span octets; /* n * KW_SERIAL_BYTES */

@@ -74,11 +74,13 @@ void dec_key_find_answer(struct kw_reader *r, struct keeper_answer *ret)
 void enc_key_create(struct kw_writer *w, const struct keeper_msg *msg)
 {
     kw_writer_span16(w, msg->key_create.policy);
+    kw_writer_u64(w, msg->key_create.approval_id);
 }
 
 void dec_key_create(struct kw_reader *r, struct keeper_msg *ret)
 {
     ret->key_create.policy = kw_reader_span16(r, POLICY_ENCODED_MAX);
+    ret->key_create.approval_id = kw_reader_u64(r);
 }
 
 void enc_key_create_answer(struct kw_writer *w, const struct keeper_answer *answer)

@@ -1,9 +1,11 @@
 /* HELLO, INFO, KEY_AT, KEY_FIND, KEY_CREATE, SERIALS: everything that signs nothing. */
 #include <unistd.h>
 
+#include "cmd/keywright-keeper/handle_keys.h"
 #include "cmd/keywright-keeper/policy_checks.h"
 #include "cmd/keywright-keeper/purposes.h"
 #include "cmd/keywright-keeper/server.h"
+#include "keeper/subjects.h"
 
 kw_status handle_hello(struct kw_op *op, struct server *server, struct request *request)
 {
@@ -43,8 +45,7 @@ kw_status handle_info(struct kw_op *op, struct server *server, struct request *r
     return KW_OK;
 }
 
-static kw_status describe(struct kw_op *op, const struct keeper_key *key,
-                          struct keeper_key_info *ret)
+kw_status describe_key(struct kw_op *op, const struct keeper_key *key, struct keeper_key_info *ret)
 {
     *ret = (struct keeper_key_info){.class_ = key->policy.class_,
                                     .state = key->record->state,
@@ -60,30 +61,68 @@ static kw_status describe(struct kw_op *op, const struct keeper_key *key,
     return KW_OK;
 }
 
+/* A key that is gone: nothing but what its record says. */
+static void describe_destroyed(const struct key_record *record, struct keeper_key_info *ret)
+{
+    *ret = (struct keeper_key_info){.class_ = record->class_,
+                                    .state = record->state,
+                                    .alg = record->alg,
+                                    .custody = "destroyed",
+                                    .not_before = record->not_before,
+                                    .not_after = record->not_after,
+                                    .signatures = record->signatures};
+    memcpy(ret->key_id, record->key_id, sizeof(ret->key_id));
+}
+
+/* The index-th destroyed key that ever was made; NULL past the last. */
+static const struct key_record *destroyed_at(const struct state *state, uint32_t index)
+{
+    for (unsigned i = 0; i < state->n; i++) {
+        if (state->at[i].state == KEY_DESTROYED && index-- == 0) {
+            return &state->at[i];
+        }
+    }
+    return NULL;
+}
+
 kw_status handle_key_at(struct kw_op *op, struct server *server, struct request *request)
 {
     uint32_t index = request->msg->key_at.index;
 
-    ENSURE(op, index < server->keyring->n, KW_E_NOT_FOUND, "there are %u keys", server->keyring->n);
-    return describe(op, server->keyring->at[index], &request->answer.key);
+    if (index < server->keyring->n) {
+        return describe_key(op, server->keyring->at[index], &request->answer.key);
+    }
+    const struct key_record *gone =
+        destroyed_at(server->keyring->state, index - server->keyring->n);
+    ENSURE(op, gone, KW_E_NOT_FOUND, "there are %u keys", server->keyring->n);
+    describe_destroyed(gone, &request->answer.key);
+    return KW_OK;
 }
 
 kw_status handle_key_find(struct kw_op *op, struct server *server, struct request *request)
 {
     const struct keeper_key *key = keyring_find(server->keyring, request->msg->key_id);
 
-    ENSURE(op, key, KW_E_NOT_FOUND, "there is no key '%s'", request->msg->key_id);
-    return describe(op, key, &request->answer.key);
+    if (key) {
+        return describe_key(op, key, &request->answer.key);
+    }
+    const struct key_record *gone = state_find(server->keyring->state, request->msg->key_id);
+    ENSURE(op, gone, KW_E_NOT_FOUND, "there is no key '%s'", request->msg->key_id);
+    describe_destroyed(gone, &request->answer.key);
+    return KW_OK;
 }
 
 kw_status handle_key_create(struct kw_op *op, struct server *server, struct request *request)
 {
     struct key_policy policy;
+    struct approval_subject subject;
     struct keeper_key *key = NULL;
 
     ENSURE(op, kw_ok(policy_decode(request->msg->key_create.policy, &policy)), KW_E_INPUT,
            "policy: it does not decode");
     TRY(op, policy_check(op, &policy, request->now_unix));
+    TRY(op, subject_key_create(op, &policy, &subject));
+    TRY(op, approvals_require(op, server, &subject, request->msg->key_create.approval_id));
     struct key_cause cause = request_cause(request, "made under its policy");
     TRY(op, keyring_create(op, server->keyring, &policy, &cause, &key), "making key '%s'",
         policy.key_id);

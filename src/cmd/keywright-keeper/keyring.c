@@ -76,9 +76,12 @@ static kw_status load_key(struct kw_op *op, const char *key_id, void *ctx)
 
     ENSURE(op, key, KW_E_MEMORY, "no memory for a key");
     struct key_record *record = state_find(keyring->state, key_id);
-    ENSURE(op, record && record->state != KEY_DESTROYED, KW_E_INTEGRITY,
+    ENSURE(op, record, KW_E_INTEGRITY,
            "'state' is older than key '%s': restore the whole vault from its newest backup",
            key_id);
+    if (record->state == KEY_DESTROYED) { /* a crash came between its state and its octets */
+        return keyring_erase(op, keyring, key_id, &(size_t){0});
+    }
     key->record = record;
     struct vault_key loaded = {0};
     TRY(op, vault_key_load(op, &keyring->vault, key_id, &key->policy, &loaded));
@@ -99,7 +102,7 @@ static kw_status load_key(struct kw_op *op, const char *key_id, void *ctx)
 /* There never was such a key: no step of its life, so not keyring_step(). */
 static void use_up(struct key_record *record)
 {
-    struct key_phase *phase = &record->phases[KEY_DESTROYED];
+    struct keeper_key_phase *phase = &record->phases[KEY_DESTROYED];
 
     record->state = KEY_DESTROYED;
     phase->since_unix = os_clock_unix_s();
@@ -230,11 +233,25 @@ static kw_status generate(struct kw_op *op, const struct key_policy *policy,
     return KW_OK;
 }
 
+/* What a line promised, the next key keeps: numbers that only rise, heads of a log that only grows.
+ */
+static void inherit(struct key_record *record, const struct key_record *predecessor)
+{
+    memcpy(record->predecessor, predecessor->key_id, sizeof(record->predecessor));
+    record->crl_number = predecessor->crl_number;
+    record->tree_size = predecessor->tree_size;
+    memcpy(record->tree_root, predecessor->tree_root, sizeof(record->tree_root));
+}
+
 /* The id's record, durable before its key is: an id is used up from here on. */
 static kw_status reserve_id(struct kw_op *op, struct keyring *keyring,
-                            const struct key_policy *policy, struct key_record **ret)
+                            const struct key_policy *policy, const struct key_record *predecessor,
+                            struct key_record **ret)
 {
     TRY(op, state_add(op, keyring->state, policy->key_id, ret));
+    if (predecessor) {
+        inherit(*ret, predecessor);
+    }
     (*ret)->class_ = policy->class_;
     (*ret)->alg = policy->alg;
     (*ret)->not_before = policy->not_before;
@@ -249,7 +266,7 @@ static kw_status reserve_id(struct kw_op *op, struct keyring *keyring,
 static kw_status write_made(struct kw_op *op, struct keyring *keyring, const struct keeper_key *key,
                             const struct key_cause *cause)
 {
-    struct key_phase *phase = &key->record->phases[KEY_PRE_ACTIVE];
+    struct keeper_key_phase *phase = &key->record->phases[KEY_PRE_ACTIVE];
     uint8_t octets[KW_SPKI_MAX];
     struct kw_out mark = KW_OUT_ARRAY(octets);
     struct keeper_journal_row row = {
@@ -280,8 +297,9 @@ static kw_status store(struct kw_op *op, struct keyring *keyring, struct keeper_
     return keyring_save(op, keyring);
 }
 
-kw_status keyring_create(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
-                         const struct key_cause *cause, struct keeper_key **ret)
+kw_status keyring_make(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
+                       const struct key_record *predecessor, const struct key_cause *cause,
+                       struct keeper_key **ret)
 {
     AUTO(keeper_key) *key = NULL;
     struct key_record *record = NULL;
@@ -289,10 +307,29 @@ kw_status keyring_create(struct kw_op *op, struct keyring *keyring, const struct
     ENSURE(op, keyring->n < STATE_KEYS_MAX, KW_E_LIMIT, "a vault holds at most %d keys",
            STATE_KEYS_MAX);
     TRY(op, keyring_clock(op, keyring, cause->now_unix));
-    TRY(op, reserve_id(op, keyring, policy, &record));
+    TRY(op, reserve_id(op, keyring, policy, predecessor, &record));
     TRY(op, generate(op, policy, record, &key));
     TRY(op, store(op, keyring, key, cause));
     *ret = key;
     keyring->at[keyring->n++] = TAKE(key);
     return KW_OK;
+}
+
+kw_status keyring_create(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
+                         const struct key_cause *cause, struct keeper_key **ret)
+{
+    return keyring_make(op, keyring, policy, /* predecessor= */ NULL, cause, ret);
+}
+
+void keyring_drop(struct keyring *keyring, struct keeper_key *key)
+{
+    for (unsigned i = 0; i < keyring->n; i++) {
+        if (keyring->at[i] == key) {
+            memmove(&keyring->at[i], &keyring->at[i + 1],
+                    (keyring->n - i - 1) * sizeof(keyring->at[0]));
+            keyring->n--;
+            free_key(key);
+            return;
+        }
+    }
 }

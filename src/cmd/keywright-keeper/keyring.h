@@ -79,6 +79,36 @@ struct keeper_key *keyring_find(const struct keyring *keyring, const char *key_i
  * writing. */
 kw_status keyring_create(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
                          const struct key_cause *cause, struct keeper_key **ret);
+/**
+ * Make a key's successor under the same policy, with its period from now on; the overlap begins
+ * when the successor becomes active. Errors: KW_E_CONFLICT it has one; KW_E_STATE destroyed, or its
+ * own predecessor is still in use; those of keyring_create().
+ */
+kw_status keyring_rotate(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
+                         const struct key_cause *cause, struct keeper_key **ret);
+/* Only keyring_rotate.c: keyring_create() with a predecessor (NULL: none). */
+kw_status keyring_make(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
+                       const struct key_record *predecessor, const struct key_cause *cause,
+                       struct keeper_key **ret);
+
+/* What shows that a key is gone. */
+struct key_proof {
+    char method[128], proof[128], probe[128], custody[128];
+    uint32_t kek_retired; /* generation of the KEK under which the key lay */
+};
+/**
+ * Destroy a key that is in the keyring, or finish the destruction of one that is not any more: its
+ * state first, then its octets, then the KEK over them; at the end every way to use it is tried and
+ * must fail. Errors: KW_E_NOT_FOUND; KW_E_DEVICE the proof failed; those of writing: then it is
+ * destroyed for every use, and may be called again.
+ */
+kw_status keyring_destroy(struct kw_op *op, struct keyring *keyring, const char *key_id,
+                          const struct key_cause *cause, struct key_proof *ret);
+/* Only keyring_destroy.c: out of memory with it. */
+void keyring_drop(struct keyring *keyring, struct keeper_key *key);
+/* The octets of a destroyed key's file, where a crash left it. */
+kw_status keyring_erase(struct kw_op *op, const struct keyring *keyring, const char *key_id,
+                        size_t *ret_size);
 /* Journal, then state, where they hold more than their files. */
 kw_status keyring_save(struct kw_op *op, struct keyring *keyring);
 

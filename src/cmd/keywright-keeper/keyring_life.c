@@ -51,7 +51,7 @@ static kw_status write_event(struct kw_op *op, struct keyring *keyring,
 
 static void enter(struct key_record *record, enum key_state state, const struct key_cause *cause)
 {
-    struct key_phase *phase = &record->phases[state];
+    struct keeper_key_phase *phase = &record->phases[state];
 
     record->state = state;
     phase->since_unix = cause->now_unix;
@@ -65,11 +65,41 @@ static bool keeps(kw_status status, enum key_state to)
     return status.code == KW_E_UNSURE && !key_state_may_sign(to);
 }
 
+/* A successor's first use begins the end of the key before it; NULL where there is none. */
+static struct key_record *replaced_by(const struct keyring *keyring,
+                                      const struct key_record *record, enum key_event event)
+{
+    bool first = event == KEY_EVENT_ACTIVATE && record->state == KEY_PRE_ACTIVE;
+
+    return first && record->predecessor[0] != '\0' ? state_find(keyring->state, record->predecessor)
+                                                   : NULL;
+}
+
+static void begin_overlap(const struct keyring *keyring, struct key_record *old,
+                          const struct key_record *record, int64_t now_unix)
+{
+    const struct keeper_key *key = keyring_find(keyring, old->key_id);
+
+    memcpy(old->successor, record->key_id, sizeof(old->successor));
+    old->retire_at = now_unix + (key ? (int64_t)key->policy.overlap_s : 0);
+}
+
+/* Journal and state; what was not written did not happen. */
+static kw_status write_step(struct kw_op *op, struct keyring *keyring, const struct keeper_key *key,
+                            enum key_event event, const char *who)
+{
+    TRY(op, write_event(op, keyring, key, event, who));
+    keyring->state->dirty = true;
+    return keyring_save(op, keyring);
+}
+
 kw_status keyring_step(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
                        enum key_event event, const struct key_cause *cause)
 {
     struct key_record *record = key->record;
+    struct key_record *old = replaced_by(keyring, record, event);
     struct key_record before = *record;
+    struct key_record old_before = old ? *old : before;
     enum key_state to = before.state;
 
     if (!kw_ok(key_step(before.state, event, &to))) {
@@ -80,40 +110,18 @@ kw_status keyring_step(struct kw_op *op, struct keyring *keyring, struct keeper_
         TRY(op, check_activation(op, keyring, key, cause->now_unix));
     }
     enter(record, to, cause);
-    kw_status status = write_event(op, keyring, key, event, cause->who);
-    if (kw_ok(status)) {
-        keyring->state->dirty = true;
-        status = keyring_save(op, keyring);
+    if (old) {
+        begin_overlap(keyring, old, record, cause->now_unix);
     }
+    kw_status status = write_step(op, keyring, key, event, cause->who);
     if (!kw_ok(status) && !keeps(status, to)) {
         *record = before;
+        if (old) {
+            *old = old_before;
+        }
     }
     return status;
 }
-
-static bool begins(const struct keeper_key *key, int64_t now_unix)
-{
-    return key->policy.activate != POLICY_ACTIVATE_BY_HAND && now_unix >= key->policy.not_before &&
-           now_unix <= key->policy.not_after;
-}
-
-static bool is_over(const struct keeper_key *key, int64_t now_unix)
-{
-    return now_unix > key->policy.not_after;
-}
-
-static bool is_replaced(const struct keeper_key *key, int64_t now_unix)
-{
-    return key->record->retire_at != 0 && now_unix >= key->record->retire_at;
-}
-
-static bool is_used_up(const struct keeper_key *key, int64_t now_unix)
-{
-    (void)now_unix;
-    return key->policy.usage_max != 0 && key->record->signatures >= key->policy.usage_max;
-}
-
-enum { IN_USE = 1 << KEY_ACTIVE | 1 << KEY_SUSPENDED };
 
 /* What time does, and to keys in which states. */
 /* clang-format off */

@@ -59,20 +59,35 @@ static kw_status check(struct kw_op *op, const struct keeper_key *key, const str
     return check_grows(op, key->record, msg, cp);
 }
 
+/* Keys of one line sign one log: what one has signed binds them all. */
+static void spread(struct keyring *keyring, const struct keeper_key *key,
+                   const struct key_record *head)
+{
+    for (unsigned i = 0; i < keyring->n; i++) {
+        const struct keeper_key *other = keyring->at[i];
+        if (other->policy.class_ == key->policy.class_ &&
+            strcmp(other->policy.lineage, key->policy.lineage) == 0) {
+            other->record->tree_size = head->tree_size;
+            memcpy(other->record->tree_root, head->tree_root, sizeof(head->tree_root));
+        }
+    }
+}
+
 /* On disk before the signature leaves. */
-static kw_status remember(struct kw_op *op, struct server *server, struct key_record *record,
+static kw_status remember(struct kw_op *op, struct server *server, const struct keeper_key *key,
                           const struct checkpoint *cp)
 {
-    struct key_record before = *record;
+    const struct key_record before = *key->record;
+    struct key_record head = {.tree_size = cp->size};
 
-    if (record->tree_size == cp->size && cp->size > 0) {
+    if (before.tree_size == cp->size && cp->size > 0) {
         return KW_OK;
     }
-    record->tree_size = cp->size;
-    memcpy(record->tree_root, cp->root.b, sizeof(record->tree_root));
+    memcpy(head.tree_root, cp->root.b, sizeof(head.tree_root));
+    spread(server->keyring, key, &head);
     kw_status status = keyring_save(op, server->keyring);
     if (!kw_ok(status) && status.code != KW_E_UNSURE) {
-        *record = before; /* nothing was written, nothing was signed */
+        spread(server->keyring, key, &before); /* nothing was written, nothing was signed */
     }
     return status;
 }
@@ -92,7 +107,7 @@ kw_status handle_sign_checkpoint(struct kw_op *op, struct server *server, struct
     TRY(op, request_sign(op, server, key, msg->checkpoint.body, request));
     struct kw_span sig = request->answer.octets;
     request->answer = (struct keeper_answer){0};
-    TRY(op, remember(op, server, key->record, &cp));
+    TRY(op, remember(op, server, key, &cp));
     request->answer.checkpoint.last_size = cp.size;
     request->answer.checkpoint.sig = sig;
     return KW_OK;

@@ -14,7 +14,7 @@ static int64_t get_i64(struct kw_reader *r)
     return (int64_t)kw_reader_u64(r);
 }
 
-static void encode_phase(struct kw_writer *w, const struct key_phase *phase)
+static void encode_phase(struct kw_writer *w, const struct keeper_key_phase *phase)
 {
     put_i64(w, phase->since_unix);
     if (phase->since_unix != 0) {
@@ -23,7 +23,7 @@ static void encode_phase(struct kw_writer *w, const struct key_phase *phase)
     }
 }
 
-static void decode_phase(struct kw_reader *r, struct key_phase *ret)
+static void decode_phase(struct kw_reader *r, struct keeper_key_phase *ret)
 {
     ret->since_unix = get_i64(r);
     if (ret->since_unix != 0) {

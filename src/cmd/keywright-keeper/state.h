@@ -20,13 +20,6 @@ enum {
     STATE_ENCODED_MAX = 4 * 8 + 2 * KW_HASH_BYTES + 2 + STATE_KEYS_MAX * STATE_RECORD_MAX,
 };
 
-/* The last time that a key came into one of its states. */
-struct key_phase {
-    int64_t since_unix;      /* 0: never was in it */
-    char who[STATE_WHO_MAX]; /* request id of the gate, "clock" or "keeper" */
-    char reason[STATE_REASON_MAX];
-};
-
 /* Of one key id that was ever used; never removed, so that an id never comes back. */
 struct key_record {
     char key_id[KW_NAME_MAX];
@@ -43,7 +36,7 @@ struct key_record {
     char predecessor[KW_NAME_MAX];    /* "": the first of its line */
     char successor[KW_NAME_MAX];      /* "": was not rotated */
     int64_t retire_at;                /* deactivated then, by time; 0: no such time */
-    struct key_phase phases[KEY_STATE_MAX];
+    struct keeper_key_phase phases[KEY_STATE_MAX];
 };
 
 struct state {
