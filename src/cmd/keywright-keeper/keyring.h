@@ -28,9 +28,9 @@ struct keeper_key {
     struct key_record *record;    /* in keyring.state */
     struct serials *serials;      /* CA only, else NULL */
     enum keeper_purpose asked;    /* what keyring_use() let through last */
-    /* Tokens for rate_per_minute, in thousandths; none at the start, so that ending the keeper
-     * gains nothing. */
-    uint64_t tokens_milli;
+    /* For rate_per_minute: a use costs 60000, a millisecond brings the rate; none at the start, so
+     * that ending the keeper gains nothing. */
+    uint64_t tokens;
     int64_t filled_mono_ms; /* 0: not begun */
     struct bulk_uses bulk[KEYRING_BULK_MAX];
 };

@@ -123,6 +123,30 @@ kw_status keyring_step(struct kw_op *op, struct keyring *keyring, struct keeper_
     return status;
 }
 
+static bool begins(const struct keeper_key *key, int64_t now_unix)
+{
+    return key->policy.activate != POLICY_ACTIVATE_BY_HAND && now_unix >= key->policy.not_before &&
+           now_unix <= key->policy.not_after;
+}
+
+static bool is_over(const struct keeper_key *key, int64_t now_unix)
+{
+    return now_unix > key->policy.not_after;
+}
+
+static bool is_replaced(const struct keeper_key *key, int64_t now_unix)
+{
+    return key->record->retire_at != 0 && now_unix >= key->record->retire_at;
+}
+
+static bool is_used_up(const struct keeper_key *key, int64_t now_unix)
+{
+    (void)now_unix;
+    return key->policy.usage_max != 0 && key->record->signatures >= key->policy.usage_max;
+}
+
+enum { IN_USE = 1 << KEY_ACTIVE | 1 << KEY_SUSPENDED };
+
 /* What time does, and to keys in which states. */
 /* clang-format off */
 static const struct due {

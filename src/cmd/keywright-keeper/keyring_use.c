@@ -4,7 +4,7 @@
 #include "crypto/digest.h"
 #include "os/clock.h"
 
-enum { RESERVE_MAX = 256, MINUTE_S = 60, MINUTE_MS = 60000, TOKEN = 1000 };
+enum { RESERVE_MAX = 256, MINUTE_S = 60, MINUTE_MS = 60000 };
 
 /* A key that is in use no more still reads what it protected, until its policy says so. */
 static kw_status check_state(struct kw_op *op, const struct keeper_key *key,
@@ -62,16 +62,13 @@ static kw_status take_token(struct kw_op *op, struct keeper_key *key, int64_t mo
         key->filled_mono_ms = mono_ms;
     }
     uint64_t elapsed_ms = (uint64_t)(mono_ms - key->filled_mono_ms);
-    /* Only whole thousandths are taken: the rest of the time counts the next time. */
-    uint64_t more = elapsed_ms > MINUTE_MS ? rate * TOKEN : elapsed_ms * rate * TOKEN / MINUTE_MS;
-    if (more > 0) {
-        key->filled_mono_ms = mono_ms;
-        key->tokens_milli += more;
-    }
-    key->tokens_milli = key->tokens_milli > rate * TOKEN ? rate * TOKEN : key->tokens_milli;
-    ENSURE(op, key->tokens_milli >= TOKEN, KW_E_LIMIT,
+    uint64_t full = rate * MINUTE_MS;
+    key->filled_mono_ms = mono_ms;
+    key->tokens += elapsed_ms > MINUTE_MS ? full : elapsed_ms * rate;
+    key->tokens = key->tokens > full ? full : key->tokens;
+    ENSURE(op, key->tokens >= MINUTE_MS, KW_E_LIMIT,
            "rate: the key is used at most %llu times a minute", (unsigned long long)rate);
-    key->tokens_milli -= TOKEN;
+    key->tokens -= MINUTE_MS;
     return KW_OK;
 }
 

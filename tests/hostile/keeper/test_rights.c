@@ -134,7 +134,7 @@ static void no_keys_while_serving(void **state)
     rig_msg(attack_rig, &msg, "");
     encode_policy(&msg, &policy);
     struct keeper_reply reply = rig_ask(attack_rig, row(KEEPER_ROW_KEY_CREATE), &msg, -1);
-    attack_check(row(KEEPER_ROW_KEY_CREATE), &reply, KW_E_STATE, "state:");
+    attack_check(row(KEEPER_ROW_KEY_CREATE), &reply, KW_E_DENIED, "approval:");
 }
 
 static void no_request_but_its_own(void **state)

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "keeper/journal_row.h"
 #include "keeper/msg.h"
 #include "keeper/wrapped.h"
 #include "model/statement.h"
@@ -92,6 +93,28 @@ static void sample_data(enum keeper_row_index row, struct keeper_msg *msg)
     }
 }
 
+/* The rows of a key's life. */
+static void sample_life(enum keeper_row_index row, struct keeper_msg *msg)
+{
+    switch (row) {
+    case KEEPER_ROW_KEY_ROTATE:
+        msg->key_rotate.approval_id = UINT64_MAX;
+        break;
+    case KEEPER_ROW_KEY_STEP:
+    case KEEPER_ROW_KEY_DESTROY:
+        msg->key_step.event = row == KEEPER_ROW_KEY_STEP ? KEY_EVENT_COMPROMISE : KEY_EVENT_DESTROY;
+        memset(msg->key_step.reason, 'r', KEEPER_REASON_MAX - 1);
+        msg->key_step.approval_id = 7;
+        break;
+    case KEEPER_ROW_JOURNAL_READ:
+        msg->journal_read.from = UINT64_MAX;
+        msg->journal_read.max = KEEPER_JOURNAL_ROWS_MAX;
+        break;
+    default:
+        break;
+    }
+}
+
 static void sample_statement(enum keeper_row_index row, struct keeper_msg *msg)
 {
     switch (row) {
@@ -115,6 +138,8 @@ static void sample_statement(enum keeper_row_index row, struct keeper_msg *msg)
     default:
         if (keeper_row_secret(&keeper_rows[row])) {
             sample_data(row, msg);
+        } else if (row >= KEEPER_ROW_KEY_ROTATE && row <= KEEPER_ROW_KEY_POLICY) {
+            sample_life(row, msg);
         } else {
             sample_two_person(row, msg);
         }
@@ -130,8 +155,8 @@ static struct keeper_msg sample(enum keeper_row_index row)
                   row == KEEPER_ROW_VAULT_STATUS || row == KEEPER_ROW_VAULT_SEAL ||
                   row == KEEPER_ROW_VAULT_REKEY || row == KEEPER_ROW_KEY_CREATE ||
                   row == KEEPER_ROW_ROSTER_SET || row == KEEPER_ROW_ROSTER_AT ||
-                  row == KEEPER_ROW_APPROVAL_SIGN || row == KEEPER_ROW_APPROVAL_AT ||
-                  row == KEEPER_ROW_APPROVAL_CANCEL;
+                  row == KEEPER_ROW_JOURNAL_READ || row == KEEPER_ROW_APPROVAL_SIGN ||
+                  row == KEEPER_ROW_APPROVAL_AT || row == KEEPER_ROW_APPROVAL_CANCEL;
 
     assert_true(KW_TEXT_SET(msg.key_id, no_key ? "" : "issuing-ca.1"));
     switch (row) {
@@ -148,6 +173,7 @@ static struct keeper_msg sample(enum keeper_row_index row)
         break;
     case KEEPER_ROW_KEY_CREATE:
         msg.key_create.policy = KW_SPAN(octets, POLICY_ENCODED_MAX);
+        msg.key_create.approval_id = UINT64_MAX;
         break;
     case KEEPER_ROW_SERIALS:
         msg.serials.n = 256;
@@ -270,6 +296,44 @@ static void sample_data_answer(enum keeper_row_index row, struct keeper_answer *
     }
 }
 
+static void sample_life_answer(enum keeper_row_index row, struct keeper_answer *answer)
+{
+    switch (row) {
+    case KEEPER_ROW_KEY_DESTROY:
+        *answer = (struct keeper_answer){
+            .destroyed = {KW_SPAN(octets, STATEMENT_MAX), KW_SPAN(octets, KW_SIG_MAX), "evidence"}
+        };
+        break;
+    case KEEPER_ROW_JOURNAL_READ:
+        *answer = (struct keeper_answer){
+            .journal = {UINT64_MAX, KEEPER_JOURNAL_ROWS_MAX,
+                        KW_SPAN(octets, KEEPER_JOURNAL_ROWS_MAX * KEEPER_JOURNAL_ROW_MAX)}
+        };
+        break;
+    case KEEPER_ROW_KEY_HISTORY:
+        *answer = (struct keeper_answer){
+            .life = {.key_id = "ca.2",
+                     .class_ = KEY_CLASS_ISSUING_CA,
+                     .state = KEY_DESTROYED,
+                     .alg = 1,
+                     .not_before = -1,
+                     .not_after = INT64_MAX,
+                     .uses = UINT64_MAX,
+                     .spki_sha256 = {1},
+                     .predecessor = "ca",
+                     .successor = "ca.3",
+                     .retire_at = 5,
+                     .phases = {[KEY_DESTROYED] = {7, "4f1c", "end of life"}}}
+        };
+        break;
+    case KEEPER_ROW_KEY_POLICY:
+        answer->octets = KW_SPAN(octets, POLICY_ENCODED_MAX);
+        break;
+    default:
+        break;
+    }
+}
+
 static struct keeper_answer sample_answer(enum keeper_row_index row)
 {
     struct keeper_answer answer = {.octets = KW_SPAN(octets, KW_SIG_MAX)};
@@ -295,6 +359,8 @@ static struct keeper_answer sample_answer(enum keeper_row_index row)
         break;
     case KEEPER_ROW_KEY_AT:
     case KEEPER_ROW_KEY_FIND:
+    case KEEPER_ROW_KEY_STEP:
+    case KEEPER_ROW_KEY_ROTATE:
         answer = (struct keeper_answer){
             .key = {.key_id = "log",
                     .class_ = KEY_CLASS_LOG_SIGNER,
@@ -320,6 +386,7 @@ static struct keeper_answer sample_answer(enum keeper_row_index row)
         };
         break;
     default:
+        sample_life_answer(row, &answer);
         sample_two_person_answer(row, &answer);
         sample_data_answer(row, &answer);
         break;
