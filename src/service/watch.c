@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "os/clock.h"
-#include "service/keys/own.h"
+#include "service/keys/rotate.h"
 
 enum {
     LOOK_EVERY_MS = 250,
@@ -55,7 +55,7 @@ static void renew(struct watch *watch)
     }
     watch->renewed_ms = now_ms;
     kw_op_init(&op, "system", now_ms + RENEW_DEADLINE_MS);
-    if (!kw_ok(own_renew_due(&op, watch->service, os_clock_unix_s()))) {
+    if (!kw_ok(keys_settle(&op, watch->service, os_clock_unix_s()))) {
         service_complain(watch->service, &op, "the server's own keys could not be renewed");
     }
 }

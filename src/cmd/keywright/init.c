@@ -18,6 +18,7 @@
 #include "os/rng.h"
 #include "service/authority/issue.h"
 #include "service/keys/own.h"
+#include "service/keys/policies.h"
 #include "service/log/log.h"
 
 enum {
@@ -229,17 +230,13 @@ static kw_status make_unlock(struct kw_op *op, struct init *it)
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
-static void begin_policy(struct key_policy *policy, const char *prefix, const char *id,
-                         enum key_class class_, enum key_alg alg)
+static kw_status begin_policy(struct kw_op *op, struct key_policy *policy, const char *prefix,
+                              const char *id, enum key_class class_)
 {
-    int64_t now_s = os_clock_unix_s();
+    char key_id[KW_NAME_MAX];
 
-    memset(policy, 0, sizeof(*policy));
-    (void)snprintf(policy->key_id, sizeof(policy->key_id), "%s%s", prefix, id);
-    policy->class_ = class_;
-    policy->alg = alg;
-    policy->not_before = now_s - 300;
-    policy->not_after = now_s + (int64_t)key_class_oup_days(class_) * DAY_S;
+    (void)snprintf(key_id, sizeof(key_id), "%s%s", prefix, id);
+    return policy_begin(op, key_id, class_, /* alg= */ 0, os_clock_unix_s(), policy);
 }
 
 static kw_status put_issuer(struct kw_op *op, struct init *it, const struct ceremony_ca *ca,
@@ -300,7 +297,7 @@ static kw_status make_ca(struct kw_op *op, struct init *it, const struct ceremon
     AUTO(pubkey) *key = NULL;
     AUTO(kw_bytes) *der = NULL;
 
-    begin_policy(&policy, "ca-", ca->id, KEY_CLASS_ISSUING_CA, KEY_ALG_EC_P256);
+    TRY(op, begin_policy(op, &policy, "ca-", ca->id, KEY_CLASS_ISSUING_CA));
     policy.crl_max_s = CRL_MAX_S;
     TRY(op, put_issuer(op, it, ca, &policy));
     TRY(op, put_rules(op, it, ca, &policy));
@@ -320,7 +317,7 @@ static kw_status make_ocsp_key(struct kw_op *op, struct init *it, const struct c
 
     (void)snprintf(ca_key, sizeof(ca_key), "ca-%s", ca->id);
     TRY(op, keeper_key_public(op, service_keeper(it->service, ca_key), ca_key, &ca_public));
-    begin_policy(&policy, "ocsp-", ca->id, KEY_CLASS_OCSP_SIGNER, KEY_ALG_EC_P256);
+    TRY(op, begin_policy(op, &policy, "ocsp-", ca->id, KEY_CLASS_OCSP_SIGNER));
     policy.ocsp_max_s = OCSP_MAX_S;
     memcpy(policy.ca_key_sha1, pubkey_sha1(ca_public), sizeof(policy.ca_key_sha1));
     memcpy(policy.ca_key_sha256, pubkey_bits_sha256(ca_public), sizeof(policy.ca_key_sha256));
@@ -334,9 +331,9 @@ static kw_status make_other_keys(struct kw_op *op, struct init *it)
     AUTO(pubkey) *tls = NULL;
     AUTO(pubkey) *log = NULL;
 
-    begin_policy(&policy, "", "tls-server", KEY_CLASS_TLS_SERVER, KEY_ALG_EC_P256);
+    TRY(op, begin_policy(op, &policy, "", "tls-server", KEY_CLASS_TLS_SERVER));
     TRY(op, create(op, it, &policy, &tls));
-    begin_policy(&policy, "", "log", KEY_CLASS_LOG_SIGNER, KEY_ALG_ED25519);
+    TRY(op, begin_policy(op, &policy, "", "log", KEY_CLASS_LOG_SIGNER));
     KW_TEXT_SET(policy.log_origin, it->config.log_origin);
     return create(op, it, &policy, &log);
 }

@@ -1,6 +1,6 @@
 /*
- * The server's own certificates: of its TLS key, and of its delegated OCSP signers. They end like
- * all others, so they are renewed at two thirds of their life, without a restart.
+ * The server's own certificates: of its TLS key, and of its delegated OCSP signers. When they are
+ * renewed is in keys/rotate.h.
  */
 #ifndef SERVICE_KEYS_OWN_H
 #define SERVICE_KEYS_OWN_H
@@ -27,8 +27,5 @@ kw_status own_tls_key(struct kw_op *op, struct service *service, struct keeper_k
 kw_status own_reload(struct kw_op *op, struct service *service);
 /* When a period is to be renewed: after two thirds. */
 int64_t own_renew_at(int64_t not_before, int64_t not_after);
-/* Renew whatever is due at now_s, each whatever becomes of the others; the first failure is
- * returned. Any thread. */
-kw_status own_renew_due(struct kw_op *op, struct service *service, int64_t now_s);
 
 #endif

@@ -297,12 +297,24 @@ static kw_status sign_and_keep(struct kw_op *op, struct log_sequencer *log,
     return KW_OK;
 }
 
-kw_status log_keys_changed(struct kw_op *op, struct service *service)
+static bool has_key(const struct log_keys *keys, const char *key_id)
+{
+    for (unsigned i = 0; i < keys->n; i++) {
+        if (strcmp(keys->at[i].id, key_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+kw_status log_takes_key(struct kw_op *op, struct service *service, const char *key_id)
 {
     struct log_sequencer *log = service->log;
 
     pthread_mutex_lock(&log->signing);
-    log_keys_done(&log->keys);
+    if (!has_key(&log->keys, key_id)) {
+        log_keys_done(&log->keys);
+    }
     kw_status status = know_keys(op, log);
     pthread_mutex_unlock(&log->signing);
     return status;

@@ -28,8 +28,9 @@ void log_free(struct log_sequencer *log);
 kw_status log_checkpoint_now(struct kw_op *op, struct service *service);
 /* The newest signed checkpoint (a note). KW_E_NOT_FOUND before the first. */
 kw_status log_checkpoint(struct kw_op *op, struct service *service, struct kw_bytes **ret);
-/* Other keys sign heads from now on (a rotation); a new one is announced by the one before it. */
-kw_status log_keys_changed(struct kw_op *op, struct service *service);
+/* Does this key sign heads? Where not, read again which keys do (a rotation): a new one is
+ * announced by the one before it. */
+kw_status log_takes_key(struct kw_op *op, struct service *service, const char *key_id);
 /* A tile by its C2SP path ("tile/0/x001/067.p/12"). Entry bundles too (level -1). Only what a
  * signed checkpoint covers. */
 kw_status log_tile(struct kw_op *op, struct service *service, const char *path,

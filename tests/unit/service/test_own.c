@@ -4,6 +4,7 @@
 #include "crypto/ocsp.h"
 #include "os/clock.h"
 #include "service/keys/own.h"
+#include "service/keys/rotate.h"
 #include "service/validation/ocsp_responder.h"
 
 enum { DAY_S = 86400 };
@@ -69,10 +70,10 @@ static void renewed_in_time(void **state)
         before[i] = load(place, names[i]);
     }
     reloads = 0;
-    assert_ok(&op, own_renew_due(&op, place->service, now_s));
-    assert_ok(&op, own_renew_due(&op, place->service, now_s + 59 * DAY_S));
+    assert_ok(&op, keys_settle(&op, place->service, now_s));
+    assert_ok(&op, keys_settle(&op, place->service, now_s + 59 * DAY_S));
     assert_int_equal(reloads, 0);
-    assert_ok(&op, own_renew_due(&op, place->service, now_s + 61 * DAY_S));
+    assert_ok(&op, keys_settle(&op, place->service, now_s + 61 * DAY_S));
     assert_int_equal(reloads, 1);
     for (unsigned i = 0; i < 3; i++) {
         AUTO(cert) *after = load(place, names[i]);
