@@ -5,6 +5,9 @@
 
 #include "crypto/dn.h"
 
+/* A line has gaps where a rotation was cut; certificates are looked for up to here. */
+enum { GENERATIONS_MAX = 32 };
+
 /* --- the set ---------------------------------------------------------------------------------- */
 
 struct authorities *service_authorities(struct service *service)
@@ -134,16 +137,14 @@ static bool is_in(const struct authorities *all, const char *base, unsigned gene
 }
 
 static kw_status add_if_there(struct kw_op *op, struct service *service, struct authorities *all,
-                              const char *base, unsigned generation, bool *ret_there)
+                              const char *base, unsigned generation)
 {
-    *ret_there = true;
     if (is_in(all, base, generation)) {
         return KW_OK;
     }
     kw_status status = add_ca(op, service, all, base, generation);
     if (status.code == KW_E_NOT_FOUND && generation > 1) {
         kw_op_clear(op);
-        *ret_there = false;
         return KW_OK;
     }
     TRY(op, status, "CA '%s'", base);
@@ -160,18 +161,32 @@ static kw_status add_cas(struct kw_op *op, struct service *service, const struct
             old->at[i].id);
     }
     for (unsigned i = 0; i < service->config.n_cas; i++) {
-        bool there = true;
-        for (unsigned generation = 1; there; generation++) {
-            TRY(op, add_if_there(op, service, all, service->config.cas[i], generation, &there));
+        for (unsigned generation = 1; generation <= GENERATIONS_MAX; generation++) {
+            TRY(op, add_if_there(op, service, all, service->config.cas[i], generation));
         }
     }
     return KW_OK;
 }
 
+/* Of two keys of one CA: the later one, once it can tell what becomes of its certificates. */
+static bool is_before(const struct ca *a, const struct ca *b)
+{
+    if (!a->ocsp_cert != !b->ocsp_cert) {
+        return !a->ocsp_cert;
+    }
+    return a->generation < b->generation;
+}
+
 static void mark_issuing(struct authorities *all)
 {
     for (unsigned i = 0; i < all->n; i++) {
-        all->at[i].issues = !is_in(all, all->at[i].base, all->at[i].generation + 1);
+        all->at[i].issues = true;
+        for (unsigned k = 0; k < all->n; k++) {
+            if (strcmp(all->at[k].base, all->at[i].base) == 0 &&
+                is_before(&all->at[i], &all->at[k])) {
+                all->at[i].issues = false;
+            }
+        }
     }
 }
 

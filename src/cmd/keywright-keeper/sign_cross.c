@@ -17,13 +17,11 @@ enum {
 
 /* --- which keys are neighbours ---------------------------------------------------------------- */
 
-static bool are_neighbours(const struct keeper_key *a, const struct keeper_key *b)
+/* The records say it, which the keeper wrote when it made the successor. */
+static bool is_successor(const struct keeper_key *key, const struct keeper_key *of)
 {
-    uint32_t low = a->policy.generation, high = b->policy.generation;
-
-    return a->policy.class_ == b->policy.class_ && a->policy.lineage[0] != '\0' &&
-           strcmp(a->policy.lineage, b->policy.lineage) == 0 &&
-           (low + 1 == high || high + 1 == low);
+    return key->policy.class_ == of->policy.class_ && of->record->successor[0] != '\0' &&
+           strcmp(of->record->successor, key->policy.key_id) == 0;
 }
 
 /* The neighbour that has this public key; NULL where none has. */
@@ -33,7 +31,7 @@ static const struct keeper_key *find_neighbour(const struct keyring *keyring,
 {
     for (unsigned i = 0; i < keyring->n; i++) {
         const struct keeper_key *other = keyring->at[i];
-        if (other->private_key && are_neighbours(signer, other) &&
+        if (other->private_key && (is_successor(other, signer) || is_successor(signer, other)) &&
             pubkey_equal(keeper_key_pubkey(other), key)) {
             return other;
         }
@@ -203,8 +201,8 @@ static kw_status sign_successor(struct kw_op *op, struct server *server, struct 
            "cross-origin: it is of another log");
     TRY(op, checkpoint_vkey_parse(op, vkey, name, sizeof(name), &next));
     const struct keeper_key *successor = find_neighbour(server->keyring, signer, next);
-    ENSURE(op, successor && successor->policy.generation == signer->policy.generation + 1,
-           KW_E_DENIED, "cross-key: the key that is announced is not this key's successor");
+    ENSURE(op, successor && is_successor(successor, signer), KW_E_DENIED,
+           "cross-key: the key that is announced is not this key's successor");
     return request_sign(op, server, signer, body, request);
 }
 

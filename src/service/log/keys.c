@@ -68,6 +68,7 @@ struct announcement {
     struct service *service;
     char key_id[KW_NAME_MAX], before_id[KW_NAME_MAX], blob[KW_NAME_MAX];
     unsigned n;
+    bool is_first; /* announced by the first key of all */
     char vkey[CHECKPOINT_VKEY_MAX], first_vkey[CHECKPOINT_VKEY_MAX];
     struct kw_bytes *note;
 };
@@ -93,7 +94,6 @@ static kw_status sign(struct kw_op *op, struct announcement *it)
     AUTO(privkey) *before = NULL;
 
     TRY(op, keeper_key_public(op, keeper, it->key_id, &next));
-    TRY(op, checkpoint_vkey(op, origin, next, it->vkey, sizeof(it->vkey)));
     TRY(op, succession_body(op, origin, next, body, sizeof(body)));
     TRY(op, keeper_privkey(op, keeper, it->before_id, KEEPER_SIGN_CROSS, NULL, &before));
     TRY(op, privkey_sign(op, before, kw_span_text(body), &sig));
@@ -109,7 +109,7 @@ static kw_status keep(struct kw_op *op, struct store_txn *txn, void *ctx)
     struct event event = {.type = EVENT_KEY_ROTATE};
 
     TRY(op, store_blob_put(op, txn, it->blob, it->n, kw_bytes_span(it->note)));
-    if (it->n == 2) {
+    if (it->is_first) {
         TRY(op, store_blob_put(op, txn, FIRST_VKEY, 1, kw_span_text(it->first_vkey)));
     }
     (void)snprintf(event.object, sizeof(event.object), "key:%.80s", it->key_id);
@@ -129,34 +129,61 @@ kw_status log_successor(struct kw_op *op, struct service *service, unsigned n,
     return store_blob_get(op, service->store, name, &version, ret);
 }
 
-static kw_status is_announced(struct kw_op *op, struct service *service, unsigned n, bool *ret)
+/* Announcements count from 2; a key's own is found by its verifier key. *ret_n: its number, or the
+ * next free one. */
+static kw_status find_announcement(struct kw_op *op, struct service *service, const char *vkey,
+                                   unsigned *ret_n, bool *ret_found)
 {
-    AUTO(kw_bytes) *note = NULL;
-    kw_status status = log_successor(op, service, n, &note);
+    char line[CHECKPOINT_VKEY_MAX + 2];
 
-    *ret = kw_ok(status);
-    if (status.code == KW_E_NOT_FOUND) {
-        kw_op_clear(op);
-        return KW_OK;
+    (void)snprintf(line, sizeof(line), "\n%s\n", vkey);
+    *ret_found = false;
+    for (*ret_n = 2; *ret_n <= SUCCESSION_KEYS_MAX; ++*ret_n) {
+        AUTO(kw_bytes) *note = NULL;
+        kw_status status = log_successor(op, service, *ret_n, &note);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            return KW_OK;
+        }
+        TRY(op, status);
+        if (memmem(note->p, note->len, line, strlen(line))) {
+            *ret_found = true;
+            return KW_OK;
+        }
     }
-    return status;
+    return FAIL(op, KW_E_LIMIT, "a log has at most %d keys", SUCCESSION_KEYS_MAX);
+}
+
+/* Who it is, and who was before it. */
+static kw_status describe(struct kw_op *op, struct announcement *it, const char *key_id)
+{
+    struct keeper *keeper = service_keeper(it->service, key_id);
+    struct keeper_key_life life;
+    char base[KW_NAME_MAX];
+    AUTO(pubkey) *key = NULL;
+
+    KW_TEXT_SET(it->key_id, key_id);
+    TRY(op, keeper_key_public(op, keeper, key_id, &key));
+    TRY(op, checkpoint_vkey(op, it->service->config.log_origin, key, it->vkey, sizeof(it->vkey)));
+    TRY(op, keeper_key_history(op, keeper, key_id, &life));
+    ENSURE(op, *life.predecessor, KW_E_INPUT, "key '%s' is the first of its line", key_id);
+    KW_TEXT_SET(it->before_id, life.predecessor);
+    (void)line_split(key_id, base);
+    it->is_first = strcmp(it->before_id, base) == 0;
+    return KW_OK;
 }
 
 kw_status log_announce(struct kw_op *op, struct service *service, const char *key_id)
 {
     __attribute__((cleanup(announcement_done))) struct announcement it = {.service = service};
-    char base[KW_NAME_MAX];
     bool done = false;
 
-    it.n = line_split(key_id, base);
-    KW_TEXT_SET(it.key_id, key_id);
-    blob_name(it.n, it.blob);
-    ENSURE(op, it.n > 1 && policy_key_id(base, it.n - 1, it.before_id), KW_E_INPUT,
-           "key '%s' is the first of its line", key_id);
-    TRY(op, is_announced(op, service, it.n, &done));
+    TRY(op, describe(op, &it, key_id));
+    TRY(op, find_announcement(op, service, it.vkey, &it.n, &done));
     if (done) {
         return KW_OK;
     }
+    blob_name(it.n, it.blob);
     TRY(op, sign(op, &it), "announcing '%s' by '%s'", key_id, it.before_id);
     return store_change(op, service->store, keep, &it);
 }

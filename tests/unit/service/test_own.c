@@ -5,6 +5,8 @@
 #include "os/clock.h"
 #include "service/keys/own.h"
 #include "service/keys/rotate.h"
+#include "service/log/keys.h"
+#include "service/log/log.h"
 #include "service/validation/ocsp_responder.h"
 
 enum { DAY_S = 86400 };
@@ -47,6 +49,146 @@ static void assert_good(struct place *place, const struct cert *cert, const stru
                                      os_clock_unix_s(), &single));
     assert_int_equal(single.status, OCSP_CERT_GOOD);
     ocsp_reply_release(&reply);
+}
+
+static void public_of(struct place *place, const char *key_id, struct keeper_key_info *ret)
+{
+    TEST_OP(op);
+
+    assert_ok(&op, keeper_key_find(&op, service_keeper(place->service, key_id), key_id, ret));
+}
+
+/* The OCSP signer's key is replaced by hand: new answers are by the new one, the old answer in a
+ * client's hand stays good. */
+static void rotate_ocsp(void **state)
+{
+    struct place *place = *state;
+    struct unit unit;
+    struct store_cert stored;
+    struct keeper_key_info key, old;
+    struct ocsp_single single;
+    struct ocsp_reply before;
+    AUTO(kw_bytes) *query = NULL;
+    TEST_OP(op);
+
+    unit_register(place, "D1", &unit);
+    assert_ok(&op, unit_enrol(&op, place, &unit, &stored));
+    AUTO(cert) *cert = rig_parse(&stored);
+    AUTO(authorities) *all = service_authorities(place->service);
+    assert_ok(&op, ocsp_query_build(&op, cert, all->at[0].cert, true, KW_SPAN("", 0), &query));
+    assert_ok(&op, ocsp_respond(&op, place->service, "devices", kw_bytes_span(query), &before));
+    assert_ok(&op, key_rotate(&op, place->service, "ocsp-devices", 0, &key));
+    assert_string_equal(key.key_id, "ocsp-devices.2");
+    public_of(place, "ocsp-devices", &old);
+    assert_int_equal(old.state, KEY_ACTIVE); /* for the overlap */
+    AUTO(authorities) *now = service_authorities(place->service);
+    assert_string_equal(now->at[0].ocsp_key_id, "ocsp-devices.2");
+    assert_string_equal(now->at[1].ocsp_key_id, "ocsp-services");
+    ocsp_cache_forget(place->service);
+    assert_good(place, cert, all->at[0].cert);
+    assert_ok(&op, ocsp_answer_check(&op, before.der, cert, all->at[0].cert, KW_SPAN("", 0),
+                                     os_clock_unix_s(), &single));
+    ocsp_reply_release(&before);
+    assert_code(&op, key_rotate(&op, place->service, "ocsp-devices", 0, &key), KW_E_CONFLICT);
+    assert_code(&op, key_rotate(&op, place->service, "nobody", 0, &key), KW_E_NOT_FOUND);
+    unit_done(&unit);
+}
+
+/* The old certificate is superseded, and the listeners are told. */
+static void rotate_tls(void **state)
+{
+    struct place *place = *state;
+    struct store_cert stored;
+    struct keeper_key_info key;
+    AUTO(cert) *old = load(place, "tls-server");
+    TEST_OP(op);
+
+    reloads = 0;
+    service_on_certs_changed(place->service, count_reload, NULL);
+    assert_ok(&op, key_rotate(&op, place->service, "tls-server", 0, &key));
+    AUTO(cert) *now = load(place, "tls-server");
+    assert_int_equal(reloads, 1);
+    assert_true(kw_span_equal(pubkey_spki(cert_public(now)), KW_SPAN(key.spki, key.spki_len)));
+    assert_ok(&op,
+              store_cert_by_fingerprint(&op, place->service->store, cert_sha256(old), &stored));
+    assert_int_equal(stored.state, CERT_STATE_SUPERSEDED);
+}
+
+/* Two signatures during the overlap; who knows only the first key follows. */
+static void rotate_log(void **state)
+{
+    struct place *place = *state;
+    struct keeper_key_info key;
+    struct succession keys;
+    struct checkpoint head;
+    char vkey[CHECKPOINT_VKEY_MAX], again[CHECKPOINT_VKEY_MAX];
+    bool taken = false;
+    AUTO(kw_bytes) *note = NULL;
+    AUTO(kw_bytes) *successor = NULL;
+    AUTO(kw_bytes) *later = NULL;
+    TEST_OP(op);
+
+    assert_ok(&op, log_vkey(&op, place->service, vkey, sizeof(vkey)));
+    assert_ok(&op, key_rotate(&op, place->service, "log", 0, &key));
+    assert_ok(&op, log_checkpoint_now(&op, place->service));
+    assert_ok(&op, log_checkpoint(&op, place->service, &note));
+    assert_ok(&op, checkpoint_verify(&op, kw_bytes_span(note), vkey, &head));
+    assert_ok(&op, log_vkey(&op, place->service, again, sizeof(again)));
+    assert_string_equal(again, vkey);
+    assert_ok(&op, log_successor(&op, place->service, 2, &successor));
+    assert_ok(&op, succession_begin(&op, vkey, &keys));
+    assert_ok(&op, succession_take(&op, &keys, kw_bytes_span(successor), &taken));
+    assert_true(taken);
+    assert_ok(&op, checkpoint_verify(&op, kw_bytes_span(note), keys.at[1], &head));
+
+    /* the old key is taken out of use: the log goes on with the new one alone */
+    assert_ok(&op, keeper_key_step(&op, service_keeper(place->service, "log"), "log",
+                                   KEY_EVENT_DEACTIVATE, "test", 0, NULL));
+    struct event event = {.type = EVENT_SYSTEM_START};
+    assert_ok(&op, service_record_alone(&op, place->service, &event));
+    assert_ok(&op, log_checkpoint_now(&op, place->service));
+    assert_ok(&op, log_checkpoint(&op, place->service, &later));
+    assert_code(&op, checkpoint_verify(&op, kw_bytes_span(later), vkey, &head), KW_E_DENIED);
+    assert_ok(&op, succession_verify(&op, &keys, kw_bytes_span(later), &head));
+    place_close(place);
+    assert_ok(&op, place_open(&op, place)); /* and over a restart */
+}
+
+/* Two thirds of the keys' periods are over: each line has its next key. */
+static void rotated_in_time(void **state)
+{
+    static const char *const ids[] = {"ocsp-devices.2", "ocsp-services.2", "tls-server.2"};
+    struct place *place = *state;
+    struct keeper_key_info key;
+    TEST_OP(op);
+
+    assert_ok(&op, keys_settle(&op, place->service, os_clock_unix_s() + 61 * DAY_S));
+    for (unsigned i = 0; i < KW_COUNT(ids); i++) {
+        public_of(place, ids[i], &key);
+        assert_int_equal(key.state, KEY_ACTIVE);
+    }
+    assert_code(&op, keeper_key_find(&op, service_keeper(place->service, "log.2"), "log.2", &key),
+                KW_E_NOT_FOUND); /* a year long */
+    /* the others' overlap is not over by the keeper's clock: refused, and no harm to the log */
+    assert_code(&op, keys_settle(&op, place->service, os_clock_unix_s() + 250 * DAY_S), KW_E_STATE);
+    public_of(place, "log.2", &key);
+}
+
+/* Cut between the new key and its certificate: taken up at the next look. */
+static void rotation_that_was_cut(void **state)
+{
+    struct place *place = *state;
+    struct keeper_key_info key;
+    TEST_OP(op);
+
+    assert_ok(&op, keeper_key_rotate(&op, service_keeper(place->service, "tls-server"),
+                                     "tls-server", 0, &key));
+    assert_ok(&op, keeper_key_rotate(&op, service_keeper(place->service, "log"), "log", 0, &key));
+    assert_ok(&op, keys_settle(&op, place->service, os_clock_unix_s()));
+    assert_ok(&op, own_tls_key(&op, place->service, &key));
+    assert_string_equal(key.key_id, "tls-server.2");
+    AUTO(kw_bytes) *note = NULL;
+    assert_ok(&op, log_successor(&op, place->service, 2, &note));
 }
 
 /* Fresh certificates are left alone; after two thirds of their life each has a successor, which the
@@ -123,9 +265,9 @@ static void another_owners_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(renewed_in_time),
-        TEST(same_key_again),
-        TEST(another_owners_key),
+        TEST(renewed_in_time), TEST(rotate_ocsp),        TEST(rotate_tls),
+        TEST(rotate_log),      TEST(rotated_in_time),    TEST(rotation_that_was_cut),
+        TEST(same_key_again),  TEST(another_owners_key),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
