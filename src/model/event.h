@@ -19,6 +19,7 @@
     X(KEY_COMPROMISE, "key.compromise", "key")                                                     \
     X(KEY_DESTROY, "key.destroy", "key")                                                           \
     X(KEY_ROTATE, "key.rotate", "key")                                                             \
+    X(KEY_ARCHIVE, "key.archive", "key")                                                           \
     X(CERT_ISSUE, "cert.issue", "certificate")                                                     \
     X(CERT_RENEW, "cert.renew", "certificate")                                                     \
     X(CERT_REVOKE, "cert.revoke", "certificate")                                                   \

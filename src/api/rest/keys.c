@@ -2,6 +2,7 @@
 
 #include "api/rest/rest.h"
 #include "base/hex.h"
+#include "service/keys/verbs.h"
 
 static void view_backend(const struct keeper_key_info *key, struct key_view *ret)
 {
@@ -112,4 +113,76 @@ REST_HANDLER(rest_key_show)
         view_backend(&backend, &shown);
     }
     return rest_answer(op, &key_view, &shown, response);
+}
+
+/* --- verbs ------------------------------------------------------------------------------------ */
+
+struct wish_body {
+    char reason[KEEPER_REASON_MAX];
+    uint64_t approval;
+};
+static const struct codec_field wish_fields[] = {
+    FIELD_STRING("reason", struct wish_body, reason, 0, "why; kept with the key's history"),
+    FIELD_INT("approval", struct wish_body, approval, 0, 0, INT64_MAX, "number of its approval"),
+};
+
+static kw_status answer_key(struct kw_op *op, const struct keeper_key_info *key,
+                            struct http_response *response)
+{
+    struct key_view shown;
+
+    view_backend(key, &shown);
+    return rest_answer(op, &key_view, &shown, response);
+}
+
+REST_HANDLER(rest_key_verb)
+{
+    struct service *service = rest_service(ctx);
+    struct wish_body body = {0};
+    struct key_wish wish = {.verb = key_verb_from_text(rest_param(request, "verb"))};
+    struct keeper_key_info key;
+
+    ENSURE(op, wish.verb < KEY_VERB_MAX, KW_E_NOT_FOUND, "keys have no verb '%s'",
+           rest_param(request, "verb"));
+    TRY(op, codec_json_decode(op, request->body, wish_fields, KW_COUNT(wish_fields), &body));
+    ENSURE(op, KW_TEXT_SET(wish.key_id, rest_param(request, "id")), KW_E_NOT_FOUND, "no such key");
+    KW_TEXT_SET(wish.reason, body.reason);
+    wish.approval_id = body.approval;
+    TRY(op, key_do(op, service, &wish, &key), "%s key '%s'", key_verb_text(wish.verb), wish.key_id);
+    return answer_key(op, &key, response);
+}
+
+static const struct codec_field birth_fields[] = {
+    FIELD_STRING("id", struct key_birth, id, CODEC_REQUIRED, "key id, new for ever"),
+    FIELD_STRING("class", struct key_birth, class_, CODEC_REQUIRED, "class of the key"),
+    FIELD_STRING("alg", struct key_birth, alg, 0, "algorithm; the class's where absent"),
+    FIELD_STRING("tuf_role", struct key_birth, tuf_role, 0, "class tuf-role: its role"),
+    FIELD_INT("days", struct key_birth, days, 0, 0, 36500,
+              "originator-usage period; the class's where absent"),
+    FIELD_INT("approval", struct key_birth, approval_id, 0, 0, INT64_MAX, "number of its approval"),
+};
+
+REST_HANDLER(rest_key_create)
+{
+    struct service *service = rest_service(ctx);
+    struct key_birth birth = {0};
+    struct key_policy policy;
+    struct keeper_key_info key;
+
+    TRY(op, codec_json_decode(op, request->body, birth_fields, KW_COUNT(birth_fields), &birth));
+    TRY(op, key_birth_policy(op, &birth, &policy));
+    TRY(op, key_create(op, service, &policy, birth.approval_id, &key), "creating key '%s'",
+        birth.id);
+    response->status = 201;
+    return answer_key(op, &key, response);
+}
+
+REST_HANDLER(rest_key_destruction)
+{
+    const char *id = rest_param(request, "id");
+
+    TRY(op, key_destruction(op, rest_service(ctx), id, &response->body),
+        "key '%s' was not destroyed", id);
+    response->content_type = "text/plain; charset=utf-8";
+    return KW_OK;
 }

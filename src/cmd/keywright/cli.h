@@ -40,6 +40,11 @@ enum cli_option {
     OPT_MAX,
     OPT_OUT,
     OPT_VKEY,
+    OPT_CLASS,
+    OPT_ALG,
+    OPT_TUF_ROLE,
+    OPT_DAYS,
+    OPT_APPROVAL,
     OPT_MAX_OPTION
 };
 #define OPT(name) (1ull << OPT_##name)
@@ -79,6 +84,11 @@ kw_status cli_number(struct kw_op *op, const struct cli *cli, enum cli_option op
 kw_status cli_get(struct kw_op *op, struct cli *cli, const char *path, struct kw_bytes **ret);
 kw_status cli_post(struct kw_op *op, struct cli *cli, const char *path, struct kw_span json,
                    struct kw_bytes **ret);
+/* "/api/v1/NOUN/ID/VERB"; verb may be NULL. */
+kw_status cli_object_path(struct kw_op *op, const char *noun, const char *id, const char *verb,
+                          char *path, size_t cap);
+/* To --out, else to stdout. */
+kw_status cli_write_out(struct kw_op *op, const struct cli *cli, struct kw_span content);
 void cli_disconnect(struct cli *cli);
 
 /* Print an object as "name: value" lines, or as it came with --json. */
@@ -101,6 +111,14 @@ kw_status cli_cert_pem(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_revoke(struct kw_op *op, struct cli *cli);
 kw_status cli_key_list(struct kw_op *op, struct cli *cli);
 kw_status cli_key_show(struct kw_op *op, struct cli *cli);
+kw_status cli_key_create(struct kw_op *op, struct cli *cli);
+kw_status cli_key_activate(struct kw_op *op, struct cli *cli);
+kw_status cli_key_suspend(struct kw_op *op, struct cli *cli);
+kw_status cli_key_deactivate(struct kw_op *op, struct cli *cli);
+kw_status cli_key_rotate(struct kw_op *op, struct cli *cli);
+kw_status cli_key_revoke(struct kw_op *op, struct cli *cli);
+kw_status cli_key_archive(struct kw_op *op, struct cli *cli);
+kw_status cli_key_destroy(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_list(struct kw_op *op, struct cli *cli);
 kw_status cli_log_tail(struct kw_op *op, struct cli *cli);
 kw_status cli_log_export(struct kw_op *op, struct cli *cli);

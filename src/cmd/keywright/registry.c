@@ -9,8 +9,8 @@
 #include "os/files.h"
 
 /* "/api/v1/NOUN/ID[/VERB]" with the id encoded; "devices/00af…" certificates go by their CA. */
-static kw_status object_path(struct kw_op *op, const char *noun, const char *id, const char *verb,
-                             char *path, size_t cap)
+kw_status cli_object_path(struct kw_op *op, const char *noun, const char *id, const char *verb,
+                          char *path, size_t cap)
 {
     AUTO(kw_bytes) *encoded = NULL;
     const char *slash = strchr(id, '/');
@@ -35,7 +35,7 @@ static kw_status show(struct kw_op *op, struct cli *cli, const char *noun, const
     char path[KW_URI_MAX];
     AUTO(kw_bytes) *json = NULL;
 
-    TRY(op, object_path(op, noun, cli->args[0], NULL, path, sizeof(path)));
+    TRY(op, cli_object_path(op, noun, cli->args[0], NULL, path, sizeof(path)));
     TRY(op, cli_get(op, cli, path, &json));
     return cli_show(op, cli, view, kw_bytes_span(json));
 }
@@ -55,13 +55,6 @@ kw_status cli_device_list(struct kw_op *op, struct cli *cli)
                                           "last_seen", "root_of_trust", NULL};
 
     return cli_list(op, cli, "/api/v1/devices", &device_page, sizeof(struct device_page), columns);
-}
-
-kw_status cli_key_list(struct kw_op *op, struct cli *cli)
-{
-    static const char *const columns[] = {"id", "class", "state", "alg", "custody", "owner", NULL};
-
-    return cli_list(op, cli, "/api/v1/keys", &key_page, sizeof(struct key_page), columns);
 }
 
 static const struct {
@@ -174,7 +167,7 @@ kw_status cli_device_secret(struct kw_op *op, struct cli *cli)
 
     TRY(op, cli_number(op, cli, OPT_HOURS, 168, 87600, &hours));
     (void)snprintf(query, sizeof(query), "secret?hours=%u", hours);
-    TRY(op, object_path(op, "devices", cli->args[0], query, path, sizeof(path)));
+    TRY(op, cli_object_path(op, "devices", cli->args[0], query, path, sizeof(path)));
     TRY(op, cli_post(op, cli, path, kw_span_text("{}"), &answer));
     return tell_secret(op, cli, answer);
 }
@@ -192,7 +185,7 @@ static kw_status post_reason(struct kw_op *op, struct cli *cli, const char *noun
         TRY(op, codec_json_string(kw_span_text(reason), json), "--reason");
         TRY(op, kw_bytes_append_text(json, "}"));
     }
-    TRY(op, object_path(op, noun, cli->args[0], verb, path, sizeof(path)));
+    TRY(op, cli_object_path(op, noun, cli->args[0], verb, path, sizeof(path)));
     return cli_post(op, cli, path, kw_bytes_span(json), ret);
 }
 
@@ -205,7 +198,7 @@ kw_status cli_device_retire(struct kw_op *op, struct cli *cli)
     return KW_OK;
 }
 
-/* --- certificates and keys
+/* --- certificates
  * ---------------------------------------------------------------------------------------- */
 
 kw_status cli_cert_show(struct kw_op *op, struct cli *cli)
@@ -213,18 +206,23 @@ kw_status cli_cert_show(struct kw_op *op, struct cli *cli)
     return show(op, cli, "certs", &cert_view);
 }
 
+kw_status cli_write_out(struct kw_op *op, const struct cli *cli, struct kw_span content)
+{
+    if (cli->options[OPT_OUT]) {
+        return os_file_write(op, cli->options[OPT_OUT], 0644, content);
+    }
+    (void)printf("%.*s", (int)content.len, (const char *)content.p);
+    return KW_OK;
+}
+
 kw_status cli_cert_pem(struct kw_op *op, struct cli *cli)
 {
     char path[KW_URI_MAX];
     AUTO(kw_bytes) *pem = NULL;
 
-    TRY(op, object_path(op, "certs", cli->args[0], "pem", path, sizeof(path)));
+    TRY(op, cli_object_path(op, "certs", cli->args[0], "pem", path, sizeof(path)));
     TRY(op, cli_get(op, cli, path, &pem));
-    if (cli->options[OPT_OUT]) {
-        return os_file_write(op, cli->options[OPT_OUT], 0644, kw_bytes_span(pem));
-    }
-    (void)printf("%.*s", (int)pem->len, (const char *)pem->p);
-    return KW_OK;
+    return cli_write_out(op, cli, kw_bytes_span(pem));
 }
 
 kw_status cli_cert_revoke(struct kw_op *op, struct cli *cli)
@@ -233,9 +231,4 @@ kw_status cli_cert_revoke(struct kw_op *op, struct cli *cli)
 
     TRY(op, post_reason(op, cli, "certs", "revoke", &answer));
     return cli_show(op, cli, &cert_view, kw_bytes_span(answer));
-}
-
-kw_status cli_key_show(struct kw_op *op, struct cli *cli)
-{
-    return show(op, cli, "keys", &key_view);
 }

@@ -95,8 +95,12 @@ static kw_status settle_line(struct kw_op *op, struct service *service, struct l
 {
     const struct keeper_key_info *newest = &line->newest;
 
-    TRY(op, line_newest(op, service, line->base, 1u << KEY_ACTIVE, &line->newest));
-    if (line->now_s >= own_renew_at(newest->not_before, newest->not_after)) {
+    TRY(op, line_newest(op, service, line->base, /* states= */ 0, &line->newest));
+    if (newest->state == KEY_SUSPENDED || newest->state == KEY_PRE_ACTIVE) {
+        return KW_OK; /* somebody wants it so */
+    }
+    if (newest->state != KEY_ACTIVE || /* revoked, or its period is over */
+        line->now_s >= own_renew_at(newest->not_before, newest->not_after)) {
         char old_id[KW_NAME_MAX];
         KW_TEXT_SET(old_id, newest->key_id);
         TRY(op, make_successor(op, service, old_id, /* approval_id= */ 0, &line->newest));
