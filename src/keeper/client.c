@@ -50,16 +50,39 @@ static void free_config(struct keeper_config *config)
     free((void *)(uintptr_t)config->program); /* made by copy_config() */
     free((void *)(uintptr_t)config->vault);
     free((void *)(uintptr_t)config->unlock);
+    free((void *)(uintptr_t)config->custody);
+    for (unsigned i = 0; i < KEEPER_CUSTODY_PATHS; i++) {
+        free((void *)(uintptr_t)config->paths[i]);
+    }
+    for (unsigned i = 0; i < KEEPER_CUSTODY_ENV; i++) {
+        free((void *)(uintptr_t)config->env[i]);
+    }
+}
+
+/* NULL stays NULL. */
+static bool copy_text(const char *from, const char **ret)
+{
+    *ret = from ? strdup(from) : NULL;
+    return !from || *ret;
 }
 
 static kw_status copy_config(struct kw_op *op, const struct keeper_config *from,
                              struct keeper_config *ret)
 {
+    bool copied = true;
+
     *ret = *from;
-    ret->program = strdup(from->program);
-    ret->vault = strdup(from->vault);
-    ret->unlock = strdup(from->unlock);
-    ENSURE(op, ret->program && ret->vault && ret->unlock, KW_E_MEMORY, "no memory for the keeper");
+    copied &= copy_text(from->program, &ret->program);
+    copied &= copy_text(from->vault, &ret->vault);
+    copied &= copy_text(from->unlock, &ret->unlock);
+    copied &= copy_text(from->custody, &ret->custody);
+    for (unsigned i = 0; i < KEEPER_CUSTODY_PATHS; i++) {
+        copied &= copy_text(from->paths[i], &ret->paths[i]);
+    }
+    for (unsigned i = 0; i < KEEPER_CUSTODY_ENV; i++) {
+        copied &= copy_text(from->env[i], &ret->env[i]);
+    }
+    ENSURE(op, copied, KW_E_MEMORY, "no memory for the keeper");
     return KW_OK;
 }
 

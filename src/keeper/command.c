@@ -27,6 +27,17 @@ kw_status keeper_command_of(struct kw_op *op, const struct keeper_config *config
         .envp = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                  "LANG=C.UTF-8"},
     };
+    if (config->custody && config->custody[0]) {
+        ret->argv[n_args++] = "--custody";
+        ret->argv[n_args++] = config->custody;
+    }
+    for (unsigned i = 0; i < KEEPER_CUSTODY_PATHS && config->paths[i]; i++) {
+        ret->argv[n_args++] = "--path";
+        ret->argv[n_args++] = config->paths[i];
+    }
+    for (unsigned i = 0; i < KEEPER_CUSTODY_ENV && config->env[i]; i++) {
+        ret->envp[n_env++] = config->env[i];
+    }
     if (config->create) {
         ret->argv[n_args++] = "--create";
     }

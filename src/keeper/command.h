@@ -4,7 +4,7 @@
 
 #include "keeper/keeper.h"
 
-enum { KEEPER_ARGS_MAX = 9, KEEPER_ENV_MAX = 5 };
+enum { KEEPER_ARGS_MAX = 11 + 2 * KEEPER_CUSTODY_PATHS, KEEPER_ENV_MAX = 5 + KEEPER_CUSTODY_ENV };
 
 struct keeper_command {
     const char *argv[KEEPER_ARGS_MAX]; /* borrows from the configuration */

@@ -18,11 +18,17 @@
 
 struct keeper; /* shared by all threads */
 
+enum { KEEPER_CUSTODY_PATHS = 8, KEEPER_CUSTODY_ENV = 4 };
+
 struct keeper_config {
-    const char *program;        /* absolute path of keywright-keeper */
-    const char *vault;          /* folder of the vault */
-    const char *unlock;         /* "passphrase-file:PATH" or "tpm2:…" (rot/rot.h URI) */
-    bool create;                /* make a new vault with this unlock method (init) */
+    const char *program; /* absolute path of keywright-keeper */
+    const char *vault;   /* folder of the vault */
+    const char *unlock;  /* "passphrase-file:PATH" or "tpm2:…" (rot/rot.h URI) */
+    const char *custody; /* NULL or "": sealed; else the token (rot/rot.h URI) */
+    const char
+        *paths[KEEPER_CUSTODY_PATHS];    /* what its driver opens; NULL-terminated unless full */
+    const char *env[KEEPER_CUSTODY_ENV]; /* "NAME=VALUE" that it reads; likewise */
+    bool create;                         /* make a new vault with this unlock method (init) */
     bool ceremony;              /* key creation is allowed; only `keywright init` sets it */
     struct os_spawner *spawner; /* who starts the process; NULL: we, as the user that we are.
                                    Borrowed until keeper_stop() */
@@ -65,7 +71,7 @@ struct keeper_key_info {
     enum key_class class_;
     enum key_state state;
     uint32_t alg;     /* enum key_alg */
-    char custody[24]; /* "soft-sealed" */
+    char custody[64]; /* "soft-sealed", "pkcs11 SIMULATED …" */
     int64_t not_before, not_after;
     uint64_t
         signatures; /* made since creation (persisted at least every minute and at a clean end) */

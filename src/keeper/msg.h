@@ -24,7 +24,7 @@ enum {
     KEEPER_SERIALS_MAX = 256,
     KEEPER_PROOF_MAX = 64, /* a tree of 2^64 leaves */
     KEEPER_BUILD_TEXT = 32,
-    KEEPER_CUSTODY_TEXT = 24,
+    KEEPER_CUSTODY_TEXT = 64,
     KEEPER_OCSP_TBS_MAX = 4096, /* eight single responses are below 1500 */
     KEEPER_TLS_CONTENT_MAX = 146,
     KEEPER_CHECKPOINT_BODY_MAX = 256, /* origin, 20 digits, 44 characters of base64 */

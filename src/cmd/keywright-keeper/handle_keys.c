@@ -45,16 +45,18 @@ kw_status handle_info(struct kw_op *op, struct server *server, struct request *r
     return KW_OK;
 }
 
-kw_status describe_key(struct kw_op *op, const struct keeper_key *key, struct keeper_key_info *ret)
+kw_status describe_key(struct kw_op *op, const struct keyring *keyring,
+                       const struct keeper_key *key, struct keeper_key_info *ret)
 {
     *ret = (struct keeper_key_info){.class_ = key->policy.class_,
                                     .state = key->record->state,
                                     .alg = key->policy.alg,
-                                    .custody = "soft-sealed",
                                     .not_before = key->policy.not_before,
                                     .not_after = key->policy.not_after,
                                     .signatures = key->record->signatures};
     struct kw_out mark = KW_OUT_ARRAY(ret->spki);
+    const struct custody in_vault = {0};
+    custody_text(key->token[0] ? &keyring->custody : &in_vault, ret->custody);
     memcpy(ret->key_id, key->policy.key_id, sizeof(ret->key_id));
     TRY(op, keeper_key_mark(op, key, &mark), "public key of '%s'", ret->key_id);
     ret->spki_len = (uint32_t)mark.len;
@@ -90,7 +92,7 @@ kw_status handle_key_at(struct kw_op *op, struct server *server, struct request 
     uint32_t index = request->msg->key_at.index;
 
     if (index < server->keyring->n) {
-        return describe_key(op, server->keyring->at[index], &request->answer.key);
+        return describe_key(op, server->keyring, server->keyring->at[index], &request->answer.key);
     }
     const struct key_record *gone =
         destroyed_at(server->keyring->state, index - server->keyring->n);
@@ -104,7 +106,7 @@ kw_status handle_key_find(struct kw_op *op, struct server *server, struct reques
     const struct keeper_key *key = keyring_find(server->keyring, request->msg->key_id);
 
     if (key) {
-        return describe_key(op, key, &request->answer.key);
+        return describe_key(op, server->keyring, key, &request->answer.key);
     }
     const struct key_record *gone = state_find(server->keyring->state, request->msg->key_id);
     ENSURE(op, gone, KW_E_NOT_FOUND, "there is no key '%s'", request->msg->key_id);

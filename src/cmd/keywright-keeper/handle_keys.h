@@ -4,6 +4,7 @@
 
 #include "cmd/keywright-keeper/keyring.h"
 
-kw_status describe_key(struct kw_op *op, const struct keeper_key *key, struct keeper_key_info *ret);
+kw_status describe_key(struct kw_op *op, const struct keyring *keyring,
+                       const struct keeper_key *key, struct keeper_key_info *ret);
 
 #endif

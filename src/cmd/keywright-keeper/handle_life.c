@@ -26,7 +26,7 @@ kw_status handle_key_rotate(struct kw_op *op, struct server *server, struct requ
     TRY(op, approvals_require(op, server, &subject, msg->key_rotate.approval_id));
     TRY(op, keyring_rotate(op, server->keyring, key, &cause, &next), "rotating key '%s'",
         msg->key_id);
-    return describe_key(op, next, &request->answer.key);
+    return describe_key(op, server->keyring, next, &request->answer.key);
 }
 
 kw_status handle_key_step(struct kw_op *op, struct server *server, struct request *request)
@@ -43,7 +43,7 @@ kw_status handle_key_step(struct kw_op *op, struct server *server, struct reques
     }
     TRY(op, keyring_step(op, server->keyring, key, msg->key_step.event, &cause), "key '%s'",
         msg->key_id);
-    return describe_key(op, key, &request->answer.key);
+    return describe_key(op, server->keyring, key, &request->answer.key);
 }
 
 kw_status handle_key_history(struct kw_op *op, struct server *server, struct request *request)

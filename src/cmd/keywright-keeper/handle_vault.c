@@ -16,7 +16,8 @@ kw_status handle_vault_status(struct kw_op *op, struct server *server, struct re
     if (server->keyring) {
         vault->generation = server->keyring->vault.generation;
     }
-    (void)KW_TEXT_SET(vault->custody, "sealed"); /* it fits */
+    const struct custody none = {.uri = server->opening.custody};
+    custody_text(server->keyring ? &server->keyring->custody : &none, vault->custody);
     return KW_OK;
 }
 

@@ -27,6 +27,7 @@ void keyring_free(struct keyring *keyring)
         free_key(keyring->at[i]);
     }
     journal_free(keyring->journal);
+    custody_close(&keyring->custody); /* after its keys */
     vault_done(&keyring->vault);
     free(keyring->state);
     free(keyring->approvals);
@@ -140,7 +141,8 @@ static kw_status load(struct kw_op *op, struct keyring *keyring)
     return keyring_save(op, keyring);
 }
 
-kw_status keyring_load(struct kw_op *op, struct vault *vault, struct keyring **ret)
+kw_status keyring_load(struct kw_op *op, struct vault *vault, const char *custody,
+                       struct keyring **ret)
 {
     AUTO(keyring) *keyring = calloc(1, sizeof(*keyring));
 
@@ -149,6 +151,7 @@ kw_status keyring_load(struct kw_op *op, struct vault *vault, struct keyring **r
         return FAIL(op, KW_E_MEMORY, "no memory for keys");
     }
     keyring->vault = *vault;
+    keyring->custody.uri = custody;
     *vault = (struct vault){.lock_fd = -1};
     keyring->state = calloc(1, sizeof(*keyring->state));
     keyring->approvals = calloc(1, sizeof(*keyring->approvals));
@@ -169,7 +172,7 @@ kw_status keyring_open(struct kw_op *op, const char *dir, const char *unlock, bo
         vault_done(&vault);
         return status;
     }
-    return keyring_load(op, &vault, ret);
+    return keyring_load(op, &vault, /* custody= */ NULL, ret);
 }
 
 kw_status keyring_save(struct kw_op *op, struct keyring *keyring)
@@ -213,8 +216,22 @@ static void begin_line(struct key_policy *policy)
     }
 }
 
-static kw_status generate(struct kw_op *op, const struct key_policy *policy,
-                          struct key_record *record, struct keeper_key **ret)
+static kw_status make_private(struct kw_op *op, struct keyring *keyring, struct keeper_key *key)
+{
+    enum key_alg alg = (enum key_alg)key->policy.alg;
+
+    if (!custody_elsewhere(&keyring->custody)) {
+        return privkey_generate(op, alg, &key->private_key);
+    }
+    TRY(op, custody_generate(op, &keyring->custody, keyring->vault.id, key->policy.key_id, alg,
+                             key->token, &key->private_key));
+    key->public_key = pubkey_ref(privkey_public(key->private_key));
+    return KW_OK;
+}
+
+static kw_status generate(struct kw_op *op, struct keyring *keyring,
+                          const struct key_policy *policy, struct key_record *record,
+                          struct keeper_key **ret)
 {
     AUTO(keeper_key) *key = calloc(1, sizeof(*key));
 
@@ -225,7 +242,7 @@ static kw_status generate(struct kw_op *op, const struct key_policy *policy,
     if (key_class_symmetric(policy->class_)) {
         TRY(op, generate_secret(op, &key->secret));
     } else {
-        TRY(op, privkey_generate(op, (enum key_alg)policy->alg, &key->private_key));
+        TRY(op, make_private(op, keyring, key));
     }
     TRY(op, give_serials(op, key));
     TRY(op, fill_hashes(op, key));
@@ -288,13 +305,36 @@ static kw_status write_made(struct kw_op *op, struct keyring *keyring, const str
 static kw_status store(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
                        const struct key_cause *cause)
 {
-    struct vault_key sealed = {.private_key = key->private_key, .secret = key->secret};
+    struct vault_key sealed = {
+        .private_key = key->private_key, .secret = key->secret, .public_key = key->public_key};
+    memcpy(sealed.token, key->token, sizeof(sealed.token));
     TRY(op, vault_key_save(op, &keyring->vault, &key->policy, &sealed));
     TRY(op, write_made(op, keyring, key, cause));
     if (key->policy.activate == POLICY_ACTIVATE_AT_ONCE) {
         return keyring_step(op, keyring, key, KEY_EVENT_ACTIVATE, cause);
     }
     return keyring_save(op, keyring);
+}
+
+/* What was made in the token for a key that is none. */
+static void leave_no_orphan(struct keyring *keyring, const struct keeper_key *key)
+{
+    char proof[160];
+    struct kw_op op;
+
+    kw_op_init(&op, "keeper", 0);
+    if (key->token[0] && !vault_key_exists(&keyring->vault, key->policy.key_id)) {
+        /* the failure before is what is told; a key left over is used by nobody */
+        (void)kw_ok(custody_destroy(&op, &keyring->custody, key->token, proof, sizeof(proof)));
+    }
+}
+
+kw_status keyring_reach(struct kw_op *op, struct keyring *keyring, struct keeper_key *key)
+{
+    if (!key->token[0] || key->private_key) {
+        return KW_OK;
+    }
+    return custody_load(op, &keyring->custody, key->token, key->public_key, &key->private_key);
 }
 
 kw_status keyring_make(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
@@ -308,8 +348,12 @@ kw_status keyring_make(struct kw_op *op, struct keyring *keyring, const struct k
            STATE_KEYS_MAX);
     TRY(op, keyring_clock(op, keyring, cause->now_unix));
     TRY(op, reserve_id(op, keyring, policy, predecessor, &record));
-    TRY(op, generate(op, policy, record, &key));
-    TRY(op, store(op, keyring, key, cause));
+    TRY(op, generate(op, keyring, policy, record, &key));
+    kw_status status = store(op, keyring, key, cause);
+    if (!kw_ok(status)) {
+        leave_no_orphan(keyring, key);
+        return status;
+    }
     *ret = key;
     keyring->at[keyring->n++] = TAKE(key);
     return KW_OK;

@@ -3,6 +3,7 @@
 #define KEEPER_CMD_KEYRING_H
 
 #include "cmd/keywright-keeper/approvals.h"
+#include "cmd/keywright-keeper/custody.h"
 #include "cmd/keywright-keeper/journal.h"
 #include "cmd/keywright-keeper/serials.h"
 #include "cmd/keywright-keeper/state.h"
@@ -37,6 +38,7 @@ struct keeper_key {
 
 struct keyring {
     struct vault vault;
+    struct custody custody; /* where new private keys are made, and those of tokens are */
     struct state *state;
     struct approvals *approvals; /* who approves what, and what was approved */
     struct journal *journal;
@@ -57,9 +59,12 @@ struct key_cause {
  */
 kw_status keyring_open(struct kw_op *op, const char *dir, const char *unlock, bool create,
                        struct keyring **ret);
-/* The same for a vault that is unlocked; it is taken, also on failure. A rekeying that was cut
- * short is finished. */
-kw_status keyring_load(struct kw_op *op, struct vault *vault, struct keyring **ret);
+/* The same for a vault that is unlocked; it is taken, also on failure. custody: URI of its token
+ * (borrowed), or NULL. A rekeying that was cut short is finished. */
+kw_status keyring_load(struct kw_op *op, struct vault *vault, const char *custody,
+                       struct keyring **ret);
+/* The private key of a key in a token, where it was not there before. Those of custody_load(). */
+kw_status keyring_reach(struct kw_op *op, struct keyring *keyring, struct keeper_key *key);
 /**
  * Seal everything anew under a new key-encrypting key and retire the old one: an old copy of a key
  * file is worthless from here on. opener: a new secret (taken), or NULL for the same one. Durable;

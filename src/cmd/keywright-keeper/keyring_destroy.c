@@ -58,6 +58,27 @@ static kw_status probe(struct kw_op *op, struct keyring *keyring, const struct k
     return KW_OK;
 }
 
+/* In the token too, also where a crash left it there: its label is known without it. */
+static kw_status destroy_in_token(struct kw_op *op, struct keyring *keyring,
+                                  const struct key_record *record, struct key_proof *proof)
+{
+    char label[VAULT_TOKEN_TEXT];
+    char text[CUSTODY_TEXT];
+    char said[160];
+
+    (void)snprintf(proof->custody, sizeof(proof->custody), "sealed file in the vault");
+    if (!custody_elsewhere(&keyring->custody) || key_class_symmetric(record->class_)) {
+        return KW_OK;
+    }
+    custody_label(keyring->vault.id, record->key_id, label);
+    TRY(op, custody_destroy(op, &keyring->custody, label, said, sizeof(said)));
+    custody_text(&keyring->custody, text);
+    (void)snprintf(proof->custody, sizeof(proof->custody), "%s, label %.40s", text, label);
+    (void)snprintf(proof->method, sizeof(proof->method),
+                   "token: %.70s; file overwritten, vault under a new KEK", said);
+    return KW_OK;
+}
+
 kw_status keyring_destroy(struct kw_op *op, struct keyring *keyring, const char *key_id,
                           const struct key_cause *cause, struct key_proof *ret)
 {
@@ -67,14 +88,16 @@ kw_status keyring_destroy(struct kw_op *op, struct keyring *keyring, const char 
     const struct key_record *record = state_find(keyring->state, key_id);
     ENSURE(op, record, KW_E_NOT_FOUND, "key: there is no key '%s'", key_id);
     TRY(op, end_use(op, keyring, key_id, cause));
+    TRY(op, destroy_in_token(op, keyring, record, &proof), "key '%s' in its token", key_id);
     TRY(op, keyring_erase(op, keyring, key_id, &size), "erasing key '%s'", key_id);
     TRY(op, keyring_rekey(op, keyring, /* opener= */ NULL), "retiring the KEK over key '%s'",
         key_id);
     TRY(op, probe(op, keyring, record, cause->now_unix, &proof), "proof of destruction of '%s'",
         key_id);
-    (void)snprintf(proof.custody, sizeof(proof.custody), "sealed file in the vault");
-    (void)snprintf(proof.method, sizeof(proof.method),
-                   "overwritten, unlinked, and the vault sealed under a new KEK");
+    if (!proof.method[0]) {
+        (void)snprintf(proof.method, sizeof(proof.method),
+                       "overwritten, unlinked, and the vault sealed under a new KEK");
+    }
     (void)snprintf(proof.proof, sizeof(proof.proof),
                    "%zu octets read back as zeroes; KEK %u retired, %u in force", size,
                    proof.kek_retired, keyring->vault.generation);

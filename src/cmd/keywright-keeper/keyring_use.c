@@ -44,6 +44,7 @@ kw_status keyring_use(struct kw_op *op, struct keyring *keyring, const char *key
     TRY(op, keyring_clock(op, keyring, now_unix));
     TRY(op, keyring_settle(op, keyring, key, now_unix));
     TRY(op, check_state(op, key, purpose, now_unix));
+    TRY(op, keyring_reach(op, keyring, key));
     key->asked = purpose;
     *ret = key;
     return KW_OK;

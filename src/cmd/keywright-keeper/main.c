@@ -25,11 +25,14 @@
 #include "os/clock.h"
 #include "os/sandbox.h"
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, CUSTODY_PATHS_MAX = 8 };
 
 struct options {
     const char *vault;
     const char *unlock;
+    const char *custody;
+    const char *paths[CUSTODY_PATHS_MAX];
+    unsigned n_paths;
     bool create;
     bool ceremony;
     bool help;
@@ -43,6 +46,9 @@ static const char usage[] =
     "  --vault DIR       folder of the sealed keys\n"
     "  --unlock METHOD   passphrase-file:PATH, tpm2:... or pkcs11:... (root-of-trust URIs);\n"
     "                    passphrase: or shares:M,N wait for 'keywright vault open'\n"
+    "  --custody URI     private keys are made in this token or TPM (pkcs11:..., tpm2:...);\n"
+    "                    else sealed in the vault\n"
+    "  --path PATH       folder or file that its driver needs; at most 8\n"
     "  --create          make a new vault first\n"
     "  --ceremony        keys may be made, and the CA's own request signed\n"
     "  --version, --help\n";
@@ -60,6 +66,8 @@ static bool parse_options(int argc, char *argv[], struct options *ret)
     static const struct option table[] = {
         {"vault",    required_argument, NULL, 'v'},
         {"unlock",   required_argument, NULL, 'u'},
+        {"custody",  required_argument, NULL, 'k'},
+        {"path",     required_argument, NULL, 'p'},
         {"create",   no_argument,       NULL, 'c'},
         {"ceremony", no_argument,       NULL, 'y'},
         {"version",  no_argument,       NULL, 'V'},
@@ -75,6 +83,15 @@ static bool parse_options(int argc, char *argv[], struct options *ret)
             break;
         case 'u':
             ret->unlock = optarg;
+            break;
+        case 'k':
+            ret->custody = optarg;
+            break;
+        case 'p':
+            if (ret->n_paths == CUSTODY_PATHS_MAX) {
+                return false;
+            }
+            ret->paths[ret->n_paths++] = optarg;
             break;
         case 'c':
             ret->create = true;
@@ -154,16 +171,31 @@ static kw_status open_vault(struct kw_op *op, const struct options *options, str
     } else {
         TRY(op, vault_open_by(op, &opening->folder, options->unlock));
     }
-    return keyring_load(op, &opening->folder, &server->keyring);
+    return keyring_load(op, &opening->folder, opening->custody, &server->keyring);
+}
+
+/* What a driver opens while it serves. */
+static size_t custody_paths(const struct options *options, struct os_path ret[CUSTODY_PATHS_MAX])
+{
+    for (unsigned i = 0; i < options->n_paths; i++) {
+        ret[i] = (struct os_path){options->paths[i], OS_ACCESS_WRITE | OS_ACCESS_IF_THERE,
+                                  "the token's driver (--path)"};
+    }
+    return options->n_paths;
 }
 
 /* What the vault's keys need is opened before the rest is given up. */
 static kw_status open_keys(struct kw_op *op, const struct options *options, struct server *server)
 {
-    const struct confinement wanted = {.vault = options->vault,
-                                       .drivers = unlock_by_device(options->unlock)};
+    struct os_path paths[CUSTODY_PATHS_MAX];
+    const struct confinement wanted = {
+        .vault = options->vault,
+        .custody = {paths, custody_paths(options, paths)},
+        .drivers = options->custody || unlock_by_device(options->unlock),
+    };
 
     server->opening.unlock = options->unlock;
+    server->opening.custody = options->custody;
     TRY(op, unlock_check(op, options->unlock));
     TRY(op, vault_attach(op, options->vault, options->create, &server->opening.folder));
     TRY(op, open_socket_listen(op, options->vault, &server->socket));

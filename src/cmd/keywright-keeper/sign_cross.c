@@ -31,7 +31,7 @@ static const struct keeper_key *find_neighbour(const struct keyring *keyring,
 {
     for (unsigned i = 0; i < keyring->n; i++) {
         const struct keeper_key *other = keyring->at[i];
-        if (other->private_key && (is_successor(other, signer) || is_successor(signer, other)) &&
+        if (!other->secret && (is_successor(other, signer) || is_successor(signer, other)) &&
             pubkey_equal(keeper_key_pubkey(other), key)) {
             return other;
         }

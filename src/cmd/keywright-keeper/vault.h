@@ -89,6 +89,8 @@ kw_status vault_key_save(struct kw_op *op, const struct vault *vault,
 /* KW_E_INTEGRITY altered in any way; KW_E_NOT_FOUND no such file. */
 kw_status vault_key_load(struct kw_op *op, const struct vault *vault, const char *key_id,
                          struct key_policy *ret_policy, struct vault_key *ret_key);
+/* Is there a file of this key? */
+bool vault_key_exists(const struct vault *vault, const char *key_id);
 /* Write the file anew under the present KEK; what it says stays. */
 kw_status vault_key_reseal(struct kw_op *op, const struct vault *vault, const char *key_id);
 /* Call each(key id) for every key file, sorted. */

@@ -182,6 +182,15 @@ kw_status vault_key_load(struct kw_op *op, const struct vault *vault, const char
     return status;
 }
 
+bool vault_key_exists(const struct vault *vault, const char *key_id)
+{
+    char path[KW_PATH_BYTES];
+    struct kw_op op;
+
+    kw_op_init(&op, NULL, 0);
+    return kw_ok(path_of(&op, vault, key_id, path)) && os_file_exists(path);
+}
+
 kw_status vault_key_reseal(struct kw_op *op, const struct vault *vault, const char *key_id)
 {
     AUTO(kw_bytes) *octets = NULL;

@@ -79,7 +79,7 @@ static kw_status load(struct kw_op *op, struct vault_opening *opening, struct ke
     struct kw_op again;
 
     memcpy(dir, opening->folder.dir, sizeof(dir));
-    kw_status status = keyring_load(op, &opening->folder, keyring);
+    kw_status status = keyring_load(op, &opening->folder, opening->custody, keyring);
     if (kw_ok(status)) {
         opening->fresh = false;
         opening->allowed_until_ms = 0;

@@ -9,6 +9,7 @@
 #include "keeper/opening.h"
 
 struct vault_opening {
+    const char *custody; /* the option, NULL: sealed in the vault; borrowed */
     struct vault folder; /* ours while the vault is sealed */
     bool fresh;          /* a new vault, without a header yet */
     const char *unlock;  /* the option; borrowed */
