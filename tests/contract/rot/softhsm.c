@@ -161,9 +161,16 @@ static CK_ULONG count_mates(const struct softhsm_view *view, CK_OBJECT_CLASS cla
     return find(view, wanted, KW_COUNT(wanted), found);
 }
 
-/* A key half without its mate, or one that is still pending. */
-static bool is_leftover(const struct softhsm_view *view, CK_OBJECT_HANDLE object,
-                        CK_OBJECT_CLASS mate)
+/* Neither name nor id: what SoftHSM leaves where it is killed while it writes an object's file; it
+ * fills its files in several steps. Nobody can tell whose that was, and it has no key in it. */
+static bool is_debris(const CK_ATTRIBUTE *id, const CK_ATTRIBUTE *label)
+{
+    return id->ulValueLen == 0 && label->ulValueLen == 0;
+}
+
+/* Counts a key half, and whether it lacks its mate or is still pending. */
+static void count_one(const struct softhsm_view *view, CK_OBJECT_HANDLE object,
+                      CK_OBJECT_CLASS mate, unsigned *n, unsigned *leftovers)
 {
     char id[ID_ROOM], label[LABEL_ROOM] = "~";
     CK_ATTRIBUTE attributes[] = {
@@ -173,20 +180,26 @@ static bool is_leftover(const struct softhsm_view *view, CK_OBJECT_HANDLE object
 
     bool read = view->f->C_GetAttributeValue(view->session, object, attributes,
                                              KW_COUNT(attributes)) == CKR_OK;
-    return !read || label[0] == '~' || count_mates(view, mate, &attributes[0]) != 1;
+    if (read && is_debris(&attributes[0], &attributes[1])) {
+        return;
+    }
+    bool whole = read && label[0] != '~' && count_mates(view, mate, &attributes[0]) == 1;
+    ++*n;
+    *leftovers += whole ? 0 : 1;
 }
 
-static CK_ULONG count_class(const struct softhsm_view *view, CK_OBJECT_CLASS class,
+static unsigned count_class(const struct softhsm_view *view, CK_OBJECT_CLASS class,
                             CK_OBJECT_CLASS mate, unsigned *leftovers)
 {
     CK_OBJECT_HANDLE found[OBJECTS_MAX];
     CK_ATTRIBUTE wanted = {CKA_CLASS, &class, sizeof(class)};
-    CK_ULONG n = find(view, &wanted, 1, found);
+    CK_ULONG n_found = find(view, &wanted, 1, found);
+    unsigned n = 0;
 
-    for (CK_ULONG i = 0; i < n && n < OBJECTS_MAX; i++) {
-        *leftovers += is_leftover(view, found[i], mate) ? 1 : 0;
+    for (CK_ULONG i = 0; i < n_found && n_found < OBJECTS_MAX; i++) {
+        count_one(view, found[i], mate, &n, leftovers);
     }
-    return n;
+    return n_found < OBJECTS_MAX ? n : OBJECTS_MAX;
 }
 
 void softhsm_count(const struct softhsm *hsm, unsigned *ret_keys, unsigned *ret_leftovers)
@@ -202,7 +215,7 @@ void softhsm_count(const struct softhsm *hsm, unsigned *ret_keys, unsigned *ret_
         return;
     }
     *ret_leftovers = 0;
-    *ret_keys = (unsigned)count_class(&view, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, ret_leftovers);
+    *ret_keys = count_class(&view, CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, ret_leftovers);
     (void)count_class(&view, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, ret_leftovers); /* leftovers tell */
     CK_ULONG n_secret = find(&view, &wanted, 1, found);
     *ret_leftovers += n_secret > 1 ? (unsigned)n_secret - 1 : 0; /* one seals */
