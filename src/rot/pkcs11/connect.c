@@ -107,7 +107,11 @@ static kw_status judge_login(struct kw_op *op, struct p11 *self, CK_RV rv)
     if (rv == CKR_USER_ALREADY_LOGGED_IN) { /* another session of this process */
         return KW_OK;
     }
-    self->pin.refused = is_about_pin(rv);
+    if (is_about_pin(rv)) {
+        p11_pin_refused(&self->pin);
+    } else if (rv == CKR_OK) {
+        p11_pin_accepted(&self->pin);
+    }
     return p11_status(op, self, "C_Login", rv);
 }
 

@@ -1,28 +1,85 @@
 #include "rot/pkcs11/pin.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "os/files.h"
 
-enum { FILE_MAX = P11_PIN_MAX + 2 }; /* a line end */
+#define NOTE_SUFFIX ".refused"
 
-/* Setting only the file's time asks for another try: the token may have got this PIN meanwhile. */
-static bool is_unchanged(const struct p11_pin *pin)
+enum {
+    FILE_MAX = P11_PIN_MAX + 2, /* a line end */
+    NOTE_ROOM = 128,
+};
+
+/* Which file it is, as it is: setting only its time asks for another try, since the token may have
+ * got this PIN meanwhile. */
+static void describe(const struct stat *file, char text[NOTE_ROOM])
 {
-    struct stat is;
+    (void)snprintf(text, NOTE_ROOM, "%ju %ju %jd %jd.%09ld\n", (uintmax_t)file->st_dev,
+                   (uintmax_t)file->st_ino, (intmax_t)file->st_size, (intmax_t)file->st_mtim.tv_sec,
+                   file->st_mtim.tv_nsec); /* fits: 4 * 20 + 15 */
+}
 
-    return stat(pin->path, &is) == 0 && is.st_dev == pin->file.st_dev &&
-           is.st_ino == pin->file.st_ino && is.st_size == pin->file.st_size &&
-           is.st_mtim.tv_sec == pin->file.st_mtim.tv_sec &&
-           is.st_mtim.tv_nsec == pin->file.st_mtim.tv_nsec;
+static bool was_noted(const struct p11_pin *pin, const char *is)
+{
+    char path[KW_PATH_BYTES + sizeof(NOTE_SUFFIX)];
+    AUTO(kw_bytes) *note = NULL;
+
+    (void)snprintf(path, sizeof(path), "%s" NOTE_SUFFIX, pin->path);
+    return kw_ok(os_file_read(NULL, path, NOTE_ROOM, &note)) &&
+           kw_span_equal(kw_bytes_span(note), kw_span_text(is));
+}
+
+/* Did this process, or one before it, see the file as it is now refused? */
+static bool is_refused(const struct p11_pin *pin)
+{
+    char was[NOTE_ROOM], is[NOTE_ROOM];
+    struct stat file;
+
+    if (!pin->path[0] || stat(pin->path, &file) != 0) {
+        return false;
+    }
+    describe(&file, is);
+    describe(&pin->file, was);
+    return (pin->refused && strcmp(was, is) == 0) || was_noted(pin, is);
 }
 
 kw_status p11_pin_check(struct kw_op *op, const struct p11_pin *pin)
 {
-    ENSURE(op, !pin->refused || !is_unchanged(pin), KW_E_DENIED,
-           "the token refused the PIN in '%s', which is not tried again before the file changes",
+    ENSURE(op, pin->path[0] || !pin->refused, KW_E_DENIED,
+           "the token refused the PIN of its PIN pad; start again to have it asked for once more");
+    ENSURE(op, !is_refused(pin), KW_E_DENIED,
+           "the token refused the PIN in '%s', which is not tried again before the file changes "
+           "(touch it to have it tried)",
            pin->path);
     return KW_OK;
+}
+
+void p11_pin_refused(struct p11_pin *pin)
+{
+    char path[KW_PATH_BYTES + sizeof(NOTE_SUFFIX)], text[NOTE_ROOM];
+
+    pin->refused = true;
+    if (pin->path[0]) {
+        describe(&pin->file, text);
+        (void)snprintf(path, sizeof(path), "%s" NOTE_SUFFIX, pin->path);
+        /* Where it cannot be written, this process remembers at least. */
+        (void)os_file_write(NULL, path, 0600, kw_span_text(text));
+    }
+}
+
+void p11_pin_accepted(struct p11_pin *pin)
+{
+    char path[KW_PATH_BYTES + sizeof(NOTE_SUFFIX)];
+
+    pin->refused = false;
+    if (pin->path[0]) {
+        (void)snprintf(path, sizeof(path), "%s" NOTE_SUFFIX, pin->path);
+        (void)unlink(path); /* mostly there is none; a stale one matches no file */
+    }
 }
 
 kw_status p11_pin_read(struct kw_op *op, struct p11_pin *pin, struct kw_secret **ret)

@@ -24,5 +24,13 @@ kw_status p11_pin_check(struct kw_op *op, const struct p11_pin *pin);
  * may read the file; KW_E_INPUT no PIN in it; KW_E_NOT_FOUND.
  */
 kw_status p11_pin_read(struct kw_op *op, struct p11_pin *pin, struct kw_secret **ret);
+/**
+ * The token refused what was read last. Also noted in a file beside the PIN's ("PATH.refused":
+ * which file it was, nothing of its content), where that can be written: a service that is started
+ * again and again would lock the token otherwise.
+ */
+void p11_pin_refused(struct p11_pin *pin);
+/* The token took it: a note of an earlier refusal goes. */
+void p11_pin_accepted(struct p11_pin *pin);
 
 #endif
