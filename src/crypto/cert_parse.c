@@ -1,33 +1,9 @@
 #include <openssl/err.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/pem.h"
-#include "crypto/cert_tbs.h"
+#include "crypto/cert_internal.h"
 #include "crypto/digest.h"
-#include "crypto/san.h"
-#include "crypto/signed.h"
-
-enum { KEYID_MAX = 64 }; /* ours have 20 octets; RFC 5280 sets no limit */
-
-struct cert {
-    atomic_uint n_refs;
-    struct kw_bytes *der;
-    struct signed_der parts; /* into der */
-    struct cert_tbs *tbs;
-    struct pubkey *key;
-    uint8_t sha256[KW_HASH_BYTES];
-    int64_t not_before, not_after;
-    unsigned version;
-    bool is_ca;
-    int path_len;
-    unsigned key_usage;
-    unsigned ext_present, ext_critical;
-    struct kw_out ski, aki;
-    uint8_t ski_room[KEYID_MAX], aki_room[KEYID_MAX];
-    struct text_list eku, san;
-    _Atomic(X509 *) x509; /* made when OpenSSL first needs one */
-};
 
 KW_OWNED(BASIC_CONSTRAINTS, BASIC_CONSTRAINTS, BASIC_CONSTRAINTS_free)
 KW_OWNED(EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free)
@@ -195,10 +171,24 @@ static kw_status read_version(struct kw_op *op, struct cert *cert)
     return KW_OK;
 }
 
+static struct kw_span name_der(const X509_NAME *name)
+{
+    const unsigned char *der = NULL;
+    size_t len = 0;
+
+    if (!X509_NAME_get0_der(name, &der, &len)) {
+        return KW_SPAN(NULL, 0);
+    }
+    return KW_SPAN(der, len);
+}
+
 static kw_status read_fields(struct kw_op *op, struct cert *cert)
 {
     const struct cert_tbs *tbs = cert->tbs;
 
+    cert->serial = der_string(tbs->serial);
+    cert->issuer = name_der(tbs->issuer);
+    cert->subject = name_der(tbs->subject);
     TRY(op, read_version(op, cert));
     TRY(op, der_serial_check(op, tbs->serial, KW_SERIAL_MAX));
     TRY(op, der_time_get(op, tbs->validity->not_before, &cert->not_before), "notBefore");
@@ -226,15 +216,24 @@ static kw_status check_inner_alg(struct kw_op *op, const struct cert *cert)
     return KW_OK;
 }
 
-static kw_status cert_new(struct kw_op *op, struct kw_span der, struct cert **ret)
+kw_status cert_alloc(struct kw_op *op, struct cert **ret)
 {
-    AUTO(cert) *cert = calloc(1, sizeof(*cert));
+    struct cert *cert = calloc(1, sizeof(*cert));
 
     ENSURE(op, cert, KW_E_MEMORY, "reading a certificate");
     atomic_init(&cert->n_refs, 1);
     cert->path_len = -1;
     cert->ski = KW_OUT_ARRAY(cert->ski_room);
     cert->aki = KW_OUT_ARRAY(cert->aki_room);
+    *ret = cert;
+    return KW_OK;
+}
+
+static kw_status cert_new(struct kw_op *op, struct kw_span der, struct cert **ret)
+{
+    AUTO(cert) *cert = NULL;
+
+    TRY(op, cert_alloc(op, &cert));
     TRY(op, kw_bytes_copy(der, &cert->der));
     TRY(op, signed_parse(op, kw_bytes_span(cert->der), &cert->parts));
     TRY(op,
@@ -311,7 +310,7 @@ static bool find_alg(struct kw_span tbs, struct kw_span *ret)
     return (!has_version || der_take(&rest, ret)) && der_take(&rest, ret);
 }
 
-kw_status cert_parse_tbs(struct kw_op *op, struct kw_span tbs, struct cert **ret)
+kw_status cert_parse_tbs_templates(struct kw_op *op, struct kw_span tbs, struct cert **ret)
 {
     struct kw_span alg;
     int64_t unix_s = 0;
@@ -325,6 +324,18 @@ kw_status cert_parse_tbs(struct kw_op *op, struct kw_span tbs, struct cert **ret
     TRY(op, der_time_get_strict(op, cert->tbs->validity->not_after, &unix_s), "notAfter");
     *ret = TAKE(cert);
     return KW_OK;
+}
+
+kw_status cert_parse_tbs(struct kw_op *op, struct kw_span tbs, struct cert **ret)
+{
+    AUTO(cert) *cert = NULL;
+
+    TRY(op, cert_read_tbs(op, tbs, &cert));
+    if (cert) {
+        *ret = TAKE(cert);
+        return KW_OK;
+    }
+    return cert_parse_tbs_templates(op, tbs, ret);
 }
 
 kw_status cert_from_x509(struct kw_op *op, const void *x509, struct cert **ret)
@@ -389,17 +400,6 @@ void *cert_x509(const struct cert *cert)
     return known;
 }
 
-static struct kw_span name_der(const X509_NAME *name)
-{
-    const unsigned char *der = NULL;
-    size_t len = 0;
-
-    if (!X509_NAME_get0_der(name, &der, &len)) {
-        return KW_SPAN(NULL, 0);
-    }
-    return KW_SPAN(der, len);
-}
-
 struct kw_span cert_der(const struct cert *cert)
 {
     return kw_bytes_span(cert->der);
@@ -407,17 +407,17 @@ struct kw_span cert_der(const struct cert *cert)
 
 struct kw_span cert_serial(const struct cert *cert)
 {
-    return der_string(cert->tbs->serial);
+    return cert->serial;
 }
 
 struct kw_span cert_issuer(const struct cert *cert)
 {
-    return name_der(cert->tbs->issuer);
+    return cert->issuer;
 }
 
 struct kw_span cert_subject(const struct cert *cert)
 {
-    return name_der(cert->tbs->subject);
+    return cert->subject;
 }
 
 const struct pubkey *cert_public(const struct cert *cert)

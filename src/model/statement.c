@@ -184,7 +184,8 @@ static bool read_time(struct kw_span v, int64_t *ret_unix)
         return false;
     }
     memcpy(text, v.p, v.len);
-    if (!kw_ok(kw_time_parse(text, &ms)) || strcmp(kw_time_text(ms / 1000, again), text) != 0) {
+    if (!kw_ok(kw_time_parse(text, &ms)) ||
+        !kw_span_equal(kw_span_text(kw_time_text(ms / 1000, again)), v)) {
         return false;
     }
     *ret_unix = ms / 1000;

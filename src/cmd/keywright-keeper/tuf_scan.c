@@ -58,7 +58,8 @@ static bool take_expires(struct tuf_head *head, struct kw_span v)
         return false;
     }
     memcpy(text, v.p, v.len);
-    if (!kw_ok(kw_time_parse(text, &ms)) || strcmp(kw_time_text(ms / 1000, again), text) != 0) {
+    if (!kw_ok(kw_time_parse(text, &ms)) ||
+        !kw_span_equal(kw_span_text(kw_time_text(ms / 1000, again)), v)) {
         return false;
     }
     head->expires = v;

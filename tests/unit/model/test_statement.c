@@ -144,19 +144,36 @@ static void one_way_to_write_it(void **state)
     }
 }
 
-/* A NUL, a control character or an octet that is no UTF-8 anywhere. */
+/* Values of every form. */
+#define WHOLE                                                                                      \
+    "provisioning-record v1\ndevice: DEV1\nserial: S-1\nbatch: B-1\nstation: ST-03\n"              \
+    "keys-sha256: " HASH "\ndate: 2026-01-04T09:12:03Z\nrecord-sha256: " HASH                      \
+    "\nprev-sha256: none\n"
+
+static bool is_taken(const char *text, size_t len)
+{
+    struct statement statement;
+
+    return kw_ok(statement_parse(KW_SPAN(text, len), &statement, NULL));
+}
+
+/* A NUL, a control character or an octet that is no UTF-8, in the place of any and between any. */
 static void no_odd_octets(void **state)
 {
     static const char odd[] = {'\0', '\x01', '\x7f', '\xff', '\x1b'};
-    char text[sizeof(RELEASE)];
-    struct statement statement;
+    char text[sizeof(WHOLE) + 1];
+    size_t n = strlen(WHOLE);
 
     (void)state;
-    for (size_t i = 0; i < strlen(RELEASE); i++) {
+    assert_true(is_taken(WHOLE, n));
+    for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < sizeof(odd); j++) {
-            memcpy(text, RELEASE, sizeof(text));
+            memcpy(text, WHOLE, n);
             text[i] = odd[j];
-            assert_false(kw_ok(statement_parse(KW_SPAN(text, strlen(RELEASE)), &statement, NULL)));
+            assert_false(is_taken(text, n));
+            memcpy(text, WHOLE, i);
+            memcpy(text + i + 1, WHOLE + i, n - i);
+            assert_false(is_taken(text, n + 1));
         }
     }
 }

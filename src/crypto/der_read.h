@@ -1,0 +1,33 @@
+/* Reading DER element by element with base/reader.h; sticky, as all its functions. For crypto/
+ * only. */
+#ifndef CRYPTO_DER_READ_H
+#define CRYPTO_DER_READ_H
+
+#include "base/reader.h"
+
+/* The contents of the next element, which must have this tag octet; its length below 65536 and
+ * minimal. */
+struct kw_span der_read(struct kw_reader *r, uint8_t tag);
+/* The same with its header. */
+struct kw_span der_read_whole(struct kw_reader *r, uint8_t tag);
+/* Is this the tag of what comes next? */
+bool der_read_is(const struct kw_reader *r, uint8_t tag);
+/* Contents of an OBJECT IDENTIFIER as dotted text. False where they are not minimal, where an arc
+ * is above 2^31 - 1, or where the text does not fit. */
+bool der_read_oid(struct kw_span oid, char *text, size_t cap);
+
+enum der_tag {
+    DER_BOOLEAN = 0x01,
+    DER_INTEGER = 0x02,
+    DER_BIT_STRING = 0x03,
+    DER_OCTET_STRING = 0x04,
+    DER_OID = 0x06,
+    DER_UTF8 = 0x0c,
+    DER_PRINTABLE = 0x13,
+    DER_UTC_TIME = 0x17,
+    DER_GENERAL_TIME = 0x18,
+    DER_SEQUENCE = 0x30,
+    DER_SET = 0x31,
+};
+
+#endif
