@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "net/conn.h"
@@ -238,6 +239,20 @@ void loop_post(struct exchange *x)
     if (was_empty) {
         wake(loop); /* otherwise whoever came first has done so, and it is not taken yet */
     }
+}
+
+const char *loop_date(struct loop *loop)
+{
+    int64_t now = os_clock_unix_s();
+
+    if (now != loop->date_unix) {
+        time_t seconds = (time_t)now;
+        struct tm tm;
+        bool known = gmtime_r(&seconds, &tm) && evutil_date_rfc1123(loop->date, DATE_CAP, &tm) > 0;
+        loop->date[0] = known ? loop->date[0] : '\0';
+        loop->date_unix = now;
+    }
+    return loop->date;
 }
 
 static void free_event(struct event *event)

@@ -31,6 +31,8 @@ struct door {
     struct evconnlistener *socket; /* owned by http */
 };
 
+enum { DATE_CAP = 40 }; /* "Sat, 21 Nov 2026 06:33:12 GMT" is 29 */
+
 /*
  * libevent runs without its own locks: everything here belongs to the loop's thread (before the
  * start and after the end to the server's owner), but for what `lock` guards and the atomics.
@@ -51,6 +53,8 @@ struct loop {
     struct conn **by_fd;         /* n_by_fd places */
     size_t n_by_fd;
     struct linger_list lingering;
+    int64_t date_unix; /* of date; 0: none yet */
+    char date[DATE_CAP];
     struct exchange *spare; /* n_spare free ones, see dispatch.c */
     unsigned n_spare;
     pthread_mutex_t lock; /* guards what follows, and conn.peer_cert and conn.kicked */
@@ -80,6 +84,8 @@ void loop_drain(struct loop *loop);
 void loop_kick(struct loop *loop);
 /* Hand an answered exchange back. Any thread. */
 void loop_post(struct exchange *x);
+/* The time for Date headers, written out once a second; "" where it cannot be. Loop thread. */
+const char *loop_date(struct loop *loop);
 /* End the thread, free all. No exchange may be on the pool any more. */
 void loop_end(struct loop *loop);
 

@@ -3,13 +3,9 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
-#include <time.h>
 
 #include "net/dispatch.h"
 #include "net/response.h"
-#include "os/clock.h"
-
-enum { DATE_CAP = 40 };
 
 void refusal_note(struct conn *conn)
 {
@@ -61,17 +57,6 @@ static int status_of(struct evbuffer *output)
     return is_whole ? (line[at] - '0') * 100 + (line[at + 1] - '0') * 10 + (line[at + 2] - '0') : 0;
 }
 
-static void write_date(struct evbuffer *output)
-{
-    time_t now = (time_t)os_clock_unix_s();
-    char date[DATE_CAP];
-    struct tm tm;
-
-    if (gmtime_r(&now, &tm) && evutil_date_rfc1123(date, sizeof(date), &tm) > 0) {
-        (void)evbuffer_add_printf(output, "Date: %s\r\n", date);
-    }
-}
-
 /* Where memory lacks, less is said, and the connection ends all the same. */
 void refusal_write(struct exchange *x)
 {
@@ -82,7 +67,7 @@ void refusal_write(struct exchange *x)
     (void)evbuffer_drain(output, evbuffer_get_length(output));
     (void)evbuffer_add_printf(output, "HTTP/1.1 %d %s\r\n", response->status,
                               kw_code_meaning(x->op.code));
-    write_date(output);
+    (void)evbuffer_add_printf(output, "Date: %s\r\n", loop_date(x->loop));
     (void)evbuffer_add_printf(output, "Content-Length: %zu\r\n", body.len);
     if (response->content_type) {
         (void)evbuffer_add_printf(output, "Content-Type: %s\r\n", response->content_type);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "net/dispatch.h"
+#include "net/loop.h"
 #include "net/response.h"
 
 enum {
@@ -94,6 +95,8 @@ static bool add_headers(struct exchange *x, bool close)
     if (response->content_type) {
         failed |= evhttp_add_header(headers, "Content-Type", response->content_type);
     }
+    failed |=
+        evhttp_add_header(headers, "Date", loop_date(x->loop)); /* else libevent formats one */
     for (unsigned i = 0; i < response->n_headers; i++) {
         failed |= evhttp_add_header(headers, response->headers[i].name, response->headers[i].value);
     }

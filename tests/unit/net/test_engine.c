@@ -1,5 +1,6 @@
 /* What the engine refuses, and that it answers the rest: over plain sockets, octet by octet. */
 #include <sys/socket.h>
+#include <time.h>
 
 #include "kit.h"
 
@@ -39,6 +40,36 @@ static void a_request_is_answered(void **state)
     assert_has(answer, "\r\nConnection: close\r\n");
     assert_has(answer, "\r\n\r\nhello\n");
     assert_lacks(answer, "Server:");
+}
+
+/* Within the second before or after. */
+static bool is_now(const char *date)
+{
+    char text[64];
+    struct tm tm;
+
+    for (int i = -1; i <= 1; i++) {
+        time_t at = time(NULL) + i;
+        assert_non_null(gmtime_r(&at, &tm));
+        (void)strftime(text, sizeof(text), "\r\nDate: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+        if (strncmp(date, text, strlen(text)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void the_date_goes_on(void **state)
+{
+    const char *const requests[] = {GET_("/hello", LAST), "BREW / HTTP/1.1\r\n\r\n"};
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        assert_true(ask(requests[i % 2]) > 0);
+        assert_true(is_now(strstr(answer, "\r\nDate: ")));
+        assert_null(strstr(strstr(answer, "\r\nDate: ") + 1, "\r\nDate: "));
+        (void)usleep(i % 2 ? 2100000 : 0);
+    }
 }
 
 static void unknown_paths_are_404_in_the_style_of_the_api(void **state)
@@ -475,6 +506,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_is_answered),
+        cmocka_unit_test(the_date_goes_on),
         cmocka_unit_test(unknown_paths_are_404_in_the_style_of_the_api),
         cmocka_unit_test(wrong_methods_are_405_with_allow),
         cmocka_unit_test(bodies_must_be_of_the_right_kind_and_size),
