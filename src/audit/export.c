@@ -256,3 +256,50 @@ kw_status export_write(struct kw_op *op, const char *dir, const char *path, stru
     TRY(op, os_dir_make(op, folder, 0755));
     return os_file_write(op, file, 0644, content);
 }
+
+struct entries_walk {
+    uint64_t first, size, base; /* base: index of the bundle's first entry */
+    unsigned n_seen;
+    kw_status (*each)(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry);
+    void *ctx;
+};
+
+static kw_status walk_entry(struct kw_op *op, void *ctx, unsigned i, struct kw_span entry)
+{
+    struct entries_walk *walk = ctx;
+    uint64_t index = walk->base + i;
+
+    walk->n_seen++;
+    return index >= walk->first && index < walk->size ? walk->each(op, walk->ctx, index, entry)
+                                                      : KW_OK;
+}
+
+static kw_status walk_bundle(struct kw_op *op, const char *dir, struct entries_walk *walk)
+{
+    AUTO(kw_bytes) *bundle = NULL;
+    char path[KW_PATH_BYTES];
+    uint64_t rest = walk->size - walk->base;
+    unsigned wanted = rest < TLOG_TILE_WIDTH ? (unsigned)rest : TLOG_TILE_WIDTH, found = 0;
+
+    walk->n_seen = 0;
+    TRY(op, find_file(op, dir, ENTRIES, walk->base / TLOG_TILE_WIDTH, wanted, path, &found));
+    TRY(op, os_file_read(op, path, BUNDLE_MAX, &bundle));
+    TRY(op, export_bundle_each(op, kw_bytes_span(bundle), walk_entry, walk));
+    ENSURE(op, walk->n_seen >= wanted, KW_E_INTEGRITY, "a bundle has %u entries, not %u",
+           walk->n_seen, wanted);
+    return KW_OK;
+}
+
+kw_status export_entries_each(struct kw_op *op, const char *dir, uint64_t first, uint64_t size,
+                              kw_status (*each)(struct kw_op *op, void *ctx, uint64_t index,
+                                                struct kw_span entry),
+                              void *ctx)
+{
+    struct entries_walk walk = {.first = first, .size = size, .each = each, .ctx = ctx};
+
+    walk.base = first / TLOG_TILE_WIDTH * TLOG_TILE_WIDTH;
+    for (; walk.base < size; walk.base += TLOG_TILE_WIDTH) {
+        TRY(op, walk_bundle(op, dir, &walk));
+    }
+    return KW_OK;
+}

@@ -30,6 +30,14 @@ kw_status export_bundle_each(struct kw_op *op, struct kw_span bundle,
                                                struct kw_span entry),
                              void *ctx);
 /**
+ * Call each() for the entries first … size-1 of such a folder, in order; they must have been
+ * verified. Errors: those of reading and of each(); KW_E_INTEGRITY a bundle is too short.
+ */
+kw_status export_entries_each(struct kw_op *op, const char *dir, uint64_t first, uint64_t size,
+                              kw_status (*each)(struct kw_op *op, void *ctx, uint64_t index,
+                                                struct kw_span entry),
+                              void *ctx);
+/**
  * A tile reader over such a folder (ctx = the folder's path). Where the partial tile of this width
  * is missing, the full one that has replaced it serves. KW_E_NOT_FOUND; KW_E_INTEGRITY wrong
  * length; KW_E_IO.

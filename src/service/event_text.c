@@ -71,3 +71,30 @@ kw_status event_encode(struct kw_op *op, const struct event *event, struct kw_by
     PUT_TEXT(entry.request_id, event->request_id);
     return codec_json_encode(op, entry_fields, KW_COUNT(entry_fields), &entry, into);
 }
+
+static enum event_type type_from_text(const char *text)
+{
+    for (int type = 0; type < EVENT_MAX; type++) {
+        if (strcmp(text, event_type_text((enum event_type)type)) == 0) {
+            return (enum event_type)type;
+        }
+    }
+    return EVENT_MAX;
+}
+
+kw_status event_decode(struct kw_op *op, struct kw_span text, struct event *ret)
+{
+    struct entry entry = {0};
+
+    TRY(op, codec_json_decode(op, text, entry_fields, KW_COUNT(entry_fields), &entry));
+    memset(ret, 0, sizeof(*ret));
+    ret->type = type_from_text(entry.type);
+    ret->unix_ms = entry.time_ms;
+    KW_TEXT_SET(ret->source, entry.source);
+    KW_TEXT_SET(ret->actor, entry.actor);
+    KW_TEXT_SET(ret->object, entry.object);
+    KW_TEXT_SET(ret->request_id, entry.request_id);
+    KW_TEXT_SET(ret->result, entry.result);
+    KW_TEXT_SET(ret->detail, entry.detail);
+    return KW_OK;
+}

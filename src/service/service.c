@@ -11,6 +11,7 @@
 #include "service/authorities.h"
 #include "service/authority/serials.h"
 #include "service/event_text.h"
+#include "service/log/gap.h"
 #include "service/log/log.h"
 #include "service/profiles.h"
 #include "service/validation/crl_maker.h"
@@ -178,6 +179,9 @@ void service_on_certs_changed(struct service *service, service_certs_changed cha
 
 kw_status service_start(struct kw_op *op, struct service *service)
 {
+    if (atomic_load(&service->gap.open)) {
+        return KW_OK; /* nothing of it may be done before the store is whole */
+    }
     TRY(op, log_start(op, service->log));
     TRY(op, crl_maker_start(op, service, &service->crl_maker));
     return watch_start(op, service, &service->watch);

@@ -37,6 +37,12 @@ struct watch;
 /* The server's own certificates, or its CAs, are others now. */
 typedef kw_status (*service_certs_changed)(struct kw_op *op, void *ctx);
 
+/* What the log says, and the store does not know: service/log/gap.h. */
+struct service_gap {
+    atomic_bool open;
+    uint64_t have, known; /* set before `open` is */
+};
+
 struct service {
     struct config config;
     struct store *store;
@@ -55,6 +61,7 @@ struct service {
     pthread_mutex_t rotation; /* one change of keys and certificates at a time; guards the next */
     service_certs_changed certs_changed;
     void *certs_changed_ctx;
+    struct service_gap gap;
     atomic_llong last_complaint_ms;
     void (*complain)(const char *what,
                      const struct kw_op *op); /* one line for the journal; NULL = nobody listens */
@@ -91,7 +98,7 @@ struct keeper *service_keeper(const struct service *service, const char *key_id)
 /* Who takes new certificates into use (the listeners); NULL: nobody any more. Waits for a change
  * that is under way. */
 void service_on_certs_changed(struct service *service, service_certs_changed changed, void *ctx);
-/* Start the background work: checkpoints, CRLs, expiry. */
+/* Start the background work: checkpoints, CRLs, expiry. In a gap (service/log/gap.h): none. */
 kw_status service_start(struct kw_op *op, struct service *service);
 void service_close(struct service *service);
 KW_OWNED(service, struct service, service_close)

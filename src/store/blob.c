@@ -1,7 +1,7 @@
 /* Small documents that are replaced whole, and counters. */
 #include "store/store_internal.h"
 
-enum { BLOB_PUT, BLOB_GET, COUNTER_NEXT };
+enum { BLOB_PUT, BLOB_GET, COUNTER_NEXT, COUNTER_RAISE };
 
 #define BLOB_PUT_SQL                                                                               \
     "INSERT INTO blob (name, version, content) VALUES (?1, ?2, ?3) ON CONFLICT (name)"             \
@@ -9,11 +9,15 @@ enum { BLOB_PUT, BLOB_GET, COUNTER_NEXT };
 #define COUNTER_NEXT_SQL                                                                           \
     "INSERT INTO counter (name, value) VALUES (?1, 1) ON CONFLICT (name)"                          \
     " DO UPDATE SET value = value + 1 RETURNING value"
+#define COUNTER_RAISE_SQL                                                                          \
+    "INSERT INTO counter (name, value) VALUES (?1, ?2) ON CONFLICT (name)"                         \
+    " DO UPDATE SET value = max(value, excluded.value)"
 
 static const char *const sql[] = {
     [BLOB_PUT] = BLOB_PUT_SQL,
     [BLOB_GET] = "SELECT version, content FROM blob WHERE name = ?1",
     [COUNTER_NEXT] = COUNTER_NEXT_SQL,
+    [COUNTER_RAISE] = COUNTER_RAISE_SQL,
 };
 static const struct store_statements statements = {STORE_NOUN_BLOB, KW_COUNT(sql), sql};
 
@@ -52,5 +56,13 @@ kw_status store_counter_next(struct kw_op *op, struct store_txn *txn, const char
         "counting '%s'", name);
     ENSURE(op, rows, KW_E_INTERNAL, "the counter '%s' gave no value", name);
     *ret = (uint64_t)store_row_int(rows, 0);
+    return KW_OK;
+}
+
+kw_status store_counter_raise(struct kw_op *op, struct store_txn *txn, const char *name,
+                              uint64_t least)
+{
+    TRY(op, store_run(op, txn->conn, &statements, COUNTER_RAISE, ARGS(V_TEXT(name), V_INT(least))),
+        "raising the counter '%s'", name);
     return KW_OK;
 }

@@ -58,7 +58,8 @@ static kw_status check(struct kw_op *op, const struct store_cert *cert)
            (int)cert->state);
     ENSURE(op, cert->serial_len > 0 && cert->serial_len <= KW_SERIAL_MAX, KW_E_INPUT,
            "a serial number has 1 to %d octets", KW_SERIAL_MAX);
-    ENSURE(op, cert->der_len > 0 && cert->der_len <= KW_CERT_MAX, KW_E_INPUT,
+    bool known_by_log = cert->state == CERT_STATE_HELD || cert->state == CERT_STATE_REVOKED;
+    ENSURE(op, (cert->der_len > 0 || known_by_log) && cert->der_len <= KW_CERT_MAX, KW_E_INPUT,
            "a certificate has 1 to %d octets", KW_CERT_MAX);
     ENSURE(op, cert->ca[0] != '\0' && cert->owner[0] != '\0', KW_E_INPUT,
            "a certificate needs a CA and an owner");
@@ -184,6 +185,13 @@ kw_status store_cert_by_serial(struct kw_op *op, struct store *store, const char
 
     TRY(op, store_reader_take(op, store, &reader));
     return get(op, reader->conn, CERT_BY_SERIAL,
+               ARGS(V_INT(store_key_head(serial)), V_BLOB(serial), V_TEXT(ca)), ret);
+}
+
+kw_status store_cert_by_serial_txn(struct kw_op *op, struct store_txn *txn, const char *ca,
+                                   struct kw_span serial, struct store_cert *ret)
+{
+    return get(op, txn->conn, CERT_BY_SERIAL,
                ARGS(V_INT(store_key_head(serial)), V_BLOB(serial), V_TEXT(ca)), ret);
 }
 

@@ -147,7 +147,8 @@ struct store_cert {
     uint8_t der[KW_CERT_MAX];
     uint32_t der_len;
 };
-/* KW_E_CONFLICT serial or fingerprint exists. Sets cert->row. */
+/* KW_E_CONFLICT serial or fingerprint exists. Sets cert->row. Only one that is held or revoked may
+ * be without its DER: known from the log alone. */
 kw_status store_cert_insert(struct kw_op *op, struct store_txn *txn, struct store_cert *cert);
 /* VALID/SUPERSEDED/HELD → REVOKED etc. KW_E_NOT_FOUND; KW_E_STATE if it is revoked already (never
  * un-revoked). */
@@ -155,6 +156,8 @@ kw_status store_cert_set_state(struct kw_op *op, struct store_txn *txn, int64_t 
                                enum cert_state state, int64_t revoked_s, int reason);
 kw_status store_cert_by_serial(struct kw_op *op, struct store *store, const char *ca,
                                struct kw_span serial, struct store_cert *ret);
+kw_status store_cert_by_serial_txn(struct kw_op *op, struct store_txn *txn, const char *ca,
+                                   struct kw_span serial, struct store_cert *ret);
 kw_status store_cert_by_fingerprint(struct kw_op *op, struct store *store,
                                     const uint8_t fingerprint[KW_HASH_BYTES],
                                     struct store_cert *ret);
@@ -213,6 +216,10 @@ kw_status store_blob_get(struct kw_op *op, struct store *store, const char *name
 /* Add 1 to a named counter for ever, return the new value (CRL numbers). Starts at 1. */
 kw_status store_counter_next(struct kw_op *op, struct store_txn *txn, const char *name,
                              uint64_t *ret);
+
+/* Make a counter at least so high. */
+kw_status store_counter_raise(struct kw_op *op, struct store_txn *txn, const char *name,
+                              uint64_t least);
 
 /* --- log -------------------------------------------------------------------------------------- */
 /* Write a tile (level ≥ 0: width × 32 octets, replacing a narrower one). Only from the seal hook.

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "api/rest/rest.h"
+#include "service/log/gap.h"
 
 /* --- what runs -------------------------------------------------------------------------------- */
 
@@ -32,11 +33,14 @@ REST_HANDLER(rest_about)
 struct health_view {
     char status[16];
     bool keeper, store;
+    char gap[KW_OP_TEXT_MAX];
 };
 static const struct codec_field health_fields[] = {
     FIELD_STRING("status", struct health_view, status, 0, "ok or degraded"),
     FIELD_BOOL("keeper", struct health_view, keeper, 0, "the keeper answers"),
     FIELD_BOOL("store", struct health_view, store, 0, "the store answers"),
+    FIELD_STRING("gap", struct health_view, gap, CODEC_OMIT_EMPTY,
+                 "what the store does not know since it was put back"),
 };
 static const struct view health_view = {health_fields, KW_COUNT(health_fields)};
 
@@ -49,8 +53,10 @@ REST_HANDLER(rest_health)
     (void)request;
     shown.store = kw_ok(store_log_size(op, service->store, &size));
     kw_op_clear(op);
-    KW_TEXT_SET(shown.status, shown.keeper && shown.store ? "ok" : "degraded");
-    response->status = shown.keeper && shown.store ? 200 : 503;
+    log_gap_text(service, shown.gap, sizeof(shown.gap));
+    bool well = shown.keeper && shown.store && !*shown.gap;
+    KW_TEXT_SET(shown.status, well ? "ok" : "degraded");
+    response->status = well ? 200 : 503;
     return rest_answer(op, &health_view, &shown, response);
 }
 

@@ -44,6 +44,10 @@ enum cli_option {
     OPT_ALG,
     OPT_TUF_ROLE,
     OPT_DAYS,
+    OPT_LOG,
+    OPT_SHARE_FILE,
+    OPT_VAULT,
+    OPT_CHECKPOINT,
     OPT_APPROVAL,
     OPT_MAX_OPTION
 };
@@ -124,5 +128,6 @@ kw_status cli_log_tail(struct kw_op *op, struct cli *cli);
 kw_status cli_log_export(struct kw_op *op, struct cli *cli);
 kw_status cli_log_verify(struct kw_op *op, struct cli *cli);
 kw_status cli_log_prove(struct kw_op *op, struct cli *cli);
+kw_status cli_restore_replay(struct kw_op *op, struct cli *cli);
 
 #endif

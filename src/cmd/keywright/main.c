@@ -66,6 +66,12 @@ static const struct {
     [OPT_DAYS] = {"days",         false, "N",       "originator-usage period; else the class's"},
     [OPT_APPROVAL] = {"approval",     false, "N",       "number of the approval, where rules want one"},
     [OPT_VKEY] = {"vkey",         false, "TEXT",    "verifier key of the log; else the one in the export"},
+    [OPT_LOG] = {"log",          false, "DIR",     "exported log (keywright log export)"                 },
+    [OPT_SHARE_FILE] = {"share-file",   false, "FILE,...",
+                  "shares of the recovery key, files separated by commas"                                },
+    [OPT_VAULT] = {"vault",        false, "DIR",     "the vault that survived; it is copied"              },
+    [OPT_CHECKPOINT] = {"checkpoint",   false, "FILE",
+                  "newest checkpoint of the log that somebody kept"                                      },
 };
 /* clang-format on */
 _Static_assert(KW_COUNT(options) == OPT_MAX_OPTION, "a row for each option");
@@ -108,6 +114,7 @@ static const struct command {
     {"log",    "export",   NULL,         OPT(ADMIN) | OPT(OUT),                  cli_log_export,      "the whole log as files, for auditors"},
     {"log",    "verify",   "[DIR]",      OPT(ADMIN) | OPT(JSON) | OPT(VKEY),     cli_log_verify,      "verify an exported log offline, or the server's"},
     {"log",    "prove",    "INDEX",      OPT(ADMIN) | OPT(JSON) | OPT(VKEY),     cli_log_prove,       "prove that an entry is in the log, and check the proof"},
+    {"restore", "replay",  NULL,         OPT(STATE) | OPT(LOG) | OPT(KEEPER),    cli_restore_replay,  "let a restored store learn from an exported log what happened since"},
 };
 /* clang-format on */
 

@@ -18,6 +18,7 @@
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/sandbox.h"
+#include "service/log/gap.h"
 
 enum { EXIT_USAGE = 2, START_DEADLINE_MS = 60000 };
 
@@ -92,6 +93,9 @@ static kw_status record(struct kw_op *op, struct service *service, enum event_ty
 {
     struct event event = {.type = type, .detail = "keywrightd " KW_VERSION};
 
+    if (atomic_load(&service->gap.open)) {
+        return KW_OK; /* the log waits to be made whole */
+    }
     return service_record_alone(op, service, &event);
 }
 
@@ -125,6 +129,15 @@ static void warn_of_end(struct service *service)
     }
 }
 
+static void warn_of_gap(const struct service *service)
+{
+    char text[KW_OP_TEXT_MAX];
+
+    if (*log_gap_text(service, text, sizeof(text))) {
+        log_line(text, NULL);
+    }
+}
+
 static kw_status tell_confinement(struct kw_op *op, struct service *service)
 {
     struct keeper_info keeper;
@@ -144,6 +157,7 @@ static kw_status serve(struct kw_op *op, struct service *service, const sigset_t
     TRY(op, start(op, service, &api, &listeners));
     listeners_print(listeners, stderr);
     warn_of_end(service);
+    warn_of_gap(service);
     TRY(op, tell_confinement(op, service));
     log_line("serving", NULL);
     (void)sigwait(stop, &signal); /* fails only for a bad set, which is ours */

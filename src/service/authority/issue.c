@@ -10,6 +10,7 @@
 #include "os/clock.h"
 #include "service/authorities.h"
 #include "service/authority/serials.h"
+#include "service/log/gap.h"
 
 enum {
     BACKDATE_S = 60
@@ -184,13 +185,16 @@ static kw_status record_issue(struct kw_op *op, struct store_txn *txn, const str
 {
     const struct store_cert *cert = it->cert;
     char serial[2 * KW_SERIAL_MAX + 1], key[2 * KW_HASH_BYTES + 1], until[KW_TIME_TEXT];
+    char fingerprint[2 * KW_HASH_BYTES + 1];
     struct event event = {.type = it->request->event};
 
     kw_hex(KW_SPAN(cert->serial, cert->serial_len), serial, sizeof(serial));
     kw_hex(KW_SPAN_ARRAY(cert->pubkey), key, sizeof(key));
+    kw_hex(KW_SPAN_ARRAY(cert->fingerprint), fingerprint, sizeof(fingerprint));
     (void)snprintf(event.object, sizeof(event.object), "cert:%.48s/%.40s", cert->ca, serial);
-    (void)snprintf(event.detail, sizeof(event.detail), "%.80s for %.95s, key %.64s, until %s",
-                   cert->profile, cert->owner, key, kw_time_text(cert->not_after, until));
+    (void)snprintf(event.detail, sizeof(event.detail),
+                   "%.80s for %.95s, key %.64s, until %s, certificate %.64s", cert->profile,
+                   cert->owner, key, kw_time_text(cert->not_after, until), fingerprint);
     return service_record(op, it->service, txn, &event);
 }
 
@@ -216,6 +220,7 @@ kw_status authority_issue(struct kw_op *op, struct service *service,
     struct issuance it = {.service = service, .request = request, .all = all, .cert = ret};
     AUTO(kw_bytes) *der = NULL;
 
+    TRY(op, log_gap_refuse(op, service)); /* before anything is signed */
     TRY(op, service_profile(op, service, request->profile, &it.profile));
     TRY(op, find_ca(op, &it));
     TRY(op, check_key(op, &it));

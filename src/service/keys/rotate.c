@@ -4,6 +4,7 @@
 
 #include "service/keys/line.h"
 #include "service/keys/own.h"
+#include "service/log/gap.h"
 #include "service/log/log.h"
 
 /* --- the key ---------------------------------------------------------------------------------- */
@@ -170,6 +171,7 @@ static kw_status rotate(struct kw_op *op, struct service *service, const char *k
 kw_status key_rotate(struct kw_op *op, struct service *service, const char *key_id,
                      uint64_t approval_id, struct keeper_key_info *ret)
 {
+    TRY(op, log_gap_refuse(op, service));
     pthread_mutex_lock(&service->rotation);
     kw_status status = rotate(op, service, key_id, approval_id, ret);
     pthread_mutex_unlock(&service->rotation);

@@ -11,6 +11,7 @@
 #include "service/authority/revoke.h"
 #include "service/keys/policies.h"
 #include "service/keys/rotate.h"
+#include "service/log/gap.h"
 
 enum { DAY_S = 86400, DAYS_MAX = 36500 };
 
@@ -220,6 +221,7 @@ kw_status key_destruction(struct kw_op *op, struct service *service, const char 
 kw_status key_do(struct kw_op *op, struct service *service, const struct key_wish *wish,
                  struct keeper_key_info *ret)
 {
+    TRY(op, log_gap_refuse(op, service));
     ENSURE(op, (unsigned)wish->verb < KEY_VERB_MAX, KW_E_INPUT, "no such verb");
     const struct verb_row *row = &verbs[wish->verb];
     ENSURE(op, *wish->reason || !row->wants_reason, KW_E_INPUT, "a reason is missing: why '%s'?",
@@ -281,6 +283,7 @@ kw_status key_create(struct kw_op *op, struct service *service, const struct key
     struct event event = {.type = EVENT_KEY_GENERATE};
     AUTO(pubkey) *key = NULL;
 
+    TRY(op, log_gap_refuse(op, service));
     TRY(op, keeper_key_create_approved(op, keeper, policy, approval_id, &key));
     TRY(op, keeper_key_find(op, keeper, policy->key_id, ret));
     (void)snprintf(event.object, sizeof(event.object), "key:%.80s", ret->key_id);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "os/clock.h"
+#include "service/log/gap.h"
 #include "service/log/keys.h"
 
 static const char CHECKPOINT_BLOB[] = "checkpoint";
@@ -24,6 +25,7 @@ struct log_sequencer {
     pthread_t thread;
     pthread_mutex_t signing; /* one signature at a time; guards keys */
     struct log_keys keys;    /* that sign; none: to be read from the keeper */
+    uint64_t behind;         /* the keeper signed so many entries, more than there are; 0: no */
 };
 
 kw_status log_new(struct kw_op *op, struct log_sequencer **ret)
@@ -90,6 +92,9 @@ static kw_status seal(struct kw_op *op, struct store_txn *txn, const struct kw_s
     struct log_sequencer *log = ctx;
 
     tlog_edge_copy(&log->before, &log->edge);
+    if (log->service) {
+        TRY(op, log_gap_refuse(op, log->service));
+    }
     for (unsigned i = 0; i < n; i++) {
         struct tlog_hash leaf = tlog_leaf_hash(entries[i]);
         TRY(op, tlog_edge_append(op, &log->edge, &leaf, put_full_tile, txn), "growing the log");
@@ -188,10 +193,11 @@ static kw_status ask_signature(struct kw_op *op, struct service *service, const 
  * between its signature and our commit. A store that is smaller than the keeper's head was put back
  * to an older state: that is never signed over.
  */
-static kw_status sign_head(struct kw_op *op, struct service *service, const char *key_id,
+static kw_status sign_head(struct kw_op *op, struct log_sequencer *log, const char *key_id,
                            const struct checkpoint *next, const char *body, uint64_t old_size,
                            struct kw_out *sig)
 {
+    struct service *service = log->service;
     uint64_t last = old_size;
     kw_status status = ask_signature(op, service, key_id, next, body, old_size, sig, &last);
 
@@ -199,6 +205,7 @@ static kw_status sign_head(struct kw_op *op, struct service *service, const char
         return status;
     }
     kw_op_clear(op);
+    log->behind = last > next->size ? last : 0;
     ENSURE(op, last <= next->size, KW_E_INTEGRITY,
            "the store holds %llu log entries but %llu were signed: it was put back to an older "
            "state; bring the newest one back",
@@ -255,7 +262,7 @@ static kw_status sign_by_all(struct kw_op *op, struct log_sequencer *log,
         const struct log_key *key = &log->keys.at[i];
         uint8_t room[KW_SIG_MAX];
         struct kw_out sig = KW_OUT_ARRAY(room);
-        TRY(op, sign_head(op, log->service, key->id, next, body, old_size, &sig),
+        TRY(op, sign_head(op, log, key->id, next, body, old_size, &sig),
             "signing the log's head by '%s'", key->id);
         if (note) {
             TRY(op, checkpoint_add(op, next->origin, key->key, kw_out_span(&sig), note));
@@ -325,6 +332,7 @@ kw_status log_checkpoint_now(struct kw_op *op, struct service *service)
     struct log_sequencer *log = service->log;
     kw_status status = KW_OK;
 
+    TRY(op, log_gap_refuse(op, service));
     pthread_mutex_lock(&log->signing);
     struct checkpoint next = durable_head(log);
     if (next.size > signed_head(log).size) {
@@ -334,6 +342,51 @@ kw_status log_checkpoint_now(struct kw_op *op, struct service *service)
     return status;
 }
 
+/* A head that a witness kept: ours goes beyond it and agrees with it, or we are behind it. */
+static kw_status compare_seen(struct kw_op *op, struct log_sequencer *log,
+                              const struct checkpoint *now)
+{
+    struct tlog_reader reader = store_reader(log->service);
+    struct checkpoint seen;
+    struct tlog_hash root;
+
+    TRY(op, log_gap_seen(op, log->service, &seen), "the checkpoint that was seen elsewhere");
+    if (seen.size == 0) {
+        return KW_OK;
+    }
+    if (seen.size > now->size) {
+        log_gap_begin(log->service, now->size, seen.size);
+        return KW_OK;
+    }
+    TRY(op, tlog_root(op, &reader, seen.size, &root));
+    ENSURE(op, kw_span_equal(KW_SPAN_ARRAY(root.b), KW_SPAN_ARRAY(seen.root.b)), KW_E_INTEGRITY,
+           "the log is not the one of which %llu entries were seen: the store was put back to an "
+           "older state, then grew",
+           (unsigned long long)seen.size);
+    return KW_OK;
+}
+
+static kw_status confirm(struct kw_op *op, struct log_sequencer *log, const struct checkpoint *now)
+{
+    TRY(op, compare_seen(op, log, now));
+    if (atomic_load(&log->service->gap.open)) {
+        return KW_OK; /* not to be signed over */
+    }
+    log->behind = 0;
+    kw_status status = sign_and_keep(op, log, now);
+    if (kw_ok(status) || log->behind == 0) {
+        return status;
+    }
+    kw_op_clear(op);
+    log_gap_begin(log->service, now->size, log->behind);
+    return KW_OK;
+}
+
+struct checkpoint log_head_now(struct service *service)
+{
+    return durable_head(service->log);
+}
+
 kw_status log_confirm(struct kw_op *op, struct service *service)
 {
     struct log_sequencer *log = service->log;
@@ -341,7 +394,7 @@ kw_status log_confirm(struct kw_op *op, struct service *service)
 
     pthread_mutex_lock(&log->signing);
     struct checkpoint now = durable_head(log);
-    status = now.size > 0 ? sign_and_keep(op, log, &now)
+    status = now.size > 0 ? confirm(op, log, &now)
                           : FAIL(op, KW_E_INTEGRITY,
                                  "the store is empty, though 'keywright init' filled it: bring it "
                                  "back");

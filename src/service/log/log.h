@@ -15,8 +15,9 @@ void log_hooks(struct log_sequencer *log, struct store_config *config);
 kw_status log_bind(struct kw_op *op, struct log_sequencer *log, struct service *service);
 /**
  * Have the keeper confirm the present head. It remembers the last one that it signed, so a store
- * that was put back to an older state (a restored backup) is found here: KW_E_INTEGRITY, and the
- * server must not start.
+ * that was put back to an older state (a restored backup) is found here, as is one that is behind
+ * STATE/store/seen.checkpoint: then the gap is open (service/log/gap.h). KW_E_INTEGRITY: the store
+ * holds another log than the one that was signed, and the server must not start.
  */
 kw_status log_confirm(struct kw_op *op, struct service *service);
 /* Sign checkpoints whenever the tree grew, at most every checkpoint_ms. */
@@ -24,6 +25,8 @@ kw_status log_start(struct kw_op *op, struct log_sequencer *log);
 void log_stop(struct log_sequencer *log);
 void log_free(struct log_sequencer *log);
 
+/* The committed tree's head, signed or not. */
+struct checkpoint log_head_now(struct service *service);
 /* Sign the present head now, if it is not yet. */
 kw_status log_checkpoint_now(struct kw_op *op, struct service *service);
 /* The newest signed checkpoint (a note). KW_E_NOT_FOUND before the first. */

@@ -8,6 +8,7 @@
 #include "crypto/dn.h"
 #include "os/clock.h"
 #include "service/authority/issue.h"
+#include "service/log/gap.h"
 #include "service/registration/device.h"
 #include "service/registration/secret.h"
 #include "service/registration/subject.h"
@@ -321,6 +322,7 @@ kw_status enrol_first(struct kw_op *op, struct service *service, const struct en
     AUTO(csr) *csr = NULL;
     struct enrolment it = {.service = service, .asker = asker};
 
+    TRY(op, log_gap_refuse(op, service));
     TRY(op, read_request(op, csr_der, &csr), "certification request");
     it.csr = csr;
     TRY(op, first(op, &it, profile, ret), "device '%s'", asker->device_id);

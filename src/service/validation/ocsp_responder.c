@@ -8,6 +8,7 @@
 #include "crypto/ocsp.h"
 #include "os/clock.h"
 #include "service/authorities.h"
+#include "service/log/gap.h"
 
 /* --- the cache: answers by the request's octets
  * ------------------------------------------------------------------- */
@@ -175,12 +176,14 @@ static kw_status answer_one(struct kw_op *op, struct service *service, const str
     *ret_known = kw_ok(found);
     if (found.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);
+        TRY(op, log_gap_refuse(op, service)); /* it may have been issued in the gap */
         single->status = OCSP_CERT_UNKNOWN;
         return KW_OK;
     }
     TRY(op, found, "asking the registry");
     fill_single(&status, single);
-    return KW_OK;
+    /* what was revoked stays so; of anything else nobody knows what happened in the gap */
+    return single->status == OCSP_CERT_REVOKED ? KW_OK : log_gap_refuse(op, service);
 }
 
 static kw_status sign_answer(struct kw_op *op, struct service *service, const struct ca *ca,

@@ -2,6 +2,7 @@
 
 #include "base/time.h"
 #include "service/authorities.h"
+#include "service/log/gap.h"
 
 static kw_status check_device(struct kw_op *op, const struct store_cert_status *status)
 {
@@ -29,6 +30,13 @@ static kw_status check_overlap(struct kw_op *op, struct service *service,
     ENSURE(op, overlap_s == 0 || now_s <= status->revoked_s + overlap_s, KW_E_EXPIRED,
            "it was replaced, and the overlap has ended");
     return KW_OK;
+}
+
+/* In a gap nothing is good. An operator may look on, and read why. */
+static kw_status check_gap(struct kw_op *op, const struct service *service,
+                           const struct store_cert_status *status)
+{
+    return strncmp(status->owner, "operator:", 9) == 0 ? KW_OK : log_gap_refuse(op, service);
 }
 
 static kw_status check_state(struct kw_op *op, struct service *service,
@@ -63,5 +71,6 @@ kw_status status_check(struct kw_op *op, struct service *service, const struct c
     }
     TRY(op, status, "asking the registry");
     TRY(op, check_state(op, service, ret, now_s));
-    return check_device(op, ret);
+    TRY(op, check_device(op, ret));
+    return check_gap(op, service, ret);
 }

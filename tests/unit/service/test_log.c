@@ -3,12 +3,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/export.h"
 #include "base/b64.h"
 #include "base/hex.h"
 #include "os/clock.h"
 #include "rig.h"
 #include "service/authority/revoke.h"
+#include "service/log/gap.h"
+#include "service/log/keys.h"
 #include "service/log/log.h"
+#include "service/log/replay.h"
 
 static void grow(struct place *place, unsigned n)
 {
@@ -186,6 +190,87 @@ static void copy_store(const struct place *place, const char *from, const char *
     assert_int_equal(rig_run(copy), 0);
 }
 
+/* In a gap nothing is appended and no head is signed. */
+static void assert_gap(struct place *place, bool expected)
+{
+    enum kw_code code = expected ? KW_E_UNAVAILABLE : KW_CODE_OK;
+    struct event event = {.type = EVENT_SYSTEM_START, .detail = "grows"};
+    uint64_t size = log_size(place);
+    char text[KW_OP_TEXT_MAX];
+    TEST_OP(op);
+
+    assert_code(&op, log_gap_refuse(&op, place->service), code);
+    assert_code(&op, log_checkpoint_now(&op, place->service), code);
+    assert_code(&op, service_record_alone(&op, place->service, &event), code);
+    assert_int_equal(log_size(place), size + (expected ? 0 : 1));
+    assert_int_equal(*log_gap_text(place->service, text, sizeof(text)) != 0, expected);
+}
+
+/* The log as an auditor gets it. */
+static void put_tile(const struct place *place, const char *dir, int level, uint64_t hashes)
+{
+    char path[KW_PATH_BYTES];
+    TEST_OP(op);
+
+    for (uint64_t i = 0; i * TLOG_TILE_WIDTH < hashes; i++) {
+        uint64_t rest = hashes - i * TLOG_TILE_WIDTH;
+        AUTO(kw_bytes) *tile = NULL;
+        unsigned width = rest < TLOG_TILE_WIDTH ? (unsigned)rest : TLOG_TILE_WIDTH;
+        assert_ok(&op, tlog_tile_path(level, i, width, path, sizeof(path)));
+        assert_ok(&op, log_tile(&op, place->service, path, &tile));
+        assert_ok(&op, export_write(&op, dir, path, kw_bytes_span(tile)));
+    }
+}
+
+static void export_log(struct place *place, const char *dir)
+{
+    char vkey[CHECKPOINT_VKEY_MAX];
+    AUTO(kw_bytes) *note = NULL;
+    TEST_OP(op);
+
+    assert_ok(&op, log_checkpoint_now(&op, place->service));
+    assert_ok(&op, log_checkpoint(&op, place->service, &note));
+    assert_ok(&op, log_vkey(&op, place->service, vkey, sizeof(vkey)));
+    assert_ok(&op, export_write(&op, dir, "vkey", kw_span_text(vkey)));
+    assert_ok(&op, export_write(&op, dir, "checkpoint", kw_bytes_span(note)));
+    put_tile(place, dir, -1, log_size(place));
+    put_tile(place, dir, 0, log_size(place));
+}
+
+/* Yesterday's store and today's log: the very same tree again. */
+static void gap_replayed(void **state)
+{
+    struct place *place = *state;
+    struct replay_result result;
+    char half[128], all[128];
+    TEST_OP(op);
+
+    (void)snprintf(half, sizeof(half), "%s/half", place->dir);
+    (void)snprintf(all, sizeof(all), "%s/all", place->dir);
+    place_close(place);
+    copy_store(place, "state/store", "backup");
+    assert_ok(&op, place_open(&op, place));
+    grow(place, 2);
+    export_log(place, half);
+    grow(place, 3);
+    export_log(place, all);
+    struct checkpoint newest = log_head_now(place->service);
+    place_close(place);
+    copy_store(place, "backup", "state/store");
+    assert_ok(&op, place_open(&op, place));
+    assert_ok(&op, log_replay(&op, place->service, half, &result));
+    assert_int_equal(result.entries, 2);
+    assert_false(result.whole);
+    assert_gap(place, true);
+    assert_code(&op, log_replay(&op, place->service, half, &result), KW_E_CONFLICT);
+    assert_ok(&op, log_replay(&op, place->service, all, &result));
+    assert_true(result.whole);
+    struct checkpoint healed = log_head_now(place->service);
+    assert_int_equal(healed.size, newest.size);
+    assert_memory_equal(healed.root.b, newest.root.b, sizeof(newest.root.b));
+    assert_gap(place, false);
+}
+
 static void store_put_back(void **state)
 {
     struct place *place = *state;
@@ -199,10 +284,12 @@ static void store_put_back(void **state)
     place_close(place);
     copy_store(place, "state/store", "newest");
     copy_store(place, "backup", "state/store");
-    assert_code(&op, place_open(&op, place), KW_E_INTEGRITY);
-    assert_null(place->service);
-    copy_store(place, "newest", "state/store"); /* the way out of it */
+    assert_ok(&op, place_open(&op, place)); /* to be looked at, and made whole */
+    assert_gap(place, true);
+    place_close(place);
+    copy_store(place, "newest", "state/store"); /* one way out of it */
     assert_ok(&op, place_open(&op, place));
+    assert_gap(place, false);
 }
 
 /* A fresh store in the place of one that was lost. */
@@ -350,9 +437,9 @@ static void receipt_of_the_idevid(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(heads),        TEST(heads_follow),   TEST(tiles),
-        TEST(proofs),       TEST(store_put_back), TEST(store_emptied),
-        TEST(store_forked), TEST(receipts),       TEST(receipt_of_the_idevid),
+        TEST(heads),          TEST(heads_follow),          TEST(tiles),        TEST(proofs),
+        TEST(store_put_back), TEST(store_emptied),         TEST(store_forked), TEST(gap_replayed),
+        TEST(receipts),       TEST(receipt_of_the_idevid),
     };
 
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);

@@ -1,0 +1,45 @@
+/* `keywright restore replay`: a store that was put back learns from an exported log what happened
+ * since. Works on the state folder itself, while the server is stopped. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cmd/keywright/cli.h"
+#include "cmd/keywright/owners.h"
+#include "service/log/gap.h"
+#include "service/log/replay.h"
+
+static void print_replay(const struct replay_result *it)
+{
+    (void)printf("%" PRIu64 " entries replayed: %u certificates revoked, %u put on hold (issued "
+                 "meanwhile; only the log knows them), %u devices registered, %u retired, %u keys "
+                 "destroyed\n",
+                 it->entries, it->revoked, it->held, it->devices, it->retired, it->destroyed);
+}
+
+static kw_status replay(struct kw_op *op, struct cli *cli, struct service *service)
+{
+    char text[KW_OP_TEXT_MAX];
+    struct replay_result result = {0};
+
+    TRY(op, log_replay(op, service, cli->options[OPT_LOG], &result));
+    print_replay(&result);
+    TRY(op, owners_set(op, &service->config));
+    ENSURE(op, result.whole, KW_E_UNAVAILABLE, "not whole yet: %s",
+           log_gap_text(service, text, sizeof(text)));
+    (void)puts("the store is whole: the log is the one that was signed");
+    return KW_OK;
+}
+
+kw_status cli_restore_replay(struct kw_op *op, struct cli *cli)
+{
+    char keeper[KEEPER_PROGRAM_MAX];
+    struct keeper_config config = {.program = keeper};
+    AUTO(service) *service = NULL;
+
+    ENSURE(op, cli->options[OPT_STATE] && cli->options[OPT_LOG], KW_E_INPUT,
+           "--state DIR and --log DIR are needed");
+    TRY(op, keeper_program_find(op, cli->options[OPT_KEEPER], keeper));
+    TRY(op, service_open(op, cli->options[OPT_STATE], &config, &service), "opening %s",
+        cli->options[OPT_STATE]);
+    return replay(op, cli, service);
+}
