@@ -25,7 +25,8 @@
             free_fn(*owner);                                                                       \
         }                                                                                          \
     }
-#define AUTO(name) __attribute__((cleanup(kw_auto_##name))) kw_owned_##name
+/* "unused": clang does not count the end of the scope as a use, and for a held lock it is the one. */
+#define AUTO(name) __attribute__((cleanup(kw_auto_##name), unused)) kw_owned_##name
 #define TAKE(owner)                                                                                \
     ({                                                                                             \
         __typeof__(owner) taken_ = (owner);                                                        \
