@@ -42,6 +42,9 @@ void authorities_unref(struct authorities *all)
     for (unsigned i = 0; i < all->n; i++) {
         ca_done(&all->at[i]);
     }
+    for (unsigned i = 0; i < all->n_cross; i++) {
+        cert_unref(all->cross[i].cert);
+    }
     cert_unref(all->root);
     free(all);
 }
@@ -168,6 +171,43 @@ static kw_status add_cas(struct kw_op *op, struct service *service, const struct
     return KW_OK;
 }
 
+void authorities_cross_name(const struct ca *signer, const struct ca *subject,
+                            char name[KW_NAME_MAX])
+{
+    (void)snprintf(name, KW_NAME_MAX, "cross-%.40s-by-%.40s", subject->id, signer->id);
+}
+
+static kw_status add_cross(struct kw_op *op, struct service *service, struct authorities *all,
+                           const struct ca *signer, const struct ca *subject)
+{
+    struct cross *cross = &all->cross[all->n_cross];
+
+    if (all->n_cross == SERVICE_CAS_MAX) {
+        return KW_OK; /* the newest ones are found first */
+    }
+    authorities_cross_name(signer, subject, cross->name);
+    kw_status status = service_cert_load(op, service, cross->name, &cross->cert);
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    all->n_cross++;
+    return KW_OK;
+}
+
+static kw_status add_crosses(struct kw_op *op, struct service *service, struct authorities *all)
+{
+    for (unsigned i = all->n; i-- > 0;) {
+        for (unsigned k = all->n; k-- > 0;) {
+            if (i != k && strcmp(all->at[i].base, all->at[k].base) == 0) {
+                TRY(op, add_cross(op, service, all, &all->at[i], &all->at[k]));
+            }
+        }
+    }
+    return KW_OK;
+}
+
 /* Of two keys of one CA: the later one, once it can tell what becomes of its certificates. */
 static bool is_before(const struct ca *a, const struct ca *b)
 {
@@ -219,6 +259,7 @@ static kw_status load(struct kw_op *op, struct service *service, struct authorit
     TRY(op, service_cert_load(op, service, "root", &all->root));
     dn_text(cert_subject(all->root), all->root_subject, sizeof(all->root_subject));
     TRY(op, add_cas(op, service, old, all));
+    TRY(op, add_crosses(op, service, all));
     mark_issuing(all);
     for (unsigned i = 0; i < service->n_profiles; i++) {
         TRY(op, bind_profile(op, service, all, i));

@@ -27,12 +27,20 @@ struct ca {
     struct privkey *ocsp_key;
 };
 
+/* One key's certificate by its neighbour: a path for who trusts only the other one. */
+struct cross {
+    char name[KW_NAME_MAX]; /* of its file: "cross-devices.2-by-devices" */
+    struct cert *cert;
+};
+
 struct authorities {
     atomic_uint refs;
     struct cert *root;
     char root_subject[256];
     unsigned n;
     struct ca at[SERVICE_CAS_MAX];
+    unsigned n_cross;
+    struct cross cross[SERVICE_CAS_MAX];
     /* by profile's place in service->profiles and CA's index: signs certificates under that rule;
      * NULL where the profile is not for that CA, or the CA does not issue any more */
     struct privkey *signs[SERVICE_PROFILES_MAX][SERVICE_CAS_MAX];
@@ -52,6 +60,9 @@ kw_status authorities_find(struct kw_op *op, const struct authorities *all, cons
 /* The one that issues for this base. KW_E_NOT_FOUND. */
 kw_status authorities_issuing(struct kw_op *op, const struct authorities *all, const char *base,
                               const struct ca **ret);
+/* What the cross certificate of `subject` by `signer` is called. */
+void authorities_cross_name(const struct ca *signer, const struct ca *subject,
+                            char name[KW_NAME_MAX]);
 /* Whose name and, where the certificate tells it, whose key a certificate says it was issued by;
  * NULL where that is none of ours. The signature is not looked at. */
 const struct ca *authorities_issuer_of(const struct authorities *all, const struct cert *cert);

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ocsp
 
-from harness import KEYWRIGHT, Gate, run, words
+from harness import EST, KEYWRIGHT, Agent, Gate, certs_in, pem_of, run, serial_hex, until, words
 
 DAY_S = 86400
 
@@ -178,3 +178,119 @@ def test_verbs_and_refusals(gate):
     gate.cli('key', 'activate', 'ocsp-services', '--reason', 'drill over')
     gate.cli('key', 'deactivate', 'ocsp-services', '--reason', 'replaced')
     assert gate.json('key', 'show', 'ocsp-services')['state'] == 'deactivated'
+
+
+# --- a CA changes its key ---------------------------------------------------------------------------
+
+def rotate_ca(gate, folder, ca='devices'):
+    request, cert = folder / f'{ca}.req', folder / f'{ca}.new.pem'
+    gate.cli('ca', 'rotate', ca, '--out', request)
+    run(KEYWRIGHT, 'ca', 'sign', request, '--offline', gate.offline, '--out', cert)
+    gate.cli('ca', 'install', cert)
+    return x509.load_pem_x509_certificate(cert.read_bytes())
+
+
+def verify(leaf, *options):
+    return run('openssl', 'verify', *options, leaf, check=False)
+
+
+def test_ca_key(gate, tmp_path):
+    """Devices enrolled before renew over the roll-over; both keys' certificates are good everywhere."""
+    device, secret = gate.register()
+    agent = Agent(gate, tmp_path / 'agent', device)
+    agent.put_secret(secret)
+    agent.enrol()
+    old_device = gate.device()
+    old_ca = gate.cert('ca-devices')
+    loop = Loop(lambda: old_device.hello())
+    wait_for(loop, 5)
+    new_ca = rotate_ca(gate, tmp_path)
+    wait_for(loop, 5)
+    assert loop.end() > 10
+    assert new_ca.subject == old_ca.subject
+    assert new_ca.public_key().public_numbers() != old_ca.public_key().public_numbers()
+    for kind in (x509.NameConstraints, x509.BasicConstraints, x509.KeyUsage):
+        assert (new_ca.extensions.get_extension_for_class(kind).value
+                == old_ca.extensions.get_extension_for_class(kind).value)
+
+    # an agent from before: renews, by the new key, and is known with it
+    before = agent.cert('ldevid')
+    agent.do('renew', '--force')
+    agent.do('hello')
+    agent.do('hello', '--with', 'previous')
+    renewed = agent.cert('ldevid')
+    assert renewed.serial_number != before.serial_number
+    aki = renewed.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    ski = new_ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    assert aki == ski
+
+    # foreign devices: the old one renews, a new one enrols
+    assert old_device.hello().status in (200, 204)
+    old_device.renew()
+    assert old_device.hello().status in (200, 204)
+    fresh = gate.device()
+    assert fresh.hello().status in (200, 204)
+
+    # OCSP of either key, by a signer that this very key has delegated
+    ask_ocsp(gate, old_device.previous.cert, old_ca, 'devices')
+    ask_ocsp(gate, fresh.ldevid.cert, new_ca, 'devices.2')
+
+    # CRLs of either key list what any of them issued
+    gate.cli('cert', 'revoke', f'devices/{serial_hex(old_device.previous.cert)}', '--reason', 'keyCompromise')
+    gate.cli('cert', 'revoke', f'devices.2/{serial_hex(fresh.ldevid.cert)}', '--reason', 'keyCompromise')
+    for name, ca in (('devices', old_ca), ('devices.2', new_ca)):
+        def listed(name=name, ca=ca):
+            crl = x509.load_der_x509_crl(gate.ask('relying', 'GET', f'/crl/{name}.crl').body)
+            assert crl.is_signature_valid(ca.public_key())
+            return all(crl.get_revoked_certificate_by_serial_number(cert.serial_number)
+                       for cert in (old_device.previous.cert, fresh.ldevid.cert))
+        until(f'CRL of {name} lists both', listed)
+
+    # EST hands out both keys and the cross certificates, and openssl finds its way by them
+    certs = certs_in(gate.ask('devices', 'GET', f'{EST}/cacerts').body)
+    assert len(certs) == 6  # devices, devices.2, services, two crosses, root
+    cross = tmp_path / 'cross.pem'
+    der = gate.ask('relying', 'GET', '/ca/cross-devices.2-by-devices.cer').body
+    cross.write_bytes(pem_of(der))
+    (tmp_path / 'old.pem').write_bytes(gate.pem('ca-devices'))
+    (tmp_path / 'new.pem').write_bytes(gate.pem('ca-devices.2'))
+    leaf = old_device.ldevid.cert_file
+    assert verify(leaf, '-x509_strict', '-CAfile', gate.root, '-untrusted', tmp_path / 'new.pem').returncode == 0
+    assert verify(leaf, '-partial_chain', '-trusted', tmp_path / 'old.pem').returncode != 0
+    assert verify(leaf, '-partial_chain', '-trusted', tmp_path / 'old.pem', '-untrusted', cross).returncode == 0
+    other = tmp_path / 'other.pem'
+    other.write_bytes(pem_of(gate.ask('relying', 'GET', '/ca/cross-devices-by-devices.2.cer').body))
+    assert verify(old_device.previous.cert_file, '-partial_chain', '-trusted', tmp_path / 'new.pem', '-untrusted',
+                  other).returncode == 0
+
+    # all that over a restart
+    gate.stop()
+    gate.start()
+    assert old_device.hello().status in (200, 204)
+    states = {one['id'] for one in gate.json('ca', 'list')['items']}
+    assert {'devices', 'devices.2', 'services', 'root'} == states
+
+
+def test_ca_refusals(gate, tmp_path):
+    """What the root or the server must not take."""
+    request = tmp_path / 'req.pem'
+    gate.cli('ca', 'rotate', 'devices', '--out', request)
+    again = tmp_path / 'again.pem'
+    gate.cli('ca', 'rotate', 'devices', '--out', again)  # the same key: the rotation is under way
+    parts = [part.read_text().split('-----END CERTIFICATE REQUEST-----', 1) for part in (request, again)]
+    keys = {x509.load_pem_x509_csr((part[0] + '-----END CERTIFICATE REQUEST-----\n').encode()).public_key()
+            .public_numbers() for part in parts}
+    assert len(keys) == 1
+    few = tmp_path / 'few'
+    few.mkdir()
+    for name in ('root.pem', 'root.key.sealed', 'share-1.txt'):
+        (few / name).write_bytes((gate.offline / name).read_bytes())
+    done = run(KEYWRIGHT, 'ca', 'sign', request, '--offline', few, '--out', tmp_path / 'x.pem', check=False)
+    assert done.returncode == 1 and 'share' in words(done), words(done)
+    request.write_text(parts[0][0] + '-----END CERTIFICATE REQUEST-----\n' + gate.pem('ca-services').decode())
+    done = run(KEYWRIGHT, 'ca', 'sign', request, '--offline', gate.offline, '--out', tmp_path / 'x.pem', check=False)
+    assert done.returncode == 2 and 'name' in words(done), words(done)
+    for name in ('ca-devices', 'root', 'tls-server'):
+        done = gate.cli('ca', 'install', gate.state / f'certs/{name}.pem', check=False)
+        assert done.returncode in (1, 2), words(done)
+    assert gate.device().hello().status in (200, 204)  # the present key issues on

@@ -1,6 +1,7 @@
 #include "api/rest/rest.h"
 #include "base/hex.h"
 #include "service/authorities.h"
+#include "service/keys/ca.h"
 
 static void view(const char *id, const char *key_id, const char *subject, const struct cert *cert,
                  const struct cert *ocsp, struct ca_view *ret)
@@ -44,4 +45,53 @@ REST_HANDLER(rest_profile_list)
         TRY(op, rest_item(op, &list, &profile_view, &service->profiles[i].data));
     }
     return codec_json_list_end(op, &list, NULL);
+}
+
+/* --- another key ------------------------------------------------------------------------------ */
+
+struct rotate_body {
+    char reason[KEEPER_REASON_MAX];
+    uint64_t approval;
+};
+static const struct codec_field rotate_fields[] = {
+    FIELD_STRING("reason", struct rotate_body, reason, 0, "why"),
+    FIELD_INT("approval", struct rotate_body, approval, 0, 0, INT64_MAX, "number of its approval"),
+};
+
+REST_HANDLER(rest_ca_rotate)
+{
+    struct rotate_body body = {0};
+
+    TRY(op, codec_json_decode(op, request->body, rotate_fields, KW_COUNT(rotate_fields), &body));
+    TRY(op,
+        ca_request(op, rest_service(ctx), rest_param(request, "ca"), body.reason, body.approval,
+                   &response->body),
+        "CA '%s'", rest_param(request, "ca"));
+    response->content_type = "application/x-pem-file";
+    return KW_OK;
+}
+
+struct install_body {
+    char pem[KW_CERT_MAX];
+};
+static const struct codec_field install_fields[] = {
+    FIELD_STRING("pem", struct install_body, pem, CODEC_REQUIRED | CODEC_LINES,
+                 "certificate by the root, PEM"),
+};
+
+REST_HANDLER(rest_ca_install)
+{
+    AUTO(authorities) *all = NULL;
+    struct install_body body = {0};
+    char id[KW_NAME_MAX];
+    const struct ca *ca = NULL;
+    struct ca_view shown;
+
+    TRY(op, codec_json_decode(op, request->body, install_fields, KW_COUNT(install_fields), &body));
+    TRY(op, ca_install(op, rest_service(ctx), kw_span_text(body.pem), id));
+    all = service_authorities(rest_service(ctx));
+    TRY(op, authorities_find(op, all, id, &ca));
+    view(ca->id, ca->key_id, ca->subject, ca->cert, ca->ocsp_cert, &shown);
+    response->status = 201;
+    return rest_answer(op, &ca_view, &shown, response);
 }

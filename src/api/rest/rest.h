@@ -43,6 +43,8 @@ REST_HANDLER(rest_key_create);
 REST_HANDLER(rest_key_verb);
 REST_HANDLER(rest_key_destruction);
 REST_HANDLER(rest_ca_list);
+REST_HANDLER(rest_ca_rotate);
+REST_HANDLER(rest_ca_install);
 REST_HANDLER(rest_profile_list);
 REST_HANDLER(rest_log_info);
 REST_HANDLER(rest_log_checkpoint);

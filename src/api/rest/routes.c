@@ -22,6 +22,8 @@ const struct route rest_routes[] = {
     {HTTP_GET,  V1 "/cas/{ca}/certs/{id}",      AUTH_OPERATOR, NULL, 0,    MS, 0, rest_cert_show,       ERR, "one certificate of a CA by serial number"},
     {HTTP_POST, V1 "/cas/{ca}/certs/{id}/revoke", AUTH_OPERATOR, JSON, BODY, MS, 0, rest_cert_revoke,   ERR, "revoke a certificate of a CA"},
     {HTTP_GET,  V1 "/cas",                      AUTH_OPERATOR, NULL, 0,    MS, 0, rest_ca_list,         ERR, "CAs"},
+    {HTTP_POST, V1 "/cas/{ca}/rotate",          AUTH_OPERATOR, JSON, BODY, MS, 0, rest_ca_rotate,       ERR, "the CA's next key, and its request to the root"},
+    {HTTP_POST, V1 "/cas",                      AUTH_OPERATOR, JSON, BODY, MS, 0, rest_ca_install,      ERR, "take the root's certificate for a CA's next key into use"},
     {HTTP_GET,  V1 "/profiles",                 AUTH_OPERATOR, NULL, 0,    MS, 0, rest_profile_list,    ERR, "certificate profiles"},
     {HTTP_GET,  V1 "/keys",                     AUTH_OPERATOR, NULL, 0,    MS, 0, rest_key_list,        ERR, "keys: the keeper's, then the devices'"},
     {HTTP_GET,  V1 "/keys/{id}",                AUTH_OPERATOR, NULL, 0,    MS, 0, rest_key_show,        ERR, "one key"},

@@ -212,6 +212,60 @@ void ceremony_discard(const char *dir)
     (void)rmdir(dir); /* only where nothing else is in it */
 }
 
+/* Every share that is there; share_join() says whether they are enough. */
+static kw_status join_all(struct kw_op *op, const char *dir, struct kw_secret **ret_kek)
+{
+    AUTO_SHARES struct kw_secret *shares[KW_SHARES_MAX] = {0};
+    char path[KW_PATH_BYTES], name[32];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < KW_SHARES_MAX; i++) {
+        (void)snprintf(name, sizeof(name), "share-%u.txt", i + 1);
+        TRY(op, os_path_join(op, path, sizeof(path), dir, name));
+        if (os_file_exists(path)) {
+            TRY(op, os_file_read_secret(op, path, SHARE_FILE_MAX, &shares[n]));
+            n++;
+        }
+    }
+    ENSURE(op, n > 0, KW_E_NOT_FOUND, "no share-N.txt in %s", dir);
+    return share_join(op, (const struct kw_secret *const *)shares, n, ret_kek);
+}
+
+kw_status ceremony_open_root(struct kw_op *op, const char *dir, struct ceremony_root *ret)
+{
+    char path[KW_PATH_BYTES];
+    unsigned n = 0;
+    AUTO(kw_secret) *kek = NULL;
+    AUTO(kw_bytes) *pem = NULL;
+
+    TRY(op, os_path_join(op, path, sizeof(path), dir, "root.pem"));
+    TRY(op, os_file_read(op, path, SEALED_MAX, &pem));
+    TRY(op, cert_parse_pem(op, kw_bytes_span(pem), &ret->cert, 1, &n), "%s", path);
+    TRY(op, join_all(op, dir, &kek), "putting the shares together");
+    TRY(op, open_sealed(op, dir, kek, &ret->key), "opening the root key");
+    ENSURE(op, pubkey_equal(privkey_public(ret->key), cert_public(ret->cert)), KW_E_INTEGRITY,
+           "the key is not that of %s", path);
+    return KW_OK;
+}
+
+kw_status ceremony_sign_next(struct kw_op *op, const struct ceremony_root *root,
+                             const struct cert *before, const struct pubkey *key,
+                             struct kw_bytes **ret)
+{
+    uint8_t serial[KW_SERIAL_BYTES];
+    int64_t now_s = os_clock_unix_s(), end_s = cert_not_after(before);
+
+    TRY(op, fresh_serial(op, serial));
+    struct cert_again again = {
+        .key = key,
+        .serial = KW_SPAN_ARRAY(serial),
+        .not_before = now_s - BACKDATE_S,
+        .not_after =
+            end_s == KW_TIME_NEVER ? KW_TIME_NEVER : now_s + end_s - cert_not_before(before),
+    };
+    return cert_reissue(op, before, &again, root->key, ret);
+}
+
 /* --- what the root signs
  * ------------------------------------------------------------------------------------------ */
 

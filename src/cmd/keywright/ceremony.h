@@ -35,6 +35,14 @@ kw_status ceremony_sign_ca(struct kw_op *op, const struct ceremony_root *root,
 /* The root's CRL, empty, for a year. */
 kw_status ceremony_sign_crl(struct kw_op *op, const struct ceremony_root *root,
                             struct kw_bytes **ret);
+/* Open the root of a ceremony with the shares that are in `dir`. KW_E_DENIED too few of them. Free
+ * with ceremony_root_done() in any case. */
+kw_status ceremony_open_root(struct kw_op *op, const char *dir, struct ceremony_root *ret);
+/* The certificate of a CA's next key: as the one before, for as long again. KW_E_DENIED that one is
+ * not by this root. */
+kw_status ceremony_sign_next(struct kw_op *op, const struct ceremony_root *root,
+                             const struct cert *before, const struct pubkey *key,
+                             struct kw_bytes **ret);
 /* DER of "O=organization, CN=name"; without CN where name is NULL. */
 kw_status ceremony_name(struct kw_op *op, const char *organization, const char *name,
                         struct kw_out *der);

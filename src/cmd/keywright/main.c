@@ -91,6 +91,9 @@ static const struct command {
 } commands[] = {
     {"init",   NULL,       NULL,         INIT_OPTIONS,                           cli_init,            "root ceremony: make a state folder, its CAs, keys and first operator"},
     {"ca",     "list",     NULL,         REMOTE,                                 cli_ca_list,         "CAs"},
+    {"ca",     "rotate",   "CA",         REMOTE | OPT(REASON) | OPT(APPROVAL) | OPT(OUT), cli_ca_rotate, "make a CA's next key and its request to the root"},
+    {"ca",     "sign",     "REQUEST",    OPT(OFFLINE) | OPT(OUT),                cli_ca_sign,         "sign a CA's request with the root, offline"},
+    {"ca",     "install",  "CERT",       REMOTE,                                 cli_ca_install,      "take a CA's next key into use"},
     {"device", "register", "ID",         REMOTE | OPT(PRODUCT) | OPT(SERIAL) | OPT(HW_TYPE) | OPT(HOURS) | OPT(SECRET_FILE), cli_device_register, "register a device; prints its one-time secret"},
     {"device", "list",     NULL,         REMOTE,                                 cli_device_list,     "devices"},
     {"device", "show",     "ID",         REMOTE,                                 cli_device_show,     "one device"},

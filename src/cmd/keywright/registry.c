@@ -42,13 +42,6 @@ static kw_status show(struct kw_op *op, struct cli *cli, const char *noun, const
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
-kw_status cli_ca_list(struct kw_op *op, struct cli *cli)
-{
-    static const char *const columns[] = {"id", "subject", "not_after", "fingerprint", NULL};
-
-    return cli_list(op, cli, "/api/v1/cas", &ca_page, sizeof(struct ca_page), columns);
-}
-
 kw_status cli_device_list(struct kw_op *op, struct cli *cli)
 {
     static const char *const columns[] = {"id",        "product",       "serial", "state",

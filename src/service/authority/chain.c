@@ -6,11 +6,14 @@
 kw_status chain_of_cas(struct kw_op *op, struct service *service, struct kw_bytes **ret)
 {
     AUTO(authorities) *all = service_authorities(service);
-    struct cert *chain[SERVICE_CAS_MAX + 1];
+    struct cert *chain[2 * SERVICE_CAS_MAX + 1];
     unsigned n = 0;
 
     for (unsigned i = 0; i < all->n; i++) {
         chain[n++] = all->at[i].cert;
+    }
+    for (unsigned i = 0; i < all->n_cross; i++) {
+        chain[n++] = all->cross[i].cert;
     }
     chain[n++] = all->root;
     return cms_certs_build(op, chain, n, ret);

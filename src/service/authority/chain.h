@@ -5,7 +5,8 @@
 
 #include "service/service.h"
 
-/* Every issuing CA of ours, then the root. ret: DER. */
+/* Every issuing CA of ours with all its keys, cross certificates between these, then the root. ret:
+ * DER. */
 kw_status chain_of_cas(struct kw_op *op, struct service *service, struct kw_bytes **ret);
 /* One issued certificate alone. */
 kw_status chain_of_one(struct kw_op *op, const struct store_cert *cert, struct kw_bytes **ret);
