@@ -25,7 +25,8 @@
             free_fn(*owner);                                                                       \
         }                                                                                          \
     }
-/* "unused": clang does not count the end of the scope as a use, and for a held lock it is the one. */
+/* "unused": clang does not count the end of the scope as a use, and for a held lock it is the one.
+ */
 #define AUTO(name) __attribute__((cleanup(kw_auto_##name), unused)) kw_owned_##name
 #define TAKE(owner)                                                                                \
     ({                                                                                             \

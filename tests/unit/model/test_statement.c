@@ -172,7 +172,7 @@ static void no_odd_octets(void **state)
             text[i] = odd[j];
             assert_false(is_taken(text, n));
             memcpy(text, WHOLE, i);
-            memcpy(text + i + 1, WHOLE + i, n - i);
+            memcpy(text + i + 1, &WHOLE[i], n - i);
             assert_false(is_taken(text, n + 1));
         }
     }
