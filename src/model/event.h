@@ -29,6 +29,11 @@
     X(DEVICE_HELLO, "device.hello", "device")                                                      \
     X(DEVICE_RETIRE, "device.retire", "device")                                                    \
     X(DEVICE_RECEIPT, "device.receipt", "device")                                                  \
+    X(APPROVAL_OPEN, "approval.open", "approval")                                                  \
+    X(APPROVAL_SIGN, "approval.sign", "approval")                                                  \
+    X(APPROVAL_REJECT, "approval.reject", "approval")                                              \
+    X(APPROVAL_CONSUME, "approval.consume", "approval")                                            \
+    X(APPROVAL_EXPIRE, "approval.expire", "approval")                                              \
     X(ACCESS_REFUSE, "access.refuse", "access")                                                    \
     X(KEEPER_REFUSE, "keeper.refuse", "keeper")                                                    \
     X(KEEPER_LOST, "keeper.lost", "keeper")

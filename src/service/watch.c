@@ -6,19 +6,23 @@
 #include <time.h>
 
 #include "os/clock.h"
+#include "service/approvals/approvals.h"
 #include "service/keys/rotate.h"
 
 enum {
     LOOK_EVERY_MS = 250,
     RECORD_DEADLINE_MS = 5000,
     RENEW_EVERY_MS = 10000,
+    APPROVALS_EVERY_MS = 5000,
     RENEW_DEADLINE_MS = 30000,
 };
 
 struct watch {
     struct service *service;
-    unsigned restarts;  /* of the keeper, recorded so far; the thread's */
-    int64_t renewed_ms; /* when it last looked at the server's own certificates; the thread's */
+    unsigned restarts;    /* of the keeper, recorded so far; the thread's */
+    int64_t approvals_ms; /* when it last looked at requests for approval; the thread's */
+    bool resumed;         /* what was approved before the start; the thread's */
+    int64_t renewed_ms;   /* when it last looked at the server's own certificates; the thread's */
     pthread_mutex_t lock;
     pthread_cond_t ending;
     bool stop; /* under lock */
@@ -74,11 +78,28 @@ static bool sleep_on(struct watch *watch)
     return go_on;
 }
 
+/* What was approved while nobody could do it, and what nobody approved in time. */
+static void look_at_approvals(struct watch *watch)
+{
+    int64_t now_ms = os_clock_mono_ms();
+    struct kw_op op;
+
+    if (now_ms - watch->approvals_ms < APPROVALS_EVERY_MS) {
+        return;
+    }
+    watch->approvals_ms = now_ms;
+    kw_op_init(&op, "system", now_ms + RENEW_DEADLINE_MS);
+    if (kw_ok(approval_sweep(&op, watch->service, /* run= */ !watch->resumed))) {
+        watch->resumed = true;
+    }
+}
+
 static void *run(void *ctx)
 {
     while (sleep_on(ctx)) {
         look(ctx);
         renew(ctx);
+        look_at_approvals(ctx);
     }
     return NULL;
 }
@@ -98,6 +119,7 @@ kw_status watch_start(struct kw_op *op, struct service *service, struct watch **
     ENSURE(op, watch, KW_E_MEMORY, "no memory for the watch");
     watch->service = service;
     watch->renewed_ms = os_clock_mono_ms() - RENEW_EVERY_MS;
+    watch->approvals_ms = os_clock_mono_ms() - APPROVALS_EVERY_MS; /* at once, after a restart */
     pthread_mutex_init(&watch->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

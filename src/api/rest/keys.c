@@ -2,7 +2,7 @@
 
 #include "api/rest/rest.h"
 #include "base/hex.h"
-#include "service/keys/verbs.h"
+#include "service/approvals/keys.h"
 
 static void view_backend(const struct keeper_key_info *key, struct key_view *ret)
 {
@@ -148,7 +148,14 @@ REST_HANDLER(rest_key_verb)
     ENSURE(op, KW_TEXT_SET(wish.key_id, rest_param(request, "id")), KW_E_NOT_FOUND, "no such key");
     KW_TEXT_SET(wish.reason, body.reason);
     wish.approval_id = body.approval;
-    TRY(op, key_do(op, service, &wish, &key), "%s key '%s'", key_verb_text(wish.verb), wish.key_id);
+    kw_status status = key_do(op, service, &wish, &key);
+    if (status.code == KW_E_APPROVAL && wish.approval_id == 0) {
+        kw_op_clear(op);
+        struct keeper_approval pending = {0};
+        TRY(op, approval_ask_key(op, service, &wish, &pending));
+        return rest_pending(op, service, status, &pending, response);
+    }
+    TRY(op, status, "%s key '%s'", key_verb_text(wish.verb), wish.key_id);
     return answer_key(op, &key, response);
 }
 
@@ -171,8 +178,14 @@ REST_HANDLER(rest_key_create)
 
     TRY(op, codec_json_decode(op, request->body, birth_fields, KW_COUNT(birth_fields), &birth));
     TRY(op, key_birth_policy(op, &birth, &policy));
-    TRY(op, key_create(op, service, &policy, birth.approval_id, &key), "creating key '%s'",
-        birth.id);
+    kw_status status = key_create(op, service, &policy, birth.approval_id, &key);
+    if (status.code == KW_E_APPROVAL && birth.approval_id == 0) {
+        kw_op_clear(op);
+        struct keeper_approval pending = {0};
+        TRY(op, approval_ask_birth(op, service, &policy, &pending));
+        return rest_pending(op, service, status, &pending, response);
+    }
+    TRY(op, status, "creating key '%s'", birth.id);
     response->status = 201;
     return answer_key(op, &key, response);
 }

@@ -24,6 +24,12 @@ kw_status rest_list(struct kw_op *op, struct http_response *response, struct cod
 kw_status rest_item(struct kw_op *op, struct codec_list *list, const struct view *view,
                     const void *obj);
 
+/* The answer to a request that waits for approval: 202 and what people will sign. Hands on every
+ * other status. pending: as approval_ask() left it; id 0 where it was not asked. */
+struct keeper_approval;
+kw_status rest_pending(struct kw_op *op, struct service *service, kw_status status,
+                       const struct keeper_approval *pending, struct http_response *response);
+
 /* Handlers, one file a noun. */
 #define REST_HANDLER(name)                                                                         \
     kw_status name(struct kw_op *op, void *ctx, const struct http_request *request,                \
@@ -46,6 +52,14 @@ REST_HANDLER(rest_ca_list);
 REST_HANDLER(rest_ca_rotate);
 REST_HANDLER(rest_ca_install);
 REST_HANDLER(rest_profile_list);
+REST_HANDLER(rest_approval_list);
+REST_HANDLER(rest_approval_show);
+REST_HANDLER(rest_approval_sign);
+REST_HANDLER(rest_approval_run);
+REST_HANDLER(rest_roster_show);
+REST_HANDLER(rest_roster_enroll);
+REST_HANDLER(rest_roster_dismiss);
+REST_HANDLER(rest_roster_rule);
 REST_HANDLER(rest_log_info);
 REST_HANDLER(rest_log_checkpoint);
 REST_HANDLER(rest_log_successor);

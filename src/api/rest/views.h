@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "codec/fields.h"
 #include "model/profile.h"
+#include "model/roster.h"
 
 enum {
     VIEW_HEX = 2 * KW_HASH_BYTES + 1,
@@ -64,6 +65,41 @@ struct secret_view {
     char id[KW_NAME_MAX], secret[64];
 };
 
+enum { VIEW_APPROVALS = 20, VIEW_APPROVAL_TEXT = APPROVAL_TEXT_MAX + 1 };
+struct approval_signer_view {
+    char name[KW_NAME_MAX], verdict[16];
+    int64_t time_s;
+};
+struct approval_view {
+    uint64_t id;
+    char state[16], operation[24], key[KW_NAME_MAX], requester[KW_NAME_MAX];
+    int64_t opened_s, deadline_s;
+    uint32_t have, needed;
+    char roles[ROLE_TEXT_MAX], missing[400];
+    char text[VIEW_APPROVAL_TEXT];
+    unsigned n_signers;
+    struct approval_signer_view signers[ROSTER_MAX + 1];
+};
+struct approval_page {
+    unsigned n;
+    struct approval_view at[VIEW_APPROVALS];
+    char next[KW_NAME_MAX];
+};
+
+struct person_view {
+    char name[KW_NAME_MAX], roles[ROLE_TEXT_MAX], spki[VIEW_HEX];
+};
+struct rule_view {
+    char operation[24], class_[24], roles[ROLE_TEXT_MAX];
+    uint32_t needed, deadline_s;
+    bool can_be_met;
+};
+struct roster_view {
+    unsigned n, n_rules;
+    struct person_view people[ROSTER_MAX];
+    struct rule_view rules[ROSTER_RULES_MAX];
+};
+
 /* A refusal, application/problem+json (RFC 9457). */
 struct problem_view {
     char type[64], title[128], code[32], detail[1024], request_id[KW_REQUEST_ID];
@@ -87,8 +123,8 @@ struct view {
     unsigned n;
 };
 extern const struct view device_view, cert_view, key_view, ca_view, log_view, proof_view,
-    secret_view, problem_view;
+    secret_view, problem_view, approval_view, roster_view;
 extern const struct view profile_view; /* of struct profile */
-extern const struct view device_page, cert_page, key_page, ca_page;
+extern const struct view device_page, cert_page, key_page, ca_page, approval_page;
 
 #endif

@@ -30,6 +30,7 @@ static const struct os_syscall keeper_calls[] = {
     ROW("write",             "state, keys, refusals.log; a line on stderr"),
     ROW("writev",            "a line of libc's or OpenSSL's on stderr"),
     ROW("pwrite64",          "overwriting a destroyed key"),
+    ROW("fadvise64",         "reading back what was overwritten from the disk, not from memory"),
     ROW("lseek",             "the same"),
     ROW("ftruncate",         "the same"),
     ROW("fstat",             "size, kind and owner of what was opened"),

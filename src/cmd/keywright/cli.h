@@ -49,15 +49,24 @@ enum cli_option {
     OPT_VAULT,
     OPT_CHECKPOINT,
     OPT_APPROVAL,
+    OPT_YES,
+    OPT_AS,
+    OPT_KEY,
+    OPT_PUBLIC,
+    OPT_ROLES,
+    OPT_APPROVALS,
+    OPT_APPROVER,
     OPT_MAX_OPTION
 };
 #define OPT(name) (1ull << OPT_##name)
 
-enum { CLI_ARGS_MAX = 2 };
+enum { CLI_ARGS_MAX = 2, CLI_APPROVERS_MAX = 16 };
 
 struct cli {
-    const char *program;                 /* own path, to find the keeper */
-    const char *options[OPT_MAX_OPTION]; /* NULL = not given; flags: "" */
+    const char *program;                      /* own path, to find the keeper */
+    const char *options[OPT_MAX_OPTION];      /* NULL = not given; flags: "" */
+    const char *approvers[CLI_APPROVERS_MAX]; /* --approver, as often as it came */
+    unsigned n_approvers;
     const char *args[CLI_ARGS_MAX];
     unsigned n_args;
     struct http_client *client; /* made by cli_connect() */
@@ -75,6 +84,7 @@ enum cli_exit {
     CLI_NOT_FOUND = 3,
     CLI_RETRY = 4,
     CLI_INTEGRITY = 5,
+    CLI_APPROVAL = 6, /* asked for; others have to approve it */
     CLI_INTERNAL = 8
 };
 int cli_exit_status(enum kw_code code);
@@ -93,7 +103,12 @@ kw_status cli_object_path(struct kw_op *op, const char *noun, const char *id, co
                           char *path, size_t cap);
 /* To --out, else to stdout. */
 kw_status cli_write_out(struct kw_op *op, const struct cli *cli, struct kw_span content);
+/* Load the operator's credential and prepare the connection; those calls do it themselves. */
+kw_status cli_connect(struct kw_op *op, struct cli *cli);
 void cli_disconnect(struct cli *cli);
+/* The server answered that the operation waits for approval (202): show what it is, sign it as who
+ * asks, and say who must approve. KW_OK where that was enough, else KW_E_APPROVAL. */
+kw_status cli_pending(struct kw_op *op, struct cli *cli, const struct kw_bytes *json);
 
 /* Print an object as "name: value" lines, or as it came with --json. */
 kw_status cli_show(struct kw_op *op, const struct cli *cli, const struct view *view,
@@ -127,6 +142,15 @@ kw_status cli_ca_list(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_rotate(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_sign(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_install(struct kw_op *op, struct cli *cli);
+kw_status cli_approval_list(struct kw_op *op, struct cli *cli);
+kw_status cli_approval_show(struct kw_op *op, struct cli *cli);
+kw_status cli_approval_sign(struct kw_op *op, struct cli *cli);
+kw_status cli_approval_reject(struct kw_op *op, struct cli *cli);
+kw_status cli_approval_run(struct kw_op *op, struct cli *cli);
+kw_status cli_approval_roster(struct kw_op *op, struct cli *cli);
+kw_status cli_approval_enroll(struct kw_op *op, struct cli *cli);
+kw_status cli_approval_dismiss(struct kw_op *op, struct cli *cli);
+kw_status cli_approval_rule(struct kw_op *op, struct cli *cli);
 kw_status cli_log_tail(struct kw_op *op, struct cli *cli);
 kw_status cli_log_export(struct kw_op *op, struct cli *cli);
 kw_status cli_log_verify(struct kw_op *op, struct cli *cli);

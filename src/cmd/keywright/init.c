@@ -13,6 +13,8 @@
 #include "cmd/keywright/ceremony.h"
 #include "cmd/keywright/cli.h"
 #include "cmd/keywright/owners.h"
+#include "cmd/keywright/people.h"
+#include "keeper/msg.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/rng.h"
@@ -37,6 +39,8 @@ struct init {
     unsigned m, n;
     struct ceremony_root root;
     struct service *service;
+    struct roster roster;
+    unsigned approvals; /* 0: as the rules say */
 };
 
 static const struct ceremony_ca authorities[] = {
@@ -150,8 +154,9 @@ static kw_status take_options(struct kw_op *op, struct init *it)
     (void)snprintf(config->log_origin, sizeof(config->log_origin), "%.70s/keywright",
                    config->server_name);
     it->operator_name = it->cli->options[OPT_OPERATOR] ? it->cli->options[OPT_OPERATOR] : "admin";
-    ENSURE(op, *it->operator_name && strlen(it->operator_name) < 60, KW_E_INPUT,
-           "--operator takes a name");
+    ENSURE(op, *it->operator_name && strlen(it->operator_name) <= ROSTER_NAME_LEN, KW_E_INPUT,
+           "--operator takes a name of at most %d octets", ROSTER_NAME_LEN);
+    TRY(op, cli_number(op, it->cli, OPT_APPROVALS, 0, ROSTER_NEEDED_MAX, &it->approvals));
     TRY(op, take_shares(op, it));
     return take_paths(op, it);
 }
@@ -396,17 +401,18 @@ static kw_status issue_tls(struct kw_op *op, struct init *it)
 /* --- the first operator
  * ------------------------------------------------------------------------------------------- */
 
-static kw_status put_admin(struct kw_op *op, struct init *it, const char *name, mode_t mode,
-                           struct kw_span content)
+static kw_status put_admin(struct kw_op *op, struct init *it, const char *dir, const char *name,
+                           mode_t mode, struct kw_span content)
 {
-    char file[64], path[KW_PATH_BYTES];
+    char file[96], path[KW_PATH_BYTES];
 
-    (void)snprintf(file, sizeof(file), "admin/%s", name);
+    (void)snprintf(file, sizeof(file), "%s/%s", dir, name);
     TRY(op, config_path(op, &it->config, file, path, sizeof(path)));
     return os_file_write(op, path, mode, content);
 }
 
-static kw_status put_operator_key(struct kw_op *op, struct init *it, const struct privkey *key)
+static kw_status put_operator_key(struct kw_op *op, struct init *it, const char *dir,
+                                  const struct privkey *key)
 {
     AUTO(kw_secret) *pkcs8 = NULL;
     AUTO(kw_bytes) *pem = NULL;
@@ -414,12 +420,13 @@ static kw_status put_operator_key(struct kw_op *op, struct init *it, const struc
     TRY(op, privkey_to_pkcs8(op, key, &pkcs8));
     TRY(op, kw_bytes_new(1024, &pem));
     TRY(op, kw_pem_encode("PRIVATE KEY", kw_secret_span(pkcs8), pem));
-    kw_status status = put_admin(op, it, "operator.key", 0600, kw_bytes_span(pem));
+    kw_status status = put_admin(op, it, dir, "operator.key", 0600, kw_bytes_span(pem));
     kw_wipe(pem->p, pem->cap);
     return status;
 }
 
-static kw_status put_copy(struct kw_op *op, struct init *it, const char *cert, const char *name)
+static kw_status put_copy(struct kw_op *op, struct init *it, const char *cert, const char *dir,
+                          const char *name)
 {
     AUTO(cert) *loaded = NULL;
     AUTO(kw_bytes) *pem = NULL;
@@ -427,10 +434,12 @@ static kw_status put_copy(struct kw_op *op, struct init *it, const char *cert, c
     TRY(op, service_cert_load(op, it->service, cert, &loaded));
     TRY(op, kw_bytes_new(2048, &pem));
     TRY(op, kw_pem_encode("CERTIFICATE", cert_der(loaded), pem));
-    return put_admin(op, it, name, 0644, kw_bytes_span(pem));
+    return put_admin(op, it, dir, name, 0644, kw_bytes_span(pem));
 }
 
-static kw_status make_operator(struct kw_op *op, struct init *it)
+/* A credential for the operators' listener: key, certificate, root and address in a folder. */
+static kw_status make_operator(struct kw_op *op, struct init *it, const char *name, const char *dir,
+                               const char *file, uint32_t roles)
 {
     char owner[KW_NAME_MAX], url[256];
     AUTO(privkey) *key = NULL;
@@ -438,15 +447,54 @@ static kw_status make_operator(struct kw_op *op, struct init *it)
         .profile = "operator", .owner = owner, .custody = "operator's file"};
 
     TRY(op, privkey_generate(op, KEY_ALG_EC_P256, &key));
-    (void)snprintf(owner, sizeof(owner), "operator:%s", it->operator_name);
+    (void)snprintf(owner, sizeof(owner), "operator:%s", name);
     request.key = privkey_public(key);
-    TRY(op, issue(op, it, &request, it->operator_name, "operator-first"));
-    TRY(op, put_operator_key(op, it, key));
-    TRY(op, put_copy(op, it, "operator-first", "operator.pem"));
-    TRY(op, put_copy(op, it, "root", "root.pem"));
+    TRY(op, issue(op, it, &request, name, file));
+    TRY(op, put_operator_key(op, it, dir, key));
+    TRY(op, put_copy(op, it, file, dir, "operator.pem"));
+    TRY(op, put_copy(op, it, "root", dir, "root.pem"));
     (void)snprintf(url, sizeof(url), "https://%s:%u\n", it->config.server_name,
                    it->config.operators.port);
-    return put_admin(op, it, "server", 0644, kw_span_text(url));
+    TRY(op, put_admin(op, it, dir, "server", 0644, kw_span_text(url)));
+    return people_add(op, &it->roster, name, roles, privkey_public(key));
+}
+
+/* Who brings a key is enrolled; for who brings none a credential is made beside the first. */
+static kw_status make_approver(struct kw_op *op, struct init *it, const char *text)
+{
+    char dir[KW_NAME_MAX], file[KW_NAME_MAX], path[KW_PATH_BYTES];
+    struct people_arg person;
+    AUTO(pubkey) *key = NULL;
+
+    TRY(op, people_parse(op, text, &person));
+    if (person.file[0]) {
+        TRY(op, people_read_key(op, person.file, &key));
+        return people_add(op, &it->roster, person.name, person.roles, key);
+    }
+    ENSURE(op, keeper_key_id_valid(person.name), KW_E_INPUT,
+           "--approver %s: a folder cannot be named so; give a file", person.name);
+    (void)snprintf(dir, sizeof(dir), "admin-%.80s", person.name);
+    (void)snprintf(file, sizeof(file), "operator-%.80s", person.name);
+    TRY(op, config_path(op, &it->config, dir, path, sizeof(path)));
+    TRY(op, os_dir_make(op, path, 0700));
+    TRY(op, make_operator(op, it, person.name, dir, file, person.roles));
+    (void)printf("operator       %s/%s\n", it->final, dir);
+    return KW_OK;
+}
+
+/* From here on the keeper holds the rules against everybody, ceremonies too. */
+static kw_status make_people(struct kw_op *op, struct init *it)
+{
+    enum { FIRST_ROLES = ROLE_SECURITY_OFFICER | ROLE_RELEASE_MANAGER | ROLE_OPERATOR };
+
+    TRY(op, people_rules(op, it->cli->options[OPT_PROFILES], it->approvals, &it->roster));
+    TRY(op, make_operator(op, it, it->operator_name, "admin", "operator-first", FIRST_ROLES));
+    for (unsigned i = 0; i < it->cli->n_approvers; i++) {
+        TRY(op, make_approver(op, it, it->cli->approvers[i]));
+    }
+    TRY(op, keeper_roster_set(op, service_keeper(it->service, ""), &it->roster, 0), "the roster");
+    people_print(&it->roster);
+    return KW_OK;
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
@@ -482,7 +530,7 @@ static kw_status fill(struct kw_op *op, struct init *it)
         TRY(op, issue_ocsp(op, it, &authorities[i]));
     }
     TRY(op, issue_tls(op, it));
-    TRY(op, make_operator(op, it));
+    TRY(op, make_people(op, it));
     (void)snprintf(event.detail, sizeof(event.detail), "root ceremony for O=%s, %u of %u shares",
                    it->config.organization, it->m, it->n);
     TRY(op, service_record_alone(op, it->service, &event));

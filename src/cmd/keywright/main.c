@@ -65,6 +65,16 @@ static const struct {
     [OPT_TUF_ROLE] = {"tuf-role",     false, "ROLE",    "root, targets, snapshot or timestamp"},
     [OPT_DAYS] = {"days",         false, "N",       "originator-usage period; else the class's"},
     [OPT_APPROVAL] = {"approval",     false, "N",       "number of the approval, where rules want one"},
+    [OPT_YES] = {"yes",          true,  "",        "sign without asking"                                },
+    [OPT_AS] = {"as",           false, "NAME",    "who signs; else the operator of the credential"     },
+    [OPT_KEY] = {"key",          false, "KEY",
+                  "PEM file or 'pkcs11:token=T;object=LABEL?...'; else the operator's own"               },
+    [OPT_PUBLIC] = {"public",       false, "FILE",    "certificate or public key (PEM)"                    },
+    [OPT_ROLES] = {"roles",        false, "R,R",
+                  "security-officer (if absent), release-manager, operator, auditor"                     },
+    [OPT_APPROVALS] = {"approvals",    false, "M",       "so many others must approve (1)"                    },
+    [OPT_APPROVER] = {"approver",     false, "WHO",
+                  "NAME[=CERT|PUBKEY][:ROLE,...], repeatable; without a file a credential is made"       },
     [OPT_VKEY] = {"vkey",         false, "TEXT",    "verifier key of the log; else the one in the export"},
     [OPT_LOG] = {"log",          false, "DIR",     "exported log (keywright log export)"                 },
     [OPT_SHARE_FILE] = {"share-file",   false, "FILE,...",
@@ -78,9 +88,10 @@ _Static_assert(KW_COUNT(options) == OPT_MAX_OPTION, "a row for each option");
 
 #define INIT_OPTIONS                                                                               \
     (OPT(STATE) | OPT(ORGANIZATION) | OPT(SERVER_NAME) | OPT(LISTEN) | OPT(PORTS) | OPT(UNLOCK) |  \
-     OPT(OFFLINE) | OPT(SHARES) | OPT(PROFILES) | OPT(KEEPER) | OPT(OPERATOR) | OPT(USER) |        \
-     OPT(KEEPER_USER))
+     OPT(OFFLINE) | OPT(SHARES) | OPT(PROFILES) | OPT(KEEPER) | OPT(OPERATOR) | OPT(APPROVER) |    \
+     OPT(APPROVALS) | OPT(USER) | OPT(KEEPER_USER))
 #define REMOTE (OPT(ADMIN) | OPT(JSON))
+#define SIGN (REMOTE | OPT(YES) | OPT(AS) | OPT(KEY))
 
 /* clang-format off */
 static const struct command {
@@ -113,6 +124,15 @@ static const struct command {
     {"key",    "revoke",   "KEY",        REMOTE | OPT(REASON) | OPT(APPROVAL),   cli_key_revoke,      "mark a key as compromised and revoke its certificates, for ever"},
     {"key",    "archive",  "KEY",        REMOTE | OPT(REASON) | OPT(APPROVAL),   cli_key_archive,     "keep a key's record, destroy its private part"},
     {"key",    "destroy",  "KEY",        REMOTE | OPT(REASON) | OPT(APPROVAL) | OPT(OUT), cli_key_destroy, "destroy a key, for ever; prints the signed statement"},
+    {"approval", "list",   NULL,         REMOTE,                                 cli_approval_list,   "requests for approval"},
+    {"approval", "show",   "N",          REMOTE,                                 cli_approval_show,   "one request: what people sign, and who has"},
+    {"approval", "sign",   "N",          SIGN,                                   cli_approval_sign,   "show a request, ask, and approve it"},
+    {"approval", "reject", "N",          SIGN,                                   cli_approval_reject, "reject a request, for ever"},
+    {"approval", "run",    "N",          REMOTE,                                 cli_approval_run,    "do what was approved and could not be done yet"},
+    {"approval", "roster", NULL,         REMOTE,                                 cli_approval_roster, "who approves, and what needs approval"},
+    {"approval", "enroll", "NAME",       SIGN | OPT(PUBLIC) | OPT(ROLES),        cli_approval_enroll, "ask to enrol a person"},
+    {"approval", "dismiss", "NAME",      SIGN,                                   cli_approval_dismiss, "ask to take a person off the roster"},
+    {"approval", "rule",   "OPERATION",  SIGN | OPT(CLASS) | OPT(APPROVALS) | OPT(ROLES) | OPT(HOURS), cli_approval_rule, "ask to change what an operation needs"},
     {"log",    "tail",     NULL,         OPT(ADMIN) | OPT(MAX),                  cli_log_tail,        "newest entries of the log"},
     {"log",    "export",   NULL,         OPT(ADMIN) | OPT(OUT),                  cli_log_export,      "the whole log as files, for auditors"},
     {"log",    "verify",   "[DIR]",      OPT(ADMIN) | OPT(JSON) | OPT(VKEY),     cli_log_verify,      "verify an exported log offline, or the server's"},
@@ -130,6 +150,7 @@ static const struct {
     {KW_E_NOT_FOUND, CLI_NOT_FOUND},
     {KW_E_INTEGRITY, CLI_INTEGRITY},
     {KW_E_INTERNAL,  CLI_INTERNAL },
+    {KW_E_APPROVAL,  CLI_APPROVAL },
 };
 
 int cli_exit_status(enum kw_code code)
@@ -213,6 +234,10 @@ static kw_status take_option(struct kw_op *op, const struct command *command, st
         cli->options[k] = given[n] == '=' ? given + n + 1 : argv[++*i];
         ENSURE(op, cli->options[k], KW_E_INPUT, "--%s needs a value: %s", options[k].name,
                options[k].doc);
+        if (k == OPT_APPROVER) {
+            ENSURE(op, cli->n_approvers < CLI_APPROVERS_MAX, KW_E_INPUT, "too many --approver");
+            cli->approvers[cli->n_approvers++] = cli->options[k];
+        }
         return KW_OK;
     }
     return FAIL(op, KW_E_INPUT, "'%s' takes no option '%s'; see --help",

@@ -63,7 +63,7 @@ static kw_status load_url(struct kw_op *op, const char *dir, char url[URL_MAX])
     return KW_OK;
 }
 
-static kw_status connect_once(struct kw_op *op, struct cli *cli)
+kw_status cli_connect(struct kw_op *op, struct cli *cli)
 {
     const char *dir = admin_dir(cli);
     char url[URL_MAX];
@@ -117,16 +117,17 @@ static kw_status call(struct kw_op *op, struct cli *cli, const struct http_call 
 {
     struct http_answer answer = {0};
 
-    TRY(op, connect_once(op, cli));
+    TRY(op, cli_connect(op, cli));
     TRY(op, http_client_call(op, cli->client, call, &answer), "asking the server");
     if (answer.status >= 300) {
         kw_status status = refuse(op, &answer);
         http_answer_done(&answer);
         return status;
     }
+    bool pending = answer.status == 202;
     *ret = TAKE(answer.body);
     http_answer_done(&answer);
-    return KW_OK;
+    return pending ? cli_pending(op, cli, *ret) : KW_OK;
 }
 
 kw_status cli_get(struct kw_op *op, struct cli *cli, const char *path, struct kw_bytes **ret)

@@ -1,0 +1,310 @@
+#include "service/approvals/approvals.h"
+
+#include <stdio.h>
+
+#include "base/b64.h"
+#include "base/hex.h"
+
+static const char principal_prefix[] = "operator:";
+
+/* Of the record beside the keeper's: not run yet; run, or ended and told to the log. */
+enum { WAITING = 1, DONE = 2 };
+
+/* --- the record ------------------------------------------------------------------------------- */
+
+static void blob_name(const struct keeper_approval *approval, char name[KW_NAME_MAX])
+{
+    char vault[2 * APPROVAL_VAULT_BYTES + 1];
+
+    (void)snprintf(name, KW_NAME_MAX, "approval:%s:%llu",
+                   kw_hex(KW_SPAN_ARRAY(approval->what.vault), vault, sizeof(vault)),
+                   (unsigned long long)approval->what.id);
+}
+
+struct change {
+    struct service *service;
+    const struct keeper_approval *approval;
+    const struct event *event;
+    uint64_t version; /* of the record; 0: leave it */
+    struct kw_span args;
+};
+
+static kw_status put_change(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct change *change = ctx;
+    char name[KW_NAME_MAX];
+
+    if (change->version > 0) {
+        blob_name(change->approval, name);
+        TRY(op, store_blob_put(op, txn, name, change->version, change->args));
+    }
+    return service_record(op, change->service, txn, change->event);
+}
+
+static void describe(const struct keeper_approval *approval, struct event *event)
+{
+    const struct approval_subject *subject = &approval->what.subject;
+
+    (void)snprintf(event->object, sizeof(event->object), "approval:%llu",
+                   (unsigned long long)approval->what.id);
+    (void)snprintf(event->detail, sizeof(event->detail), "%s%s%s, asked by %s",
+                   approval_op_text(subject->op), subject->key_id[0] ? " of key " : "",
+                   subject->key_id, approval->what.requester);
+}
+
+static void more(struct event *event, const char *what, const char *text)
+{
+    size_t n = strlen(event->detail);
+
+    (void)snprintf(event->detail + n, sizeof(event->detail) - n, "%s%s", what, text);
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+static kw_status requester_of(struct kw_op *op, const char **ret)
+{
+    size_t n = sizeof(principal_prefix) - 1;
+
+    ENSURE(op, strncmp(op->principal, principal_prefix, n) == 0 && op->principal[n], KW_E_DENIED,
+           "this needs approval, which only an operator can ask for");
+    *ret = op->principal + n;
+    return KW_OK;
+}
+
+kw_status approval_ask(struct kw_op *op, struct service *service,
+                       const struct approval_subject *subject, struct kw_span args,
+                       struct keeper_approval *ret)
+{
+    struct event event = {.type = EVENT_APPROVAL_OPEN};
+    const char *requester = NULL;
+
+    TRY(op, requester_of(op, &requester));
+    TRY(op, keeper_approval_open(op, service_keeper(service, subject->key_id), subject, requester,
+                                 ret));
+    describe(ret, &event);
+    struct change change = {
+        .service = service, .approval = ret, .event = &event, .version = WAITING, .args = args};
+    return store_change(op, service->store, put_change, &change);
+}
+
+kw_status approval_get(struct kw_op *op, struct service *service, uint64_t id, bool next,
+                       struct keeper_approval *ret)
+{
+    return keeper_approval_at(op, service_keeper(service, ""), id, next, ret);
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+static bool requested(const struct keeper_approval *approval)
+{
+    return approval->n > 0 && approval->signers[0].verdict == APPROVAL_REQUEST;
+}
+
+bool approval_ready(const struct keeper_approval *approval)
+{
+    return approval->state == APPROVAL_OPEN && requested(approval) &&
+           approval->have >= approval->needed;
+}
+
+static void name_approvers(const struct keeper_approval *approval, struct event *event)
+{
+    const char *before = ", approved by ";
+
+    for (uint32_t i = 0; i < approval->n; i++) {
+        if (approval->signers[i].verdict == APPROVAL_APPROVE) {
+            more(event, before, approval->signers[i].name);
+            before = ", ";
+        }
+    }
+}
+
+static kw_status load_args(struct kw_op *op, struct service *service,
+                           const struct keeper_approval *approval, struct kw_bytes **ret)
+{
+    char name[KW_NAME_MAX];
+    uint64_t version = 0;
+
+    blob_name(approval, name);
+    TRY(op, store_blob_get(op, service->store, name, &version, ret),
+        "request %llu was not made by this server", (unsigned long long)approval->what.id);
+    return KW_OK;
+}
+
+static kw_status record_run(struct kw_op *op, struct service *service,
+                            const struct keeper_approval *approval, enum kw_code code)
+{
+    struct event event = {.type = EVENT_APPROVAL_CONSUME};
+    struct change change = {.service = service,
+                            .approval = approval,
+                            .event = &event,
+                            .version = code == KW_CODE_OK ? DONE : 0};
+
+    describe(approval, &event);
+    name_approvers(approval, &event);
+    (void)KW_TEXT_SET(event.result, code == KW_CODE_OK ? "" : kw_code_text(code)); /* all fit */
+    return store_change(op, service->store, put_change, &change);
+}
+
+/* The failure of the operation is what the caller hears; that it cannot be recorded as well is told
+ * to the journal. */
+static kw_status run_failed(struct kw_op *op, struct service *service,
+                            const struct keeper_approval *approval, kw_status status)
+{
+    struct kw_op record;
+
+    kw_op_init(&record, op->principal, op->deadline_ms);
+    if (!kw_ok(record_run(&record, service, approval, status.code))) {
+        service_complain(service, &record, "the failure of an approved operation");
+    }
+    return kw_failed(kw_op_context(op, status, __FILE__, __LINE__, "approved, but not done"));
+}
+
+static kw_status execute(struct kw_op *op, struct service *service,
+                         const struct keeper_approval *approval)
+{
+    approval_executor run = approval_executor_of(approval->what.subject.op);
+    AUTO(kw_bytes) *args = NULL;
+
+    if (!run) {
+        return KW_OK; /* whoever asked runs it, with the number of the request */
+    }
+    TRY(op, load_args(op, service, approval, &args));
+    kw_status status = run(op, service, approval, kw_bytes_span(args));
+    if (!kw_ok(status)) {
+        return run_failed(op, service, approval, status);
+    }
+    return record_run(op, service, approval, KW_CODE_OK);
+}
+
+kw_status approval_run(struct kw_op *op, struct service *service, uint64_t id,
+                       struct keeper_approval *ret)
+{
+    unsigned long long n = id;
+
+    TRY(op, approval_get(op, service, id, /* next= */ false, ret));
+    ENSURE(op, ret->state == APPROVAL_OPEN, KW_E_STATE, "request %llu is %s", n,
+           approval_state_text(ret->state));
+    ENSURE(op, approval_ready(ret), KW_E_APPROVAL, "request %llu has %u of %u approvals%s", n,
+           (unsigned)ret->have, (unsigned)ret->needed,
+           requested(ret) ? "" : ", and is not signed by who asked");
+    TRY(op, execute(op, service, ret));
+    return approval_get(op, service, id, /* next= */ false, ret);
+}
+
+/* --- signatures ------------------------------------------------------------------------------- */
+
+/* The signature itself goes into the log, so that an auditor needs neither server nor keeper. */
+static kw_status record_signature(struct kw_op *op, struct service *service,
+                                  const struct keeper_approval *approval,
+                                  enum approval_verdict verdict, const char *name,
+                                  struct kw_span signature)
+{
+    struct event event = {.type = verdict == APPROVAL_REJECT ? EVENT_APPROVAL_REJECT
+                                                             : EVENT_APPROVAL_SIGN};
+    struct change change = {.service = service, .approval = approval, .event = &event};
+    AUTO(kw_bytes) *text = NULL;
+
+    describe(approval, &event);
+    more(&event,
+         verdict == APPROVAL_APPROVE  ? ", approved by "
+         : verdict == APPROVAL_REJECT ? ", rejected by "
+                                      : ", signed by ",
+         name);
+    TRY(op, kw_bytes_new(1024, &text));
+    TRY(op, kw_b64_encode(signature, 0, text));
+    TRY(op, kw_bytes_append(text, KW_SPAN("", 1)));
+    if (strlen(event.detail) + text->len + 16 < sizeof(event.detail)) { /* RSA-4096 does not fit */
+        more(&event, ", signature ", (const char *)text->p);
+    }
+    return store_change(op, service->store, put_change, &change);
+}
+
+kw_status approval_hand_in(struct kw_op *op, struct service *service, uint64_t id,
+                           enum approval_verdict verdict, const char *name,
+                           struct kw_span signature, struct keeper_approval *ret)
+{
+    TRY(op,
+        keeper_approval_sign(op, service_keeper(service, ""), id, verdict, name, signature, ret));
+    TRY(op, record_signature(op, service, ret, verdict, name, signature),
+        "recording the signature of '%.40s'", name);
+    if (!approval_ready(ret)) {
+        return KW_OK;
+    }
+    TRY(op, execute(op, service, ret));
+    return approval_get(op, service, id, /* next= */ false, ret);
+}
+
+/* --- what a restart or time left -------------------------------------------------------------- */
+
+static kw_status record_end(struct kw_op *op, struct service *service,
+                            const struct keeper_approval *approval)
+{
+    struct event event = {.type = EVENT_APPROVAL_EXPIRE, .actor = "system"};
+    struct change change = {
+        .service = service, .approval = approval, .event = &event, .version = DONE};
+
+    describe(approval, &event);
+    more(&event, ", ", approval_state_text(approval->state));
+    return store_change(op, service->store, put_change, &change);
+}
+
+static kw_status sweep_one(struct kw_op *op, struct service *service,
+                           const struct keeper_approval *approval, bool run)
+{
+    char name[KW_NAME_MAX];
+    uint64_t version = 0;
+    AUTO(kw_bytes) *args = NULL;
+
+    blob_name(approval, name);
+    kw_status status = store_blob_get(op, service->store, name, &version, &args);
+    if (status.code == KW_E_NOT_FOUND || version == DONE) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    if (run && approval_ready(approval)) {
+        return execute(op, service, approval);
+    }
+    bool ended = approval->state == APPROVAL_EXPIRED || approval->state == APPROVAL_CANCELLED;
+    return ended ? record_end(op, service, approval) : KW_OK;
+}
+
+kw_status approval_sweep(struct kw_op *op, struct service *service, bool run)
+{
+    struct keeper_approval approval;
+
+    for (uint64_t id = 1;; id = approval.what.id + 1) {
+        kw_status status = approval_get(op, service, id, /* next= */ true, &approval);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            return KW_OK;
+        }
+        TRY(op, status);
+        if (!kw_ok(sweep_one(op, service, &approval, run))) {
+            service_complain(service, op, "a request for approval");
+            kw_op_clear(op);
+        }
+    }
+}
+
+void approval_missing(const struct keeper_approval *approval, const struct roster *roster,
+                      char text[APPROVAL_MISSING_TEXT])
+{
+    size_t n = 0;
+
+    text[0] = '\0';
+    if (approval->state != APPROVAL_OPEN || approval->have >= approval->needed) {
+        return;
+    }
+    for (unsigned i = 0; i < roster->n; i++) {
+        const struct approver *who = &roster->at[i];
+        bool signed_it = strcmp(who->name, approval->what.requester) == 0;
+        for (uint32_t k = 0; k < approval->n; k++) {
+            signed_it |= strcmp(approval->signers[k].name, who->name) == 0;
+        }
+        if (!signed_it && (who->roles & approval->what.roles) && n < APPROVAL_MISSING_TEXT) {
+            n += (size_t)snprintf(text + n, APPROVAL_MISSING_TEXT - n, "%s%s", n > 0 ? ", " : "",
+                                  who->name);
+        }
+    }
+}
