@@ -33,6 +33,7 @@ static const struct os_syscall keeper_calls[] = {
     ROW("fadvise64",         "reading back what was overwritten from the disk, not from memory"),
     ROW("lseek",             "the same"),
     ROW("ftruncate",         "the same"),
+    ROW("fadvise64",         "reading it back from the disk, not from the cache"),
     ROW("fstat",             "size, kind and owner of what was opened"),
     ROW("newfstatat",        "the same"),
     ROW("fstatat64",         "the same, other machines"),

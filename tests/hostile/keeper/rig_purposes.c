@@ -1,6 +1,7 @@
 #include "hostile/keeper/rig_purposes.h"
 
 #include "base/time.h"
+#include "keeper/subjects.h"
 #include "model/release.h"
 #include "os/clock.h"
 
@@ -44,6 +45,10 @@ void purpose_policy(enum purpose_key key, struct key_policy *ret)
     for (; ret->n_scopes < 2 && keys[key].scopes[ret->n_scopes]; ret->n_scopes++) {
         assert_true(KW_TEXT_SET(ret->scopes[ret->n_scopes], keys[key].scopes[ret->n_scopes]));
     }
+    if (key_class_symmetric(ret->class_)) {
+        ret->processing_until = ret->not_after + 365 * RIG_DAY_S;
+    }
+    ret->overlap_s = 3600;
     if (key == PURPOSE_EVIDENCE) {
         assert_true(KW_TEXT_SET(ret->log_origin, RIG_ORIGIN));
     }
@@ -171,6 +176,43 @@ struct keeper_reply purpose_firmware(const char *key_id, const char *statement, 
     msg.firmware.statement = kw_span_text(statement);
     msg.firmware.approval = approval;
     return rig_ask(attack_rig, &keeper_rows[KEEPER_ROW_SIGN_FIRMWARE], &msg, -1);
+}
+
+void purpose_rotate(enum purpose_key key, const char *successor)
+{
+    struct approval_subject subject = subject_key_rotate(keys[key].class_, purpose_ids[key]);
+    struct keeper_msg msg;
+
+    rig_msg(attack_rig, &msg, purpose_ids[key]);
+    msg.key_rotate.approval_id = rig_approved(attack_rig, &subject);
+    struct keeper_reply reply = rig_ask(attack_rig, &keeper_rows[KEEPER_ROW_KEY_ROTATE], &msg, -1);
+    struct keeper_answer answer = purpose_good(KEEPER_ROW_KEY_ROTATE, &reply);
+    assert_string_equal(answer.key.key_id, successor);
+}
+
+void purpose_deactivate(const char *key_id)
+{
+    struct keeper_msg msg;
+
+    rig_msg(attack_rig, &msg, key_id);
+    msg.key_step.event = KEY_EVENT_DEACTIVATE;
+    assert_true(KW_TEXT_SET(msg.key_step.reason, "its time has come"));
+    struct keeper_reply reply = rig_ask(attack_rig, &keeper_rows[KEEPER_ROW_KEY_STEP], &msg, -1);
+    (void)purpose_good(KEEPER_ROW_KEY_STEP, &reply);
+}
+
+void purpose_destroy(enum purpose_key key)
+{
+    static const char reason[] = "nothing is left under it";
+    struct approval_subject subject =
+        subject_key_destroy(keys[key].class_, purpose_ids[key], reason);
+    struct keeper_msg msg;
+
+    rig_msg(attack_rig, &msg, purpose_ids[key]);
+    assert_true(KW_TEXT_SET(msg.key_step.reason, reason));
+    msg.key_step.approval_id = rig_approved(attack_rig, &subject);
+    struct keeper_reply reply = rig_ask(attack_rig, &keeper_rows[KEEPER_ROW_KEY_DESTROY], &msg, -1);
+    (void)purpose_good(KEEPER_ROW_KEY_DESTROY, &reply);
 }
 
 uint64_t purpose_approve(const char *text)

@@ -38,6 +38,10 @@ struct keeper_answer purpose_good(enum keeper_row_index row, const struct keeper
 struct keeper_reply purpose_tuf(const char *key_id, struct kw_span body);
 struct keeper_reply purpose_firmware(const char *key_id, const char *statement, uint64_t approval);
 
+/* What people decide about a key; fails the test where it is refused. */
+void purpose_rotate(enum purpose_key key, const char *successor);
+void purpose_deactivate(const char *key_id);
+void purpose_destroy(enum purpose_key key);
 /* A request for this release, asked by alice, approved by rita: ready for use. */
 uint64_t purpose_approve(const char *text);
 

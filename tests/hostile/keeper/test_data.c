@@ -287,6 +287,68 @@ static void secrets_show_their_check_value(void **state)
     }
 }
 
+/* From here on keys come to their ends: these run last. */
+static void a_rotated_kek_rewraps(void **state)
+{
+    struct kw_span context = kw_span_text("device DEV1");
+    struct copy plain, old, anew, again;
+    struct wrapped blob;
+
+    (void)state;
+    data_key("kek", context, &plain, &old);
+    purpose_rotate(PURPOSE_KEK, "kek.2");
+    ask(KEEPER_ROW_DATA_REWRAP, "kek.2", span_of(&old), context, &anew);
+    assert_ok(wrapped_decode(span_of(&anew), &blob));
+    assert_string_equal(blob.key_id, "kek.2");
+    assert_int_equal(blob.generation, 2);
+    ask(KEEPER_ROW_DATA_UNWRAP, "kek.2", span_of(&anew), context, &again);
+    assert_true(kw_span_equal(span_of(&again), span_of(&plain)));
+    ask(KEEPER_ROW_DATA_REWRAP, "kek.2", span_of(&anew), context, &again); /* done already */
+    assert_true(kw_span_equal(span_of(&again), span_of(&anew)));
+    refused(KEEPER_ROW_DATA_REWRAP, "kek", span_of(&anew), context, KW_E_DENIED, "rewrap-back:");
+    refused(KEEPER_ROW_DATA_REWRAP, "kek2", span_of(&anew), context, KW_E_DENIED, "rewrap-line:");
+    refused(KEEPER_ROW_DATA_REWRAP, "kek.2", span_of(&old), none, KW_E_INTEGRITY, "blob:");
+}
+
+/* What a deactivated key protected is still read; it protects nothing more. */
+static void a_deactivated_kek_only_reads(void **state)
+{
+    struct copy plain, wrapped, sealed, again;
+
+    (void)state;
+    data_key("kek", none, &plain, &wrapped);
+    ask(KEEPER_ROW_DATA_SEAL, "kek", kw_span_text("data"), none, &sealed);
+    purpose_deactivate("kek");
+    refused(KEEPER_ROW_DATA_KEY, "kek", none, none, KW_E_STATE, "state:");
+    refused(KEEPER_ROW_DATA_WRAP, "kek", span_of(&plain), none, KW_E_STATE, "state:");
+    refused(KEEPER_ROW_DATA_SEAL, "kek", kw_span_text("data"), none, KW_E_STATE, "state:");
+    refused(KEEPER_ROW_DATA_REWRAP, "kek", span_of(&wrapped), none, KW_E_STATE, "state:");
+    ask(KEEPER_ROW_DATA_UNWRAP, "kek", span_of(&wrapped), none, &again);
+    assert_true(kw_span_equal(span_of(&again), span_of(&plain)));
+    ask(KEEPER_ROW_DATA_OPEN, "kek", span_of(&sealed), none, &again);
+    assert_span(span_of(&again), "data");
+    ask(KEEPER_ROW_DATA_REWRAP, "kek.2", span_of(&wrapped), none, &again);
+    purpose_destroy(PURPOSE_KEK);
+    refused(KEEPER_ROW_DATA_UNWRAP, "kek", span_of(&wrapped), none, KW_E_STATE, "state:");
+    refused(KEEPER_ROW_DATA_REWRAP, "kek.2", span_of(&wrapped), none, KW_E_STATE, "state:");
+    ask(KEEPER_ROW_DATA_UNWRAP, "kek.2", span_of(&again), none, &wrapped);
+    assert_true(kw_span_equal(span_of(&wrapped), span_of(&plain)));
+}
+
+static void a_deactivated_mac_key_only_verifies(void **state)
+{
+    struct kw_span message = kw_span_text("command 7");
+    struct copy mac;
+
+    (void)state;
+    ask(KEEPER_ROW_DATA_MAC, "mac", message, none, &mac);
+    purpose_deactivate("mac");
+    refused(KEEPER_ROW_DATA_MAC, "mac", message, none, KW_E_STATE, "state:");
+    assert_true(mac_is_good(message, span_of(&mac)));
+    purpose_deactivate("kdf");
+    refused(KEEPER_ROW_DATA_DERIVE, "kdf", kw_span_text("session/a"), none, KW_E_STATE, "state:");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +363,9 @@ int main(void)
         cmocka_unit_test(no_odd_length),
         cmocka_unit_test(no_false_code),
         cmocka_unit_test(secrets_show_their_check_value),
+        cmocka_unit_test(a_rotated_kek_rewraps),
+        cmocka_unit_test(a_deactivated_kek_only_reads),
+        cmocka_unit_test(a_deactivated_mac_key_only_verifies),
     };
 
     return cmocka_run_group_tests_name("hostile_keeper_data", tests, purpose_setup,

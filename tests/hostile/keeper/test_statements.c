@@ -289,6 +289,26 @@ static void large_metadata(void **state)
     attack_check(row(KEEPER_ROW_SIGN_TUF), &reply, KW_E_INPUT, "tuf:");
 }
 
+/* Limits hold for a line of keys: a new key is no way around them. Runs last. */
+static void a_new_key_of_the_line_keeps_its_marks(void **state)
+{
+    int64_t at = os_clock_unix_s() + 3600;
+
+    (void)state;
+    purpose_rotate(PURPOSE_FIRMWARE, "firmware.2");
+    attack_begin();
+    struct keeper_reply reply =
+        purpose_firmware("firmware.2", purpose_release("2.4.0", "8", RIG_HASH), 0);
+    attack_check(row(KEEPER_ROW_SIGN_FIRMWARE), &reply, KW_E_DENIED, "release-counter:");
+    purpose_rotate(PURPOSE_TIMESTAMP, "timestamp.2");
+    refuse_tuf("timestamp.2", purpose_metadata("timestamp", "2", at), KW_E_DENIED, "tuf-version:");
+    reply = purpose_tuf("timestamp.2", kw_span_text(purpose_metadata("timestamp", "5000", at)));
+    (void)purpose_good(KEEPER_ROW_SIGN_TUF, &reply);
+    refuse_tuf("timestamp", purpose_metadata("timestamp", "4999", at), KW_E_DENIED, "tuf-version:");
+    refuse_tuf("timestamp", purpose_metadata("timestamp", "5000", at + 1), KW_E_DENIED,
+               "tuf-fork:");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -304,6 +324,7 @@ int main(void)
         cmocka_unit_test(roots_leave_none_out),
         cmocka_unit_test(no_metadata_outside_the_policy),
         cmocka_unit_test(large_metadata),
+        cmocka_unit_test(a_new_key_of_the_line_keeps_its_marks),
     };
 
     return cmocka_run_group_tests_name("hostile_keeper_statements", tests, purpose_setup,
