@@ -130,7 +130,7 @@ kw_status p11_module_restart(struct kw_op *op, struct p11_module *module, unsign
     AUTO(module_inside) *locked = NULL;
 
     TRY(op, lock_inside(op, module, &locked));
-    if (module->initialised && module->generation != generation) {
+    if (module->initialised && module->pid == getpid() && module->generation != generation) {
         return KW_OK; /* another user of it was faster */
     }
     finalise(module);
@@ -150,20 +150,28 @@ static struct p11_module *find(const char *path)
     return NULL;
 }
 
-kw_status p11_module_open(struct kw_op *op, const char *path, struct p11_module **ret)
+static kw_status find_or_load(struct kw_op *op, const char *path, struct p11_module **ret)
 {
-    AUTO(modules_locked) *locked = &modules_mutex;
-
-    (void)pthread_mutex_lock(&modules_mutex); /* a plain mutex of ours */
     struct p11_module *module = find(path);
     if (!module) {
         TRY(op, load(op, path, &module));
         module->next = modules;
         modules = module;
     }
-    if (!module->initialised || module->pid != getpid()) {
-        TRY(op, p11_module_restart(op, module, module->generation));
-    }
+    *ret = module;
+    return KW_OK;
+}
+
+kw_status p11_module_open(struct kw_op *op, const char *path, struct p11_module **ret)
+{
+    struct p11_module *module = NULL;
+    unsigned generation = 0;
+    AUTO(modules_locked) *locked = &modules_mutex;
+
+    (void)pthread_mutex_lock(&modules_mutex); /* a plain mutex of ours */
+    TRY(op, find_or_load(op, path, &module));
+    TRY(op, p11_module_enter(op, module, &generation)); /* starts it where it is not */
+    p11_module_leave(module);
     module->refs++;
     *ret = module;
     return KW_OK;
@@ -184,18 +192,34 @@ const CK_FUNCTION_LIST *p11_module_functions(const struct p11_module *module)
     return module->functions;
 }
 
-kw_status p11_module_enter(struct kw_op *op, struct p11_module *module, unsigned *ret_generation)
+/* True with the lock held where the library is ready for this process; otherwise why not. */
+static kw_status try_enter(struct kw_op *op, struct p11_module *module, bool *ret_inside,
+                           unsigned *ret_generation)
 {
     struct timespec until;
 
-    if (!module->initialised || module->pid != getpid()) {
-        TRY(op, p11_module_restart(op, module, module->generation));
-    }
     (void)clock_gettime(CLOCK_MONOTONIC, &until); /* cannot fail for this clock */
     until.tv_sec += EXCLUSIVE_WAIT_S;
     ENSURE(op, pthread_rwlock_clockrdlock(&module->inside, CLOCK_MONOTONIC, &until) == 0,
            KW_E_UNAVAILABLE, "the PKCS#11 library is being restarted; retry");
     *ret_generation = module->generation;
+    *ret_inside = module->initialised && module->pid == getpid();
+    if (!*ret_inside) {
+        unlock_inside(module);
+    }
+    return KW_OK;
+}
+
+kw_status p11_module_enter(struct kw_op *op, struct p11_module *module, unsigned *ret_generation)
+{
+    bool inside = false;
+
+    TRY(op, try_enter(op, module, &inside, ret_generation));
+    if (!inside) {
+        TRY(op, p11_module_restart(op, module, *ret_generation));
+        TRY(op, try_enter(op, module, &inside, ret_generation));
+    }
+    ENSURE(op, inside, KW_E_UNAVAILABLE, "the PKCS#11 library is being restarted; retry");
     return KW_OK;
 }
 

@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "os/clock.h"
 #include "pkcs11_rig.h"
 #include "rot/pkcs11/device.h"
+
+enum { ROUNDS = 60, RESTARTS = 40 };
 
 static enum kw_code sign_code(struct rot_key *key)
 {
@@ -82,6 +85,75 @@ static void two_users_of_one_library(void **state)
     rot_key_close(TAKE(key_a));
     rot_close(TAKE(a));
     env_check_signing(key_b);
+}
+
+struct signer {
+    struct rot_key *key;
+    unsigned n_good;
+    unsigned n_other; /* answers that are neither a signature nor worth a retry */
+};
+
+static void *sign_on(void *opaque)
+{
+    struct signer *signer = opaque;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct kw_op op;
+        uint8_t room[KW_SIG_MAX];
+        struct kw_out sig = KW_OUT_ARRAY(room);
+        kw_op_init(&op, "test", 0);
+        kw_status status = rot_key_sign(&op, signer->key, kw_span_text("x"), &sig);
+        signer->n_good += kw_ok(status) ? 1 : 0;
+        signer->n_other += !kw_ok(status) && !kw_code_may_retry(status.code) ? 1 : 0;
+    }
+    return NULL;
+}
+
+/* C_Initialize again and again below threads that use the library. */
+static void restarts_under_load(void **state)
+{
+    struct rig *rig = rig_of(state);
+    AUTO(rot) *a = rig_open(rig);
+    AUTO(rot) *b = rig_open(rig);
+    AUTO(rot_key) *key_a = env_generate(a, "k", KEY_ALG_EC_P256);
+    AUTO(rot_key) *key_b = env_load(b, "k");
+    struct signer signers[4] = {{key_a}, {key_b}, {key_a}, {key_b}};
+    pthread_t threads[KW_COUNT(signers)];
+
+    rig_arm(rig, P11_FAULT_C_SignInit, P11_FAULT_FAIL, CKR_CRYPTOKI_NOT_INITIALIZED, 10, 1);
+    for (size_t i = 0; i < KW_COUNT(signers); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, sign_on, &signers[i]), 0);
+    }
+    for (unsigned i = 0; i < RESTARTS; i++) {
+        const struct timespec step = {.tv_nsec = 5000000L};
+        (void)nanosleep(&step, NULL);
+        atomic_store(&rig->fault->seen, 0); /* once more */
+    }
+    for (size_t i = 0; i < KW_COUNT(signers); i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(signers[i].n_other, 0);
+        assert_true(signers[i].n_good > 0);
+    }
+    print_message("# %u restarts\n", atomic_load(&rig->fault->fired));
+    rig_disarm(rig);
+    OK(rig_patiently(sign_call, a, key_a));
+    OK(rig_patiently(sign_call, b, key_b));
+}
+
+/* What a parent had open, its child opens again for itself. */
+static void a_child_process(void **state)
+{
+    struct rig *rig = rig_of(state);
+    AUTO(rot) *rot = rig_open(rig);
+    AUTO(rot_key) *key = env_generate(rot, "k", KEY_ALG_EC_P256);
+    int status = 0;
+
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(sign_code(key) == KW_CODE_OK && sign_code(key) == KW_CODE_OK ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    env_check_signing(key);
 }
 
 /* A firewall forgot the session while nobody used it: found out before it is used. */
@@ -539,6 +611,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         ROW(removed_and_back),
         ROW(two_users_of_one_library),
+        ROW(restarts_under_load),
+        ROW(a_child_process),
         ROW(an_idle_session_is_tried_first),
         ROW(another_token_in_its_place),
         ROW(a_hanging_library),
