@@ -4,22 +4,22 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "rot/pkcs11/gate.h"
 #include "rot/pkcs11/rv.h"
 
-enum { EXCLUSIVE_WAIT_S = 2 };
+enum { GATE_WAIT_MS = 2000 };
 
 struct p11_module {
     struct p11_module *next;
     char path[KW_PATH_BYTES];
     CK_FUNCTION_LIST *functions;
-    pthread_rwlock_t inside; /* shared by visits, exclusive for C_Initialize and C_Finalize */
-    unsigned refs;           /* guarded by modules_mutex */
-    unsigned generation;     /* of C_Initialize; changes only with `inside` held exclusively */
+    struct p11_gate gate; /* many visits, or C_Initialize and C_Finalize alone */
+    unsigned refs;        /* guarded by modules_mutex */
+    unsigned generation;  /* of C_Initialize; changes only where somebody is alone */
     bool initialised;
     bool is_foreign; /* somebody else in this process initialised it: not ours to finalise */
     pid_t pid;       /* who initialised it: a child has to do that again */
@@ -34,11 +34,11 @@ static void unlock_modules(pthread_mutex_t *mutex)
 }
 KW_OWNED(modules_locked, pthread_mutex_t, unlock_modules)
 
-static void unlock_inside(struct p11_module *module)
+static void leave_alone(struct p11_module *module)
 {
-    (void)pthread_rwlock_unlock(&module->inside); /* held by us */
+    p11_gate_leave_alone(&module->gate);
 }
-KW_OWNED(module_inside, struct p11_module, unlock_inside)
+KW_OWNED(module_alone, struct p11_module, leave_alone)
 
 /* --- loading --- */
 
@@ -85,12 +85,12 @@ static kw_status load(struct kw_op *op, const char *path, struct p11_module **re
            p11_kit_message() ? p11_kit_message() : "no reason given");
     ENSURE(op, has_functions(module->functions), KW_E_UNSUPPORTED,
            "the PKCS#11 library '%s' has not all functions that are needed", path);
-    ENSURE(op, pthread_rwlock_init(&module->inside, NULL) == 0, KW_E_MEMORY);
+    ENSURE(op, p11_gate_init(&module->gate), KW_E_MEMORY);
     *ret = TAKE(module);
     return KW_OK;
 }
 
-/* --- C_Initialize and C_Finalize: with `inside` held exclusively --- */
+/* --- C_Initialize and C_Finalize: alone --- */
 
 static kw_status initialise(struct kw_op *op, struct p11_module *module)
 {
@@ -114,22 +114,13 @@ static void finalise(struct p11_module *module)
     module->initialised = false;
 }
 
-static kw_status lock_inside(struct kw_op *op, struct p11_module *module, struct p11_module **ret)
-{
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until); /* cannot fail for this clock */
-    until.tv_sec += EXCLUSIVE_WAIT_S;
-    ENSURE(op, pthread_rwlock_clockwrlock(&module->inside, CLOCK_MONOTONIC, &until) == 0,
-           KW_E_UNAVAILABLE, "the PKCS#11 library is busy; retry");
-    *ret = module;
-    return KW_OK;
-}
-
 kw_status p11_module_restart(struct kw_op *op, struct p11_module *module, unsigned generation)
 {
-    AUTO(module_inside) *locked = NULL;
+    AUTO(module_alone) *alone = NULL;
 
-    TRY(op, lock_inside(op, module, &locked));
+    ENSURE(op, p11_gate_enter_alone(&module->gate, GATE_WAIT_MS), KW_E_UNAVAILABLE,
+           "the PKCS#11 library is busy; retry");
+    alone = module;
     if (module->initialised && module->pid == getpid() && module->generation != generation) {
         return KW_OK; /* another user of it was faster */
     }
@@ -183,7 +174,7 @@ void p11_module_close(struct p11_module *module)
 
     (void)pthread_mutex_lock(&modules_mutex); /* a plain mutex of ours */
     if (--module->refs == 0) {
-        finalise(module); /* nobody is inside: every user has left */
+        finalise(module); /* nobody is inside: every user has left, and none can come */
     }
 }
 
@@ -192,20 +183,16 @@ const CK_FUNCTION_LIST *p11_module_functions(const struct p11_module *module)
     return module->functions;
 }
 
-/* True with the lock held where the library is ready for this process; otherwise why not. */
+/* Inside only where the library is ready for this process. */
 static kw_status try_enter(struct kw_op *op, struct p11_module *module, bool *ret_inside,
                            unsigned *ret_generation)
 {
-    struct timespec until;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &until); /* cannot fail for this clock */
-    until.tv_sec += EXCLUSIVE_WAIT_S;
-    ENSURE(op, pthread_rwlock_clockrdlock(&module->inside, CLOCK_MONOTONIC, &until) == 0,
-           KW_E_UNAVAILABLE, "the PKCS#11 library is being restarted; retry");
+    ENSURE(op, p11_gate_enter(&module->gate, GATE_WAIT_MS), KW_E_UNAVAILABLE,
+           "the PKCS#11 library is being restarted; retry");
     *ret_generation = module->generation;
     *ret_inside = module->initialised && module->pid == getpid();
     if (!*ret_inside) {
-        unlock_inside(module);
+        p11_gate_leave(&module->gate);
     }
     return KW_OK;
 }
@@ -225,5 +212,5 @@ kw_status p11_module_enter(struct kw_op *op, struct p11_module *module, unsigned
 
 void p11_module_leave(struct p11_module *module)
 {
-    unlock_inside(module);
+    p11_gate_leave(&module->gate);
 }

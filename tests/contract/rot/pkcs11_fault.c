@@ -14,7 +14,7 @@
 static CK_FUNCTION_LIST *real;
 static CK_FUNCTION_LIST ours;
 static struct p11_fault *control;
-static bool was_removed;
+static atomic_bool was_removed;
 
 static void close_all(void)
 {
@@ -58,10 +58,9 @@ static bool fires(enum p11_fault_function function)
 static CK_RV removal(enum p11_fault_function function)
 {
     bool removed = atomic_load(&control->removed) != 0;
-    if (removed && !was_removed) {
+    if (atomic_exchange(&was_removed, removed) != removed && removed) {
         close_all();
     }
-    was_removed = removed;
     if (!removed || function == P11_FAULT_C_Initialize || function == P11_FAULT_C_Finalize ||
         function == P11_FAULT_C_GetSlotList) {
         return CKR_OK;
