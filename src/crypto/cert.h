@@ -75,6 +75,11 @@ struct cert_spec {
 kw_status cert_build(struct kw_op *op, const struct cert_spec *spec, const struct privkey *issuer,
                      struct kw_bytes **ret);
 
+/* SHA-256 of what the issuer signed of it: also for CRLs, requests and OCSP answers (DER).
+ * KW_E_INPUT.
+ */
+kw_status cert_tbs_sha256(struct kw_op *op, struct kw_span der, uint8_t ret[KW_HASH_BYTES]);
+
 struct cert; /* a parsed certificate; immutable, reference counted */
 
 /**

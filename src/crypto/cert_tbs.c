@@ -1,5 +1,9 @@
 #include "crypto/cert_tbs.h"
 
+#include "crypto/cert.h"
+#include "crypto/digest.h"
+#include "crypto/signed.h"
+
 DECLARE_ASN1_ITEM(cert_validity)
 
 /* clang-format off */
@@ -30,4 +34,13 @@ kw_status cert_tbs_new(struct kw_op *op, struct cert_tbs **ret)
 void cert_tbs_free(struct cert_tbs *tbs)
 {
     ASN1_item_free((ASN1_VALUE *)tbs, ASN1_ITEM_rptr(cert_tbs));
+}
+
+kw_status cert_tbs_sha256(struct kw_op *op, struct kw_span der, uint8_t ret[KW_HASH_BYTES])
+{
+    struct signed_der parts;
+
+    TRY(op, signed_parse(op, der, &parts));
+    digest_sha256(parts.tbs, ret);
+    return KW_OK;
 }

@@ -43,3 +43,31 @@ void keeper_journal_row_decode(struct kw_reader *r, struct keeper_journal_row *r
     }
     ret->kind = (enum keeper_journal_kind)kind;
 }
+
+const char *keeper_journal_what(const struct keeper_journal_row *row)
+{
+    static const char *const texts[KEEPER_PURPOSE_MAX] = {
+        [KEEPER_SIGN_CERT] = "certificate",
+        [KEEPER_SIGN_CRL] = "CRL",
+        [KEEPER_SIGN_OCSP] = "OCSP answer",
+        [KEEPER_SIGN_TLS] = "TLS handshake",
+        [KEEPER_SIGN_CHECKPOINT] = "checkpoint",
+        [KEEPER_SIGN_CERT_REQUEST] = "certificate request",
+        [KEEPER_SIGN_CROSS] = "cross certificate",
+        [KEEPER_SIGN_STATEMENT] = "statement",
+        [KEEPER_SIGN_FIRMWARE] = "firmware",
+        [KEEPER_SIGN_TUF] = "TUF metadata",
+        [KEEPER_DATA_WRAP] = "wrap",
+        [KEEPER_DATA_UNWRAP] = "unwrap",
+        [KEEPER_DATA_DERIVE] = "derive",
+        [KEEPER_DATA_MAC] = "MAC",
+        [KEEPER_DATA_MAC_VERIFY] = "MAC verification",
+        [KEEPER_DATA_SEAL] = "seal",
+        [KEEPER_DATA_OPEN] = "open",
+    };
+
+    if (row->kind == KEEPER_JOURNAL_EVENT) {
+        return row->what == KEY_EVENT_MAX ? "made" : key_event_text((enum key_event)row->what);
+    }
+    return row->what < KEEPER_PURPOSE_MAX && texts[row->what] ? texts[row->what] : "";
+}

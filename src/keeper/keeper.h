@@ -238,6 +238,8 @@ struct keeper_journal_row {
     char who[KEEPER_WHO_MAX]; /* request id of the gate, "clock" or "keeper" */
 };
 
+/* "certificate", "CRL", "activate", …: what a row is about. */
+const char *keeper_journal_what(const struct keeper_journal_row *row);
 /**
  * Rows from number `from` (1, 2, …) on, at most max (1..48). ret_last: number of the last there is.
  * KW_E_INTEGRITY the file was altered while the keeper runs.

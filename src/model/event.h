@@ -20,6 +20,7 @@
     X(KEY_DESTROY, "key.destroy", "key")                                                           \
     X(KEY_ROTATE, "key.rotate", "key")                                                             \
     X(KEY_ARCHIVE, "key.archive", "key")                                                           \
+    X(KEY_UNACCOUNTED, "key.unaccounted", "key")                                                   \
     X(CERT_ISSUE, "cert.issue", "certificate")                                                     \
     X(CERT_RENEW, "cert.renew", "certificate")                                                     \
     X(CERT_REVOKE, "cert.revoke", "certificate")                                                   \
@@ -59,6 +60,10 @@ struct event {
     char request_id[KW_REQUEST_ID];
     char result[24];               /* "success" or a status code's text (base/status.h) */
     char detail[EVENT_DETAIL_MAX]; /* one sentence for people */
+    /* Where a key of the keeper signed or opened something: SHA-256 of exactly that, as the
+     * keeper's journal has it, and the key's id. Zero and "" = nothing was. */
+    uint8_t digest[KW_HASH_BYTES];
+    char key[KW_NAME_MAX];
 };
 
 #endif

@@ -17,6 +17,8 @@ struct entry {
     char result[24];
     char detail[EVENT_DETAIL_MAX];
     char request_id[KW_REQUEST_ID];
+    char key[KW_NAME_MAX];
+    char digest[2 * KW_HASH_BYTES + 1];
 };
 
 static const struct codec_field entry_fields[] = {
@@ -31,6 +33,9 @@ static const struct codec_field entry_fields[] = {
     FIELD_STRING("detail", struct entry, detail, CODEC_OMIT_EMPTY, "for people"),
     FIELD_STRING("request_id", struct entry, request_id, CODEC_OMIT_EMPTY,
                  "the request that led to it"),
+    FIELD_STRING("key", struct entry, key, CODEC_OMIT_EMPTY, "the keeper's key that was used"),
+    FIELD_STRING("digest", struct entry, digest, CODEC_OMIT_EMPTY,
+                 "SHA-256 of what it signed, as in the keeper's journal"),
 };
 
 /* A text that was cut in the middle of a character, or came from who knows where, is still
@@ -69,6 +74,10 @@ kw_status event_encode(struct kw_op *op, const struct event *event, struct kw_by
     PUT_TEXT(entry.result, event->result);
     PUT_TEXT(entry.detail, event->detail);
     PUT_TEXT(entry.request_id, event->request_id);
+    if (*event->key) {
+        PUT_TEXT(entry.key, event->key);
+        kw_hex(KW_SPAN_ARRAY(event->digest), entry.digest, sizeof(entry.digest));
+    }
     return codec_json_encode(op, entry_fields, KW_COUNT(entry_fields), &entry, into);
 }
 

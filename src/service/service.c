@@ -10,6 +10,7 @@
 #include "os/files.h"
 #include "service/authorities.h"
 #include "service/authority/serials.h"
+#include "service/doctor/doctor.h"
 #include "service/event_text.h"
 #include "service/log/gap.h"
 #include "service/log/log.h"
@@ -182,6 +183,7 @@ kw_status service_start(struct kw_op *op, struct service *service)
     if (atomic_load(&service->gap.open)) {
         return KW_OK; /* nothing of it may be done before the store is whole */
     }
+    TRY(op, reconcile_at_start(op, service), "the keeper's journal");
     TRY(op, log_start(op, service->log));
     TRY(op, crl_maker_start(op, service, &service->crl_maker));
     return watch_start(op, service, &service->watch);

@@ -66,6 +66,7 @@ REST_HANDLER(rest_log_successor);
 REST_HANDLER(rest_log_tile);
 REST_HANDLER(rest_log_tail);
 REST_HANDLER(rest_log_prove);
+REST_HANDLER(rest_doctor);
 REST_HANDLER(rest_health);
 REST_HANDLER(rest_metrics);
 REST_HANDLER(rest_about);

@@ -44,6 +44,7 @@ const struct route rest_routes[] = {
     {HTTP_GET,  V1 "/log/tile/{path...}",       AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_tile,        ERR, "hashes and entries (C2SP tlog-tiles)"},
     {HTTP_GET,  V1 "/log/tail",                 AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_tail,        ERR, "newest entries; max, first"},
     {HTTP_GET,  V1 "/log/prove/{index}",        AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_prove,       ERR, "inclusion proof of an entry"},
+    {HTTP_GET,  V1 "/doctor",                   AUTH_OPERATOR, NULL, 0,    60000, 0, rest_doctor,       ERR, "is everything as it should be, and each signature accounted for?"},
     {HTTP_GET,  "/healthz",                     AUTH_NONE,     NULL, 0,    MS, 0, rest_health,          ERR, "are the parts there?"},
     {HTTP_GET,  "/metrics",                     AUTH_NONE,     NULL, 0,    MS, 0, rest_metrics,         ERR, "figures for Prometheus"},
 };

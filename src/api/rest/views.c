@@ -80,6 +80,22 @@ static const struct codec_field proof_fields[] = {
     FIELD_STRINGS("proof", struct proof_view, hashes, n, 0, "RFC 6962 audit path, base64"),
 };
 
+static const struct codec_field finding_fields[] = {
+    FIELD_STRING("level", struct finding_view, level, 0, "ok, note, warning or fault"),
+    FIELD_STRING("check", struct finding_view, check, 0, "what was looked at"),
+    FIELD_STRING("object", struct finding_view, object, CODEC_OMIT_EMPTY, "of which object"),
+    FIELD_STRING("text", struct finding_view, text, 0, "what was found, and the next step"),
+    FIELD_TIME("time", struct finding_view, time_ms, CODEC_OMIT_EMPTY, "when it happened"),
+    FIELD_STRING("digest", struct finding_view, digest, CODEC_OMIT_EMPTY,
+                 "SHA-256 of what was signed"),
+    FIELD_STRING("request_id", struct finding_view, request_id, CODEC_OMIT_EMPTY, "who asked"),
+};
+
+static const struct codec_field finding_list_fields[] = {
+    FIELD_ARRAY("items", struct finding_list, at, n, 0, finding_fields, "findings"),
+    FIELD_STRING("next", struct finding_list, next, 0, "never there"),
+};
+
 static const struct codec_field secret_fields[] = {
     FIELD_STRING("id", struct secret_view, id, 0, "device id"),
     FIELD_STRING("secret", struct secret_view, secret, 0,
@@ -114,6 +130,8 @@ const struct view key_view = VIEW(key_fields);
 const struct view ca_view = VIEW(ca_fields);
 const struct view log_view = VIEW(log_fields);
 const struct view proof_view = VIEW(proof_fields);
+const struct view finding_view = VIEW(finding_fields);
+const struct view finding_list = VIEW(finding_list_fields);
 const struct view secret_view = VIEW(secret_fields);
 const struct view problem_view = VIEW(problem_fields);
 const struct view profile_view = VIEW(profile_fields);

@@ -100,6 +100,12 @@ struct roster_view {
     struct rule_view rules[ROSTER_RULES_MAX];
 };
 
+/* What the doctor found. */
+struct finding_view {
+    char level[12], check[24], object[KW_NAME_MAX], text[320], digest[VIEW_HEX], request_id[64];
+    int64_t time_ms;
+};
+
 /* A refusal, application/problem+json (RFC 9457). */
 struct problem_view {
     char type[64], title[128], code[32], detail[1024], request_id[KW_REQUEST_ID];
@@ -118,13 +124,21 @@ VIEW_PAGE_OF(cert)
 VIEW_PAGE_OF(key)
 VIEW_PAGE_OF(ca)
 
+enum { VIEW_FINDINGS = 400 };
+struct finding_list {
+    unsigned n;
+    struct finding_view at[VIEW_FINDINGS];
+    char next[KW_NAME_MAX];
+};
+
 struct view {
     const struct codec_field *fields;
     unsigned n;
 };
 extern const struct view device_view, cert_view, key_view, ca_view, log_view, proof_view,
     secret_view, problem_view, approval_view, roster_view;
+extern const struct view finding_view;
 extern const struct view profile_view; /* of struct profile */
-extern const struct view device_page, cert_page, key_page, ca_page, approval_page;
+extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list;
 
 #endif

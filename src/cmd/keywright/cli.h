@@ -151,6 +151,7 @@ kw_status cli_approval_roster(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_enroll(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_dismiss(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_rule(struct kw_op *op, struct cli *cli);
+kw_status cli_doctor(struct kw_op *op, struct cli *cli);
 kw_status cli_log_tail(struct kw_op *op, struct cli *cli);
 kw_status cli_log_export(struct kw_op *op, struct cli *cli);
 kw_status cli_log_verify(struct kw_op *op, struct cli *cli);

@@ -101,6 +101,7 @@ static const struct command {
     const char *doc;
 } commands[] = {
     {"init",   NULL,       NULL,         INIT_OPTIONS,                           cli_init,            "root ceremony: make a state folder, its CAs, keys and first operator"},
+    {"doctor", NULL,       NULL,         REMOTE,                                 cli_doctor,          "is everything as it should be, and each signature accounted for?"},
     {"ca",     "list",     NULL,         REMOTE,                                 cli_ca_list,         "CAs"},
     {"ca",     "rotate",   "CA",         REMOTE | OPT(REASON) | OPT(APPROVAL) | OPT(OUT), cli_ca_rotate, "make a CA's next key and its request to the root"},
     {"ca",     "sign",     "REQUEST",    OPT(OFFLINE) | OPT(OUT),                cli_ca_sign,         "sign a CA's request with the root, offline"},

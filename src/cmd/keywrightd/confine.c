@@ -84,6 +84,8 @@ static const struct os_syscall calls[] = {
     ROW("fstatat64",         "the same, other machines"),
     ROW("statx",             "the same, newer libraries"),
     ROW("stat",              "the same"),
+    ROW("statfs",            "how much room is left: keywright doctor"),
+    ROW("statfs64",          "the same, other machines"),
     ROW("lstat",             "the same"),
     ROW("access",            "the same"),
     ROW("faccessat",         "the same"),

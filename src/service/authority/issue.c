@@ -188,6 +188,8 @@ static kw_status record_issue(struct kw_op *op, struct store_txn *txn, const str
     char fingerprint[2 * KW_HASH_BYTES + 1];
     struct event event = {.type = it->request->event};
 
+    TRY(op, cert_tbs_sha256(op, KW_SPAN(cert->der, cert->der_len), event.digest));
+    KW_TEXT_SET(event.key, it->ca->key_id);
     kw_hex(KW_SPAN(cert->serial, cert->serial_len), serial, sizeof(serial));
     kw_hex(KW_SPAN_ARRAY(cert->pubkey), key, sizeof(key));
     kw_hex(KW_SPAN_ARRAY(cert->fingerprint), fingerprint, sizeof(fingerprint));

@@ -89,11 +89,13 @@ static kw_status end_of(struct kw_op *op, struct service *service, const struct 
 
 static kw_status record_cross(struct kw_op *op, struct service *service, const struct ca *signer,
                               const struct ca *subject, const uint8_t serial[KW_SERIAL_BYTES],
-                              int64_t not_after)
+                              int64_t not_after, struct kw_span der)
 {
     struct event event = {.type = EVENT_CERT_ISSUE};
     char hex[2 * KW_SERIAL_BYTES + 1], until[KW_TIME_TEXT];
 
+    TRY(op, cert_tbs_sha256(op, der, event.digest));
+    KW_TEXT_SET(event.key, signer->key_id);
     kw_hex(KW_SPAN(serial, KW_SERIAL_BYTES), hex, sizeof(hex));
     (void)snprintf(event.object, sizeof(event.object), "cert:%.48s/%.40s", signer->id, hex);
     (void)snprintf(event.detail, sizeof(event.detail),
@@ -129,7 +131,8 @@ static kw_status make_cross(struct kw_op *op, struct service *service, const str
         .key_usage = CERT_KU_KEY_CERT_SIGN | CERT_KU_CRL_SIGN,
     };
     TRY(op, cert_build(op, &spec, key, &der));
-    TRY(op, record_cross(op, service, signer, subject, serial[0], spec.not_after));
+    TRY(op,
+        record_cross(op, service, signer, subject, serial[0], spec.not_after, kw_bytes_span(der)));
     authorities_cross_name(signer, subject, name);
     return service_cert_save(op, service, name, kw_bytes_span(der));
 }

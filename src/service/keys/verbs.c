@@ -71,6 +71,8 @@ struct deed {
     const char *detail;
     char blob[KW_NAME_MAX + 16]; /* "": nothing to be kept */
     struct kw_span proof;
+    const uint8_t *digest; /* of what a key signed for it; NULL = none did */
+    const char *signer;
 };
 
 static kw_status record_in(struct kw_op *op, struct store_txn *txn, void *ctx)
@@ -78,6 +80,10 @@ static kw_status record_in(struct kw_op *op, struct store_txn *txn, void *ctx)
     const struct deed *deed = ctx;
     struct event event = {.type = verbs[deed->wish->verb].event};
 
+    if (deed->digest && *deed->signer) {
+        memcpy(event.digest, deed->digest, sizeof(event.digest));
+        KW_TEXT_SET(event.key, deed->signer);
+    }
     if (*deed->blob) {
         TRY(op, store_blob_put(op, txn, deed->blob, 1, deed->proof));
     }
@@ -201,6 +207,8 @@ static kw_status do_destroy(struct kw_op *op, struct service *service, const str
     proof_name(wish->key_id, deed.blob);
     deed.proof = kw_bytes_span(text);
     deed.detail = detail;
+    deed.digest = hash;
+    deed.signer = proof.signer;
     KW_TEXT_SET(ret->key_id, wish->key_id);
     ret->state = KEY_DESTROYED;
     return record(op, &deed);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "crypto/digest.h"
 #include "service/keys/line.h"
 
 static const char LOG_LINE[] = "log";
@@ -68,7 +69,8 @@ struct announcement {
     struct service *service;
     char key_id[KW_NAME_MAX], before_id[KW_NAME_MAX], blob[KW_NAME_MAX];
     unsigned n;
-    bool is_first; /* announced by the first key of all */
+    bool is_first;                 /* announced by the first key of all */
+    uint8_t digest[KW_HASH_BYTES]; /* of what the key before signed */
     char vkey[CHECKPOINT_VKEY_MAX], first_vkey[CHECKPOINT_VKEY_MAX];
     struct kw_bytes *note;
 };
@@ -95,6 +97,7 @@ static kw_status sign(struct kw_op *op, struct announcement *it)
 
     TRY(op, keeper_key_public(op, keeper, it->key_id, &next));
     TRY(op, succession_body(op, origin, next, body, sizeof(body)));
+    digest_sha256(kw_span_text(body), it->digest);
     TRY(op, keeper_privkey(op, keeper, it->before_id, KEEPER_SIGN_CROSS, NULL, &before));
     TRY(op, privkey_sign(op, before, kw_span_text(body), &sig));
     TRY(op, checkpoint_vkey(op, origin, privkey_public(before), it->first_vkey,
@@ -108,6 +111,8 @@ static kw_status keep(struct kw_op *op, struct store_txn *txn, void *ctx)
     const struct announcement *it = ctx;
     struct event event = {.type = EVENT_KEY_ROTATE};
 
+    memcpy(event.digest, it->digest, sizeof(event.digest));
+    KW_TEXT_SET(event.key, it->before_id);
     TRY(op, store_blob_put(op, txn, it->blob, it->n, kw_bytes_span(it->note)));
     if (it->is_first) {
         TRY(op, store_blob_put(op, txn, FIRST_VKEY, 1, kw_span_text(it->first_vkey)));

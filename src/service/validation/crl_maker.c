@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "crypto/cert.h"
 #include "crypto/crl.h"
 #include "os/clock.h"
 #include "service/authorities.h"
@@ -122,6 +123,8 @@ static kw_status put_crl(struct kw_op *op, struct store_txn *txn, void *ctx)
     const struct crl_change *change = ctx;
     struct event event = {.type = EVENT_CRL_SIGN};
 
+    TRY(op, cert_tbs_sha256(op, change->der, event.digest));
+    KW_TEXT_SET(event.key, change->ca->key_id);
     TRY(op, store_blob_put(op, txn, change->name, change->number, change->der));
     (void)snprintf(event.object, sizeof(event.object), "ca:%.80s", change->ca->id);
     (void)snprintf(event.detail, sizeof(event.detail), "CRL %llu with %zu entries",

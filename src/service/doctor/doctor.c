@@ -1,0 +1,149 @@
+#include "service/doctor/doctor.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "keeper/msg.h"
+#include "os/clock.h"
+
+enum { DAY_S = 86400, SOON_DAYS = 14, DISK_WARNING_PERCENT = 10 };
+
+const char *finding_level_text(enum finding_level level)
+{
+    static const char *const texts[] = {"ok", "note", "warning", "fault"};
+
+    _Static_assert(KW_COUNT(texts) == FINDING_LEVEL_MAX, "a text for each level");
+    return (unsigned)level < FINDING_LEVEL_MAX ? texts[level] : "fault";
+}
+
+struct visit {
+    struct service *service;
+    finding_fn each;
+    void *ctx;
+};
+
+static kw_status tell(struct kw_op *op, const struct visit *visit, enum finding_level level,
+                      const char *check, const char *object, const char *text)
+{
+    struct finding found = {.level = level};
+
+    KW_TEXT_SET(found.check, check);
+    KW_TEXT_SET(found.object, object);
+    (void)snprintf(found.text, sizeof(found.text), "%s", text);
+    return visit->each(op, visit->ctx, &found);
+}
+
+static kw_status look_at_keeper(struct kw_op *op, const struct visit *visit)
+{
+    struct keeper_info info;
+    char text[256];
+
+    TRY(op, keeper_info(op, visit->service->keeper, &info), "the keeper");
+    (void)snprintf(text, sizeof(text),
+                   "%u keys, %llu uses; %llu refusals since its start, %llu of them not written%s",
+                   info.n_keys, (unsigned long long)info.signatures,
+                   (unsigned long long)info.refusals, (unsigned long long)info.refusals_unlogged,
+                   info.log_writable ? "" : "; refusals.log cannot be written");
+    return tell(op, visit,
+                !info.log_writable  ? FINDING_WARNING
+                : info.refusals > 0 ? FINDING_NOTE
+                                    : FINDING_OK,
+                "keeper", "", text);
+}
+
+static kw_status look_at_key(struct kw_op *op, const struct visit *visit,
+                             const struct keeper_key_info *key, int64_t now_s)
+{
+    int64_t left_days = (key->not_after - now_s) / DAY_S;
+    char text[256];
+
+    if (key->state != KEY_ACTIVE) {
+        return KW_OK;
+    }
+    if (left_days >= SOON_DAYS) {
+        return KW_OK;
+    }
+    (void)snprintf(text, sizeof(text),
+                   "its originator-usage period ends in %lld days: keywright key rotate %.95s",
+                   (long long)(left_days < 0 ? 0 : left_days), key->key_id);
+    return tell(op, visit, FINDING_WARNING, "period", key->key_id, text);
+}
+
+static kw_status look_at_keys(struct kw_op *op, const struct visit *visit)
+{
+    int64_t now_s = os_clock_unix_s();
+    struct keeper_key_info key;
+
+    for (uint32_t i = 0;; i++) {
+        kw_status status = keeper_key_at(op, visit->service->keeper, i, &key);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            return KW_OK;
+        }
+        TRY(op, status, "keys of the keeper");
+        TRY(op, look_at_key(op, visit, &key, now_s));
+    }
+}
+
+static kw_status look_at_certs(struct kw_op *op, const struct visit *visit)
+{
+    int64_t left_s = atomic_load(&visit->service->own_certs_end_s) - os_clock_unix_s();
+    char text[256];
+
+    (void)snprintf(text, sizeof(text),
+                   "the first of the server's own certificates (TLS, OCSP) ends in %lld days",
+                   (long long)(left_s / DAY_S));
+    return tell(op, visit,
+                left_s < 0                    ? FINDING_FAULT
+                : left_s < (int64_t)3 * DAY_S ? FINDING_WARNING
+                                              : FINDING_OK,
+                "certificates", "", text);
+}
+
+static kw_status look_at_disk(struct kw_op *op, const struct visit *visit)
+{
+    struct statvfs about;
+    char text[256];
+
+    if (statvfs(visit->service->config.state_dir, &about) != 0 || about.f_blocks == 0) {
+        return tell(op, visit, FINDING_WARNING, "disk", "", "its free room cannot be told");
+    }
+    unsigned percent = (unsigned)((double)about.f_bavail * 100 / (double)about.f_blocks);
+    (void)snprintf(text, sizeof(text), "%u %% of the disk of the state folder are free", percent);
+    return tell(op, visit, percent < DISK_WARNING_PERCENT ? FINDING_WARNING : FINDING_OK, "disk",
+                "", text);
+}
+
+static kw_status look_at_journal(struct kw_op *op, const struct visit *visit)
+{
+    return reconcile(op, visit->service, visit->each, visit->ctx);
+}
+
+/* In the order in which they are told. */
+static const struct {
+    const char *check;
+    kw_status (*look)(struct kw_op *op, const struct visit *visit);
+} checks[] = {
+    {"journal",      look_at_journal},
+    {"keeper",       look_at_keeper },
+    {"period",       look_at_keys   },
+    {"certificates", look_at_certs  },
+    {"disk",         look_at_disk   },
+};
+
+/* A part that cannot be asked is a finding; the others are looked at all the same. */
+kw_status doctor_run(struct kw_op *op, struct service *service, finding_fn each, void *ctx)
+{
+    struct visit visit = {service, each, ctx};
+    char text[320];
+
+    for (size_t i = 0; i < KW_COUNT(checks); i++) {
+        if (!kw_ok(checks[i].look(op, &visit))) {
+            (void)snprintf(text, sizeof(text), "it cannot be looked at: %s", kw_op_cause(op));
+            kw_op_clear(op);
+            TRY(op, tell(op, &visit, FINDING_FAULT, checks[i].check, "", text));
+        }
+    }
+    return KW_OK;
+}

@@ -1,0 +1,50 @@
+/*
+ * Is everything as it should be? Above all: is each signature that the keeper made accounted for in
+ * the log. The keeper's journal is what the server cannot alter; the log is what it cannot take
+ * back.
+ */
+#ifndef SERVICE_DOCTOR_DOCTOR_H
+#define SERVICE_DOCTOR_DOCTOR_H
+
+#include "service/service.h"
+
+enum finding_level {
+    FINDING_OK = 0,
+    FINDING_NOTE,    /* good to know */
+    FINDING_WARNING, /* will be a fault unless something is done */
+    FINDING_FAULT,   /* something is wrong now */
+    FINDING_LEVEL_MAX
+};
+const char *finding_level_text(enum finding_level level); /* "ok", "note", … */
+
+struct finding {
+    enum finding_level level;
+    char check[24];           /* "journal", "clock", "certificate", … */
+    char object[KW_NAME_MAX]; /* key id, certificate, … */
+    char text[320];           /* one sentence, with the next step where there is one */
+    int64_t time_ms;          /* of what was found; 0 = none */
+    char digest[2 * KW_HASH_BYTES + 1];
+    char request_id[64];
+};
+
+typedef kw_status (*finding_fn)(struct kw_op *op, void *ctx, const struct finding *finding);
+
+/**
+ * Look at everything and tell what was found, the good too. Reads the whole journal and log: some
+ * seconds for a million entries. Errors: those of the parts that could not be asked at all, and
+ * each()'s.
+ */
+kw_status doctor_run(struct kw_op *op, struct service *service, finding_fn each, void *ctx);
+
+/* --- service/doctor/reconcile.c --------------------------------------------------------------- */
+
+/* The keeper's journal against the log. */
+kw_status reconcile(struct kw_op *op, struct service *service, finding_fn each, void *ctx);
+/**
+ * Before the server begins to serve: signatures that no event speaks of (the server was ended
+ * between the keeper and the log, or somebody else asked the keeper) become events
+ * "key.unaccounted", so that nothing stays silent. Looks only at what is new since the last time.
+ */
+kw_status reconcile_at_start(struct kw_op *op, struct service *service);
+
+#endif

@@ -1,0 +1,371 @@
+/* Each row of the keeper's journal must have its event in the log, or be a head of the log itself.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "audit/checkpoint.h"
+#include "base/hex.h"
+#include "base/reader.h"
+#include "base/writer.h"
+#include "crypto/digest.h"
+#include "os/clock.h"
+#include "service/doctor/doctor.h"
+
+enum {
+    PAGE = 48,            /* rows at once */
+    BATCH = 4096,         /* entries at once */
+    IN_FLIGHT_MS = 15000, /* so long an event may be on its way to the log */
+    TOLD_MAX = 100,       /* findings; the rest is counted */
+    RECORDED_MAX = 100,   /* events at one start */
+};
+static const char MARK[] = "doctor";
+
+/* One accountable use. */
+struct use {
+    struct keeper_journal_row row;
+    bool accounted;
+    bool recorded; /* an event "key.unaccounted" speaks of it */
+};
+
+struct books {
+    struct service *service;
+    size_t n, cap;
+    struct use *uses; /* sorted by digest */
+    uint64_t n_bulk, n_events;
+    size_t n_heads; /* rows about checkpoints that are not accounted for yet */
+    uint64_t last_row;
+    struct tlog_edge *edge; /* NULL where heads are not looked at */
+};
+
+static void books_done(struct books *books)
+{
+    free(books->uses);
+    free(books->edge);
+}
+
+/* --- the journal ------------------------------------------------------------------------------ */
+
+/* The content of a CA's own request is fixed by its sealed policy: there is nothing to account for.
+ */
+static bool is_accountable(const struct keeper_journal_row *row)
+{
+    return row->kind == KEEPER_JOURNAL_USE && row->what != KEEPER_SIGN_CERT_REQUEST;
+}
+
+static kw_status take_row(struct kw_op *op, struct books *books,
+                          const struct keeper_journal_row *row)
+{
+    books->n_bulk += row->kind == KEEPER_JOURNAL_USES ? row->count : 0;
+    if (!is_accountable(row)) {
+        return KW_OK;
+    }
+    if (books->n == books->cap) {
+        size_t cap = books->cap == 0 ? 1024 : books->cap * 2;
+        struct use *uses = reallocarray(books->uses, cap, sizeof(*uses));
+        ENSURE(op, uses, KW_E_MEMORY, "no memory for the journal");
+        books->uses = uses;
+        books->cap = cap;
+    }
+    books->uses[books->n++] = (struct use){.row = *row};
+    books->n_heads += row->what == KEEPER_SIGN_CHECKPOINT;
+    return KW_OK;
+}
+
+static int by_digest(const void *a, const void *b)
+{
+    const struct use *x = a, *y = b;
+
+    return memcmp(x->row.digest, y->row.digest, KW_HASH_BYTES);
+}
+
+static kw_status read_journal(struct kw_op *op, struct books *books, uint64_t from)
+{
+    static _Thread_local struct keeper_journal_row rows[PAGE];
+    unsigned n = 0;
+
+    do {
+        TRY(op,
+            keeper_journal_read(op, books->service->keeper, from, PAGE, rows, &n, &books->last_row),
+            "the keeper's journal");
+        for (unsigned i = 0; i < n; i++) {
+            TRY(op, take_row(op, books, &rows[i]));
+        }
+        from += n;
+    } while (n > 0);
+    if (books->n > 0) {
+        qsort(books->uses, books->n, sizeof(*books->uses), by_digest);
+    }
+    return KW_OK;
+}
+
+/* --- the log ---------------------------------------------------------------------------------- */
+
+static struct use *first_of(struct books *books, const uint8_t digest[KW_HASH_BYTES])
+{
+    size_t low = 0, high = books->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(books->uses[middle].row.digest, digest, KW_HASH_BYTES) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return &books->uses[low];
+}
+
+/* Every use with this digest: by this key, or (NULL) as a head of the log by any of its keys. */
+static void account(struct books *books, const uint8_t digest[KW_HASH_BYTES], struct kw_span key,
+                    bool unaccounted)
+{
+    const struct use *end = books->uses + books->n;
+
+    for (struct use *use = first_of(books, digest);
+         use < end && memcmp(use->row.digest, digest, KW_HASH_BYTES) == 0; use++) {
+        bool is_head = key.len == 0 && use->row.what == KEEPER_SIGN_CHECKPOINT;
+        if (is_head || kw_span_equal(kw_span_text(use->row.key_id), key)) {
+            books->n_heads -= is_head && !use->accounted ? 1 : 0;
+            use->accounted |= !unaccounted;
+            use->recorded |= unaccounted;
+        }
+    }
+}
+
+/* A member of an entry that we wrote ourselves: a quote inside a text has a backslash before it, so
+ * this cannot be found in one. Empty where absent. */
+static struct kw_span member(struct kw_span entry, const char *name)
+{
+    const uint8_t *at = memmem(entry.p, entry.len, name, strlen(name));
+
+    if (!at) {
+        return KW_SPAN(NULL, 0);
+    }
+    struct kw_span rest = kw_span_sub(entry, (size_t)(at - entry.p) + strlen(name), entry.len);
+    const uint8_t *end = rest.len > 0 ? memchr(rest.p, '"', rest.len) : NULL;
+    return end ? kw_span_sub(rest, 0, (size_t)(end - rest.p)) : KW_SPAN(NULL, 0);
+}
+
+static void take_event(struct books *books, struct kw_span entry)
+{
+    struct kw_span hex = member(entry, "\"digest\":\"");
+    char text[2 * KW_HASH_BYTES + 1] = "";
+    uint8_t digest[KW_HASH_BYTES];
+    struct kw_out out = KW_OUT_ARRAY(digest);
+
+    if (hex.len != 2 * KW_HASH_BYTES) {
+        return;
+    }
+    memcpy(text, hex.p, hex.len);
+    if (kw_ok(kw_unhex(text, &out))) {
+        struct kw_span type = member(entry, "\"type\":\"");
+        books->n_events++;
+        account(books, digest, member(entry, "\"key\":\""),
+                kw_span_equal(type, kw_span_text("key.unaccounted")));
+    }
+}
+
+/* The head of the log as it was then; its keys may have signed it. */
+static kw_status take_head(struct kw_op *op, struct books *books)
+{
+    struct checkpoint head = {.size = books->edge->size, .root = tlog_edge_root(books->edge)};
+    char body[512];
+    uint8_t digest[KW_HASH_BYTES];
+
+    KW_TEXT_SET(head.origin, books->service->config.log_origin);
+    TRY(op, checkpoint_body(op, &head, body, sizeof(body)), "a head of the log");
+    digest_sha256(kw_span_text(body), digest);
+    account(books, digest, KW_SPAN(NULL, 0), /* unaccounted= */ false);
+    return KW_OK;
+}
+
+static kw_status no_tile(struct kw_op *op, void *ctx, unsigned level, uint64_t index,
+                         const struct tlog_hash hashes[TLOG_TILE_WIDTH])
+{
+    (void)op;
+    (void)ctx;
+    (void)level;
+    (void)index;
+    (void)hashes;
+    return KW_OK; /* only the root is wanted */
+}
+
+static kw_status take_entry(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
+{
+    struct books *books = ctx;
+
+    (void)index;
+    take_event(books, entry);
+    if (!books->edge || books->n_heads == 0) {
+        return KW_OK;
+    }
+    struct tlog_hash leaf = tlog_leaf_hash(entry);
+    TRY(op, tlog_edge_append(op, books->edge, &leaf, no_tile, NULL));
+    return take_head(op, books);
+}
+
+static kw_status read_log(struct kw_op *op, struct books *books, uint64_t from)
+{
+    uint64_t size = 0;
+
+    TRY(op, store_log_size(op, books->service->store, &size), "the log");
+    if (books->edge) {
+        TRY(op, take_head(op, books)); /* of the empty one */
+    }
+    for (; from < size; from += BATCH) {
+        TRY(op, store_log_each(op, books->service->store, from, BATCH, take_entry, books),
+            "the log");
+    }
+    return KW_OK;
+}
+
+/* --- what was found --------------------------------------------------------------------------- */
+
+static int by_number(const void *a, const void *b)
+{
+    const struct use *x = a, *y = b;
+
+    return (x->row.seq > y->row.seq) - (x->row.seq < y->row.seq);
+}
+
+static bool in_flight(const struct use *use, int64_t now_ms)
+{
+    return use->row.time_ms > now_ms - IN_FLIGHT_MS;
+}
+
+static struct finding describe(const struct use *use)
+{
+    const struct keeper_journal_row *row = &use->row;
+    struct finding found = {
+        .level = FINDING_FAULT, .check = "unaccounted", .time_ms = row->time_ms};
+
+    KW_TEXT_SET(found.object, row->key_id);
+    KW_TEXT_SET(found.request_id, row->who);
+    kw_hex(KW_SPAN_ARRAY(row->digest), found.digest, sizeof(found.digest));
+    (void)snprintf(found.text, sizeof(found.text),
+                   "key '%.95s' was used for a %s (row %llu) that the log has no event of%s",
+                   row->key_id, keeper_journal_what(row), (unsigned long long)row->seq,
+                   use->recorded ? "; recorded as key.unaccounted when the server started"
+                                 : "; find out who asked for it");
+    return found;
+}
+
+static kw_status tell(struct kw_op *op, struct books *books, finding_fn each, void *ctx)
+{
+    struct finding sum = {.level = FINDING_OK, .check = "journal"};
+    int64_t now_ms = os_clock_unix_ms();
+    uint64_t n_wrong = 0, n_waiting = 0;
+
+    for (size_t i = 0; i < books->n; i++) {
+        const struct use *use = &books->uses[i];
+        if (use->accounted) {
+            continue;
+        }
+        if (!use->recorded && in_flight(use, now_ms)) {
+            n_waiting++;
+            continue;
+        }
+        if (n_wrong++ < TOLD_MAX) {
+            struct finding found = describe(use);
+            TRY(op, each(op, ctx, &found));
+        }
+    }
+    sum.level = n_wrong > 0 ? FINDING_FAULT : FINDING_OK;
+    (void)snprintf(sum.text, sizeof(sum.text),
+                   "%zu signatures and openings of %llu rows: %llu without an event, %llu on their "
+                   "way; %llu more in bulk (TLS, OCSP)",
+                   books->n, (unsigned long long)books->last_row, (unsigned long long)n_wrong,
+                   (unsigned long long)n_waiting, (unsigned long long)books->n_bulk);
+    return each(op, ctx, &sum);
+}
+
+kw_status reconcile(struct kw_op *op, struct service *service, finding_fn each, void *ctx)
+{
+    __attribute__((cleanup(books_done))) struct books books = {.service = service};
+
+    books.edge = malloc(sizeof(*books.edge));
+    ENSURE(op, books.edge, KW_E_MEMORY, "no memory for the log's head");
+    tlog_edge_init(books.edge);
+    TRY(op, read_journal(op, &books, 1));
+    TRY(op, read_log(op, &books, 0));
+    if (books.n > 0) {
+        qsort(books.uses, books.n, sizeof(*books.uses), by_number);
+    }
+    return tell(op, &books, each, ctx);
+}
+
+/* --- at the start ----------------------------------------------------------------------------- */
+
+/* Where the last start stopped: a row of the journal, and an entry of the log. */
+struct mark {
+    struct service *service;
+    uint64_t row, entry;
+};
+
+static kw_status load_mark(struct kw_op *op, struct mark *mark)
+{
+    AUTO(kw_bytes) *octets = NULL;
+    uint64_t version = 0;
+
+    kw_status status = store_blob_get(op, mark->service->store, MARK, &version, &octets);
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    struct kw_reader r = kw_reader_of(kw_bytes_span(octets));
+    mark->row = kw_reader_u64(&r);
+    mark->entry = kw_reader_u64(&r);
+    return kw_reader_end(&r);
+}
+
+static kw_status put_mark(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct mark *mark = ctx;
+    uint8_t room[16];
+    struct kw_out out = KW_OUT_ARRAY(room);
+    struct kw_writer w = kw_writer_of(&out);
+
+    kw_writer_u64(&w, mark->row);
+    kw_writer_u64(&w, mark->entry);
+    TRY(op, kw_writer_end(&w));
+    return store_blob_put(op, txn, MARK, mark->row, kw_out_span(&out));
+}
+
+static kw_status record(struct kw_op *op, struct service *service, const struct use *use)
+{
+    const struct keeper_journal_row *row = &use->row;
+    struct event event = {.type = EVENT_KEY_UNACCOUNTED, .result = "unsure"};
+
+    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", row->key_id);
+    (void)snprintf(
+        event.detail, sizeof(event.detail),
+        "the keeper made a %s for request '%.63s' (row %llu of its journal) that was not "
+        "recorded",
+        keeper_journal_what(row), row->who, (unsigned long long)row->seq);
+    memcpy(event.digest, row->digest, sizeof(event.digest));
+    KW_TEXT_SET(event.key, row->key_id);
+    return service_record_alone(op, service, &event);
+}
+
+kw_status reconcile_at_start(struct kw_op *op, struct service *service)
+{
+    __attribute__((cleanup(books_done))) struct books books = {.service = service};
+    struct mark mark = {.service = service};
+    unsigned n = 0;
+
+    TRY(op, load_mark(op, &mark), "the mark of the last start");
+    TRY(op, read_journal(op, &books, mark.row + 1));
+    TRY(op, read_log(op, &books, mark.entry));
+    for (size_t i = 0; i < books.n && n < RECORDED_MAX; i++) {
+        const struct use *use = &books.uses[i];
+        /* Heads of the log need all of it: `keywright doctor` looks at them. */
+        if (!use->accounted && !use->recorded && use->row.what != KEEPER_SIGN_CHECKPOINT) {
+            TRY(op, record(op, service, use), "recording an unaccounted signature");
+            n++;
+        }
+    }
+    mark.row = books.last_row;
+    TRY(op, store_log_size(op, service->store, &mark.entry));
+    return store_change(op, service->store, put_mark, &mark);
+}

@@ -1,0 +1,103 @@
+"""keywright doctor: each signature of the keeper is accounted for, and one that is not is shown."""
+import hashlib
+import json
+import os
+import socket
+import struct
+import subprocess
+
+import harness
+from harness import KEEPER, run, words
+
+
+def doctor(gate):
+    done = gate.cli('doctor', '--json', check=False)
+    return done.returncode, json.loads(done.stdout.splitlines()[0])['items']
+
+
+def text(value):
+    return struct.pack('>H', len(value)) + value.encode()
+
+
+class RogueGate:
+    """Somebody else at the keeper's channel, with the rights of the server's user."""
+
+    def __init__(self, gate):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.channel = ours
+        self.n = 0
+
+        def place():
+            os.dup2(theirs.fileno(), 3)
+        config = (gate.state / 'keywright.yaml').read_text()
+        unlock = next(line.split(':', 1)[1].strip().strip('"') for line in config.splitlines()
+                      if line.strip().startswith('unlock:'))
+        if unlock.startswith('passphrase-file:') and not unlock[16:].startswith('/'):
+            unlock = f'passphrase-file:{gate.state / unlock[16:]}'
+        self.process = subprocess.Popen([KEEPER, '--vault', gate.state / 'keeper', '--unlock', unlock],
+                                        preexec_fn=place, close_fds=False,
+                                        stdin=subprocess.DEVNULL)
+        theirs.close()
+        version = run(KEEPER, '--version').stdout.split()[-1]
+        code, why, _ = self.ask(1, struct.pack('>H', 1) + text(version))
+        assert code == 0, why
+
+    def ask(self, kind, body):
+        self.n += 1
+        body = text('rogue') + body
+        self.channel.send(struct.pack('>HHIQ', 1, kind, len(body), self.n) + body)
+        reply = self.channel.recv(65536)[16:]
+        code, length = struct.unpack('>HH', reply[:4])
+        return code, reply[4:4 + length].decode(), reply[4 + length:]
+
+    def end(self):
+        self.channel.close()
+        assert self.process.wait(20) == 0
+
+
+def test_all_is_well(own_gate):
+    device = own_gate.device()
+    device.renew()
+    own_gate.cli('cert', 'revoke', harness.fingerprint(device.ldevid.cert), '--reason', 'keyCompromise')
+    own_gate.cli('log', 'verify')
+    status, found = doctor(own_gate)
+    assert status == 0, found
+    journal = [one for one in found if one['check'] == 'journal']
+    assert journal[0]['level'] == 'ok' and ' 0 without an event' in journal[0]['text']
+    assert {one['check'] for one in found} >= {'journal', 'keeper', 'certificates', 'disk'}
+    own_gate.stop()
+    own_gate.start()
+    assert doctor(own_gate)[0] == 0
+
+
+def test_a_signature_behind_the_servers_back(own_gate):
+    """In policy, so the keeper makes it; but the log knows nothing of it."""
+    device = own_gate.device()
+    real = device.ldevid.cert
+    own_gate.stop()
+    rogue = RogueGate(own_gate)
+    code, why, serials = rogue.ask(6, text('ca-devices') + struct.pack('>H', 1))
+    assert code == 0, why
+    serial = serials[2:18]
+    old = real.serial_number.to_bytes(16, 'big')
+    tbs = real.tbs_certificate_bytes
+    assert tbs.count(old) == 1
+    tbs = tbs.replace(old, serial)
+    code, why, _ = rogue.ask(16, text('ca-devices') + text('ldevid') + struct.pack('>H', len(tbs)) + tbs +
+                             bytes(8))
+    assert code == 0, why
+    rogue.end()
+    own_gate.start()
+    for _ in range(2):  # it is still shown after the server has recorded it, and after a restart
+        status, found = doctor(own_gate)
+        assert status == 5
+        shown = [one for one in found if one['check'] == 'unaccounted']
+        assert len(shown) == 1
+        assert shown[0]['object'] == 'ca-devices' and shown[0]['request_id'] == 'rogue'
+        assert shown[0]['digest'] == hashlib.sha256(tbs).hexdigest()
+        own_gate.stop()
+        own_gate.start()
+    said = words(own_gate.cli('doctor', check=False))
+    assert hashlib.sha256(tbs).hexdigest() in said and 'rogue' in said
+    events = [entry for _, entry in own_gate.log_entries() if entry['type'] == 'key.unaccounted']
+    assert len(events) == 1 and events[0]['digest'] == hashlib.sha256(tbs).hexdigest()
