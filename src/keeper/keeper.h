@@ -28,7 +28,12 @@ struct keeper_config {
     const char
         *paths[KEEPER_CUSTODY_PATHS];    /* what its driver opens; NULL-terminated unless full */
     const char *env[KEEPER_CUSTODY_ENV]; /* "NAME=VALUE" that it reads; likewise */
-    bool create;                         /* make a new vault with this unlock method (init) */
+    /* Called where a vault was started sealed, so that somebody opens it; or NULL (service only).
+     */
+    kw_status (*sealed)(struct kw_op *op, const char *name, const char *folder, const char *unlock,
+                        void *ctx);
+    void *sealed_ctx;
+    bool create;                /* make a new vault with this unlock method (init) */
     bool ceremony;              /* key creation is allowed; only `keywright init` sets it */
     struct os_spawner *spawner; /* who starts the process; NULL: we, as the user that we are.
                                    Borrowed until keeper_stop() */

@@ -37,7 +37,9 @@
     X(APPROVAL_EXPIRE, "approval.expire", "approval")                                              \
     X(ACCESS_REFUSE, "access.refuse", "access")                                                    \
     X(KEEPER_REFUSE, "keeper.refuse", "keeper")                                                    \
-    X(KEEPER_LOST, "keeper.lost", "keeper")
+    X(KEEPER_LOST, "keeper.lost", "keeper")                                                        \
+    X(VAULT_SEAL, "vault.seal", "vault")                                                           \
+    X(VAULT_REKEY, "vault.rekey", "vault")
 
 enum event_type {
 #define X(name, text, category) EVENT_##name,

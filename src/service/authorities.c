@@ -56,8 +56,9 @@ kw_status service_key_of(struct kw_op *op, struct service *service, enum key_cla
 {
     struct kw_span spki = pubkey_spki(key);
 
-    for (uint32_t i = 0;; i++) {
-        TRY(op, keeper_key_at(op, service->keeper, i, ret),
+    struct service_key_walk walk = {0};
+    for (;;) {
+        TRY(op, service_key_next(op, service, &walk, ret),
             "no key of class %s fits the certificate", key_class_text(class_));
         if (ret->class_ == class_ && kw_span_equal(KW_SPAN(ret->spki, ret->spki_len), spki)) {
             return KW_OK;

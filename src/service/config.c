@@ -16,6 +16,21 @@ static const struct codec_field listener_fields[] = {
               "TCP port; 0 takes any free one"),
 };
 
+static const struct codec_field vault_fields[] = {
+    FIELD_STRING("name", struct config_vault, name, CODEC_REQUIRED, "name of the vault"),
+    FIELD_STRING("folder", struct config_vault, folder, 0,
+                 "its folder in the state folder; keeper-NAME where absent"),
+    FIELD_STRING("unlock", struct config_vault, unlock, CODEC_REQUIRED, "how it is opened"),
+    FIELD_STRING("custody", struct config_vault, custody, 0,
+                 "token or TPM that holds its private keys; sealed in the vault where absent"),
+    FIELD_STRINGS("keys", struct config_vault, keys, n_keys, CODEC_REQUIRED,
+                  "ids of its keys, or beginnings with '*'"),
+    FIELD_STRINGS("paths", struct config_vault, paths, n_paths, 0,
+                  "folders and files that the token's driver opens"),
+    FIELD_STRINGS("environment", struct config_vault, environment, n_environment, 0,
+                  "NAME=VALUE that the token's driver reads"),
+};
+
 static const struct codec_field config_fields[] = {
     FIELD_STRING("organization", struct config, organization, CODEC_REQUIRED, "O= of every name"),
     FIELD_STRING("server_name", struct config, server_name, CODEC_REQUIRED,
@@ -32,6 +47,8 @@ static const struct codec_field config_fields[] = {
                  "OCSP, CRL, CA certificates; plain HTTP"),
     FIELD_STRING("unlock", struct config, unlock, CODEC_REQUIRED,
                  "how the keeper's vault is opened"),
+    FIELD_ARRAY("vaults", struct config, more, n_more, 0, vault_fields,
+                "further vaults; all other keys live in the first one, 'main'"),
     FIELD_STRING("user", struct config, user, 0, "user to become where started as root"),
     FIELD_STRING("keeper_user", struct config, keeper_user, 0,
                  "user of the keeper and its vault where started as root; as 'user' where absent"),
@@ -91,6 +108,83 @@ kw_status config_load(struct kw_op *op, const char *state_dir, struct config *re
     TRY(op, status);
     TRY(op, codec_yaml_decode(op, kw_bytes_span(text), config_fields, KW_COUNT(config_fields), ret),
         "%s", path);
+    return config_vaults(op, ret);
+}
+
+/* A driver's file is named from the state folder, too, where it does not begin with '/'. */
+static kw_status check_vault(struct kw_op *op, const struct config *config,
+                             const struct config_vault *vault)
+{
+    for (const char *p = vault->name; *p; p++) {
+        ENSURE(op, isalnum((unsigned char)*p) || *p == '-' || *p == '_', KW_E_INPUT,
+               "vault '%s': a name has letters, digits, '-' and '_'", vault->name);
+    }
+    ENSURE(op, vault->name[0] && !strchr(vault->folder, '/') && vault->folder[0] != '.', KW_E_INPUT,
+           "vault '%s': its folder lies in the state folder", vault->name);
+    for (unsigned i = 0; i < config->n_vaults; i++) {
+        ENSURE(op,
+               strcmp(config->vaults[i].name, vault->name) != 0 &&
+                   strcmp(config->vaults[i].folder, vault->folder) != 0,
+               KW_E_INPUT, "vault '%s' is there twice", vault->name);
+    }
+    return KW_OK;
+}
+
+kw_status config_vaults(struct kw_op *op, struct config *config)
+{
+    config->vaults[0] = (struct config_vault){.name = "main", .folder = "keeper"};
+    memcpy(config->vaults[0].unlock, config->unlock, sizeof(config->unlock));
+    config->n_vaults = 1;
+    for (unsigned i = 0; i < config->n_more; i++) {
+        struct config_vault *vault = &config->more[i];
+        if (!vault->folder[0]) {
+            (void)snprintf(vault->folder, sizeof(vault->folder), "keeper-%s", vault->name);
+        }
+        TRY(op, check_vault(op, config, vault));
+        config->vaults[config->n_vaults++] = *vault;
+    }
+    return KW_OK;
+}
+
+kw_status config_vaults_load(struct kw_op *op, const char *path, struct config *config)
+{
+    static const struct codec_field only_vaults[] = {
+        FIELD_ARRAY("vaults", struct config, more, n_more, CODEC_REQUIRED, vault_fields, "vaults"),
+    };
+    AUTO(kw_bytes) *text = NULL;
+
+    TRY(op, os_file_read(op, path, CONFIG_FILE_MAX, &text));
+    return codec_yaml_decode(op, kw_bytes_span(text), only_vaults, KW_COUNT(only_vaults), config);
+}
+
+static kw_status put_strings(struct kw_bytes *text, const char *name, const char *first,
+                             size_t size, unsigned n)
+{
+    if (n == 0) {
+        return KW_OK;
+    }
+    TRY(NULL, kw_bytes_printf(text, "    %s:\n", name));
+    for (unsigned i = 0; i < n; i++) {
+        TRY(NULL, kw_bytes_printf(text, "      - \"%s\"\n", first + i * size));
+    }
+    return KW_OK;
+}
+
+static kw_status put_vaults(struct kw_bytes *text, const struct config *config)
+{
+    TRY(NULL, kw_bytes_printf(text, "%s", config->n_more ? "vaults:\n" : ""));
+    for (unsigned i = 0; i < config->n_more; i++) {
+        const struct config_vault *vault = &config->more[i];
+        TRY(NULL, kw_bytes_printf(text,
+                                  "  - name: \"%s\"\n    folder: \"%s\"\n    unlock: \"%s\"\n"
+                                  "    custody: \"%s\"\n",
+                                  vault->name, vault->folder, vault->unlock, vault->custody));
+        TRY(NULL, put_strings(text, "keys", vault->keys[0], sizeof(vault->keys[0]), vault->n_keys));
+        TRY(NULL,
+            put_strings(text, "paths", vault->paths[0], sizeof(vault->paths[0]), vault->n_paths));
+        TRY(NULL, put_strings(text, "environment", vault->environment[0],
+                              sizeof(vault->environment[0]), vault->n_environment));
+    }
     return KW_OK;
 }
 
@@ -123,6 +217,7 @@ static kw_status put_text(struct kw_bytes *text, const struct config *config)
     for (unsigned i = 0; i < config->n_cas; i++) {
         TRY(NULL, kw_bytes_printf(text, "  - \"%s\"\n", config->cas[i]));
     }
+    TRY(NULL, put_vaults(text, config));
     return kw_bytes_printf(text,
                            "crl_hours: %u\nocsp_minutes: %u\ncheckpoint_ms: %u\n"
                            "pool_threads: %u\nloop_threads: %u\nconnections_max: %u\n",

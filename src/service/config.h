@@ -5,7 +5,21 @@
 #include "base/limits.h"
 #include "base/op.h"
 
-enum { CONFIG_CAS_MAX = 8 };
+enum { CONFIG_CAS_MAX = 8, CONFIG_VAULTS_MAX = 4, CONFIG_VAULT_KEYS_MAX = 16 };
+
+/* One vault, with a keeper of its own. */
+struct config_vault {
+    char name[32];
+    char folder[64];                 /* below the state folder; "keeper-NAME" where empty */
+    char unlock[KW_PATH_BYTES];      /* how it is opened: keeper.h */
+    char custody[2 * KW_PATH_BYTES]; /* "": keys are sealed in it; else a root-of-trust URI */
+    uint32_t n_keys;                 /* which keys live there: ids, or beginnings with '*' */
+    char keys[CONFIG_VAULT_KEYS_MAX][KW_NAME_MAX];
+    uint32_t n_paths; /* folders and files that the token's driver opens */
+    char paths[8][KW_PATH_BYTES];
+    uint32_t n_environment; /* "NAME=VALUE" that it reads */
+    char environment[4][KW_PATH_BYTES];
+};
 
 struct config_listener {
     char address[64];
@@ -21,9 +35,13 @@ struct config {
     struct config_listener devices;   /* 8443 */
     struct config_listener operators; /* 9443 */
     struct config_listener relying;   /* 8080 */
-    char unlock[KW_PATH_BYTES];       /* how the vault is opened: keeper.h */
-    char user[32];                    /* become this user where started as root; "" = stay */
-    char keeper_user[32];             /* the keeper becomes this one instead; "" = user */
+    char unlock[KW_PATH_BYTES];       /* how the first vault is opened: keeper.h */
+    uint32_t n_more;                  /* in the file: `vaults` */
+    struct config_vault more[CONFIG_VAULTS_MAX - 1];
+    uint32_t n_vaults; /* not in the file: "main" (folder keeper), then `more` */
+    struct config_vault vaults[CONFIG_VAULTS_MAX];
+    char user[32];        /* become this user where started as root; "" = stay */
+    char keeper_user[32]; /* the keeper becomes this one instead; "" = user */
     uint32_t n_cas;
     char cas[CONFIG_CAS_MAX][KW_NAME_MAX];
     uint32_t crl_hours;     /* life of a CRL; made anew at half of it and after each revocation */
@@ -39,6 +57,10 @@ void config_defaults(struct config *config);
 kw_status config_load(struct kw_op *op, const char *state_dir, struct config *ret);
 /* Write (init only). */
 kw_status config_save(struct kw_op *op, const struct config *config);
+/* Fill in `vaults` from `unlock` and `more`, and check them. KW_E_INPUT. */
+kw_status config_vaults(struct kw_op *op, struct config *config);
+/* Read the list `vaults` of another file (init's --vaults). KW_E_INPUT. */
+kw_status config_vaults_load(struct kw_op *op, const char *path, struct config *config);
 /* STATE/name. */
 kw_status config_path(struct kw_op *op, const struct config *config, const char *name, char *path,
                       size_t cap);

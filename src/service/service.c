@@ -17,6 +17,7 @@
 #include "service/profiles.h"
 #include "service/validation/crl_maker.h"
 #include "service/validation/ocsp_responder.h"
+#include "service/vaults.h"
 #include "service/watch.h"
 
 enum { CERT_FILE_MAX = 65536, ENTRY_ROOM = 1024, COMPLAIN_EVERY_MS = 1000 };
@@ -72,63 +73,23 @@ static kw_status open_store(struct kw_op *op, struct service *service)
     return KW_OK;
 }
 
-/* A passphrase file without a leading slash lies in the state folder. */
-static kw_status unlock_method(struct kw_op *op, const struct config *config, char *unlock,
-                               size_t cap)
-{
-    static const char scheme[] = "passphrase-file:";
-    char path[KW_PATH_BYTES];
-    size_t n = sizeof(scheme) - 1;
-
-    if (strncmp(config->unlock, scheme, n) != 0 || config->unlock[n] == '/') {
-        ENSURE(op, kw_text_copy(unlock, cap, config->unlock), KW_E_INPUT,
-               "the field 'unlock' is too long");
-        return KW_OK;
-    }
-    TRY(op, config_path(op, config, config->unlock + n, path, sizeof(path)));
-    (void)snprintf(unlock, cap, "%s%s", scheme, path);
-    return KW_OK;
-}
-
-/* Texts of one keeper's configuration; it borrows from here. */
-struct keeper_paths {
-    char vault[KW_PATH_BYTES], unlock[2 * KW_PATH_BYTES];
-};
-
-static kw_status describe_keeper(struct kw_op *op, const struct config *config,
-                                 struct keeper_paths *paths, struct keeper_config *ret)
-{
-    TRY(op, config_path(op, config, "keeper", paths->vault, sizeof(paths->vault)));
-    TRY(op, unlock_method(op, config, paths->unlock, sizeof(paths->unlock)));
-    ret->vault = paths->vault;
-    ret->unlock = paths->unlock;
-    return KW_OK;
-}
-
-static kw_status open_keeper(struct kw_op *op, struct service *service,
-                             const struct keeper_config *given)
-{
-    struct keeper_paths paths;
-    struct keeper_config config = *given;
-
-    TRY(op, describe_keeper(op, &service->config, &paths, &config));
-    TRY(op, keeper_start(op, &config, &service->keeper), "starting the keeper");
-    return KW_OK;
-}
-
 kw_status service_spawner_new(struct kw_op *op, const char *state_dir, struct keeper_config *keeper)
 {
-    struct keeper_paths paths;
-    struct config config;
-    struct keeper_config described = *keeper;
+    static struct config config; /* large; at the start, one thread */
+    static struct vault_paths paths[CONFIG_VAULTS_MAX];
+    struct keeper_config described[CONFIG_VAULTS_MAX];
+    const char *users[CONFIG_VAULTS_MAX];
 
     TRY(op, config_load(op, state_dir, &config));
-    TRY(op, describe_keeper(op, &config, &paths, &described));
-    const char *user = *config.keeper_user ? config.keeper_user : config.user;
-    if (geteuid() != 0) {
-        user = NULL; /* nobody else can be become */
+    for (unsigned i = 0; i < config.n_vaults; i++) {
+        described[i] = *keeper;
+        TRY(op, vault_describe(op, &config, &config.vaults[i], &paths[i], &described[i]));
+        users[i] = *config.keeper_user ? config.keeper_user : config.user;
+        if (geteuid() != 0) {
+            users[i] = NULL; /* nobody else can be become */
+        }
     }
-    return keeper_spawner_new(op, &described, &user, 1, &keeper->spawner);
+    return keeper_spawner_new(op, described, users, config.n_vaults, &keeper->spawner);
 }
 
 static kw_status open_parts(struct kw_op *op, struct service *service,
@@ -140,7 +101,7 @@ static kw_status open_parts(struct kw_op *op, struct service *service,
     TRY(op, profiles_load(op, path, service->profiles, SERVICE_PROFILES_MAX, &service->n_profiles));
     TRY(op, serials_new(op, &service->serials));
     TRY(op, ocsp_cache_new(op, &service->ocsp_cache));
-    TRY(op, open_keeper(op, service, keeper));
+    TRY(op, vaults_open(op, service, keeper));
     TRY(op, open_store(op, service));
     TRY(op, log_bind(op, service->log, service), "log");
     if (keeper->ceremony) {
@@ -162,12 +123,6 @@ kw_status service_open(struct kw_op *op, const char *state_dir, const struct kee
     TRY(op, open_parts(op, service, keeper));
     *ret = TAKE(service);
     return KW_OK;
-}
-
-struct keeper *service_keeper(const struct service *service, const char *key_id)
-{
-    (void)key_id; /* one vault so far */
-    return service->keeper;
 }
 
 void service_on_certs_changed(struct service *service, service_certs_changed changed, void *ctx)
@@ -203,7 +158,7 @@ void service_close(struct service *service)
         store_close(service->store);
     }
     authorities_unref(service->authorities);
-    keeper_stop(service->keeper);
+    vaults_close(service);
     log_free(service->log);
     ocsp_cache_free(service->ocsp_cache);
     serials_free(service->serials);

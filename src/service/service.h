@@ -46,7 +46,9 @@ struct service_gap {
 struct service {
     struct config config;
     struct store *store;
-    struct keeper *keeper;
+    unsigned n_vaults;
+    struct keeper *vaults[CONFIG_VAULTS_MAX]; /* beside config.vaults: the keeper of each */
+    struct keeper *keeper;                    /* of the first one, "main" */
     atomic_llong own_certs_end_s;     /* when the first of the server's own certificates (TLS, OCSP)
                                          ends */
     pthread_mutex_t authorities_lock; /* guards the pointer; the set itself never changes */
@@ -95,6 +97,22 @@ kw_status service_cert_save(struct kw_op *op, struct service *service, const cha
 /* The keeper of the vault where this key lives or, being new, would be made (configuration, field
  * `vaults`). Never NULL; borrowed from the service. */
 struct keeper *service_keeper(const struct service *service, const char *key_id);
+/* The keeper of a vault by the vault's name. KW_E_NOT_FOUND. */
+kw_status service_vault(struct kw_op *op, const struct service *service, const char *name,
+                        struct keeper **ret);
+/* Where a walk through the keys of all vaults is; begins as zero. */
+struct service_key_walk {
+    unsigned vault;
+    uint32_t index;
+    unsigned n_away; /* vaults that were passed over: sealed, or their keeper is away */
+};
+/* The next key. KW_E_NOT_FOUND after the last; KW_E_UNAVAILABLE instead where vaults were passed
+ * over. */
+kw_status service_key_next(struct kw_op *op, const struct service *service,
+                           struct service_key_walk *walk, struct keeper_key_info *ret);
+/* How often keepers were started anew, together; and whether all of them answer. */
+unsigned service_keeper_restarts(const struct service *service);
+bool service_keepers_alive(const struct service *service);
 /* Who takes new certificates into use (the listeners); NULL: nobody any more. Waits for a change
  * that is under way. */
 void service_on_certs_changed(struct service *service, service_certs_changed changed, void *ctx);

@@ -31,7 +31,7 @@ struct watch {
 
 static void look(struct watch *watch)
 {
-    unsigned restarts = keeper_restarts(watch->service->keeper);
+    unsigned restarts = service_keeper_restarts(watch->service);
     struct event event = {.type = EVENT_KEEPER_LOST, .object = "keeper", .result = "unavailable"};
     struct kw_op op;
 

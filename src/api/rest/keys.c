@@ -44,9 +44,10 @@ static kw_status list_backend(struct kw_op *op, struct service *service, struct 
     struct keeper_key_info key;
     struct key_view shown;
 
-    for (uint32_t i = 0;; i++) {
-        kw_status status = keeper_key_at(op, service->keeper, i, &key);
-        if (status.code == KW_E_NOT_FOUND) {
+    struct service_key_walk walk = {0};
+    for (;;) {
+        kw_status status = service_key_next(op, service, &walk, &key);
+        if (status.code == KW_E_NOT_FOUND || (status.code == KW_E_UNAVAILABLE && walk.n_away)) {
             kw_op_clear(op);
             return KW_OK;
         }

@@ -47,7 +47,7 @@ static const struct view health_view = {health_fields, KW_COUNT(health_fields)};
 REST_HANDLER(rest_health)
 {
     struct service *service = rest_service(ctx);
-    struct health_view shown = {.keeper = keeper_alive(service->keeper)};
+    struct health_view shown = {.keeper = service_keepers_alive(service)};
     uint64_t size = 0;
 
     (void)request;
@@ -100,7 +100,7 @@ static kw_status put_counts(struct kw_op *op, struct service *service, struct kw
     TRY(op, put_gauge(text, "public_keys", "public keys ever seen", counts.pubkeys));
     TRY(op, put_gauge(text, "log_entries", "entries of the log", counts.log_entries));
     return put_gauge(text, "keeper_up", "1 while the keeper answers",
-                     keeper_alive(service->keeper));
+                     service_keepers_alive(service));
 }
 
 static kw_status put_answers(struct kw_op *op, struct kw_bytes *text)

@@ -53,6 +53,20 @@ static const struct codec_field key_fields[] = {
     FIELD_INT("signatures", struct key_view, signatures, CODEC_OMIT_EMPTY, 0, 0, "made so far"),
 };
 
+static const struct codec_field vault_fields[] = {
+    FIELD_STRING("name", struct vault_view, name, 0, "vault"),
+    FIELD_STRING("state", struct vault_view, state, 0, "open, sealed, or away"),
+    FIELD_STRING("method", struct vault_view, method, CODEC_OMIT_EMPTY, "how it is opened"),
+    FIELD_INT("given", struct vault_view, given, CODEC_OMIT_EMPTY, 0, 0, "shares given so far"),
+    FIELD_INT("needed", struct vault_view, needed, CODEC_OMIT_EMPTY, 0, 0, "shares that open it"),
+    FIELD_STRING("custody", struct vault_view, custody, CODEC_OMIT_EMPTY,
+                 "where its private keys are"),
+    FIELD_INT("generation", struct vault_view, generation, CODEC_OMIT_EMPTY, 0, 0,
+              "of the key that seals it; rises with each rekeying"),
+    FIELD_INT("restarts", struct vault_view, restarts, CODEC_OMIT_EMPTY, 0, 0,
+              "how often its keeper was started anew"),
+};
+
 static const struct codec_field ca_fields[] = {
     FIELD_STRING("id", struct ca_view, id, 0, "CA"),
     FIELD_STRING("key", struct ca_view, key_id, CODEC_OMIT_EMPTY,
@@ -128,6 +142,7 @@ const struct view device_view = VIEW(device_fields);
 const struct view cert_view = VIEW(cert_fields);
 const struct view key_view = VIEW(key_fields);
 const struct view ca_view = VIEW(ca_fields);
+const struct view vault_view = VIEW(vault_fields);
 const struct view log_view = VIEW(log_fields);
 const struct view proof_view = VIEW(proof_fields);
 const struct view finding_view = VIEW(finding_fields);
@@ -146,3 +161,4 @@ PAGE(device)
 PAGE(cert)
 PAGE(key)
 PAGE(ca)
+PAGE(vault)

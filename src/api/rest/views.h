@@ -47,6 +47,11 @@ struct ca_view {
     int64_t not_before, not_after, ocsp_not_after;
 };
 
+struct vault_view {
+    char name[32], state[16], method[16], custody[64];
+    uint64_t given, needed, generation, restarts;
+};
+
 struct log_view {
     char origin[KW_NAME_MAX], vkey[VIEW_VKEY];
     uint64_t size;
@@ -123,6 +128,7 @@ VIEW_PAGE_OF(device)
 VIEW_PAGE_OF(cert)
 VIEW_PAGE_OF(key)
 VIEW_PAGE_OF(ca)
+VIEW_PAGE_OF(vault)
 
 enum { VIEW_FINDINGS = 400 };
 struct finding_list {
@@ -136,9 +142,10 @@ struct view {
     unsigned n;
 };
 extern const struct view device_view, cert_view, key_view, ca_view, log_view, proof_view,
-    secret_view, problem_view, approval_view, roster_view;
+    secret_view, problem_view, approval_view, roster_view, vault_view;
 extern const struct view finding_view;
 extern const struct view profile_view; /* of struct profile */
-extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list;
+extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,
+    vault_page;
 
 #endif

@@ -1,6 +1,7 @@
 #include "cmd/keywright-keeper/custody.h"
 
 #include <ctype.h>
+#include <dlfcn.h>
 #include <stdio.h>
 
 #include "base/hex.h"
@@ -14,6 +15,41 @@ enum {
     LABEL_NAME = 23, /* octets of a label that are the key's id */
     LABEL_HASH = 4,
 };
+
+/* The value of a parameter of the URI; "" where it has none. */
+static void param_of(const char *uri, const char *name, const char *ends, char ret[KW_PATH_BYTES])
+{
+    const char *at = strstr(uri, name);
+    size_t n = at ? strcspn(at + strlen(name), ends) : 0;
+
+    ret[0] = '\0';
+    if (n > 0 && n < KW_PATH_BYTES) {
+        memcpy(ret, at + strlen(name), n);
+        ret[n] = '\0';
+    }
+}
+
+/* The handle is kept for ever: a library that is closed would have to be mapped again. */
+static void keep_library(const char *path)
+{
+    (void)dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE); /* NULL is seen when it is used */
+}
+
+void custody_preload(const char *uri)
+{
+    char value[KW_PATH_BYTES];
+    char library[KW_PATH_BYTES + 32];
+
+    param_of(uri, "module-path=", "&;", value);
+    if (value[0]) {
+        keep_library(value);
+    }
+    param_of(uri, "tcti=", ":", value);
+    if (value[0]) {
+        (void)snprintf(library, sizeof(library), "libtss2-tcti-%s.so.0", value);
+        keep_library(library);
+    }
+}
 
 bool custody_elsewhere(const struct custody *custody)
 {

@@ -36,6 +36,9 @@ void custody_label(const uint8_t vault_id[VAULT_ID_BYTES], const char *key_id,
 /* Destroy it, with the token's proof in one line (rot_key_destroy()). */
 kw_status custody_destroy(struct kw_op *op, struct custody *custody, const char *token,
                           char *ret_proof, size_t cap);
+/* Load the driver's libraries for good, before the process may load no more: confine.h. Where one
+ * is missing, opening the token says so. */
+void custody_preload(const char *uri);
 /* "soft-sealed", "pkcs11 SIMULATED SoftHSM …", "pkcs11 (away)". */
 void custody_text(const struct custody *custody, char text[CUSTODY_TEXT]);
 void custody_close(struct custody *custody);

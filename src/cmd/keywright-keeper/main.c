@@ -194,6 +194,12 @@ static kw_status open_keys(struct kw_op *op, const struct options *options, stru
         .drivers = options->custody || unlock_by_device(options->unlock),
     };
 
+    if (options->custody) {
+        custody_preload(options->custody);
+    }
+    if (unlock_by_device(options->unlock)) {
+        custody_preload(options->unlock);
+    }
     server->opening.unlock = options->unlock;
     server->opening.custody = options->custody;
     TRY(op, unlock_check(op, options->unlock));

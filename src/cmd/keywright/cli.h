@@ -56,6 +56,9 @@ enum cli_option {
     OPT_ROLES,
     OPT_APPROVALS,
     OPT_APPROVER,
+    OPT_PASSPHRASE_FILE,
+    OPT_NEW_SECRET,
+    OPT_VAULTS,
     OPT_MAX_OPTION
 };
 #define OPT(name) (1ull << OPT_##name)
@@ -152,6 +155,11 @@ kw_status cli_approval_enroll(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_dismiss(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_rule(struct kw_op *op, struct cli *cli);
 kw_status cli_doctor(struct kw_op *op, struct cli *cli);
+kw_status cli_vault_status(struct kw_op *op, struct cli *cli);
+kw_status cli_vault_open(struct kw_op *op, struct cli *cli);
+kw_status cli_vault_seal(struct kw_op *op, struct cli *cli);
+kw_status cli_vault_rekey(struct kw_op *op, struct cli *cli);
+kw_status cli_vault_shares(struct kw_op *op, struct cli *cli);
 kw_status cli_log_tail(struct kw_op *op, struct cli *cli);
 kw_status cli_log_export(struct kw_op *op, struct cli *cli);
 kw_status cli_log_verify(struct kw_op *op, struct cli *cli);

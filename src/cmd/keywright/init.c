@@ -14,6 +14,7 @@
 #include "cmd/keywright/cli.h"
 #include "cmd/keywright/owners.h"
 #include "cmd/keywright/people.h"
+#include "cmd/keywright/vault.h"
 #include "keeper/msg.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -537,13 +538,30 @@ static kw_status fill(struct kw_op *op, struct init *it)
     return log_checkpoint_now(op, it->service);
 }
 
+/* Shares go where the root's go: away from the server. */
+static kw_status give_secret(struct kw_op *op, const char *name, const char *folder,
+                             const char *unlock, void *ctx)
+{
+    struct init *it = ctx;
+
+    return vault_give_secret(op, it->cli, name, folder, unlock, it->offline);
+}
+
 static kw_status build(struct kw_op *op, struct init *it)
 {
     char keeper[KEEPER_PROGRAM_MAX];
-    struct keeper_config config = {.program = keeper, .create = true, .ceremony = true};
+    struct keeper_config config = {.program = keeper,
+                                   .create = true,
+                                   .ceremony = true,
+                                   .sealed = give_secret,
+                                   .sealed_ctx = it};
 
     TRY(op, make_folders(op, it));
     TRY(op, make_unlock(op, it));
+    if (it->cli->options[OPT_VAULTS]) {
+        TRY(op, config_vaults_load(op, it->cli->options[OPT_VAULTS], &it->config), "--vaults");
+    }
+    TRY(op, config_vaults(op, &it->config));
     TRY(op, config_save(op, &it->config));
     TRY(op, keeper_program_find(op, it->cli->options[OPT_KEEPER], keeper));
     TRY(op, service_open(op, it->work, &config, &it->service));

@@ -23,7 +23,7 @@ static const struct {
     [OPT_JSON] = {"json",         true,  "",        "print what the server sent"                         },
     [OPT_ADMIN] = {"admin",        false, "DIR",
                   "operator's credential; else $KEYWRIGHT_ADMIN, else /var/lib/keywright/admin"          },
-    [OPT_STATE] = {"state",        false, "DIR",     "state folder to make"                               },
+    [OPT_STATE] = {"state",        false, "DIR",     "state folder"                               },
     [OPT_ORGANIZATION] = {"organization", false, "NAME",
                   "O= of every name; the CAs may sign for no other"                                      },
     [OPT_SERVER_NAME] = {"server-name",  false, "NAME",
@@ -33,7 +33,7 @@ static const struct {
                   "their ports: devices, operators, relying parties (8443,9443,8080)"                    },
     [OPT_UNLOCK] =
         {"unlock",       false, "HOW",
-                  "passphrase-file:PATH or tpm2:...; else a random passphrase in the state folder"       },
+                  "passphrase-file:PATH, passphrase:, shares:M,N, tpm2:... or pkcs11:...; else a random passphrase in the state folder"       },
     [OPT_OFFLINE] = {"offline",      false, "DIR",
                   "where the root key and its shares go; take it away afterwards"                        },
     [OPT_SHARES] = {"shares",       false, "M,N",     "M of N shares open the root key (2,3)"              },
@@ -75,6 +75,9 @@ static const struct {
     [OPT_APPROVALS] = {"approvals",    false, "M",       "so many others must approve (1)"                    },
     [OPT_APPROVER] = {"approver",     false, "WHO",
                   "NAME[=CERT|PUBKEY][:ROLE,...], repeatable; without a file a credential is made"       },
+    [OPT_PASSPHRASE_FILE] = {"passphrase-file", false, "FILE", "passphrase of a vault; else it is asked for"},
+    [OPT_NEW_SECRET] = {"new-secret",   true,  "",        "allow a new passphrase or new shares for ten minutes"},
+    [OPT_VAULTS] = {"vaults",       false, "FILE",    "YAML list `vaults` of further vaults"},
     [OPT_VKEY] = {"vkey",         false, "TEXT",    "verifier key of the log; else the one in the export"},
     [OPT_LOG] = {"log",          false, "DIR",     "exported log (keywright log export)"                 },
     [OPT_SHARE_FILE] = {"share-file",   false, "FILE,...",
@@ -89,7 +92,7 @@ _Static_assert(KW_COUNT(options) == OPT_MAX_OPTION, "a row for each option");
 #define INIT_OPTIONS                                                                               \
     (OPT(STATE) | OPT(ORGANIZATION) | OPT(SERVER_NAME) | OPT(LISTEN) | OPT(PORTS) | OPT(UNLOCK) |  \
      OPT(OFFLINE) | OPT(SHARES) | OPT(PROFILES) | OPT(KEEPER) | OPT(OPERATOR) | OPT(APPROVER) |    \
-     OPT(APPROVALS) | OPT(USER) | OPT(KEEPER_USER))
+     OPT(APPROVALS) | OPT(USER) | OPT(KEEPER_USER) | OPT(VAULTS) | OPT(PASSPHRASE_FILE))
 #define REMOTE (OPT(ADMIN) | OPT(JSON))
 #define SIGN (REMOTE | OPT(YES) | OPT(AS) | OPT(KEY))
 
@@ -134,6 +137,11 @@ static const struct command {
     {"approval", "enroll", "NAME",       SIGN | OPT(PUBLIC) | OPT(ROLES),        cli_approval_enroll, "ask to enrol a person"},
     {"approval", "dismiss", "NAME",      SIGN,                                   cli_approval_dismiss, "ask to take a person off the roster"},
     {"approval", "rule",   "OPERATION",  SIGN | OPT(CLASS) | OPT(APPROVALS) | OPT(ROLES) | OPT(HOURS), cli_approval_rule, "ask to change what an operation needs"},
+    {"vault",  "status",   "[VAULT]",    REMOTE | OPT(STATE),                    cli_vault_status,    "vaults: open or sealed; --state DIR asks the keeper itself"},
+    {"vault",  "open",     "[VAULT]",    OPT(STATE) | OPT(PASSPHRASE_FILE) | OPT(SHARE_FILE), cli_vault_open, "open a sealed vault, on the server's machine"},
+    {"vault",  "seal",     "[VAULT]",    REMOTE | OPT(STATE),                    cli_vault_seal,      "forget a vault's keys until it is opened"},
+    {"vault",  "rekey",    "[VAULT]",    REMOTE | OPT(NEW_SECRET) | OPT(APPROVAL), cli_vault_rekey,   "seal a vault under a new key, or allow it a new secret"},
+    {"vault",  "shares",   "[VAULT]",    OPT(STATE) | OPT(SHARES) | OPT(OUT) | OPT(PASSPHRASE_FILE), cli_vault_shares, "give a vault new shares, or a new passphrase, on the server's machine"},
     {"log",    "tail",     NULL,         OPT(ADMIN) | OPT(MAX),                  cli_log_tail,        "newest entries of the log"},
     {"log",    "export",   NULL,         OPT(ADMIN) | OPT(OUT),                  cli_log_export,      "the whole log as files, for auditors"},
     {"log",    "verify",   "[DIR]",      OPT(ADMIN) | OPT(JSON) | OPT(VKEY),     cli_log_verify,      "verify an exported log offline, or the server's"},

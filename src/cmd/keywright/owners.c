@@ -85,5 +85,8 @@ kw_status owners_set(struct kw_op *op, const struct config *config)
     for (size_t i = 0; i < KW_COUNT(keepers); i++) {
         TRY(op, give(op, config, keepers[i], &keeper));
     }
+    for (unsigned i = 0; i < config->n_more; i++) {
+        TRY(op, give(op, config, config->more[i].folder, &keeper));
+    }
     return KW_OK;
 }

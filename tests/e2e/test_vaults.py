@@ -1,0 +1,159 @@
+"""Vaults with the real programs: opened by shares, sealed and opened while serving, in an HSM beside software."""
+import os
+import pathlib
+import shutil
+
+import pytest
+
+from harness import KEYWRIGHT, Gate, csr_der, new_key, run, until, words
+
+SOFTHSM = next((path for path in ('/usr/lib/softhsm/libsofthsm2.so',
+                                  '/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so') if os.path.exists(path)), None)
+
+
+def vault(gate, verb, *options, name='main', check=True):
+    """A vault verb on the server's machine."""
+    return run(KEYWRIGHT, 'vault', verb, name, '--state', gate.state, *options, check=check)
+
+
+def sealed_start(gate):
+    gate.start(wait=False)
+    until('the keeper waits', lambda: (gate.state / 'keeper/open.sock').exists() and
+          'state: sealed' in words(vault(gate, 'status', check=False)))
+
+
+def test_shares_one_by_one(tmp_path):
+    gate = Gate(tmp_path / 'own', '--unlock', 'shares:2,3')
+    shares = sorted(gate.offline.glob('vault-main-share-*.txt'))
+    assert len(shares) == 3
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in shares)
+    sealed_start(gate)
+    assert 'shares: 0 of 2 given' in words(vault(gate, 'status'))
+    assert '1 of 2' in words(vault(gate, 'open', '--share-file', shares[2]))
+    again = vault(gate, 'open', '--share-file', shares[2], check=False)
+    assert again.returncode != 0 and 'share 3 was given already' in words(again)
+    wrong = tmp_path / 'wrong.txt'
+    page = shares[0].read_text()
+    word = page.split('\n')[1].split()[1]
+    wrong.write_text(page.replace(word, 'academic' if word != 'academic' else 'acid', 1))
+    wrong.chmod(0o600)
+    typed = vault(gate, 'open', '--share-file', wrong, check=False)
+    assert typed.returncode != 0 and 'word 1 is wrong' in words(typed)
+    assert "'main' is open" in words(vault(gate, 'open', '--share-file', shares[0]))
+    gate.wait_healthy()
+    secret = ' '.join(line.split('.', 1)[1] for line in page.splitlines()[1:2])
+    assert secret.split()[0] not in gate.log() and gate.stop() == 0
+
+
+def test_passphrase_that_is_asked_for(tmp_path):
+    secret = tmp_path / 'secret'
+    secret.write_text('correct horse battery staple\n')
+    secret.chmod(0o600)
+    gate = Gate(tmp_path / 'own', '--unlock', 'passphrase:', '--passphrase-file', secret)
+    assert not (gate.state / 'keeper.passphrase').exists()
+    sealed_start(gate)
+    bad = tmp_path / 'bad'
+    bad.write_text('incorrect horse battery\n')
+    bad.chmod(0o600)
+    refused = vault(gate, 'open', '--passphrase-file', bad, check=False)
+    assert refused.returncode != 0 and 'passphrase is wrong' in words(refused)
+    at_once = vault(gate, 'open', '--passphrase-file', secret, check=False)
+    assert 'wait' in words(at_once)  # the next guess is not looked at yet
+    until('the vault opens', lambda: vault(gate, 'open', '--passphrase-file', secret, check=False).returncode == 0)
+    gate.wait_healthy()
+    assert gate.stop() == 0
+
+
+CAS_APART = '''vaults:
+  - name: "issuing"
+    unlock: "passphrase-file:keeper.passphrase"
+    keys: ["ca-*", "ocsp-*"]
+'''
+
+
+def vaults_file(tmp_path, text):
+    path = tmp_path / 'vaults.yaml'
+    path.write_text(text)
+    return path
+
+
+def keepers(gate):
+    """PID of each vault's keeper by its folder's name."""
+    found = {}
+    for task in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
+        try:
+            argv = task.read_bytes().split(b'\0')
+        except OSError:
+            continue
+        if b'--vault' in argv and argv[argv.index(b'--vault') + 1].startswith(str(gate.state).encode()):
+            found[pathlib.Path(argv[argv.index(b'--vault') + 1].decode()).name] = int(task.parent.name)
+    return found
+
+
+def new_request(gate):
+    """A device's first request, ready to be sent again."""
+    key = new_key()
+    device = gate.new_id()
+    return csr_der(key, device), gate.register(device)
+
+
+def test_sealed_and_opened_while_serving(tmp_path):
+    gate = Gate(tmp_path / 'own', '--vaults', vaults_file(tmp_path, CAS_APART))
+    gate.start()
+    listed = words(gate.cli('vault', 'status'))
+    assert 'issuing' in listed and 'main' in listed and ' sealed ' not in listed
+    csr, secret = new_request(gate)
+    gate.cli('vault', 'seal', 'issuing')
+    assert ' sealed ' in words(gate.cli('vault', 'status'))
+    refused = gate.enrol(csr, secret)
+    assert refused.status == 503 and int(refused.headers['retry-after']) >= 1, refused
+    os.kill(keepers(gate)['keeper-issuing'], 9)  # it stays sealed when its keeper is started anew
+    until('its keeper is back', lambda: 'state: sealed' in words(vault(gate, 'status', name='issuing', check=False)))
+    assert gate.enrol(csr, secret).status == 503
+    assert 'opens' in words(vault(gate, 'open', name='issuing'))
+    until('certificates again', lambda: gate.enrol(csr, secret).status == 200)
+    assert 'vault.seal' in [entry['type'] for _, entry in gate.log_entries()]
+    assert gate.stop() == 0
+
+
+def softhsm(tmp_path):
+    """A fresh simulated HSM: its configuration, PIN file and tokens' folder."""
+    tokens, conf, pin = tmp_path / 'tokens', tmp_path / 'softhsm2.conf', tmp_path / 'pin'
+    tokens.mkdir()
+    conf.write_text(f'directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n')
+    pin.write_text('1234567890\n')
+    pin.chmod(0o600)
+    run('softhsm2-util', '--init-token', '--free', '--label', 'issuing', '--pin', '1234567890', '--so-pin', '0987654321',
+        env={'SOFTHSM2_CONF': str(conf)})
+    return tokens, conf, pin
+
+
+@pytest.mark.skipif(not SOFTHSM or not shutil.which('softhsm2-util'), reason='softhsm2 is not installed')
+def test_issuing_ca_in_an_hsm_and_the_rest_in_software(tmp_path):
+    tokens, conf, pin = softhsm(tmp_path)
+    gate = Gate(tmp_path / 'own', '--vaults', vaults_file(tmp_path, f'''vaults:
+  - name: "hsm"
+    unlock: "passphrase-file:keeper.passphrase"
+    custody: "pkcs11:token=issuing?module-path={SOFTHSM}&pin-source=file:{pin}"
+    keys: ["ca-*"]
+    paths: ["{tokens}", "{conf}", "{pin}"]
+    environment: ["SOFTHSM2_CONF={conf}"]
+'''))
+    gate.start()
+    custody = {key['id']: key['custody'] for key in gate.json('key', 'list')['items'] if key['owner'] != 'device'}
+    assert 'pkcs11 SIMULATED' in custody['ca-devices'] and 'soft-sealed' in custody['ocsp-devices'], custody
+    assert gate.device()
+    if shutil.which('pkcs11-tool'):
+        seen = words(run('pkcs11-tool', '--module', SOFTHSM, '--token-label', 'issuing', '--login', '--pin', '1234567890',
+                         '-O', '--type', 'privkey', env={'SOFTHSM2_CONF': str(conf)}))
+        assert seen.count('Private Key Object') == 2 and seen.count('never extractable') == 2, seen
+    csr, secret = new_request(gate)
+    tokens.rename(tmp_path / 'away')  # the HSM is gone: the CA waits, OCSP and TLS do not
+    os.kill(keepers(gate)['keeper-hsm'], 9)
+    until('the other keeper', lambda: 'keeper-hsm' in keepers(gate))
+    refused = until('refused', lambda: (lambda reply: reply if reply.status == 503 else None)(gate.enrol(csr, secret)))
+    assert int(refused.headers['retry-after']) >= 1
+    assert gate.operators_get('/api/v1/about').status == 200
+    (tmp_path / 'away').rename(tokens)
+    until('the HSM is back', lambda: gate.enrol(csr, secret).status == 200)
+    assert gate.stop() == 0
