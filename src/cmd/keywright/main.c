@@ -81,7 +81,7 @@ static const struct {
     [OPT_VKEY] = {"vkey",         false, "TEXT",    "verifier key of the log; else the one in the export"},
     [OPT_LOG] = {"log",          false, "DIR",     "exported log (keywright log export)"                 },
     [OPT_SHARE_FILE] = {"share-file",   false, "FILE,...",
-                  "shares of the recovery key, files separated by commas"                                },
+                  "shares, of the recovery key or of a vault, files separated by commas"                                },
     [OPT_VAULT] = {"vault",        false, "DIR",     "the vault that survived; it is copied"              },
     [OPT_CHECKPOINT] = {"checkpoint",   false, "FILE",
                   "newest checkpoint of the log that somebody kept"                                      },
