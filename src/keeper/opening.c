@@ -6,6 +6,38 @@
 static const char request_magic[] = "KWOPEN01";
 static const char reply_magic[] = "KWOPRE01";
 
+/* 1..99 in decimal, moving on; 0 otherwise. */
+static unsigned small_number(const char **text)
+{
+    unsigned value = 0;
+
+    for (unsigned i = 0; i < 2 && **text >= '0' && **text <= '9'; i++, (*text)++) {
+        value = value * 10 + (unsigned)(**text - '0');
+    }
+    return value;
+}
+
+bool opening_shares(const char *unlock, unsigned *ret_m, unsigned *ret_n)
+{
+    static const char prefix[] = "shares:";
+    size_t n_prefix = sizeof(prefix) - 1;
+
+    if (strncmp(unlock, prefix, n_prefix) != 0) {
+        return false;
+    }
+    const char *rest = unlock + n_prefix;
+    unsigned m = small_number(&rest);
+    bool comma = *rest == ',';
+    rest += comma;
+    unsigned n = small_number(&rest);
+    if (!comma || *rest || m < 2 || m > n || n > KW_SHARES_MAX) {
+        return false;
+    }
+    *ret_m = m;
+    *ret_n = n;
+    return true;
+}
+
 static bool takes_secret(unsigned command)
 {
     return command == OPENING_PASSPHRASE || command == OPENING_SHARE ||

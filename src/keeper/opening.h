@@ -61,6 +61,9 @@ kw_status opening_reply_decode(struct kw_span packet, struct opening_reply *ret)
  */
 kw_status opening_call(struct kw_op *op, const char *vault, const struct opening_request *request,
                        struct kw_secret **ret_packet, struct opening_reply *ret);
+/* M and N of "shares:M,N"; false where it is another method, or 2 <= M <= N <= KW_SHARES_MAX does
+ * not hold. */
+bool opening_shares(const char *unlock, unsigned *ret_m, unsigned *ret_n);
 /* Make the socket's address in an open folder, whatever the length of its path. */
 struct sockaddr_un;
 void opening_address(int dir_fd, struct sockaddr_un *ret);

@@ -100,6 +100,9 @@ struct keeper *service_keeper(const struct service *service, const char *key_id)
 /* The keeper of a vault by the vault's name. KW_E_NOT_FOUND. */
 kw_status service_vault(struct kw_op *op, const struct service *service, const char *name,
                         struct keeper **ret);
+/* How vault i is; asks its keeper for at most two seconds. */
+kw_status service_vault_status(struct kw_op *op, const struct service *service, unsigned i,
+                               struct keeper_vault_status *ret);
 /* Where a walk through the keys of all vaults is; begins as zero. */
 struct service_key_walk {
     unsigned vault;

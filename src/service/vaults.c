@@ -5,7 +5,7 @@
 
 #include "os/clock.h"
 
-enum { LOOK_EVERY_MS = 200 };
+enum { LOOK_EVERY_MS = 200, STATUS_MS = 2000 };
 
 /* A passphrase file without a leading slash lies in the state folder. */
 static kw_status unlock_method(struct kw_op *op, const struct config *config, const char *given,
@@ -147,6 +147,17 @@ kw_status service_vault(struct kw_op *op, const struct service *service, const c
         }
     }
     return FAIL(op, KW_E_NOT_FOUND, "no vault '%.60s'", name);
+}
+
+kw_status service_vault_status(struct kw_op *op, const struct service *service, unsigned i,
+                               struct keeper_vault_status *ret)
+{
+    struct kw_op look;
+
+    kw_op_init(&look, "system", os_clock_mono_ms() + STATUS_MS);
+    kw_status status = keeper_vault_status(&look, service->vaults[i], ret);
+    ENSURE(op, kw_ok(status), status.code, "%s", kw_op_cause(&look));
+    return KW_OK;
 }
 
 kw_status service_key_next(struct kw_op *op, const struct service *service,

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "api/rest/rest.h"
-#include "os/clock.h"
 
 static kw_status record(struct kw_op *op, struct service *service, enum event_type type,
                         const char *name, const char *detail)
@@ -24,8 +23,8 @@ static void view(const struct service *service, unsigned i, struct vault_view *r
     KW_TEXT_SET(ret->name, service->config.vaults[i].name);
     KW_TEXT_SET(ret->state, "away");
     ret->restarts = keeper_restarts(service->vaults[i]);
-    kw_op_init(&look, "system", os_clock_mono_ms() + 2000);
-    if (!kw_ok(keeper_vault_status(&look, service->vaults[i], &status))) {
+    kw_op_init(&look, "system", 0);
+    if (!kw_ok(service_vault_status(&look, service, i, &status))) {
         return;
     }
     KW_TEXT_SET(ret->state, status.open ? "open" : "sealed");

@@ -1,9 +1,8 @@
 #include "cmd/keywright-keeper/vault_unlock.h"
 
-#include <stdio.h>
-
 #include "base/hex.h"
 #include "crypto/aead.h"
+#include "keeper/opening.h"
 #include "os/files.h"
 #include "os/rng.h"
 #include "rot/rot.h"
@@ -124,15 +123,8 @@ kw_status opener_shares(struct kw_op *op, const struct kw_secret *const shares[]
 
 kw_status unlock_shares(struct kw_op *op, const char *unlock, unsigned *ret_m, unsigned *ret_n)
 {
-    unsigned m = 0;
-    unsigned n = 0;
-    char rest = 0;
-
-    bool read = sscanf(unlock, "shares:%2u,%2u%c", &m, &n, &rest) == 2;
-    ENSURE(op, read && m >= 2 && m <= n && n <= KW_SHARES_MAX, KW_E_INPUT,
+    ENSURE(op, opening_shares(unlock, ret_m, ret_n), KW_E_INPUT,
            "shares:M,N needs 2 <= M <= N <= %d", KW_SHARES_MAX);
-    *ret_m = m;
-    *ret_n = n;
     return KW_OK;
 }
 

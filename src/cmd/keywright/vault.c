@@ -321,9 +321,11 @@ kw_status vault_give_secret(struct kw_op *op, struct cli *cli, const char *name,
     unsigned m = 0;
     unsigned n = 0;
 
-    if (sscanf(unlock, "shares:%2u,%2u", &m, &n) == 2) {
+    if (opening_shares(unlock, &m, &n)) {
         return new_shares(op, folder, name, m, n, dir);
     }
+    ENSURE(op, strcmp(unlock, "passphrase:") == 0, KW_E_INPUT, "'%s' is no secret of people",
+           unlock);
     return new_passphrase(op, cli, folder, name);
 }
 
