@@ -43,6 +43,8 @@ enum cli_option {
     OPT_CLASS,
     OPT_ALG,
     OPT_TUF_ROLE,
+    OPT_VERSIONS,
+    OPT_LABELS,
     OPT_DAYS,
     OPT_LOG,
     OPT_SHARE_FILE,

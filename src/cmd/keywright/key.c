@@ -92,6 +92,7 @@ kw_status cli_key_destroy(struct kw_op *op, struct cli *cli)
 
 struct birth {
     char id[KW_NAME_MAX], class_[24], alg[16], tuf_role[16];
+    char product[64], versions[64], labels[256];
     uint32_t days, approval;
 };
 static const struct codec_field birth_fields[] = {
@@ -99,6 +100,9 @@ static const struct codec_field birth_fields[] = {
     FIELD_STRING("class", struct birth, class_, 0, ""),
     FIELD_STRING("alg", struct birth, alg, CODEC_OMIT_EMPTY, ""),
     FIELD_STRING("tuf_role", struct birth, tuf_role, CODEC_OMIT_EMPTY, ""),
+    FIELD_STRING("product", struct birth, product, CODEC_OMIT_EMPTY, ""),
+    FIELD_STRING("versions", struct birth, versions, CODEC_OMIT_EMPTY, ""),
+    FIELD_STRING("labels", struct birth, labels, CODEC_OMIT_EMPTY, ""),
     FIELD_INT("days", struct birth, days, CODEC_OMIT_EMPTY, 0, UINT32_MAX, ""),
     FIELD_INT("approval", struct birth, approval, CODEC_OMIT_EMPTY, 0, UINT32_MAX, ""),
 };
@@ -119,6 +123,11 @@ kw_status cli_key_create(struct kw_op *op, struct cli *cli)
     TRY(op, take(op, cli->options[OPT_ALG], "no algorithm", birth.alg, sizeof(birth.alg)));
     TRY(op,
         take(op, cli->options[OPT_TUF_ROLE], "no role", birth.tuf_role, sizeof(birth.tuf_role)));
+    TRY(op,
+        take(op, cli->options[OPT_PRODUCT], "no product", birth.product, sizeof(birth.product)));
+    TRY(op, take(op, cli->options[OPT_VERSIONS], "no versions", birth.versions,
+                 sizeof(birth.versions)));
+    TRY(op, take(op, cli->options[OPT_LABELS], "no labels", birth.labels, sizeof(birth.labels)));
     TRY(op, cli_number(op, cli, OPT_DAYS, 0, 36500, &birth.days));
     TRY(op, cli_number(op, cli, OPT_APPROVAL, 0, UINT32_MAX, &birth.approval));
     return post(op, cli, "/api/v1/keys", birth_fields, KW_COUNT(birth_fields), &birth);

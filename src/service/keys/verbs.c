@@ -261,6 +261,66 @@ kw_status key_wish_subject(struct kw_op *op, struct service *service, const stru
 
 /* --- birth ------------------------------------------------------------------------------------ */
 
+/* TUF: the more often a role's metadata is made, the sooner it must be made again. */
+static const struct {
+    const char *role;
+    int64_t days;
+} tuf_lives[] = {
+    {"root",      400},
+    {"targets",   180},
+    {"snapshot",  30 },
+    {"timestamp", 14 },
+};
+
+static kw_status take_role(struct kw_op *op, const char *role, struct key_policy *ret)
+{
+    for (size_t i = 0; i < KW_COUNT(tuf_lives); i++) {
+        if (strcmp(tuf_lives[i].role, role) == 0) {
+            ret->tuf_max_s = tuf_lives[i].days * DAY_S;
+            (void)KW_TEXT_SET(ret->tuf_role, role); /* the longest one fits */
+            return KW_OK;
+        }
+    }
+    return FAIL(op, KW_E_INPUT, "no TUF role '%s': root, targets, snapshot or timestamp", role);
+}
+
+static kw_status add_scope(struct kw_op *op, const char *text, size_t n, struct key_policy *ret)
+{
+    ENSURE(op, ret->n_scopes < POLICY_SCOPES_MAX && n > 0 && n < POLICY_SCOPE_MAX, KW_E_INPUT,
+           "at most %d labels of at most %d octets", POLICY_SCOPES_MAX, POLICY_SCOPE_MAX - 1);
+    memcpy(ret->scopes[ret->n_scopes++], text, n);
+    return KW_OK;
+}
+
+static kw_status take_labels(struct kw_op *op, const char *labels, struct key_policy *ret)
+{
+    for (;;) {
+        size_t n = strcspn(labels, ",");
+        TRY(op, add_scope(op, labels, n, ret));
+        if (labels[n] == '\0') {
+            return KW_OK;
+        }
+        labels += n + 1;
+    }
+}
+
+/* What the class limits itself to; the keeper refuses what is missing or another class's. */
+static kw_status take_terms(struct kw_op *op, const struct key_birth *birth, struct key_policy *ret)
+{
+    if (*birth->tuf_role) {
+        TRY(op, take_role(op, birth->tuf_role, ret));
+    }
+    if (*birth->product) {
+        TRY(op, add_scope(op, birth->product, strlen(birth->product), ret));
+    }
+    if (*birth->labels) {
+        TRY(op, take_labels(op, birth->labels, ret));
+    }
+    ENSURE(op, KW_TEXT_SET(ret->fw_version, birth->versions), KW_E_INPUT, "versions '%s'",
+           birth->versions);
+    return KW_OK;
+}
+
 kw_status key_birth_policy(struct kw_op *op, const struct key_birth *birth, struct key_policy *ret)
 {
     enum key_class class_ = key_class_from_text(birth->class_);
@@ -276,12 +336,7 @@ kw_status key_birth_policy(struct kw_op *op, const struct key_birth *birth, stru
         ret->not_after = now_s + (int64_t)birth->days * DAY_S;
         ret->processing_until = reads_s ? ret->not_after + reads_s : 0;
     }
-    ENSURE(op, KW_TEXT_SET(ret->tuf_role, birth->tuf_role), KW_E_INPUT, "no TUF role '%s'",
-           birth->tuf_role);
-    if (class_ == KEY_CLASS_TUF) {
-        ret->tuf_max_s = (int64_t)365 * DAY_S;
-    }
-    return KW_OK;
+    return take_terms(op, birth, ret);
 }
 
 kw_status key_create(struct kw_op *op, struct service *service, const struct key_policy *policy,

@@ -43,7 +43,10 @@ kw_status key_wish_subject(struct kw_op *op, struct service *service, const stru
 /* Make a key of a class that stands alone: data, firmware, TUF, statements. */
 struct key_birth {
     char id[KW_NAME_MAX], class_[24], alg[16], tuf_role[16];
-    uint32_t days; /* of its originator-usage period; 0: the class's */
+    char product[POLICY_SCOPE_MAX];    /* firmware-signer */
+    char versions[POLICY_PATTERN_MAX]; /* firmware-signer: model/version_pattern.h; "": any */
+    char labels[256];                  /* kdf-master: what labels begin with, separated by commas */
+    uint32_t days;                     /* of its originator-usage period; 0: the class's */
     uint64_t approval_id;
 };
 kw_status key_birth_policy(struct kw_op *op, const struct key_birth *birth, struct key_policy *ret);
