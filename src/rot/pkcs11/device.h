@@ -12,6 +12,7 @@
 
 enum {
     P11_ID_BYTES = 20, /* CKA_ID of what we make: "KWID", 16 random octets */
+    P11_ID_MAX = 32,   /* of keys that others made: mostly a number or a hash */
     P11_ORPHANS_MAX = 32,
     P11_FIND_MAX = 8192, /* objects of one search: more is no token for one vault */
     P11_SEAL_KEY_BYTES = 32,
@@ -33,7 +34,8 @@ struct p11_token {
 };
 
 struct p11_id {
-    uint8_t octets[P11_ID_BYTES];
+    size_t len;
+    uint8_t octets[P11_ID_MAX];
 };
 
 struct p11 {
@@ -122,7 +124,7 @@ kw_status p11_get(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE object,
 /* A CK_BBOOL; false where there is none. */
 kw_status p11_get_bool(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE object,
                        CK_ATTRIBUTE_TYPE type, bool *ret);
-/* CKA_ID as one of ours; *ret_ours false where it is not. */
+/* CKA_ID; empty where it is over P11_ID_MAX octets. *ret_ours: we made the object. */
 kw_status p11_get_id(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE object,
                      struct p11_id *ret, bool *ret_ours);
 /* CKA_LABEL; "" where it is too long to be ours. */
@@ -131,6 +133,7 @@ kw_status p11_get_label(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE obj
 kw_status p11_set_label(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE object,
                         const char *label);
 kw_status p11_id_new(struct kw_op *op, struct p11_id *ret);
+bool p11_id_equal(const struct p11_id *a, const struct p11_id *b);
 
 /* --- keys --- */
 

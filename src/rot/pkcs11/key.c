@@ -9,24 +9,28 @@
 
 enum { CURVE_ROOM = 64, POINT_ROOM = 128, MODULUS_ROOM = 512, EXPONENT_ROOM = 16 };
 
-/* What a private key of ours has to be, and has to say of itself. */
+/*
+ * What a private key has to be, and has to say of itself. One that others made in the token (an
+ * operator's smart card) may serve other purposes besides.
+ */
 static const struct {
     CK_ATTRIBUTE_TYPE type;
     bool want;
+    bool only_ours;
     const char *word;
 } flags[] = {
-    {CKA_TOKEN,             true,  "token"            },
-    {CKA_PRIVATE,           true,  "private"          },
-    {CKA_SENSITIVE,         true,  "sensitive"        },
-    {CKA_ALWAYS_SENSITIVE,  true,  "always-sensitive" },
-    {CKA_EXTRACTABLE,       false, "extractable"      },
-    {CKA_NEVER_EXTRACTABLE, true,  "never-extractable"},
-    {CKA_LOCAL,             true,  "local"            },
-    {CKA_SIGN,              true,  "sign"             },
-    {CKA_SIGN_RECOVER,      false, "sign-recover"     },
-    {CKA_DECRYPT,           false, "decrypt"          },
-    {CKA_UNWRAP,            false, "unwrap"           },
-    {CKA_DERIVE,            false, "derive"           },
+    {CKA_TOKEN,             true,  false, "token"            },
+    {CKA_PRIVATE,           true,  false, "private"          },
+    {CKA_SENSITIVE,         true,  false, "sensitive"        },
+    {CKA_ALWAYS_SENSITIVE,  true,  false, "always-sensitive" },
+    {CKA_EXTRACTABLE,       false, false, "extractable"      },
+    {CKA_NEVER_EXTRACTABLE, true,  false, "never-extractable"},
+    {CKA_LOCAL,             true,  false, "local"            },
+    {CKA_SIGN,              true,  false, "sign"             },
+    {CKA_SIGN_RECOVER,      false, true,  "sign-recover"     },
+    {CKA_DECRYPT,           false, true,  "decrypt"          },
+    {CKA_UNWRAP,            false, true,  "unwrap"           },
+    {CKA_DERIVE,            false, true,  "derive"           },
 };
 
 void p11_key_free(struct p11_key *key)
@@ -43,13 +47,15 @@ void p11_key_close(void *self, void *key)
 
 /* --- checks --- */
 
-static kw_status check_flags(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE private)
+static kw_status check_flags(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE private,
+                             bool ours)
 {
     for (size_t i = 0; i < KW_COUNT(flags); i++) {
         bool is = false;
         TRY(op, p11_get_bool(op, self, private, flags[i].type, &is));
-        ENSURE(op, is == flags[i].want, KW_E_INTEGRITY,
-               "the token's key is no key of ours: it is %s%s", is ? "" : "not ", flags[i].word);
+        bool good = is == flags[i].want || (flags[i].only_ours && !ours);
+        ENSURE(op, good, KW_E_INTEGRITY, "the token's key is not taken: it is %s%s",
+               is ? "" : "not ", flags[i].word);
     }
     return KW_OK;
 }
@@ -125,8 +131,9 @@ kw_status p11_key_inspect(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE p
     P11_FOUND public = {0};
 
     TRY(op, p11_get_id(op, self, private, &key->id, &ours));
-    ENSURE(op, ours, KW_E_INTEGRITY, "Keywright did not make the token's key '%s'", key->label);
-    TRY(op, check_flags(op, self, private));
+    ENSURE(op, key->id.len > 0, KW_E_INTEGRITY,
+           "the token's key '%s' has no CKA_ID of 1 to %d octets", key->label, P11_ID_MAX);
+    TRY(op, check_flags(op, self, private, ours));
     TRY(op, p11_find_by_id(op, self, CKO_PUBLIC_KEY, &key->id, &public));
     ENSURE(op, public.n == 1, KW_E_INTEGRITY, "%zu public keys in the token belong to '%s'",
            public.n, key->label);
@@ -268,7 +275,7 @@ struct describing {
 static kw_status describe_work(struct kw_op *op, struct p11 *self, void *ctx)
 {
     struct describing *to = ctx;
-    char id[2 * P11_ID_BYTES + 1];
+    char id[2 * P11_ID_MAX + 1];
     AUTO(kw_bytes) *text = NULL;
     const char *bar = " ";
 
@@ -276,7 +283,7 @@ static kw_status describe_work(struct kw_op *op, struct p11 *self, void *ctx)
     TRY(op, kw_bytes_new(256, &text));
     TRY(op, kw_bytes_printf(text, "pkcs11 token=%s serial=%s id=%s", self->token.label,
                             self->token.serial,
-                            kw_hex(KW_SPAN_ARRAY(to->key->id.octets), id, sizeof(id))));
+                            kw_hex(KW_SPAN(to->key->id.octets, to->key->id.len), id, sizeof(id))));
     for (size_t i = 0; i < KW_COUNT(flags); i++) {
         bool is = false;
         TRY(op, p11_get_bool(op, self, to->key->handle, flags[i].type, &is));

@@ -131,14 +131,14 @@ static kw_status ask_pair(struct kw_op *op, struct p11 *self, const struct makin
         {CKA_UNWRAP,       &no,        sizeof(no)   },
         {CKA_DERIVE,       &no,        sizeof(no)   },
         {CKA_LABEL,        label,      strlen(label)},
-        {CKA_ID,           id->octets, sizeof(*id)  },
+        {CKA_ID,           id->octets, id->len      },
     };
     CK_ATTRIBUTE public[] = {
         {CKA_TOKEN,           &yes,                       sizeof(yes)     },
         {CKA_PRIVATE,         &no,                        sizeof(no)      },
         {CKA_VERIFY,          &yes,                       sizeof(yes)     },
         {CKA_LABEL,           plain,                      strlen(plain)   },
-        {CKA_ID,              id->octets,                 sizeof(*id)     },
+        {CKA_ID,              id->octets,                 id->len         },
         {CKA_EC_PARAMS,       (void *)(uintptr_t)curve.p, curve.len       },
         {CKA_PUBLIC_EXPONENT, exponent,                   sizeof(exponent)},
     };
@@ -218,7 +218,7 @@ static kw_status check_free(struct kw_op *op, struct p11 *self, const char *labe
 static void forget_orphan(struct p11 *self, const struct p11_id *id)
 {
     for (unsigned i = 0; i < self->n_orphans; i++) {
-        if (memcmp(&self->orphans[i], id, sizeof(*id)) == 0) {
+        if (p11_id_equal(&self->orphans[i], id)) {
             self->orphans[i] = self->orphans[--self->n_orphans];
             return;
         }
@@ -308,7 +308,7 @@ struct destroying {
 static void note_id(struct destroying *to, const struct p11_id *id)
 {
     for (unsigned i = 0; i < to->n; i++) {
-        if (memcmp(&to->ids[i], id, sizeof(*id)) == 0) {
+        if (p11_id_equal(&to->ids[i], id)) {
             return;
         }
     }
@@ -385,7 +385,7 @@ kw_status p11_destroy(struct kw_op *op, void *opaque, const char *label, char *r
                       size_t cap)
 {
     struct p11 *self = opaque;
-    char id[2 * P11_ID_BYTES + 1] = "";
+    char id[2 * P11_ID_MAX + 1] = "";
     struct destroying to = {.label = label};
     OS_FD_AUTO int locked = -1;
 
@@ -399,7 +399,7 @@ kw_status p11_destroy(struct kw_op *op, void *opaque, const char *label, char *r
                    "pkcs11 token=%s serial=%s id=%s both halves destroyed, a new search finds none"
                    "%s",
                    self->token.label, self->token.serial,
-                   kw_hex(KW_SPAN_ARRAY(to.ids[0].octets), id, sizeof(id)),
+                   kw_hex(KW_SPAN(to.ids[0].octets, to.ids[0].len), id, sizeof(id)),
                    to.n_proven > 0 ? ", the old handle signs no more"
                                    : ""); /* a short room cuts the line, not the deed */
     return KW_OK;

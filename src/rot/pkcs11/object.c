@@ -54,8 +54,8 @@ kw_status p11_find_by_id(struct kw_op *op, struct p11 *self, CK_OBJECT_CLASS cla
 {
     struct p11_id wanted_id = *id;
     CK_ATTRIBUTE wanted[] = {
-        {CKA_CLASS, &class,           sizeof(class)           },
-        {CKA_ID,    wanted_id.octets, sizeof(wanted_id.octets)},
+        {CKA_CLASS, &class,           sizeof(class)},
+        {CKA_ID,    wanted_id.octets, wanted_id.len},
     };
     return p11_find(op, self, wanted, KW_COUNT(wanted), ret);
 }
@@ -117,21 +117,17 @@ kw_status p11_get_bool(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE obje
 kw_status p11_get_id(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE object,
                      struct p11_id *ret, bool *ret_ours)
 {
-    uint8_t room[LABEL_ROOM];
-    size_t len = 0;
+    struct p11_id id = {0};
 
-    kw_status status = p11_get(op, self, object, CKA_ID, room, sizeof(room), &len);
-    bool too_long = status.code == KW_E_TOO_LARGE;
-    if (too_long) {
+    kw_status status = p11_get(op, self, object, CKA_ID, id.octets, sizeof(id.octets), &id.len);
+    if (status.code == KW_E_TOO_LARGE) {
         kw_op_clear(op); /* somebody else's */
-        len = 0;
+        id = (struct p11_id){0};
     } else {
         TRY(op, status);
     }
-    *ret_ours = len == P11_ID_BYTES && memcmp(room, id_prefix, sizeof(id_prefix)) == 0;
-    if (*ret_ours) {
-        memcpy(ret->octets, room, P11_ID_BYTES);
-    }
+    *ret = id;
+    *ret_ours = id.len == P11_ID_BYTES && memcmp(id.octets, id_prefix, sizeof(id_prefix)) == 0;
     return KW_OK;
 }
 
@@ -164,6 +160,12 @@ kw_status p11_set_label(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE obj
 
 kw_status p11_id_new(struct kw_op *op, struct p11_id *ret)
 {
+    *ret = (struct p11_id){.len = P11_ID_BYTES};
     memcpy(ret->octets, id_prefix, sizeof(id_prefix));
     return os_random(op, ret->octets + sizeof(id_prefix), P11_ID_BYTES - sizeof(id_prefix));
+}
+
+bool p11_id_equal(const struct p11_id *a, const struct p11_id *b)
+{
+    return kw_span_equal(KW_SPAN(a->octets, a->len), KW_SPAN(b->octets, b->len));
 }

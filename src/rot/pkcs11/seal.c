@@ -60,7 +60,7 @@ static kw_status ask_key(struct kw_op *op, struct p11 *self, struct p11_id *id,
     }
     attributes[n++] = (CK_ATTRIBUTE){CKA_VALUE_LEN, &len, sizeof(len)};
     attributes[n++] = (CK_ATTRIBUTE){CKA_LABEL, label, strlen(label)};
-    attributes[n++] = (CK_ATTRIBUTE){CKA_ID, id->octets, sizeof(id->octets)};
+    attributes[n++] = (CK_ATTRIBUTE){CKA_ID, id->octets, id->len};
     return P11_CALL(op, self, C_GenerateKey, &mechanism, attributes, n, ret);
 }
 
@@ -140,13 +140,13 @@ static kw_status decrypt(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE ke
                          const struct p11_sealed *sealed, bool *ret_asked, struct kw_secret **ret)
 {
     struct gcm gcm;
-    struct p11_id id;
+    struct p11_id id = {.len = P11_SEALED_ID_BYTES};
     uint8_t nonce[P11_SEALED_NONCE_BYTES];
     size_t want = sealed->text.len - P11_SEALED_TAG_BYTES;
     CK_ULONG n = P11_SEALED_TEXT_MAX;
     AUTO(kw_secret) *plain = NULL;
 
-    memcpy(id.octets, sealed->id, sizeof(id.octets));
+    memcpy(id.octets, sealed->id, P11_SEALED_ID_BYTES);
     memcpy(nonce, sealed->nonce, sizeof(nonce));
     TRY(op, kw_secret_new(P11_SEALED_TEXT_MAX, &plain), "room for the secret");
     TRY(op, gcm_init(&gcm, &id, nonce));
@@ -171,7 +171,7 @@ static kw_status seal_work(struct kw_op *op, struct p11 *self, void *ctx)
 {
     struct sealing *to = ctx;
     struct p11_sealed sealed;
-    struct p11_id id;
+    struct p11_id id = {.len = P11_SEALED_ID_BYTES};
     CK_OBJECT_HANDLE key = 0;
     uint8_t text_room[P11_SEALED_TEXT_MAX];
     uint8_t room[P11_SEALED_MAX];
@@ -213,11 +213,11 @@ static kw_status try_key(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE ke
     uint8_t room[TRIAL_BYTES + P11_SEALED_TAG_BYTES];
     struct kw_out text = KW_OUT_ARRAY(room);
     struct p11_sealed trial = *like;
-    struct p11_id id;
+    struct p11_id id = {.len = P11_SEALED_ID_BYTES};
     AUTO(kw_secret) *opened = NULL;
     bool asked = false;
 
-    memcpy(id.octets, like->id, sizeof(id.octets));
+    memcpy(id.octets, like->id, P11_SEALED_ID_BYTES);
     TRY(op, encrypt(op, self, key, &id, KW_SPAN_ARRAY(plain), &text, trial.nonce));
     trial.text = kw_out_span(&text);
     TRY(op, decrypt(op, self, key, &trial, &asked, &opened));
@@ -256,11 +256,11 @@ static kw_status judge(struct kw_op *op, struct p11 *self, CK_OBJECT_HANDLE key,
 static kw_status unseal_work(struct kw_op *op, struct p11 *self, void *ctx)
 {
     struct unsealing *to = ctx;
-    struct p11_id id;
+    struct p11_id id = {.len = P11_SEALED_ID_BYTES};
     bool asked = false;
     P11_FOUND found = {0};
 
-    memcpy(id.octets, to->sealed.id, sizeof(id.octets));
+    memcpy(id.octets, to->sealed.id, P11_SEALED_ID_BYTES);
     TRY(op, p11_find_by_id(op, self, CKO_SECRET_KEY, &id, &found));
     ENSURE(op, found.n == 1, KW_E_INTEGRITY, "this token has not the key that sealed it");
     TRY(op, check_key(op, self, found.at[0]));

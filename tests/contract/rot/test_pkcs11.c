@@ -342,6 +342,14 @@ static void the_pin_file_is_private(void **state)
 
 /* --- what others put into the token --- */
 
+static kw_status count_one(struct kw_op *op, const char *label, void *ctx)
+{
+    (void)op;
+    (void)label;
+    ++*(unsigned *)ctx;
+    return KW_OK;
+}
+
 struct stray {
     const char *label;
     const char *id; /* 20 octets */
@@ -391,15 +399,16 @@ static void make_stray(const struct rig *rig, const struct stray *stray)
     assert_int_equal(view.f->C_CloseSession(view.session), CKR_OK);
 }
 
-/* Not ours for one reason each, under the label that we ask for. */
+/* Not to be trusted for one reason each, under the label that we ask for. */
 static void strays_are_refused(void **state)
 {
     static const struct stray strays[] = {
-        {"foreign",     "0123456789abcdefghij", false, false, p256, sizeof(p256)},
-        {"short-id",    "KWID",                 false, false, p256, sizeof(p256)},
-        {"extractable", "KWID------16-octets1", true,  false, p256, sizeof(p256)},
-        {"decrypts",    "KWID------16-octets2", false, true,  p256, sizeof(p256)},
-        {"curve",       "KWID------16-octets3", false, false, p521, sizeof(p521)},
+        {"foreign-out", "0123456789abcdefghij",                 true,  false, p256, sizeof(p256)},
+        {"extractable", "KWID------16-octets1",                 true,  false, p256, sizeof(p256)},
+        {"decrypts",    "KWID------16-octets2",                 false, true,  p256, sizeof(p256)},
+        {"curve",       "KWID------16-octets3",                 false, false, p521, sizeof(p521)},
+        {"no-id",       "",                                     false, false, p256, sizeof(p256)},
+        {"long-id",     "0123456789abcdefghijklmnopqrstuvwxyz", false, false, p256, sizeof(p256)},
     };
     struct rig *rig = rig_of(state);
     AUTO(rot) *rot = rig_open(rig);
@@ -416,8 +425,36 @@ static void strays_are_refused(void **state)
                 ours ? KW_CODE_OK : KW_E_INTEGRITY);
         assert_null(key);
     }
-    assert_int_equal(rig_count(rig), 2); /* nobody else's key was destroyed */
-    OK(rig_list(rot, NULL));
+    assert_int_equal(rig_count(rig), 3); /* nobody else's key was destroyed */
+}
+
+/* Made in the token by the vendor's tool (an operator's card): it signs, but is not ours to destroy
+ * or to list. */
+static void keys_that_others_made_in_the_token(void **state)
+{
+    static const struct stray strays[] = {
+        {"alice", "\x01",                 false, false, p256, sizeof(p256)},
+        {"bob",   "0123456789abcdefghij", false, true,  p256, sizeof(p256)},
+    };
+    struct rig *rig = rig_of(state);
+    AUTO(rot) *rot = rig_open(rig);
+    AUTO(rot_key) *none = NULL;
+    char proof[256];
+    unsigned n = 0;
+
+    for (size_t i = 0; i < KW_COUNT(strays); i++) {
+        const char *label = strays[i].label;
+        make_stray(rig, &strays[i]);
+        AUTO(rot_key) *key = env_load(rot, label);
+        env_check_signing(key);
+        rig_arm(rig, P11_FAULT_ANY, P11_FAULT_SESSIONS, 0, 1, 1);
+        env_check_signing(key); /* found again */
+        REFUSED(rot_key_generate(env_op(), rot, label, KEY_ALG_EC_P256, &none), KW_E_CONFLICT);
+        REFUSED(rot_key_destroy(env_op(), rot, label, proof, sizeof(proof)), KW_E_INTEGRITY);
+    }
+    assert_int_equal(rig_count(rig), 2);
+    OK(rot_key_each(env_op(), rot, count_one, &n));
+    assert_int_equal(n, 0);
 }
 
 static void duplicates_are_refused(void **state)
@@ -622,6 +659,7 @@ int main(int argc, char **argv)
         ROW(the_last_try_is_left_to_people),
         ROW(the_pin_file_is_private),
         ROW(strays_are_refused),
+        ROW(keys_that_others_made_in_the_token),
         ROW(duplicates_are_refused),
         ROW(the_halves_belong_together),
         ROW(pending_objects_are_swept),
