@@ -11,6 +11,7 @@ static kw_status copy_path(struct kw_op *op, char path[KW_PATH_BYTES], const cha
                            const char *name)
 {
     ENSURE(op, text[0] == '/', KW_E_INPUT, "%s is not an absolute path", name);
+    ENSURE(op, !strchr(text, '?'), KW_E_INPUT, "%s has a '?' in it: parts are joined by '&'", name);
     ENSURE(op, kw_text_copy(path, KW_PATH_BYTES, text), KW_E_INPUT, "%s is too long", name);
     return KW_OK;
 }

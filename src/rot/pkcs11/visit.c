@@ -124,7 +124,8 @@ static kw_status visit(struct kw_op *op, struct p11 *self,
         kw_op_clear(op);
         status = attempt(op, self, work, ctx);
     }
-    if (!kw_ok(status) && self->damage >= P11_HEAL_SESSION) {
+    /* Only where the token is away: a request that it cannot serve is nobody else's loss. */
+    if (status.code == KW_E_UNAVAILABLE && self->damage >= P11_HEAL_SESSION) {
         back_off(self);
     } else {
         self->n_failed = 0;

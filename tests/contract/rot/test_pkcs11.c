@@ -247,6 +247,33 @@ static void a_wrong_signature_goes_nowhere(void **state)
     assert_int_equal(rig_count(rig), 1); /* the unproven one is gone */
 }
 
+/* What the token cannot do for one does not close it for the others. */
+static void one_bad_request_is_nobody_elses_loss(void **state)
+{
+    static const struct {
+        unsigned function;
+        CK_RV rv;
+        enum kw_code code;
+    } rows[] = {
+        {P11_FAULT_C_GenerateKeyPair, CKR_DEVICE_MEMORY,     KW_E_FULL       },
+        {P11_FAULT_C_GenerateKeyPair, CKR_MECHANISM_INVALID, KW_E_UNSUPPORTED},
+        {P11_FAULT_C_SignInit,        CKR_DATA_LEN_RANGE,    KW_E_UNSUPPORTED},
+        {P11_FAULT_C_Sign,            CKR_ARGUMENTS_BAD,     KW_E_DEVICE     },
+    };
+    struct rig *rig = rig_of(state);
+    AUTO(rot) *rot = rig_open(rig);
+    AUTO(rot_key) *key = env_generate(rot, "k", KEY_ALG_EC_P256);
+
+    for (size_t i = 0; i < KW_COUNT(rows); i++) {
+        AUTO(rot_key) *none = NULL;
+        rig_arm(rig, rows[i].function, P11_FAULT_FAIL, rows[i].rv, 1, 0);
+        REFUSED(rot_key_generate(env_op(), rot, "new", KEY_ALG_EC_P256, &none), rows[i].code);
+        rig_disarm(rig);
+        env_check_signing(key); /* at once */
+        assert_int_equal(rig_count(rig), 1);
+    }
+}
+
 /* --- PIN --- */
 
 static void write_pin(const struct rig *rig, const char *pin)
@@ -654,6 +681,7 @@ int main(int argc, char **argv)
         ROW(another_token_in_its_place),
         ROW(a_hanging_library),
         ROW(a_wrong_signature_goes_nowhere),
+        ROW(one_bad_request_is_nobody_elses_loss),
         ROW(a_refused_pin_is_not_tried_again),
         ROW(what_login_may_say),
         ROW(the_last_try_is_left_to_people),

@@ -64,6 +64,7 @@ static void bad_uris(void **state)
         const char *advice; /* the next step that the refusal names */
     } rows[] = {
         {"pkcs11:token=t?module-path=/m&pin-value=1234",         "pin-source=file:"},
+        {"pkcs11:token=t?module-path=/m?pin-value=4711",         "'&'"             },
         {"pkcs11:token=t?module-path=/m&pin-source=pin",         "absolute"        },
         {"pkcs11:token=t?module-path=/m&pin-source=|cat pin",    ""                },
         {"pkcs11:token=t?module-path=/m&pin-source=file:",       "absolute"        },
@@ -103,6 +104,7 @@ static void a_pin_is_not_repeated(void **state)
     static const char *const uris[] = {
         "pkcs11:token=t?module-path=/m&pin-value=4711",
         "PKCS11:token=t?module-path=/m&pin-value=4711",
+        "pkcs11:token=t?module-path=/m?pin-value=4711",
         "pkcs11?pin-value=4711",
         "pkcs11:token=t?pin-value=4711&pin-value=4711",
     };
