@@ -35,8 +35,9 @@ struct slot {
 struct channel {
     atomic_uint refs;
     int fd;
-    atomic_bool dead;  /* set once, under lock */
-    atomic_bool alien; /* the peer speaks another version */
+    atomic_bool dead;           /* set once, under lock */
+    atomic_bool alien;          /* the peer speaks another version */
+    atomic_llong heard_mono_ms; /* when the last answer came */
     pthread_mutex_t lock;
     bool led;           /* some thread reads the socket */
     uint64_t sequence;  /* of requests */
@@ -111,6 +112,11 @@ bool channel_alive(const struct channel *channel)
 int channel_fd(const struct channel *channel)
 {
     return channel->fd;
+}
+
+int64_t channel_heard_mono_ms(const struct channel *channel)
+{
+    return atomic_load(&channel->heard_mono_ms);
 }
 
 bool channel_is_alien(const struct channel *channel)
@@ -204,6 +210,7 @@ static void wake_a_leader(struct channel *channel)
 /* Lock held. False: no request of ours has this number, or the answer is too large. */
 static bool deliver_locked(struct channel *channel, uint64_t req_id, struct kw_span body)
 {
+    atomic_store(&channel->heard_mono_ms, os_clock_mono_ms());
     struct slot *slot = &channel->slots[req_id & 0xff];
 
     if (slot->req_id != req_id || (slot->state != SLOT_BUSY && slot->state != SLOT_ORPHAN) ||

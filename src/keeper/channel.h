@@ -44,6 +44,8 @@ void channel_break(struct channel *channel);
 /* The peer hung up: whoever waits still reads what came before; then as channel_break(). */
 void channel_hangup(struct channel *channel);
 bool channel_alive(const struct channel *channel);
+/* When the last answer came, by the monotonic clock; 0 before the first one. */
+int64_t channel_heard_mono_ms(const struct channel *channel);
 /* It broke because the peer answered in another protocol version (or with garbage in its place). */
 bool channel_is_alien(const struct channel *channel);
 /* For poll(2) on a hang-up by a thread that holds a reference. */

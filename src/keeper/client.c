@@ -21,6 +21,8 @@ enum {
     STABLE_MS = 10000, /* one that ran so long starts the back-off anew */
     HELLO_MS = 30000,  /* scrypt, or a slow TPM */
     END_MS = 5000,     /* writes its state and ends */
+    LOOK_MS = 2000,    /* between two looks whether it still answers */
+    SILENT_MS = 10000, /* one that answered nothing so long hangs, in its HSM say */
 };
 
 struct keeper {
@@ -28,6 +30,7 @@ struct keeper {
     struct keeper_config config; /* own copies of the texts; program NULL: attached */
     pthread_mutex_t lock;        /* of channel */
     struct channel *channel;     /* NULL while there is none */
+    struct channel *starting;    /* of a process that has not said hello; likewise under lock */
     pthread_t thread;            /* the supervisor, where one was started */
     bool supervised;
     int stop_fd; /* eventfd: readable once the keeper shall end */
@@ -209,6 +212,35 @@ static void reap(const struct keeper *keeper)
     }
 }
 
+/* The channel on which a new process is waited for; NULL: none any more. Borrowed. */
+static void set_starting(struct keeper *keeper, struct channel *channel)
+{
+    (void)pthread_mutex_lock(&keeper->lock); /* default mutex: cannot fail */
+    keeper->starting = channel;
+    (void)pthread_mutex_unlock(&keeper->lock);
+}
+
+static bool shall_stop(const struct keeper *keeper)
+{
+    struct pollfd fd = {.fd = keeper->stop_fd, .events = POLLIN};
+
+    return poll(&fd, 1, 0) == 1;
+}
+
+/* keeper_stop() does not wait for a process that is slow to say hello. */
+static kw_status greet(struct kw_op *op, struct keeper *keeper, struct channel *channel)
+{
+    set_starting(keeper, channel);
+    kw_status status = KW_OK;
+    if (shall_stop(keeper)) {
+        status = FAIL(op, KW_E_UNAVAILABLE, "the keeper is being stopped");
+    } else {
+        status = say_hello(op, channel);
+    }
+    set_starting(keeper, NULL);
+    return status;
+}
+
 /* Start the process once; on failure nothing is left of it. */
 static kw_status start_once(struct kw_op *op, struct keeper *keeper)
 {
@@ -218,7 +250,7 @@ static kw_status start_once(struct kw_op *op, struct keeper *keeper)
     TRY(op, spawn(op, keeper, &fd));
     kw_status status = channel_new(op, fd, &channel);
     if (kw_ok(status)) {
-        status = say_hello(op, channel);
+        status = greet(op, keeper, channel);
     }
     if (!kw_ok(status)) {
         if (channel) {
@@ -232,9 +264,10 @@ static kw_status start_once(struct kw_op *op, struct keeper *keeper)
     return KW_OK;
 }
 
-/* Sleep until the time is over (-1: for ever), the channel hangs up, or the keeper shall stop: then
- * true. */
-static bool wait_for_stop(const struct keeper *keeper, const struct channel *channel, int ms)
+enum waited { WAITED_TIME, WAITED_HANGUP, WAITED_STOP };
+
+/* Sleep until the time is over, the channel hangs up, or the keeper shall stop. */
+static enum waited wait_for(const struct keeper *keeper, const struct channel *channel, int ms)
 {
     struct pollfd fds[2] = {
         {.fd = keeper->stop_fd,                    .events = POLLIN   },
@@ -243,7 +276,28 @@ static bool wait_for_stop(const struct keeper *keeper, const struct channel *cha
 
     while (poll(fds, KW_COUNT(fds), ms) < 0 && errno == EINTR) {
     }
-    return (fds[0].revents & POLLIN) != 0;
+    if (fds[0].revents & POLLIN) {
+        return WAITED_STOP;
+    }
+    return fds[1].revents ? WAITED_HANGUP : WAITED_TIME;
+}
+
+/* Any answer will do, to whomever; one that is busy answers others. */
+static bool answers(struct channel *channel)
+{
+    int64_t now_ms = os_clock_mono_ms();
+    struct keeper_msg msg = {0};
+    struct channel_room room;
+    struct keeper_answer answer;
+    struct kw_op op;
+
+    if (now_ms - channel_heard_mono_ms(channel) < LOOK_MS) {
+        return true;
+    }
+    kw_op_init(&op, "system", now_ms + SILENT_MS);
+    kw_status status =
+        keeper_call_on(&op, channel, KEEPER_ROW_INFO, &msg, -1, &room, NULL, &answer);
+    return kw_ok(status) || channel_heard_mono_ms(channel) > now_ms;
 }
 
 /* The process is gone or broken: let the waiting go, reap it, try again ever more rarely. True to
@@ -253,7 +307,7 @@ static bool restart(struct keeper *keeper, int *backoff_ms)
     set_channel(keeper, NULL);
     reap(keeper);
     for (;;) {
-        if (wait_for_stop(keeper, NULL, *backoff_ms)) {
+        if (wait_for(keeper, NULL, *backoff_ms) == WAITED_STOP) {
             return true;
         }
         *backoff_ms = *backoff_ms * 2 > BACKOFF_LAST_MS ? BACKOFF_LAST_MS : *backoff_ms * 2;
@@ -266,6 +320,25 @@ static bool restart(struct keeper *keeper, int *backoff_ms)
     }
 }
 
+/* Until the process ends, hangs, or shall end. True: shall. */
+static bool watch(const struct keeper *keeper, struct channel *channel)
+{
+    for (;;) {
+        enum waited waited = wait_for(keeper, channel, LOOK_MS);
+        if (waited == WAITED_STOP) {
+            return true;
+        }
+        if (waited == WAITED_HANGUP) {
+            channel_hangup(channel);
+            return false;
+        }
+        if (!answers(channel)) {
+            channel_break(channel); /* whoever waits goes; it is killed where it lingers */
+            return shall_stop(keeper);
+        }
+    }
+}
+
 /* Watch the process until the keeper shall stop. */
 static void supervise(struct keeper *keeper)
 {
@@ -274,13 +347,11 @@ static void supervise(struct keeper *keeper)
     for (;;) {
         AUTO(channel) *channel = get_channel(keeper);
         int64_t started_ms = os_clock_mono_ms();
-        bool stop = wait_for_stop(keeper, channel, -1);
-        if (stop) {
+        if (watch(keeper, channel)) {
             channel_break(channel); /* the keeper reads the end, saves its state and ends */
             reap(keeper);
             return;
         }
-        channel_hangup(channel);
         if (os_clock_mono_ms() - started_ms > STABLE_MS) {
             backoff_ms = BACKOFF_FIRST_MS;
         }
@@ -360,6 +431,21 @@ kw_status keeper_attach(struct kw_op *op, int fd, struct keeper **ret)
     return KW_OK;
 }
 
+/* The supervisor waits for no answer any more. */
+static void interrupt(struct keeper *keeper)
+{
+    AUTO(channel) *channel = get_channel(keeper);
+
+    if (channel) {
+        channel_break(channel);
+    }
+    (void)pthread_mutex_lock(&keeper->lock); /* default mutex: cannot fail */
+    if (keeper->starting) {
+        channel_break(keeper->starting);
+    }
+    (void)pthread_mutex_unlock(&keeper->lock);
+}
+
 void keeper_stop(struct keeper *keeper)
 {
     if (!keeper) {
@@ -369,6 +455,7 @@ void keeper_stop(struct keeper *keeper)
         uint64_t one = 1;
         ssize_t n = write(keeper->stop_fd, &one, sizeof(one));
         (void)n; /* an eventfd at 0 always takes 1 */
+        interrupt(keeper);
         (void)pthread_join(keeper->thread, NULL);
         keeper->supervised = false;
     }

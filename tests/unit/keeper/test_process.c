@@ -323,6 +323,23 @@ static void a_killed_keeper_comes_back(void **state)
 }
 
 /* Stopped, its keys are told so; nothing hangs. */
+/* Stopped as a hung HSM would stop it: it is killed and started anew, and nobody waits for ever. */
+static void a_hung_keeper_is_replaced(void **state)
+{
+    AUTO(keeper) *keeper = serve();
+    int64_t until_ms = os_clock_mono_ms() + 2 * DEADLINE_MS;
+
+    (void)state;
+    pid_t hung = child();
+    assert_int_equal(kill(hung, SIGSTOP), 0);
+    while (keeper_restarts(keeper) == 0) {
+        assert_true(os_clock_mono_ms() < until_ms);
+        (void)usleep(100000);
+    }
+    assert_int_equal(ask(keeper), KW_CODE_OK);
+    assert_int_equal(kill(hung, 0), -1);
+}
+
 static void a_key_outlives_its_keeper(void **state)
 {
     AUTO(privkey) *tls = NULL;
@@ -469,6 +486,7 @@ int main(void)
         TEST(signatures_are_counted),
         TEST(starts_that_fail),
         TEST(a_killed_keeper_comes_back),
+        TEST(a_hung_keeper_is_replaced),
         TEST(a_key_outlives_its_keeper),
         TEST(a_tpm_opens_its_vault),
         TEST(many_threads_share_it),
