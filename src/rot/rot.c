@@ -93,9 +93,17 @@ static const struct rot_ops *find_backend(const char *uri)
     return NULL;
 }
 
+/* How much of a URI may be repeated: nothing behind a '?' or a PIN that should not be there. */
+static int shown_part(const char *uri)
+{
+    size_t n = strcspn(uri, "?");
+    const char *pin = strcasestr(uri, "pin-");
+    return (int)(pin && (size_t)(pin - uri) < n ? (size_t)(pin - uri) : n);
+}
+
 kw_status rot_open(struct kw_op *op, const char *uri, struct rot **ret)
 {
-    int shown = (int)strcspn(uri, "?"); /* a PIN that should not be there would stand behind it */
+    int shown = shown_part(uri);
     AUTO(rot) *rot = NULL;
 
     ENSURE(op, strlen(uri) < KW_URI_MAX, KW_E_INPUT, "root-of-trust URI is too long");

@@ -106,6 +106,9 @@ static void a_pin_is_not_repeated(void **state)
         "PKCS11:token=t?module-path=/m&pin-value=4711",
         "pkcs11:token=t?module-path=/m?pin-value=4711",
         "pkcs11?pin-value=4711",
+        "pkcs11:token=t;pin-value=4711?module-path=/m",
+        "pkcs11:token=t&pin-value=4711?module-path=/m",
+        "pkcs12:token=t;PIN-VALUE=4711",
         "pkcs11:token=t?pin-value=4711&pin-value=4711",
     };
     (void)state;
