@@ -123,6 +123,9 @@ kw_status handle_key_create(struct kw_op *op, struct server *server, struct requ
     ENSURE(op, kw_ok(policy_decode(request->msg->key_create.policy, &policy)), KW_E_INPUT,
            "policy: it does not decode");
     TRY(op, policy_check(op, &policy, request->now_unix));
+    /* A token hashes, or has us hash, whole messages; the keeper never sees an image. */
+    ENSURE(op, policy.class_ != KEY_CLASS_FIRMWARE || !custody_elsewhere(&server->keyring->custody),
+           KW_E_UNSUPPORTED, "policy-custody: a firmware signer's key needs a sealed vault");
     TRY(op, subject_key_create(op, &policy, &subject));
     TRY(op, approvals_require(op, server, &subject, request->msg->key_create.approval_id));
     struct key_cause cause = request_cause(request, "made under its policy");
