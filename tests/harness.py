@@ -305,9 +305,23 @@ class Gate:
             cert_file, key_file = self.state / 'admin/operator.pem', self.state / 'admin/operator.key'
         return _Files
 
-    def cli(self, *args, check=True, timeout=60):
-        return run(KEYWRIGHT, *args, check=check, env={'KEYWRIGHT_ADMIN': str(self.state / 'admin')},
-                   timeout=timeout)
+    def cli(self, *args, check=True, timeout=60, who=None):
+        """As the first operator, or as one that --approver made."""
+        admin = self.state / (f'admin-{who}' if who else 'admin')
+        return run(KEYWRIGHT, *args, check=check, env={'KEYWRIGHT_ADMIN': str(admin)}, timeout=timeout)
+
+    def request(self, *args):
+        """Ask for what needs approval: the number of the request."""
+        done = self.cli(*args, check=False)
+        assert done.returncode == 6, words(done)
+        return re.search(r'request (\d+)', words(done))[1]
+
+    def approved(self, *args, by=('bob',)):
+        """Ask, and have the others approve: done when this returns."""
+        number = self.request(*args)
+        for who in by:
+            self.cli('approval', 'sign', number, '--yes', who=who)
+        return number
 
     def json(self, *args):
         return json.loads(self.cli(*args, '--json').stdout)

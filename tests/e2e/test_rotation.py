@@ -17,7 +17,7 @@ DAY_S = 86400
 
 @pytest.fixture
 def gate(tmp_path):
-    one = Gate(tmp_path / 'gate').start()
+    one = Gate(tmp_path / 'gate', '--approver', 'bob').start()
     yield one
     one.stop()
 
@@ -154,10 +154,9 @@ def test_by_time(gate, monkeypatch):
 def test_revoked_key_is_followed(gate):
     """A stolen TLS key: revoked with its certificate, and the server goes on with another."""
     before = server_key(gate)
-    gate.cli('key', 'revoke', 'tls-server', '--reason', 'stolen', check=False)
+    gate.approved('key', 'revoke', 'tls-server', '--reason', 'stolen')
     states = {key['id']: key['state'] for key in gate.json('key', 'list')['items']}
-    if states['tls-server'] != 'compromised':
-        pytest.skip('revocation needs approval here')
+    assert states['tls-server'] == 'compromised'
     assert server_key(gate) != before
 
 
@@ -184,6 +183,7 @@ def test_verbs_and_refusals(gate):
 
 def rotate_ca(gate, folder, ca='devices'):
     request, cert = folder / f'{ca}.req', folder / f'{ca}.new.pem'
+    gate.approved('ca', 'rotate', ca)
     gate.cli('ca', 'rotate', ca, '--out', request)
     run(KEYWRIGHT, 'ca', 'sign', request, '--offline', gate.offline, '--out', cert)
     gate.cli('ca', 'install', cert)
@@ -274,6 +274,7 @@ def test_ca_key(gate, tmp_path):
 def test_ca_refusals(gate, tmp_path):
     """What the root or the server must not take."""
     request = tmp_path / 'req.pem'
+    gate.approved('ca', 'rotate', 'devices')
     gate.cli('ca', 'rotate', 'devices', '--out', request)
     again = tmp_path / 'again.pem'
     gate.cli('ca', 'rotate', 'devices', '--out', again)  # the same key: the rotation is under way

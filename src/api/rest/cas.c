@@ -1,5 +1,6 @@
 #include "api/rest/rest.h"
 #include "base/hex.h"
+#include "service/approvals/keys.h"
 #include "service/authorities.h"
 #include "service/keys/ca.h"
 
@@ -58,15 +59,34 @@ static const struct codec_field rotate_fields[] = {
     FIELD_INT("approval", struct rotate_body, approval, 0, 0, INT64_MAX, "number of its approval"),
 };
 
+/* Approved, the new key is made; the same request then answers with what the root is to sign. */
+static kw_status ask_rotation(struct kw_op *op, struct service *service, const char *ca,
+                              const char *reason, struct http_response *response)
+{
+    struct key_wish wish = {.verb = KEY_VERB_ROTATE};
+    struct keeper_key_info key;
+    struct keeper_approval pending = {0};
+
+    TRY(op, ca_newest_key(op, service, ca, &key), "CA '%s'", ca);
+    memcpy(wish.key_id, key.key_id, sizeof(wish.key_id));
+    ENSURE(op, KW_TEXT_SET(wish.reason, reason), KW_E_INPUT, "the reason is too long");
+    TRY(op, approval_ask_key(op, service, &wish, &pending));
+    return rest_pending(op, service, KW_FAIL(KW_E_APPROVAL), &pending, response);
+}
+
 REST_HANDLER(rest_ca_rotate)
 {
     struct rotate_body body = {0};
 
     TRY(op, codec_json_decode(op, request->body, rotate_fields, KW_COUNT(rotate_fields), &body));
-    TRY(op,
-        ca_request(op, rest_service(ctx), rest_param(request, "ca"), body.reason, body.approval,
-                   &response->body),
-        "CA '%s'", rest_param(request, "ca"));
+    const char *ca = rest_param(request, "ca");
+    kw_status status =
+        ca_request(op, rest_service(ctx), ca, body.reason, body.approval, &response->body);
+    if (status.code == KW_E_APPROVAL && body.approval == 0) {
+        kw_op_clear(op);
+        return ask_rotation(op, rest_service(ctx), ca, body.reason, response);
+    }
+    TRY(op, status, "CA '%s'", ca);
     response->content_type = "application/x-pem-file";
     return KW_OK;
 }

@@ -77,6 +77,22 @@ static kw_status load_token(struct kw_op *op, const char *uri, struct signer *re
     return rot_key_privkey(op, TAKE(key), &ret->key);
 }
 
+/* In the token, never outside it; the public half goes to whoever enrols the person. */
+kw_status cli_approval_keygen(struct kw_op *op, struct cli *cli)
+{
+    char token[KW_URI_MAX], label[KW_NAME_MAX];
+    AUTO(rot) *rot = NULL;
+    AUTO(rot_key) *key = NULL;
+    AUTO(kw_bytes) *pem = NULL;
+
+    TRY(op, split_uri(op, cli->args[0], token, label));
+    TRY(op, rot_open(op, token, &rot), "token");
+    TRY(op, rot_key_generate(op, rot, label, KEY_ALG_EC_P256, &key), "key '%s'", label);
+    TRY(op, kw_bytes_new(512, &pem));
+    TRY(op, kw_pem_encode("PUBLIC KEY", pubkey_spki(rot_key_public(key)), pem));
+    return cli_write_out(op, cli, kw_bytes_span(pem));
+}
+
 static kw_status load_signer(struct kw_op *op, struct cli *cli, struct signer *ret)
 {
     const char *as = cli->options[OPT_AS], *key = cli->options[OPT_KEY];

@@ -151,6 +151,7 @@ kw_status cli_approval_list(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_show(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_sign(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_reject(struct kw_op *op, struct cli *cli);
+kw_status cli_approval_keygen(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_run(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_roster(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_enroll(struct kw_op *op, struct cli *cli);

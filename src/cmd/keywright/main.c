@@ -137,6 +137,7 @@ static const struct command {
     {"approval", "sign",   "N",          SIGN,                                   cli_approval_sign,   "show a request, ask, and approve it"},
     {"approval", "reject", "N",          SIGN,                                   cli_approval_reject, "reject a request, for ever"},
     {"approval", "run",    "N",          REMOTE,                                 cli_approval_run,    "do what was approved and could not be done yet"},
+    {"approval", "keygen", "URI",        OPT(OUT),                               cli_approval_keygen, "make an approver's key in a PKCS#11 token; prints its public half"},
     {"approval", "roster", NULL,         REMOTE,                                 cli_approval_roster, "who approves, and what needs approval"},
     {"approval", "enroll", "NAME",       SIGN | OPT(PUBLIC) | OPT(ROLES),        cli_approval_enroll, "ask to enrol a person"},
     {"approval", "dismiss", "NAME",      SIGN,                                   cli_approval_dismiss, "ask to take a person off the roster"},

@@ -96,16 +96,23 @@ void cli_disconnect(struct cli *cli)
     cert_unref(cli->root[0]);
 }
 
+static bool is_problem(const struct http_answer *answer, struct problem_view *ret)
+{
+    struct kw_op quiet;
+
+    memset(ret, 0, sizeof(*ret));
+    kw_op_init(&quiet, NULL, 0);
+    return kw_ok(codec_json_decode(&quiet, kw_bytes_span(answer->body), problem_view.fields,
+                                   problem_view.n, ret)) &&
+           *ret->code;
+}
+
 /* The server's refusal in its own words. */
 static kw_status refuse(struct kw_op *op, const struct http_answer *answer)
 {
-    struct problem_view problem = {0};
-    struct kw_op quiet;
+    struct problem_view problem;
 
-    kw_op_init(&quiet, NULL, 0);
-    if (!kw_ok(codec_json_decode(&quiet, kw_bytes_span(answer->body), problem_view.fields,
-                                 problem_view.n, &problem)) ||
-        !*problem.code) {
+    if (!is_problem(answer, &problem)) {
         return FAIL(op, KW_E_DEVICE, "the server answered with status %d", answer->status);
     }
     return FAIL(op, kw_code_from_text(problem.code), "%.150s (request %s)", problem.detail,
@@ -119,7 +126,8 @@ static kw_status call(struct kw_op *op, struct cli *cli, const struct http_call 
 
     TRY(op, cli_connect(op, cli));
     TRY(op, http_client_call(op, cli->client, call, &answer), "asking the server");
-    if (answer.status >= 300) {
+    struct problem_view problem;
+    if (answer.status >= 300 || (answer.status == 202 && is_problem(&answer, &problem))) {
         kw_status status = refuse(op, &answer);
         http_answer_done(&answer);
         return status;
