@@ -157,3 +157,20 @@ def test_issuing_ca_in_an_hsm_and_the_rest_in_software(tmp_path):
     (tmp_path / 'away').rename(tokens)
     until('the HSM is back', lambda: gate.enrol(csr, secret).status == 200)
     assert gate.stop() == 0
+
+
+def test_tpm_and_its_pcrs(tpm, tmp_path):
+    gate = Gate(tmp_path / 'own', '--unlock', f'tpm2:dir={tmp_path}/tpm-keys,pcr=7+16,tcti={tpm.tcti}')
+    gate.start()
+    assert gate.stop() == 0
+    tpm.tool('tpm2_pcrextend', f'16:sha256={"ab" * 32}')  # another system was started
+    gate.start(wait=False)
+    assert gate.process.wait(60) == 1
+    assert 'the PCRs are not as they were when it was sealed' in gate.log()
+    tpm.tool('tpm2_pcrreset', '16')
+    gate.start()
+    assert gate.stop() == 0
+    config = gate.state / 'keywright.yaml'
+    config.write_text(config.read_text().replace('pcr=7+16,', ''))
+    gate.start(wait=False)
+    assert gate.process.wait(60) == 1 and 'name them in the URI' in gate.log()

@@ -12,6 +12,7 @@ struct tpm2 {
     char dir[KW_PATH_BYTES];
     char index_path[KW_PATH_BYTES];
     char tcti[KW_URI_MAX];
+    uint32_t pcrs; /* bits: what seals are bound to; 0: to this TPM alone */
 };
 
 struct tpm2_key {

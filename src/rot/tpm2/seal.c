@@ -20,8 +20,53 @@ static void free_data(TPM2B_SENSITIVE_DATA **data)
     }
 }
 
+/* The PCRs of the SHA-256 bank as TSS wants them. */
+static TPML_PCR_SELECTION selection_of(uint32_t pcrs)
+{
+    return (TPML_PCR_SELECTION){
+        .count = 1,
+        .pcrSelections = {{.hash = TPM2_ALG_SHA256,
+                           .sizeofSelect = 3,
+                           .pcrSelect = {(BYTE)pcrs, (BYTE)(pcrs >> 8), (BYTE)(pcrs >> 16)}}},
+    };
+}
+
+/* The policy "these PCRs as they are now", in a session that was started. */
+static kw_status add_policy(struct kw_op *op, struct tpm2_session *s, ESYS_TR session,
+                            uint32_t pcrs)
+{
+    const TPML_PCR_SELECTION selection = selection_of(pcrs);
+
+    TSS2_RC rc = Esys_PolicyPCR(s->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+                                &selection);
+    return tpm2_status(op, s, rc);
+}
+
+/* The public area of a seal: by policy where it is bound to PCRs. */
+static kw_status template_of(struct kw_op *op, struct tpm2_session *s, ESYS_TR srk, uint32_t pcrs,
+                             TPM2B_PUBLIC *ret)
+{
+    AUTO(TPM2B_DIGEST) *digest = NULL;
+    ESYS_TR trial = ESYS_TR_NONE;
+
+    *ret = tpm2_sealed_template;
+    if (pcrs == 0) {
+        return KW_OK;
+    }
+    TRY(op, tpm2_session_start_policy(op, s, srk, /* trial= */ true, &trial));
+    TRY(op, add_policy(op, s, trial, pcrs), "reading the PCRs");
+    TSS2_RC rc =
+        Esys_PolicyGetDigest(s->esys, trial, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &digest);
+    TRY(op, tpm2_status(op, s, rc), "the policy of the PCRs");
+    ret->publicArea.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_USERWITHAUTH;
+    ret->publicArea.authPolicy = *digest;
+    tpm2_session_flush(s, trial);
+    return KW_OK;
+}
+
 static kw_status create_sealed(struct kw_op *op, struct tpm2_session *s, ESYS_TR srk, ESYS_TR hmac,
-                               const struct kw_secret *plain, struct tpm2_sealed *ret)
+                               const TPM2B_PUBLIC *form, const struct kw_secret *plain,
+                               struct tpm2_sealed *ret)
 {
     static const TPM2B_DATA no_data;
     static const TPML_PCR_SELECTION no_pcrs;
@@ -33,9 +78,8 @@ static kw_status create_sealed(struct kw_op *op, struct tpm2_session *s, ESYS_TR
 
     TRY(op, kw_out_set(&room, kw_secret_span(plain)), "no room for the secret");
     data->size = (UINT16)room.len;
-    TSS2_RC rc =
-        Esys_Create(s->esys, srk, hmac, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
-                    &tpm2_sealed_template, &no_data, &no_pcrs, &wrapped, &area, NULL, NULL, NULL);
+    TSS2_RC rc = Esys_Create(s->esys, srk, hmac, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, form,
+                             &no_data, &no_pcrs, &wrapped, &area, NULL, NULL, NULL);
     TRY(op, tpm2_status(op, s, rc), "sealing in the TPM");
     ret->area = *area;
     ret->wrapped = *wrapped;
@@ -49,12 +93,14 @@ kw_status tpm2_seal(struct kw_op *op, void *opaque, const struct kw_secret *plai
     struct tpm2_sealed sealed = {0};
     ESYS_TR srk = ESYS_TR_NONE;
     ESYS_TR hmac = ESYS_TR_NONE;
+    TPM2B_PUBLIC form;
     AUTO(tpm2_session) *s = NULL;
 
     TRY(op, tpm2_session_open(op, self->tcti, &s));
     TRY(op, tpm2_srk_open(op, s, /* want_name= */ NULL, &srk, sealed.parent));
+    TRY(op, template_of(op, s, srk, self->pcrs, &form));
     TRY(op, tpm2_session_start_hmac(op, s, srk, &hmac));
-    TRY(op, create_sealed(op, s, srk, hmac, plain, &sealed));
+    TRY(op, create_sealed(op, s, srk, hmac, &form, plain, &sealed));
     TRY(op, tpm2_sealed_encode(&sealed, ret), "encoding the sealed secret");
     return KW_OK;
 }
@@ -70,6 +116,29 @@ static kw_status load_sealed(struct kw_op *op, struct tpm2_session *s, ESYS_TR s
     return KW_OK;
 }
 
+/* Its own session, or one in which the PCRs speak for it. */
+static kw_status authorise(struct kw_op *op, struct tpm2_session *s, ESYS_TR srk, uint32_t pcrs,
+                           ESYS_TR hmac, ESYS_TR *ret)
+{
+    *ret = hmac;
+    if (pcrs == 0) {
+        return KW_OK;
+    }
+    TRY(op, tpm2_session_start_policy(op, s, srk, /* trial= */ false, ret));
+    return add_policy(op, s, *ret, pcrs);
+}
+
+static kw_status check_binding(struct kw_op *op, const struct tpm2 *self,
+                               const struct tpm2_sealed *sealed)
+{
+    bool bound = sealed->area.publicArea.authPolicy.size > 0;
+
+    ENSURE(op, !bound || self->pcrs != 0, KW_E_DENIED,
+           "it is sealed to PCRs: name them in the URI (pcr=7+11)");
+    ENSURE(op, bound || self->pcrs == 0, KW_E_DENIED, "it is not sealed to PCRs, as the URI says");
+    return KW_OK;
+}
+
 kw_status tpm2_unseal(struct kw_op *op, void *opaque, struct kw_span octets, struct kw_secret **ret)
 {
     struct tpm2 *self = opaque;
@@ -77,16 +146,23 @@ kw_status tpm2_unseal(struct kw_op *op, void *opaque, struct kw_span octets, str
     ESYS_TR srk = ESYS_TR_NONE;
     ESYS_TR hmac = ESYS_TR_NONE;
     ESYS_TR object = ESYS_TR_NONE;
+    ESYS_TR leave = ESYS_TR_NONE;
     AUTO(tpm2_session) *s = NULL;
     __attribute__((cleanup(free_data))) TPM2B_SENSITIVE_DATA *data = NULL;
 
     ENSURE(op, kw_ok(tpm2_sealed_parse(octets, &sealed)), KW_E_INTEGRITY,
            "not sealed by a TPM, or altered");
+    TRY(op, check_binding(op, self, &sealed));
     TRY(op, tpm2_session_open(op, self->tcti, &s));
     TRY(op, tpm2_srk_open(op, s, sealed.parent, &srk, NULL));
     TRY(op, tpm2_session_start_hmac(op, s, srk, &hmac));
     TRY(op, load_sealed(op, s, srk, hmac, &sealed, &object));
-    TSS2_RC rc = Esys_Unseal(s->esys, object, hmac, ESYS_TR_NONE, ESYS_TR_NONE, &data);
+    TRY(op, authorise(op, s, srk, self->pcrs, hmac, &leave));
+    TSS2_RC rc = Esys_Unseal(s->esys, object, leave, ESYS_TR_NONE, ESYS_TR_NONE, &data);
+    ENSURE(
+        op, !tpm2_rc_is(rc, TPM2_RC_POLICY_FAIL), KW_E_DENIED,
+        "the PCRs are not as they were when it was sealed (firmware, boot loader or settings "
+        "changed): start the system that sealed it, or open the vault's backup and seal it anew");
     TRY(op, tpm2_status(op, s, rc), "unsealing in the TPM");
     TRY(op, kw_secret_copy(KW_SPAN(data->buffer, data->size), ret));
     return KW_OK;

@@ -15,8 +15,12 @@ enum {
 static bool is_ours(const TPMT_PUBLIC *area)
 {
     const TPMT_PUBLIC *ours = &tpm2_sealed_template.publicArea;
+    bool by_policy = area->authPolicy.size == TPM2_SHA256_DIGEST_SIZE;
+    TPMA_OBJECT attributes = by_policy
+                                 ? ours->objectAttributes & ~(TPMA_OBJECT)TPMA_OBJECT_USERWITHAUTH
+                                 : ours->objectAttributes;
     return area->type == ours->type && area->nameAlg == ours->nameAlg &&
-           area->objectAttributes == ours->objectAttributes && area->authPolicy.size == 0 &&
+           area->objectAttributes == attributes && (by_policy || area->authPolicy.size == 0) &&
            area->parameters.keyedHashDetail.scheme.scheme == TPM2_ALG_NULL;
 }
 

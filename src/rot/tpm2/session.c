@@ -69,8 +69,8 @@ void tpm2_session_flush(struct tpm2_session *s, ESYS_TR object)
     }
 }
 
-kw_status tpm2_session_start_hmac(struct kw_op *op, struct tpm2_session *s, ESYS_TR salt_key,
-                                  ESYS_TR *ret)
+static kw_status start_session(struct kw_op *op, struct tpm2_session *s, ESYS_TR salt_key,
+                               TPM2_SE type, ESYS_TR *ret)
 {
     static const TPMT_SYM_DEF aes_128_cfb = {
         .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB};
@@ -78,15 +78,27 @@ kw_status tpm2_session_start_hmac(struct kw_op *op, struct tpm2_session *s, ESYS
         TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT | TPMA_SESSION_CONTINUESESSION;
     ESYS_TR session = ESYS_TR_NONE;
 
-    TSS2_RC rc = Esys_StartAuthSession(s->esys, salt_key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                                       ESYS_TR_NONE, NULL, TPM2_SE_HMAC, &aes_128_cfb,
-                                       TPM2_ALG_SHA256, &session);
+    TSS2_RC rc =
+        Esys_StartAuthSession(s->esys, salt_key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                              ESYS_TR_NONE, NULL, type, &aes_128_cfb, TPM2_ALG_SHA256, &session);
     TRY(op, tpm2_status(op, s, rc), "starting an encrypted session");
     TRY(op, tpm2_session_keep(op, s, session));
     rc = Esys_TRSess_SetAttributes(s->esys, session, flags, 0xff);
     TRY(op, tpm2_status(op, s, rc), "starting an encrypted session");
     *ret = session;
     return KW_OK;
+}
+
+kw_status tpm2_session_start_hmac(struct kw_op *op, struct tpm2_session *s, ESYS_TR salt_key,
+                                  ESYS_TR *ret)
+{
+    return start_session(op, s, salt_key, TPM2_SE_HMAC, ret);
+}
+
+kw_status tpm2_session_start_policy(struct kw_op *op, struct tpm2_session *s, ESYS_TR salt_key,
+                                    bool trial, ESYS_TR *ret)
+{
+    return start_session(op, s, salt_key, trial ? TPM2_SE_TRIAL : TPM2_SE_POLICY, ret);
 }
 
 kw_status tpm2_session_find(struct kw_op *op, struct tpm2_session *s, TPM2_HANDLE handle,

@@ -37,6 +37,10 @@ void tpm2_session_flush(struct tpm2_session *s, ESYS_TR object);
 kw_status tpm2_session_start_hmac(struct kw_op *op, struct tpm2_session *s, ESYS_TR salt_key,
                                   ESYS_TR *ret);
 
+/* The same, authorised by a policy; trial: only to find out a policy's digest. */
+kw_status tpm2_session_start_policy(struct kw_op *op, struct tpm2_session *s, ESYS_TR salt_key,
+                                    bool trial, ESYS_TR *ret);
+
 /* What a TSS call said, as our status: TRY(op, tpm2_status(op, s, Esys_…(…)), "making the key"). */
 kw_status tpm2_status(struct kw_op *op, const struct tpm2_session *s, TSS2_RC rc);
 /* Is rc the TPM's response code `code` (TPM2_RC_HANDLE, …), whatever parameter or handle it names?
@@ -54,6 +58,7 @@ KW_OWNED(TPM2B_PUBLIC, TPM2B_PUBLIC, Esys_Free)
 KW_OWNED(TPM2B_PRIVATE, TPM2B_PRIVATE, Esys_Free)
 KW_OWNED(TPM2B_NAME, TPM2B_NAME, Esys_Free)
 KW_OWNED(TPMT_SIGNATURE, TPMT_SIGNATURE, Esys_Free)
+KW_OWNED(TPM2B_DIGEST, TPM2B_DIGEST, Esys_Free)
 KW_OWNED(TPMS_CAPABILITY_DATA, TPMS_CAPABILITY_DATA, Esys_Free)
 
 #endif

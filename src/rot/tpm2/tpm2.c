@@ -8,6 +8,8 @@
 #include "rot/params.h"
 #include "rot/tpm2/device.h"
 
+enum { PCRS = 24 };
+
 static kw_status visit_first(struct kw_op *op, struct tpm2 *self)
 {
     AUTO(tpm2_session) *s = NULL;
@@ -30,16 +32,36 @@ static void tpm2_close(void *self)
 }
 KW_OWNED(tpm2, struct tpm2, tpm2_close)
 
+/* "7+11": which PCRs (SHA-256 bank) a seal is bound to. */
+static kw_status take_pcrs(struct kw_op *op, const char *text, uint32_t *ret)
+{
+    *ret = 0;
+    while (*text) {
+        char *end = NULL;
+        unsigned long n = strtoul(text, &end, 10);
+        bool digit = *text >= '0' && *text <= '9';
+        ENSURE(op, digit && n < PCRS && (*end == '\0' || (*end == '+' && end[1] != '\0')),
+               KW_E_INPUT, "pcr= takes PCR numbers 0 to %d with '+' between them", PCRS - 1);
+        ENSURE(op, !(*ret & 1u << n), KW_E_INPUT, "PCR %lu is named twice", n);
+        *ret |= 1u << n;
+        text = *end == '+' ? end + 1 : end;
+    }
+    return KW_OK;
+}
+
 static kw_status tpm2_open(struct kw_op *op, const char *params, void **ret_self)
 {
     AUTO(tpm2) *self = calloc(1, sizeof(*self));
+    char pcrs[80] = "";
     ENSURE(op, self, KW_E_MEMORY);
     const struct rot_param table[] = {
         {.name = "dir", .required = true, .value = self->dir, .cap = sizeof(self->dir)},
+        {.name = "pcr", .value = pcrs, .cap = sizeof(pcrs)},
         {.name = "tcti", .required = true, .rest = true, .value = self->tcti, .cap = KW_URI_MAX},
     };
 
     TRY(op, rot_params_parse(op, params, table, KW_COUNT(table)));
+    TRY(op, take_pcrs(op, pcrs, &self->pcrs));
     TRY(op, os_path_join(op, self->index_path, sizeof(self->index_path), self->dir, "tpm2.index"));
     TRY(op, visit_first(op, self));
     *ret_self = TAKE(self);
@@ -54,7 +76,8 @@ static void tpm2_info(const void *self, struct rot_info *ret)
 const struct rot_ops rot_tpm2_ops = {
     .version = ROT_OPS_VERSION,
     .scheme = "tpm2",
-    .doc = "tpm2:dir=PATH,tcti=TCTI  TPM 2.0; PATH keeps which label is which handle",
+    .doc = "tpm2:dir=PATH[,pcr=7+11],tcti=TCTI  TPM 2.0; PATH keeps which label is which handle, "
+           "seals are bound to the PCRs",
     .open = tpm2_open,
     .close = tpm2_close,
     .info = tpm2_info,
