@@ -34,22 +34,42 @@ static kw_status tell(struct kw_op *op, const struct visit *visit, enum finding_
     return visit->each(op, visit->ctx, &found);
 }
 
+static enum finding_level level_of(const struct keeper_info *info)
+{
+    if (!info->log_writable) {
+        return FINDING_WARNING;
+    }
+    return info->refusals > 0 ? FINDING_NOTE : FINDING_OK;
+}
+
+static kw_status look_at_vault(struct kw_op *op, const struct visit *visit, unsigned i)
+{
+    const char *name = visit->service->config.vaults[i].name;
+    struct keeper_info info;
+    char text[320];
+
+    if (!kw_ok(keeper_info(op, visit->service->vaults[i], &info))) {
+        (void)snprintf(text, sizeof(text), "vault '%.31s' cannot be asked: %.200s", name,
+                       kw_op_cause(op));
+        kw_op_clear(op);
+        return tell(op, visit, FINDING_WARNING, "keeper", name, text);
+    }
+    (void)snprintf(
+        text, sizeof(text),
+        "vault '%.31s': %u keys, %llu uses; %llu refusals since its keeper's start, %llu "
+        "of them not written%s",
+        name, info.n_keys, (unsigned long long)info.signatures, (unsigned long long)info.refusals,
+        (unsigned long long)info.refusals_unlogged,
+        info.log_writable ? "" : "; refusals.log cannot be written");
+    return tell(op, visit, level_of(&info), "keeper", name, text);
+}
+
 static kw_status look_at_keeper(struct kw_op *op, const struct visit *visit)
 {
-    struct keeper_info info;
-    char text[256];
-
-    TRY(op, keeper_info(op, visit->service->keeper, &info), "the keeper");
-    (void)snprintf(text, sizeof(text),
-                   "%u keys, %llu uses; %llu refusals since its start, %llu of them not written%s",
-                   info.n_keys, (unsigned long long)info.signatures,
-                   (unsigned long long)info.refusals, (unsigned long long)info.refusals_unlogged,
-                   info.log_writable ? "" : "; refusals.log cannot be written");
-    return tell(op, visit,
-                !info.log_writable  ? FINDING_WARNING
-                : info.refusals > 0 ? FINDING_NOTE
-                                    : FINDING_OK,
-                "keeper", "", text);
+    for (unsigned i = 0; i < visit->service->n_vaults; i++) {
+        TRY(op, look_at_vault(op, visit, i));
+    }
+    return KW_OK;
 }
 
 static kw_status look_at_key(struct kw_op *op, const struct visit *visit,
@@ -72,13 +92,14 @@ static kw_status look_at_key(struct kw_op *op, const struct visit *visit,
 
 static kw_status look_at_keys(struct kw_op *op, const struct visit *visit)
 {
+    struct service_key_walk walk = {0};
     int64_t now_s = os_clock_unix_s();
     struct keeper_key_info key;
 
-    for (uint32_t i = 0;; i++) {
-        kw_status status = keeper_key_at(op, visit->service->keeper, i, &key);
-        if (status.code == KW_E_NOT_FOUND) {
-            kw_op_clear(op);
+    for (;;) {
+        kw_status status = service_key_next(op, visit->service, &walk, &key);
+        if (status.code == KW_E_NOT_FOUND || status.code == KW_E_UNAVAILABLE) {
+            kw_op_clear(op); /* vaults that are away were told of above */
             return KW_OK;
         }
         TRY(op, status, "keys of the keeper");

@@ -18,7 +18,6 @@ enum {
     TOLD_MAX = 100,       /* findings; the rest is counted */
     RECORDED_MAX = 100,   /* events at one start */
 };
-static const char MARK[] = "doctor";
 
 /* One accountable use. */
 struct use {
@@ -33,7 +32,7 @@ struct books {
     struct use *uses; /* sorted by digest */
     uint64_t n_bulk, n_events;
     size_t n_heads; /* rows about checkpoints that are not accounted for yet */
-    uint64_t last_row;
+    uint64_t n_rows, last_row;
     struct tlog_edge *edge; /* NULL where heads are not looked at */
 };
 
@@ -78,24 +77,30 @@ static int by_digest(const void *a, const void *b)
     return memcmp(x->row.digest, y->row.digest, KW_HASH_BYTES);
 }
 
-static kw_status read_journal(struct kw_op *op, struct books *books, uint64_t from)
+/* The rows of one vault. */
+static kw_status read_rows(struct kw_op *op, struct books *books, struct keeper *keeper,
+                           uint64_t from)
 {
-    static _Thread_local struct keeper_journal_row rows[PAGE];
+    struct keeper_journal_row rows[PAGE];
     unsigned n = 0;
 
     do {
-        TRY(op,
-            keeper_journal_read(op, books->service->keeper, from, PAGE, rows, &n, &books->last_row),
+        TRY(op, keeper_journal_read(op, keeper, from, PAGE, rows, &n, &books->last_row),
             "the keeper's journal");
         for (unsigned i = 0; i < n; i++) {
             TRY(op, take_row(op, books, &rows[i]));
         }
         from += n;
+        books->n_rows += n;
     } while (n > 0);
-    if (books->n > 0) {
-        qsort(books->uses, books->n, sizeof(*books->uses), by_digest);
-    }
     return KW_OK;
+}
+
+static void sort_by(struct books *books, int (*order)(const void *a, const void *b))
+{
+    if (books->n > 0) {
+        qsort(books->uses, books->n, sizeof(*books->uses), order);
+    }
 }
 
 /* --- the log ---------------------------------------------------------------------------------- */
@@ -221,11 +226,11 @@ static kw_status read_log(struct kw_op *op, struct books *books, uint64_t from)
 
 /* --- what was found --------------------------------------------------------------------------- */
 
-static int by_number(const void *a, const void *b)
+static int by_time(const void *a, const void *b)
 {
     const struct use *x = a, *y = b;
 
-    return (x->row.seq > y->row.seq) - (x->row.seq < y->row.seq);
+    return (x->row.time_ms > y->row.time_ms) - (x->row.time_ms < y->row.time_ms);
 }
 
 static bool in_flight(const struct use *use, int64_t now_ms)
@@ -274,9 +279,26 @@ static kw_status tell(struct kw_op *op, struct books *books, finding_fn each, vo
     (void)snprintf(sum.text, sizeof(sum.text),
                    "%zu signatures and openings of %llu rows: %llu without an event, %llu on their "
                    "way; %llu more in bulk (TLS, OCSP)",
-                   books->n, (unsigned long long)books->last_row, (unsigned long long)n_wrong,
+                   books->n, (unsigned long long)books->n_rows, (unsigned long long)n_wrong,
                    (unsigned long long)n_waiting, (unsigned long long)books->n_bulk);
     return each(op, ctx, &sum);
+}
+
+/* A vault that is sealed or away is a finding, and no reason not to look at the others. */
+static kw_status read_vault(struct kw_op *op, struct books *books, unsigned i, finding_fn each,
+                            void *ctx)
+{
+    struct finding found = {.level = FINDING_WARNING, .check = "journal"};
+    const char *name = books->service->config.vaults[i].name;
+
+    if (kw_ok(read_rows(op, books, books->service->vaults[i], 1))) {
+        return KW_OK;
+    }
+    KW_TEXT_SET(found.object, name);
+    (void)snprintf(found.text, sizeof(found.text), "the journal of vault '%.31s': %.200s", name,
+                   kw_op_cause(op));
+    kw_op_clear(op);
+    return each(op, ctx, &found);
 }
 
 kw_status reconcile(struct kw_op *op, struct service *service, finding_fn each, void *ctx)
@@ -286,11 +308,12 @@ kw_status reconcile(struct kw_op *op, struct service *service, finding_fn each, 
     books.edge = malloc(sizeof(*books.edge));
     ENSURE(op, books.edge, KW_E_MEMORY, "no memory for the log's head");
     tlog_edge_init(books.edge);
-    TRY(op, read_journal(op, &books, 1));
-    TRY(op, read_log(op, &books, 0));
-    if (books.n > 0) {
-        qsort(books.uses, books.n, sizeof(*books.uses), by_number);
+    for (unsigned i = 0; i < service->n_vaults; i++) {
+        TRY(op, read_vault(op, &books, i, each, ctx));
     }
+    sort_by(&books, by_digest);
+    TRY(op, read_log(op, &books, 0));
+    sort_by(&books, by_time);
     return tell(op, &books, each, ctx);
 }
 
@@ -299,6 +322,7 @@ kw_status reconcile(struct kw_op *op, struct service *service, finding_fn each, 
 /* Where the last start stopped: a row of the journal, and an entry of the log. */
 struct mark {
     struct service *service;
+    char name[48]; /* of the blob: one for each vault */
     uint64_t row, entry;
 };
 
@@ -307,7 +331,7 @@ static kw_status load_mark(struct kw_op *op, struct mark *mark)
     AUTO(kw_bytes) *octets = NULL;
     uint64_t version = 0;
 
-    kw_status status = store_blob_get(op, mark->service->store, MARK, &version, &octets);
+    kw_status status = store_blob_get(op, mark->service->store, mark->name, &version, &octets);
     if (status.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);
         return KW_OK;
@@ -329,7 +353,7 @@ static kw_status put_mark(struct kw_op *op, struct store_txn *txn, void *ctx)
     kw_writer_u64(&w, mark->row);
     kw_writer_u64(&w, mark->entry);
     TRY(op, kw_writer_end(&w));
-    return store_blob_put(op, txn, MARK, mark->row, kw_out_span(&out));
+    return store_blob_put(op, txn, mark->name, mark->row, kw_out_span(&out));
 }
 
 static kw_status record(struct kw_op *op, struct service *service, const struct use *use)
@@ -348,24 +372,44 @@ static kw_status record(struct kw_op *op, struct service *service, const struct 
     return service_record_alone(op, service, &event);
 }
 
-kw_status reconcile_at_start(struct kw_op *op, struct service *service)
+static kw_status record_all(struct kw_op *op, const struct books *books)
 {
-    __attribute__((cleanup(books_done))) struct books books = {.service = service};
-    struct mark mark = {.service = service};
     unsigned n = 0;
 
-    TRY(op, load_mark(op, &mark), "the mark of the last start");
-    TRY(op, read_journal(op, &books, mark.row + 1));
-    TRY(op, read_log(op, &books, mark.entry));
-    for (size_t i = 0; i < books.n && n < RECORDED_MAX; i++) {
-        const struct use *use = &books.uses[i];
+    for (size_t i = 0; i < books->n && n < RECORDED_MAX; i++) {
+        const struct use *use = &books->uses[i];
         /* Heads of the log need all of it: `keywright doctor` looks at them. */
         if (!use->accounted && !use->recorded && use->row.what != KEEPER_SIGN_CHECKPOINT) {
-            TRY(op, record(op, service, use), "recording an unaccounted signature");
+            TRY(op, record(op, books->service, use), "recording an unaccounted signature");
             n++;
         }
     }
+    return KW_OK;
+}
+
+static kw_status look_at_vault(struct kw_op *op, struct service *service, unsigned i)
+{
+    __attribute__((cleanup(books_done))) struct books books = {.service = service};
+    struct mark mark = {.service = service};
+
+    (void)snprintf(mark.name, sizeof(mark.name), "doctor:%.31s", service->config.vaults[i].name);
+    TRY(op, load_mark(op, &mark), "the mark of the last start");
+    if (!kw_ok(read_rows(op, &books, service->vaults[i], mark.row + 1))) {
+        kw_op_clear(op); /* sealed, or away: looked at when the server starts the next time */
+        return KW_OK;
+    }
+    sort_by(&books, by_digest);
+    TRY(op, read_log(op, &books, mark.entry));
+    TRY(op, record_all(op, &books));
     mark.row = books.last_row;
     TRY(op, store_log_size(op, service->store, &mark.entry));
     return store_change(op, service->store, put_mark, &mark);
+}
+
+kw_status reconcile_at_start(struct kw_op *op, struct service *service)
+{
+    for (unsigned i = 0; i < service->n_vaults; i++) {
+        TRY(op, look_at_vault(op, service, i), "vault '%s'", service->config.vaults[i].name);
+    }
+    return KW_OK;
 }
