@@ -1,8 +1,11 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "api/rest/rest.h"
 #include "base/hex.h"
 #include "service/approvals/keys.h"
+#include "service/keys/lifecycle.h"
+#include "service/keys/verbs.h"
 
 static void view_backend(const struct keeper_key_info *key, struct key_view *ret)
 {
@@ -204,4 +207,57 @@ REST_HANDLER(rest_key_destruction)
         "key '%s' was not destroyed", id);
     response->content_type = "text/plain; charset=utf-8";
     return KW_OK;
+}
+
+/* --- the lifecycle table ---------------------------------------------------------------------- */
+
+_Static_assert(sizeof(((struct lifecycle_view *)0)->rows[0].value) == LIFECYCLE_VALUE_MAX &&
+                   KW_COUNT(((struct lifecycle_view *)0)->rows) == LIFECYCLE_ROWS_MAX,
+               "the view holds the table");
+
+static void view_lifecycle(const struct lifecycle *table, struct lifecycle_view *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    KW_TEXT_SET(ret->id, table->id);
+    KW_TEXT_SET(ret->class_, table->class_);
+    KW_TEXT_SET(ret->state, table->state);
+    KW_TEXT_SET(ret->custody, table->custody);
+    ret->made_s = table->made_s;
+    ret->due_s = table->due_s;
+    ret->end_s = table->end_s;
+    ret->drill_s = table->drill_s;
+    ret->destroyed_s = table->destroyed_s;
+    ret->uses = table->uses;
+    ret->has_successor = table->has_successor;
+    ret->empty = table->n_empty;
+    for (ret->n = 0; ret->n < table->n; ret->n++) {
+        KW_TEXT_SET(ret->rows[ret->n].column, table->rows[ret->n].column);
+        KW_TEXT_SET(ret->rows[ret->n].value, table->rows[ret->n].value);
+        KW_TEXT_SET(ret->rows[ret->n].why, table->rows[ret->n].why);
+    }
+}
+
+struct lifecycle_room {
+    struct lifecycle table;
+    struct lifecycle_view shown;
+};
+
+static kw_status answer_lifecycle(struct kw_op *op, struct service *service, const char *id,
+                                  struct lifecycle_room *room, struct http_response *response)
+{
+    TRY(op, lifecycle_of(op, service, id, &room->table));
+    view_lifecycle(&room->table, &room->shown);
+    return rest_answer(op, &lifecycle_view, &room->shown, response);
+}
+
+REST_HANDLER(rest_key_lifecycle)
+{
+    struct lifecycle_room *room =
+        calloc(1, sizeof(*room)); /* larger than a handler's stack likes */
+
+    ENSURE(op, room, KW_E_MEMORY, "no memory for a table");
+    kw_status status =
+        answer_lifecycle(op, rest_service(ctx), rest_param(request, "id"), room, response);
+    free(room);
+    return status;
 }

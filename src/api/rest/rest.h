@@ -48,6 +48,7 @@ REST_HANDLER(rest_key_show);
 REST_HANDLER(rest_key_create);
 REST_HANDLER(rest_key_verb);
 REST_HANDLER(rest_key_destruction);
+REST_HANDLER(rest_key_lifecycle);
 REST_HANDLER(rest_ca_list);
 REST_HANDLER(rest_ca_rotate);
 REST_HANDLER(rest_ca_install);

@@ -29,6 +29,7 @@ const struct route rest_routes[] = {
     {HTTP_GET,  V1 "/keys/{id}",                AUTH_OPERATOR, NULL, 0,    MS, 0, rest_key_show,        ERR, "one key"},
     {HTTP_POST, V1 "/keys",                     AUTH_OPERATOR, JSON, BODY, MS, 0, rest_key_create,      ERR, "make a key in the keeper"},
     {HTTP_POST, V1 "/keys/{id}/{verb}",         AUTH_OPERATOR, JSON, BODY, MS, 0, rest_key_verb,        ERR, "activate, suspend, deactivate, rotate, revoke, archive, destroy"},
+    {HTTP_GET,  V1 "/keys/{id}/lifecycle",      AUTH_OPERATOR, NULL, 0,    MS, 0, rest_key_lifecycle,   ERR, "the key's lifecycle table; empty cells are findings"},
     {HTTP_GET,  V1 "/keys/{id}/destruction",    AUTH_OPERATOR, NULL, 0,    MS, 0, rest_key_destruction, ERR, "signed statement that a key was destroyed"},
     {HTTP_GET,  V1 "/approvals",                AUTH_OPERATOR, NULL, 0,    MS, 0, rest_approval_list,   ERR, "requests for approval"},
     {HTTP_GET,  V1 "/approvals/{id}",           AUTH_OPERATOR, NULL, 0,    MS, 0, rest_approval_show,   ERR, "one request, with the text to sign"},

@@ -110,6 +110,28 @@ static const struct codec_field finding_list_fields[] = {
     FIELD_STRING("next", struct finding_list, next, 0, "never there"),
 };
 
+static const struct codec_field cell_fields[] = {
+    FIELD_STRING("column", struct lifecycle_cell_view, column, 0, "column of the table"),
+    FIELD_STRING("value", struct lifecycle_cell_view, value, 0, "what it says; empty: a finding"),
+    FIELD_STRING("why", struct lifecycle_cell_view, why, CODEC_OMIT_EMPTY, "why it is empty"),
+};
+static const struct codec_field lifecycle_fields[] = {
+    FIELD_STRING("id", struct lifecycle_view, id, 0, "key id"),
+    FIELD_STRING("class", struct lifecycle_view, class_, 0, "class"),
+    FIELD_STRING("state", struct lifecycle_view, state, 0, "SP 800-57 state"),
+    FIELD_STRING("custody", struct lifecycle_view, custody, 0, "what holds the private key"),
+    FIELD_TIME_S("made", struct lifecycle_view, made_s, CODEC_OMIT_EMPTY, "when it was made"),
+    FIELD_TIME_S("due", struct lifecycle_view, due_s, CODEC_OMIT_EMPTY, "when to rotate it"),
+    FIELD_TIME_S("end", struct lifecycle_view, end_s, CODEC_OMIT_EMPTY, "end of its use"),
+    FIELD_TIME_S("drill", struct lifecycle_view, drill_s, CODEC_OMIT_EMPTY, "last rotation"),
+    FIELD_TIME_S("destroyed", struct lifecycle_view, destroyed_s, CODEC_OMIT_EMPTY,
+                 "when it was destroyed"),
+    FIELD_INT("uses", struct lifecycle_view, uses, 0, 0, 0, "so far"),
+    FIELD_BOOL("has_successor", struct lifecycle_view, has_successor, 0, "it was rotated"),
+    FIELD_INT("empty", struct lifecycle_view, empty, 0, 0, 0, "empty cells: findings"),
+    FIELD_ARRAY("rows", struct lifecycle_view, rows, n, 0, cell_fields, "the table"),
+};
+
 static const struct codec_field secret_fields[] = {
     FIELD_STRING("id", struct secret_view, id, 0, "device id"),
     FIELD_STRING("secret", struct secret_view, secret, 0,
@@ -147,6 +169,7 @@ const struct view log_view = VIEW(log_fields);
 const struct view proof_view = VIEW(proof_fields);
 const struct view finding_view = VIEW(finding_fields);
 const struct view finding_list = VIEW(finding_list_fields);
+const struct view lifecycle_view = VIEW(lifecycle_fields);
 const struct view secret_view = VIEW(secret_fields);
 const struct view problem_view = VIEW(problem_fields);
 const struct view profile_view = VIEW(profile_fields);

@@ -66,6 +66,20 @@ struct proof_view {
     char hashes[VIEW_PROOF][VIEW_B64_HASH];
 };
 
+/* One cell of a key's lifecycle table. */
+struct lifecycle_cell_view {
+    char column[32], value[320], why[96];
+};
+struct lifecycle_view {
+    char id[KW_NAME_MAX], class_[24], state[24], custody[KW_NAME_MAX];
+    int64_t made_s, due_s, end_s, drill_s, destroyed_s;
+    uint64_t uses;
+    bool has_successor;
+    uint32_t empty;
+    unsigned n;
+    struct lifecycle_cell_view rows[64];
+};
+
 struct secret_view {
     char id[KW_NAME_MAX], secret[64];
 };
@@ -143,7 +157,7 @@ struct view {
 };
 extern const struct view device_view, cert_view, key_view, ca_view, log_view, proof_view,
     secret_view, problem_view, approval_view, roster_view, vault_view;
-extern const struct view finding_view;
+extern const struct view finding_view, lifecycle_view;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,
     vault_page;

@@ -61,6 +61,9 @@ enum cli_option {
     OPT_PASSPHRASE_FILE,
     OPT_NEW_SECRET,
     OPT_VAULTS,
+    OPT_ALL,
+    OPT_FORMAT,
+    OPT_LANG,
     OPT_MAX_OPTION
 };
 #define OPT(name) (1ull << OPT_##name)
@@ -143,6 +146,7 @@ kw_status cli_key_rotate(struct kw_op *op, struct cli *cli);
 kw_status cli_key_revoke(struct kw_op *op, struct cli *cli);
 kw_status cli_key_archive(struct kw_op *op, struct cli *cli);
 kw_status cli_key_destroy(struct kw_op *op, struct cli *cli);
+kw_status cli_key_lifecycle(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_list(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_rotate(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_sign(struct kw_op *op, struct cli *cli);
