@@ -1,8 +1,11 @@
 """The server's keys are replaced while clients use it: no refused connection, no answer that does not verify."""
+import csv
+import io
 import json
 import ssl
 import threading
 import time
+from xml.etree import ElementTree
 
 import pytest
 from cryptography import x509
@@ -154,9 +157,11 @@ def test_by_time(gate, monkeypatch):
 def test_revoked_key_is_followed(gate):
     """A stolen TLS key: revoked with its certificate, and the server goes on with another."""
     before = server_key(gate)
+    old = gate.cert('tls-server')
     gate.approved('key', 'revoke', 'tls-server', '--reason', 'stolen')
     states = {key['id']: key['state'] for key in gate.json('key', 'list')['items']}
     assert states['tls-server'] == 'compromised'
+    assert gate.json('cert', 'show', f'services/{serial_hex(old)}')['state'] == 'revoked'
     assert server_key(gate) != before
 
 
@@ -295,3 +300,49 @@ def test_ca_refusals(gate, tmp_path):
         done = gate.cli('ca', 'install', gate.state / f'certs/{name}.pem', check=False)
         assert done.returncode in (1, 2), words(done)
     assert gate.device().hello().status in (200, 204)  # the present key issues on
+
+
+def test_destruction(gate):
+    """Two people destroy a key; its statement is signed, its id never comes back, its table says so."""
+    gate.cli('key', 'rotate', 'ocsp-services')
+    gate.cli('key', 'deactivate', 'ocsp-services', '--reason', 'replaced')
+    gate.approved('key', 'destroy', 'ocsp-services', '--reason', 'end of life')
+    text = gate.ask('operators', 'GET', '/api/v1/keys/ocsp-services/destruction', who=gate.operator).text
+    assert 'ocsp-services' in text
+    table = gate.json('key', 'lifecycle', 'ocsp-services')
+    cells = {row['column']: row for row in table['rows']}
+    assert table['state'] == 'destroyed' and 'end of life' in cells['destruction.date']['value']
+    assert cells['destruction.proof']['value']
+    assert gate.cli('key', 'activate', 'ocsp-services', '--reason', 'x', check=False).returncode != 0
+    assert [entry for _, entry in gate.log_entries()
+            if entry['type'] == 'key.destroy' and entry['object'] == 'key:ocsp-services']
+
+
+# --- the lifecycle table ----------------------------------------------------------------------------
+
+def test_lifecycle(gate, tmp_path):
+    """Every column has a value or says why not; the picture is XML in both languages and speaks of this key."""
+    gate.cli('key', 'rotate', 'tls-server')
+    table = gate.json('key', 'lifecycle', 'tls-server')
+    cells = {row['column']: row for row in table['rows']}
+    assert len(cells) == len(table['rows']) > 40
+    assert all(row['value'] or row['why'] for row in table['rows'])
+    assert table['empty'] == sum(not row['value'] for row in table['rows']) > 0
+    assert cells['rotation.line']['value'] == 'before: -; after: tls-server.2'
+    assert 'active' in cells['history']['value']
+    text = gate.cli('key', 'lifecycle', 'tls-server').stdout
+    assert text.count('[EMPTY') == table['empty']
+    for lang, word in (('en', 'Generate'), ('zh-TW', '\u7522\u751f')):
+        svg = gate.cli('key', 'lifecycle', 'tls-server', '--format', 'svg', '--lang', lang).stdout
+        texts = [node.text for node in ElementTree.fromstring(svg).iter('{http://www.w3.org/2000/svg}text')]
+        assert word in texts and any('tls-server' in one for one in texts)
+        mermaid = gate.cli('key', 'lifecycle', 'tls-server', '--format', 'mermaid', '--lang', lang).stdout
+        assert mermaid.splitlines()[3] == 'flowchart LR' and word in mermaid
+    rows = list(csv.reader(io.StringIO(gate.cli('key', 'lifecycle', '--all', '--format', 'csv').stdout)))
+    assert len({len(row) for row in rows}) == 1
+    assert {row[0] for row in rows[1:]} >= {'ca-devices', 'log', 'tls-server', 'tls-server.2'}
+    out = tmp_path / 'all.svg'
+    gate.cli('key', 'lifecycle', '--class', 'tls-server', '--format', 'svg', '--out', out)
+    assert 'tls-server 2' in out.read_text()
+    for args in ((), ('nobody',), ('log', '--lang', 'fr'), ('log', '--format', 'pdf')):
+        assert gate.cli('key', 'lifecycle', *args, check=False).returncode in (2, 3)
