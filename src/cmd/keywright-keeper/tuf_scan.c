@@ -180,7 +180,7 @@ static bool is_before(struct kw_span a, struct kw_span b)
 static bool take_name(struct scan *scan)
 {
     struct level *level = &scan->levels[scan->depth - 1];
-    struct kw_span name;
+    struct kw_span name = {0};
 
     if (!take_string(scan, &name)) {
         return false;
@@ -231,7 +231,7 @@ static bool take_literal(struct scan *scan)
 static bool take_scalar(struct scan *scan)
 {
     int c = peek(scan);
-    struct kw_span v;
+    struct kw_span v = {0};
 
     if (c == '"') {
         return take_string(scan, &v) && note(scan, KIND_STRING, v);
