@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cmd/keywright-keeper/keyring.h"
+#include "contract/keeper/matrix.h"
 #include "contract/rot/softhsm.h"
 #include "contract/rot/swtpm.h"
 #include "hostile/keeper/rig.h"
@@ -263,6 +264,18 @@ static void a_destroyed_key_is_gone_from_its_token(void **state)
     assert_code(use(&op, keyring, rig_key_ids[RIG_TLS], KEEPER_SIGN_TLS, &key), KW_E_STATE);
 }
 
+/* Every state, purpose, period and count, and every step: the same whoever holds the key. */
+static void the_matrix_holds(void **state)
+{
+    const struct world *w = world_of(state);
+    AUTO(keyring) *keyring = open_keys(w, /* create= */ true, custody_of(w));
+    unsigned n = 0;
+
+    matrix_run(keyring, &n);
+    assert_true(n > 9000);
+    print_message("# %u cases\n", n);
+}
+
 static enum kind kinds[] = {SEALED, PKCS11, TPM2};
 #define TEST(name, kind) {#name "/" #kind, name, setup, teardown, &kinds[kind]}
 #define ALL(name) TEST(name, SEALED), TEST(name, PKCS11), TEST(name, TPM2)
@@ -271,7 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ALL(a_key_signs_now_and_after_a_restart),    ALL(a_token_that_is_away_is_waited_for),
         ALL(another_key_in_its_place_is_refused),    ALL(a_rekeyed_vault_finds_its_token_keys),
-        ALL(a_destroyed_key_is_gone_from_its_token),
+        ALL(a_destroyed_key_is_gone_from_its_token), ALL(the_matrix_holds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
