@@ -174,3 +174,17 @@ def test_tpm_and_its_pcrs(tpm, tmp_path):
     config.write_text(config.read_text().replace('pcr=7+16,', ''))
     gate.start(wait=False)
     assert gate.process.wait(60) == 1 and 'name them in the URI' in gate.log()
+
+
+def test_rekey_and_no_new_secret_unasked(tmp_path):
+    gate = Gate(tmp_path / 'own')
+    gate.start()
+    old = (gate.state / 'keeper/keys/ca-devices.key').read_bytes()
+    assert gate.json('vault', 'rekey', 'main')['generation'] == 2
+    assert (gate.state / 'keeper/keys/ca-devices.key').read_bytes() != old
+    assert gate.device().hello().status == 200
+    refused = vault(gate, 'shares', '--shares', '2,3', '--out', tmp_path / 'new', check=False)
+    assert refused.returncode != 0 and 'allow it first' in words(refused)
+    assert gate.stop() == 0
+    gate.start()  # the same secret opens it
+    assert gate.device() and gate.stop() == 0

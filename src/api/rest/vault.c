@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "api/rest/rest.h"
+#include "service/approvals/approvals.h"
 
 static kw_status record(struct kw_op *op, struct service *service, enum event_type type,
                         const char *name, const char *detail)
@@ -84,6 +85,19 @@ static const struct codec_field rekey_fields[] = {
     FIELD_INT("approval", struct rekey_body, approval, 0, 0, INT64_MAX, "number of the approval"),
 };
 
+/* Nothing runs it once it is approved: a person then comes with the number, and the new secret. */
+static kw_status ask(struct kw_op *op, struct service *service, kw_status status,
+                     struct http_response *response)
+{
+    const struct approval_subject subject =
+        approval_subject_of(APPROVE_VAULT_SHARES, KEY_CLASS_NONE, NULL);
+    struct keeper_approval pending = {0};
+
+    kw_op_clear(op);
+    TRY(op, approval_ask(op, service, &subject, (struct kw_span){0}, &pending));
+    return rest_pending(op, service, status, &pending, response);
+}
+
 REST_HANDLER(rest_vault_rekey)
 {
     struct service *service = rest_service(ctx);
@@ -94,7 +108,11 @@ REST_HANDLER(rest_vault_rekey)
 
     TRY(op, codec_json_decode(op, request->body, rekey_fields, KW_COUNT(rekey_fields), &body));
     TRY(op, service_vault(op, service, name, &keeper));
-    TRY(op, keeper_vault_rekey(op, keeper, body.new_secret, body.approval, &generation));
+    kw_status status = keeper_vault_rekey(op, keeper, body.new_secret, body.approval, &generation);
+    if (status.code == KW_E_APPROVAL && body.approval == 0 && keeper == service->keeper) {
+        return ask(op, service, status, response);
+    }
+    TRY(op, status);
     TRY(op, record(op, service, EVENT_VAULT_REKEY, name,
                    body.new_secret ? "a new secret may be given" : "sealed under a new key"));
     return answer_one(op, service, keeper, response);
