@@ -212,6 +212,7 @@ kw_status approvals_open(struct kw_op *op, struct keyring *keyring,
 
     ENSURE(op, kw_ok(approval_subject_check(subject)), KW_E_INPUT,
            "approval: the operation cannot be described");
+    TRY(op, keyring_clock(op, keyring, now_unix));
     approvals_expire(approvals, now_unix);
     TRY(op, approvals_needed(op, approvals, subject, requester, &rule));
     TRY(op, check_people(op, approvals, &rule, requester));
@@ -231,9 +232,13 @@ kw_status approvals_open(struct kw_op *op, struct keyring *keyring,
     return KW_OK;
 }
 
-static kw_status find_open(struct kw_op *op, struct approvals *approvals, uint64_t id,
+/* A clock that was put back would give a request more time. */
+static kw_status find_open(struct kw_op *op, const struct keyring *keyring, uint64_t id,
                            int64_t now_unix, struct approval_record **ret)
 {
+    struct approvals *approvals = keyring->approvals;
+
+    TRY(op, keyring_clock(op, keyring, now_unix));
     approvals_expire(approvals, now_unix);
     struct approval_record *record = approvals_find(approvals, id, /* next= */ false);
     ENSURE(op, record, KW_E_NOT_FOUND, "approval: there is no request %llu",
@@ -355,7 +360,7 @@ kw_status approvals_sign(struct kw_op *op, struct keyring *keyring, uint64_t id,
 
     ENSURE(op, verdict >= APPROVAL_REQUEST && verdict < APPROVAL_VERDICT_MAX, KW_E_INPUT,
            "approval: no such verdict");
-    TRY(op, find_open(op, approvals, id, now_unix, &record));
+    TRY(op, find_open(op, keyring, id, now_unix, &record));
     ENSURE(op, approver, KW_E_DENIED, "approval: '%s' is not enrolled in this vault", name);
     TRY(op, checks[verdict](op, record, approver));
     ENSURE(op, record->n < APPROVALS_SIGNERS_MAX, KW_E_LIMIT, "approval: too many have signed");
@@ -372,7 +377,7 @@ kw_status approvals_cancel(struct kw_op *op, struct keyring *keyring, uint64_t i
 {
     struct approval_record *record = NULL;
 
-    TRY(op, find_open(op, keyring->approvals, id, now_unix, &record));
+    TRY(op, find_open(op, keyring, id, now_unix, &record));
     ENSURE(op, !requested(record), KW_E_STATE,
            "approval: request %llu is signed: only a signature rejects it", (unsigned long long)id);
     struct approval_record before = *record;
@@ -384,11 +389,11 @@ kw_status approvals_cancel(struct kw_op *op, struct keyring *keyring, uint64_t i
 
 /* --- use -------------------------------------------------------------------------------------- */
 
-static kw_status find_for(struct kw_op *op, struct approvals *approvals,
+static kw_status find_for(struct kw_op *op, const struct keyring *keyring,
                           const struct approval_subject *subject, uint64_t id, int64_t now_unix,
                           struct approval_record **ret)
 {
-    kw_status status = find_open(op, approvals, id, now_unix, ret);
+    kw_status status = find_open(op, keyring, id, now_unix, ret);
 
     if (status.code == KW_E_NOT_FOUND || status.code == KW_E_STATE) {
         char cause[KW_OP_TEXT_MAX];
@@ -440,7 +445,7 @@ static kw_status use_request(struct kw_op *op, struct keyring *keyring,
     struct approval_record *record = NULL;
     struct approval_rule rule;
 
-    TRY(op, find_for(op, keyring->approvals, subject, id, now_unix, &record));
+    TRY(op, find_for(op, keyring, subject, id, now_unix, &record));
     TRY(op, approvals_needed(op, keyring->approvals, subject, record->what.requester, &rule));
     TRY(op, check_enough(op, keyring->approvals, record, &rule));
     struct approval_record before = *record;
