@@ -68,7 +68,8 @@ struct kw_span rig_dn(unsigned room, const char *cn, const char *serial);
 struct kw_span rig_ca_dn(enum rig_key ca);
 struct kw_span rig_empty_dn(void);
 
-/* The policies of the ceremony. */
+/* The policies of the ceremony; for a test of rotation set the overlap before rig_new(). */
+extern uint32_t rig_overlap_s;
 void rig_policy(enum rig_key key, const struct rig *rig, struct key_policy *ret);
 
 /* Fresh serial of a CA of the rig. */

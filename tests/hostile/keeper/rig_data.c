@@ -100,6 +100,8 @@ static void add_rules(struct key_policy *policy)
     add_rule(policy, sub, rig_dn(0, NULL, NULL));
 }
 
+uint32_t rig_overlap_s;
+
 void rig_policy(enum rig_key key, const struct rig *rig, struct key_policy *ret)
 {
     static const struct {
@@ -118,7 +120,8 @@ void rig_policy(enum rig_key key, const struct rig *rig, struct key_policy *ret)
     *ret = (struct key_policy){.class_ = rows[key].class_,
                                .alg = rows[key].alg,
                                .not_before = key == RIG_EARLY ? now + 30 * RIG_DAY_S : now - 60,
-                               .not_after = now + 365 * RIG_DAY_S};
+                               .not_after = now + 365 * RIG_DAY_S,
+                               .overlap_s = rig_overlap_s};
     assert_true(KW_TEXT_SET(ret->key_id, rig_key_ids[key]));
     set_octets(ret->issuer_dn, &ret->issuer_dn_len, rig_ca_dn(key));
     if (ret->class_ == KEY_CLASS_ISSUING_CA) {
