@@ -56,3 +56,45 @@ kw_status digest_hmac_sha256(struct kw_op *op, const struct kw_secret *key, stru
     memcpy(ret, mac, sizeof(mac));
     return KW_OK;
 }
+
+struct digest_stream {
+    EVP_MD_CTX *ctx;
+};
+
+kw_status digest_stream_new(struct kw_op *op, struct digest_stream **ret)
+{
+    AUTO(digest_stream) *stream = calloc(1, sizeof(*stream));
+
+    ENSURE(op, stream, KW_E_MEMORY, "no memory for a digest");
+    stream->ctx = EVP_MD_CTX_new();
+    OSSL_ENSURE(op, stream->ctx && EVP_DigestInit_ex2(stream->ctx, EVP_sha256(), NULL) == 1,
+                KW_E_MEMORY, "starting SHA-256");
+    *ret = TAKE(stream);
+    return KW_OK;
+}
+
+void digest_stream_add(struct digest_stream *stream, struct kw_span piece)
+{
+    int done = EVP_DigestUpdate(stream->ctx, piece.p, piece.len);
+
+    assert(done == 1);
+    (void)done;
+}
+
+void digest_stream_now(const struct digest_stream *stream, uint8_t ret[KW_HASH_BYTES])
+{
+    AUTO(EVP_MD_CTX) *copy = EVP_MD_CTX_new();
+    int done = copy && EVP_MD_CTX_copy_ex(copy, stream->ctx) == 1 &&
+               EVP_DigestFinal_ex(copy, ret, NULL) == 1;
+
+    assert(done);
+    (void)done;
+}
+
+void digest_stream_free(struct digest_stream *stream)
+{
+    if (stream) {
+        EVP_MD_CTX_free(stream->ctx);
+        free(stream);
+    }
+}

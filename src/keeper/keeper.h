@@ -275,6 +275,26 @@ kw_status keeper_sign_checkpoint(struct kw_op *op, struct keeper *keeper, const 
                                  const uint8_t (*proof)[KW_HASH_BYTES], unsigned n,
                                  struct kw_out *sig, uint64_t *ret_last_size);
 
+/* --- backup (docs/protocol/backup.md) ------------------------------------------------------------
+ */
+
+/**
+ * What may leave of the vault, written by the keeper into a memory file: policies, public keys, the
+ * roster, and in boxes for the recovery key alone the secrets of the keys whose policy has escrow.
+ * A private key that signs is never in it.
+ *
+ * Errors  KW_E_STATE no recovery key was set; KW_E_APPROVAL a rule wants approval; those of
+ *         approvals and of writing.
+ */
+kw_status keeper_vault_export(struct kw_op *op, struct keeper *keeper, uint64_t approval_id,
+                              struct kw_bytes **ret);
+/**
+ * Set the public half of the key that backups are sealed to. In a ceremony without a roster free;
+ * otherwise it needs approval (vault-export, detail recovery-key).
+ */
+kw_status keeper_recovery_set(struct kw_op *op, struct keeper *keeper, const uint8_t key[32],
+                              uint64_t approval_id);
+
 /* --- two-person control (docs/protocol/keeper.md, Approvals) ------------------------------------
  */
 

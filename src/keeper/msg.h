@@ -30,6 +30,7 @@ enum {
     KEEPER_CHECKPOINT_BODY_MAX = 256, /* origin, 20 digits, 44 characters of base64 */
     KEEPER_CERT_REQUEST_MAX = 2048,   /* name and public key */
     KEEPER_TUF_MAX = 1 << 20,         /* targets metadata with thousands of images */
+    KEEPER_RECOVERY_BYTES = 32,       /* X25519 */
     KEEPER_CONTEXT_MAX = 256,         /* what a wrapped or derived key is for */
     KEEPER_LABEL_MAX = 64,            /* the kind of a derived key */
     KEEPER_SALT_MAX = 64,
@@ -91,7 +92,9 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING, KEEPER_ANY = KEEPER_OPEN 
     X(APPROVAL_OPEN, approval_open, 50, 2120, KEEPER_OPEN, false)                                  \
     X(APPROVAL_SIGN, approval_sign, 51, 664, KEEPER_OPEN, false)                                   \
     X(APPROVAL_AT, approval_at, 52, 48, KEEPER_OPEN, false)                                        \
-    X(APPROVAL_CANCEL, approval_cancel, 53, 48, KEEPER_OPEN, false)
+    X(APPROVAL_CANCEL, approval_cancel, 53, 48, KEEPER_OPEN, false)                                \
+    X(VAULT_EXPORT, vault_export, 56, 48, KEEPER_OPEN, true)                                       \
+    X(RECOVERY_SET, recovery_set, 57, 80, KEEPER_OPEN, false)
 
 enum keeper_type {
 #define X(name, suffix, number, max, modes, fd) KEEPER_MSG_##name = number,
@@ -163,6 +166,13 @@ struct keeper_msg {
         } vault_rekey;
         struct {
             uint64_t approval_id;
+        } vault_export;
+        struct {
+            uint64_t approval_id;
+            uint8_t key[KEEPER_RECOVERY_BYTES];
+        } recovery_set;
+        struct {
+            uint64_t approval_id;
             struct kw_span roster;
         } roster_set;
         struct {
@@ -230,6 +240,7 @@ struct keeper_answer {
             uint32_t n_keys;
         } hello;
         struct keeper_info info;
+        uint32_t exported;                /* VAULT_EXPORT: octets written */
         struct keeper_vault_status vault; /* VAULT_STATUS; VAULT_REKEY: generation alone */
         struct keeper_key_info key;       /* KEY_AT, KEY_FIND, KEY_STEP; KEY_ROTATE: the new one */
         struct keeper_key_life life;

@@ -11,6 +11,8 @@
 #include "model/approval.h"
 #include "model/policy.h"
 
+/* Detail: recovery-key. For setting it, and for each export where a rule wants that approved. */
+struct approval_subject subject_vault_export(const uint8_t recovery[32]);
 /* Details: algorithm, begins, ends, policy (SHA-256 of its encoded form). KW_E_INPUT it does not
  * encode. */
 kw_status subject_key_create(struct kw_op *op, const struct key_policy *policy,

@@ -35,6 +35,8 @@
     X(APPROVAL_REJECT, "approval.reject", "approval")                                              \
     X(APPROVAL_CONSUME, "approval.consume", "approval")                                            \
     X(APPROVAL_EXPIRE, "approval.expire", "approval")                                              \
+    X(BACKUP_CREATE, "backup.create", "backup")                                                    \
+    X(BACKUP_RESTORE, "backup.restore", "backup")                                                  \
     X(ACCESS_REFUSE, "access.refuse", "access")                                                    \
     X(KEEPER_REFUSE, "keeper.refuse", "keeper")                                                    \
     X(KEEPER_LOST, "keeper.lost", "keeper")                                                        \

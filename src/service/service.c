@@ -10,6 +10,7 @@
 #include "os/files.h"
 #include "service/authorities.h"
 #include "service/authority/serials.h"
+#include "service/backup/backup.h"
 #include "service/doctor/doctor.h"
 #include "service/event_text.h"
 #include "service/log/gap.h"
@@ -100,6 +101,7 @@ static kw_status open_parts(struct kw_op *op, struct service *service,
     TRY(op, config_path(op, &service->config, "profiles", path, sizeof(path)));
     TRY(op, profiles_load(op, path, service->profiles, SERVICE_PROFILES_MAX, &service->n_profiles));
     TRY(op, serials_new(op, &service->serials));
+    TRY(op, backup_new(op, service, &service->backup));
     TRY(op, ocsp_cache_new(op, &service->ocsp_cache));
     TRY(op, vaults_open(op, service, keeper));
     TRY(op, open_store(op, service));
@@ -149,6 +151,7 @@ void service_close(struct service *service)
     if (!service) {
         return;
     }
+    backup_free(service->backup);
     watch_stop(service->watch);
     crl_maker_stop(service->crl_maker);
     if (service->log) {

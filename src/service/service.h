@@ -33,6 +33,7 @@ struct ocsp_cache;
 struct crl_maker;
 struct serial_pool;
 struct watch;
+struct backup_maker;
 
 /* The server's own certificates, or its CAs, are others now. */
 typedef kw_status (*service_certs_changed)(struct kw_op *op, void *ctx);
@@ -60,6 +61,7 @@ struct service {
     struct crl_maker *crl_maker;
     struct serial_pool *serials;
     struct watch *watch;
+    struct backup_maker *backup;
     pthread_mutex_t rotation; /* one change of keys and certificates at a time; guards the next */
     service_certs_changed certs_changed;
     void *certs_changed_ctx;

@@ -106,6 +106,11 @@ struct store_driver {
     void (*finish)(struct store_rows *rows);
     int64_t (*get_int)(const struct store_rows *rows, unsigned column); /* 0 for NULL */
     struct kw_span (*get_bytes)(const struct store_rows *rows, unsigned column);
+    /* The whole database as it is now into a new file, a few pages at a time, by a reader of its
+     * own; commits go on meanwhile. Not synced. KW_E_CONFLICT the file is there. */
+    kw_status (*backup)(struct kw_op *op, const char *where, const char *path);
+    /* Reads the whole file. KW_E_INTEGRITY. */
+    kw_status (*verify)(struct kw_op *op, const char *path);
     int64_t (*changed)(const struct store_conn *conn); /* rows that the last write touched */
 };
 

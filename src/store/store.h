@@ -66,6 +66,16 @@ kw_status store_change(struct kw_op *op, struct store *store,
 /* Append an entry (an encoded event) to the log, as part of this change. Copied. */
 kw_status store_log_append(struct kw_op *op, struct store_txn *txn, struct kw_span entry);
 
+/**
+ * Copy the store as it is now, one consistent state, into a new file of its own (0600), while
+ * changes go on: they do not wait for it, only their WAL grows. Durable on return.
+ * Errors: KW_E_CONFLICT the file is there; KW_E_FULL, KW_E_IO, KW_E_TIMEOUT: nothing is left of it.
+ * Blocks long where the store is large. Any thread.
+ */
+kw_status store_backup(struct kw_op *op, struct store *store, const char *path);
+/* Is this file a whole, sound store of ours? Reads all of it. KW_E_INTEGRITY. */
+kw_status store_verify(struct kw_op *op, const char *path);
+
 /* --- devices ---------------------------------------------------------------------------------- */
 struct store_device {
     char id[KW_NAME_MAX]; /* unique for all time */

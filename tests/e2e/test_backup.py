@@ -1,13 +1,16 @@
 """A store that was put back forgets nothing: what yesterday's copy un-revokes elsewhere is never good here."""
 import json
 import shutil
+import subprocess
+import threading
 import time
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import ocsp
-from harness import KEYWRIGHT, Gate, fingerprint, run, until, words
+from harness import KEEPER, KEYWRIGHT, Gate, fingerprint, run, until, words
 
 
 def ocsp_of(gate, cert, ca):
@@ -153,3 +156,234 @@ def test_a_witness_is_believed(story):
     (gate.state / 'store/seen.checkpoint').write_text('localhost/keywright\n99999\nAAAA\n')
     gate.start(wait=False)
     assert until('it refuses', lambda: gate.process.poll()) not in (None, 0)
+
+
+# --- backups ---------------------------------------------------------------------------------------
+
+def recovery(gate, out, shares='2,3'):
+    return run(KEYWRIGHT, 'backup', 'keys', '--state', gate.state, '--keeper', KEEPER, '--shares', shares, '--out', out)
+
+
+def shares_of(folder, *numbers):
+    return ','.join(str(folder / f'recovery-share-{n}.txt') for n in numbers)
+
+
+@pytest.fixture(scope='module')
+def kept(tmp_path_factory):
+    """A server with a recovery key, and a backup of it that was made while devices enrolled."""
+    folder = tmp_path_factory.mktemp('kept')
+
+    class It:
+        pass
+    it = It()
+    it.folder, it.gate, it.shares = folder, Gate(folder / 'gate'), folder / 'shares'
+    it.said = recovery(it.gate, it.shares).stdout
+    gate = it.gate.start()
+    it.device = gate.device()
+    it.file = folder / 'backup.kwb'
+    stop, enrolled = threading.Event(), []
+
+    def load():
+        while not stop.is_set():
+            enrolled.append(gate.device())
+    busy = threading.Thread(target=load)
+    busy.start()
+    until('devices enrol', lambda: len(enrolled) > 2)
+    before = len(enrolled)
+    it.created = gate.cli('backup', 'create', '--out', it.file)
+    stop.set()
+    busy.join()
+    it.before = enrolled[:before]
+    yield it
+    if gate.alive():
+        gate.stop()
+
+
+def verify(path, *options, check=True):
+    return run('env', '-i', 'PATH=/usr/bin:/bin', KEYWRIGHT, 'backup', 'verify', path, *options, check=check)
+
+
+def test_made_while_serving(kept):
+    assert 'read back and tried' in kept.said
+    assert kept.file.stat().st_mode & 0o077 == 0
+    assert not list((kept.gate.state / 'store').glob('backup*'))
+    assert not kept.file.with_suffix('.kwb.part').exists()
+    rows = [entry for _, entry in kept.gate.log_entries() if entry['type'] == 'backup.create']
+    assert len(rows) == 1 and rows[0]['object'].split(':')[1] in kept.created.stdout
+
+
+def test_verified_without_and_with_shares(kept):
+    said = verify(kept.file).stdout
+    assert 'speaks of it' in said and 'needs the shares' in said
+    vkey = kept.gate.json('log', 'verify') and json.loads(kept.gate.operators_get('/api/v1/log').text)['vkey']
+    verify(kept.file, '--vkey', vkey)
+    assert verify(kept.file, '--vkey', vkey[:-4] + 'AAAA', check=False).returncode != 0
+    for two in ((1, 2), (2, 3), (3, 1)):
+        said = verify(kept.file, '--share-file', shares_of(kept.shares, *two)).stdout
+        assert 'the store is sound' in said
+    assert 'ca-devices' in said and 'NOT in this backup' in said
+    assert verify(kept.file, '--share-file', shares_of(kept.shares, 1), check=False).returncode == 1
+
+
+def test_other_shares_open_nothing(kept, tmp_path):
+    other = Gate(tmp_path / 'other')
+    recovery(other, tmp_path / 'shares')
+    done = verify(kept.file, '--share-file', shares_of(tmp_path / 'shares', 1, 2), check=False)
+    assert done.returncode == 1 and 'another recovery key' in done.stderr
+
+
+def test_every_region_altered_is_found(kept, tmp_path):
+    """Head, sealed key, lengths, ciphertext, tags, trailer: without any share."""
+    good = kept.file.read_bytes()
+    bad = tmp_path / 'bad.kwb'
+    chunk = 156 + 4 + (64 << 10) + 16
+    trailer = good.rindex(b'KWTRAIL1')
+    places = [0, 7, 8, 23, 24, 31, 32, 63, 64, 100, 155, 156, 157, 159, 160, 1000, chunk - 1, chunk, chunk + 3, chunk + 4,
+              trailer - 1, trailer, trailer + 8, trailer + 20, trailer + 300, len(good) - 2]
+    for at in places:
+        octets = bytearray(good)
+        octets[at] ^= 1
+        bad.write_bytes(octets)
+        done = verify(bad, check=False)
+        assert done.returncode != 0 and done.stderr.strip(), f'octet {at} altered, not found'
+    for size in (0, 7, 100, 156, 160, chunk, chunk + 2, trailer - 1, trailer, trailer + 9, len(good) - 1):
+        bad.write_bytes(good[:size])
+        assert verify(bad, check=False).returncode != 0, f'cut to {size}, not found'
+    bad.write_bytes(good + b'x')
+    assert verify(bad, check=False).returncode != 0
+
+
+def test_chunks_exchanged_or_of_another_backup(kept, tmp_path):
+    """Also where the log's proof is not looked at first: the content itself refuses."""
+    other = tmp_path / 'other.kwb'
+    kept.gate.cli('backup', 'create', '--out', other)
+    first, second = kept.file.read_bytes(), other.read_bytes()
+    one = 4 + (64 << 10) + 16
+    assert len(first) > 156 + 2 * one, 'the store is too small for this test'
+    bad = tmp_path / 'bad.kwb'
+    swapped = first[:156] + first[156 + one:156 + 2 * one] + first[156:156 + one] + first[156 + 2 * one:]
+    for octets in (swapped, first[:156] + second[156:156 + one] + first[156 + one:], second[:156] + first[156:],
+                   first[:156 + one] + first[156 + 2 * one:]):
+        bad.write_bytes(octets)
+        done = verify(bad, '--share-file', shares_of(kept.shares, 1, 2), check=False)
+        assert done.returncode == 5, words(done)
+
+
+def test_no_secret_in_it(kept, tmp_path):
+    """Neither in the file nor in what it unpacks to: signing keys, passphrase, shares, the operator's key."""
+    gate = kept.gate
+    canaries = [(gate.state / 'keeper.passphrase').read_bytes().strip()]
+    operator = load_pem_private_key((gate.state / 'admin/operator.key').read_bytes(), None)
+    canaries.append(operator.private_numbers().private_value.to_bytes(32, 'big'))
+    canaries += [path.read_bytes()[40:] for path in (gate.state / 'keeper/keys').iterdir()]
+    run(KEYWRIGHT, 'restore', kept.file, '--state', tmp_path / 'out', '--share-file', shares_of(kept.shares, 1, 3))
+    files = [kept.file] + [path for path in (tmp_path / 'out').rglob('*') if path.is_file()]
+    assert any(path.name == 'export' for path in files)
+    for path in files:
+        octets = path.read_bytes()
+        for canary in canaries:
+            assert canary not in octets, path
+
+
+def restored(kept, to, *options):
+    return run(KEYWRIGHT, 'restore', kept.file, '--state', to, '--share-file', shares_of(kept.shares, 2, 3),
+               *options, check=False)
+
+
+def test_restored_elsewhere_with_the_vault_that_survived(kept, tmp_path):
+    """The whole story: lost store, surviving vault, yesterday's backup, today's log."""
+    gate = kept.gate
+    if not gate.alive():
+        gate.start()
+    gate.cli('cert', 'revoke', fingerprint(kept.device.ldevid.cert), '--reason', 'keyCompromise')
+    quiet(gate)
+    gate.cli('log', 'export', '--out', tmp_path / 'log')
+    gate.kill()
+    lost = tmp_path / 'lost'
+    gate.state.rename(lost)
+    try:
+        done = restored(kept, gate.state, '--vault', lost / 'keeper', '--unlock',
+                        f'passphrase-file:{lost}/keeper.passphrase')
+        assert done.returncode == 0, words(done)
+        shutil.copytree(lost / 'admin', gate.state / 'admin')
+        gate.start(wait=False)
+        until('it listens', lambda: listening(gate) == 503)
+        assert ocsp_of(gate, kept.device.ldevid.cert, 'devices') == 'TRY_LATER'
+        gate.stop()
+        run(KEYWRIGHT, 'restore', 'replay', '--state', gate.state, '--log', tmp_path / 'log')
+        gate.start()
+        assert ocsp_of(gate, kept.device.ldevid.cert, 'devices') == 'REVOKED'
+        for device in kept.before:  # what was durable before the backup is in it
+            assert ocsp_of(gate, device.ldevid.cert, 'devices') == 'GOOD'
+        gate.device().hello()
+        gate.cli('log', 'verify')
+        again = tmp_path / 'again.kwb'
+        gate.cli('backup', 'create', '--out', again)
+        verify(again, '--share-file', shares_of(kept.shares, 1, 2))
+    finally:
+        if gate.alive():
+            gate.stop()
+
+
+def test_restore_writes_over_nothing(kept, tmp_path):
+    full = tmp_path / 'full'
+    full.mkdir()
+    (full / 'mine').write_text('x')
+    assert restored(kept, full).returncode == 1
+    assert (full / 'mine').read_text() == 'x' and len(list(full.iterdir())) == 1
+    empty = tmp_path / 'empty'
+    empty.mkdir()
+    assert restored(kept, empty).returncode == 0
+    assert (empty / 'store/keywright.db').stat().st_mode & 0o777 == 0o600
+    octets = bytearray(kept.file.read_bytes())
+    octets[5000] ^= 1
+    broken = tmp_path / 'broken.kwb'
+    broken.write_bytes(octets)
+    done = run(KEYWRIGHT, 'restore', broken, '--state', tmp_path / 'new', '--share-file', shares_of(kept.shares, 1, 2),
+               check=False)
+    assert done.returncode == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['broken.kwb', 'empty', 'full']
+
+
+def test_killed_while_restoring(kept, tmp_path):
+    """The state folder is whole or not there."""
+    command = [KEYWRIGHT, 'restore', kept.file, '--state', tmp_path / 'state', '--share-file', shares_of(kept.shares, 1, 2)]
+    for delay in (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08):
+        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+        if (tmp_path / 'state').exists():
+            assert (tmp_path / 'state/store/keywright.db').exists() and (tmp_path / 'state/run').exists()
+            break
+    if not (tmp_path / 'state').exists():
+        run(*command)
+    assert not (tmp_path / 'state.restoring').exists()
+
+
+def test_killed_while_creating(kept, tmp_path):
+    gate = kept.gate
+    if not gate.alive():
+        gate.start()
+    out = tmp_path / 'out.kwb'
+    for delay in (0.01, 0.05, 0.1):
+        process = subprocess.Popen([str(KEYWRIGHT), 'backup', 'create', '--out', str(out)],
+                                   env={'KEYWRIGHT_ADMIN': str(gate.state / 'admin')},
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+        if out.exists():
+            verify(out)
+            out.unlink()
+    gate.kill()
+    gate.start()
+    assert not list((gate.state / 'store').glob('backup*'))
+    gate.cli('backup', 'create', '--out', out)
+    verify(out)
+
+
+def test_without_a_recovery_key_there_is_no_backup(gate, tmp_path):
+    done = gate.cli('backup', 'create', '--out', tmp_path / 'x.kwb', check=False)
+    assert done.returncode != 0 and 'backup keys' in done.stderr
+    assert not (tmp_path / 'x.kwb').exists()

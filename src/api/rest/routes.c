@@ -49,6 +49,10 @@ const struct route rest_routes[] = {
     {HTTP_GET,  V1 "/log/tail",                 AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_tail,        ERR, "newest entries; max, first"},
     {HTTP_GET,  V1 "/log/prove/{index}",        AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_prove,       ERR, "inclusion proof of an entry"},
     {HTTP_GET,  V1 "/doctor",                   AUTH_OPERATOR, NULL, 0,    60000, 0, rest_doctor,       ERR, "is everything as it should be, and each signature accounted for?"},
+    {HTTP_GET,  V1 "/backup",                   AUTH_OPERATOR, NULL, 0,    MS, 0, rest_backup_show,     ERR, "the backup that is being made, or ready"},
+    {HTTP_POST, V1 "/backup",                   AUTH_OPERATOR, JSON, BODY, MS, 0, rest_backup_create,   ERR, "make a backup; approval, where a rule wants one"},
+    {HTTP_GET,  V1 "/backup/part",              AUTH_OPERATOR, NULL, 0,    MS, 0, rest_backup_part,     ERR, "its octets from offset on, at most 4 MiB"},
+    {HTTP_POST, V1 "/backup/discard",           AUTH_OPERATOR, JSON, BODY, MS, 0, rest_backup_discard,  ERR, "it was fetched: remove it from the server"},
     {HTTP_GET,  "/healthz",                     AUTH_NONE,     NULL, 0,    MS, 0, rest_health,          ERR, "are the parts there?"},
     {HTTP_GET,  "/metrics",                     AUTH_NONE,     NULL, 0,    MS, 0, rest_metrics,         ERR, "figures for Prometheus"},
 };

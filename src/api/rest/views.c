@@ -85,6 +85,15 @@ static const struct codec_field log_fields[] = {
     FIELD_INT("size", struct log_view, size, 0, 0, 0, "entries"),
 };
 
+static const struct codec_field backup_fields[] = {
+    FIELD_STRING("stage", struct backup_view, stage, 0, "none, making, ready, failed"),
+    FIELD_STRING("id", struct backup_view, id, CODEC_OMIT_EMPTY, "of the backup"),
+    FIELD_INT("size", struct backup_view, size, 0, 0, 0, "octets of the file"),
+    FIELD_STRING("sha256", struct backup_view, sha256, CODEC_OMIT_EMPTY, "of the file"),
+    FIELD_STRING("code", struct backup_view, code, CODEC_OMIT_EMPTY, "why not"),
+    FIELD_STRING("why", struct backup_view, why, CODEC_OMIT_EMPTY, "why not, in words"),
+};
+
 static const struct codec_field proof_fields[] = {
     FIELD_INT("index", struct proof_view, index, 0, 0, 0, "of the entry"),
     FIELD_INT("size", struct proof_view, size, 0, 0, 0, "of the tree"),
@@ -170,6 +179,7 @@ const struct view proof_view = VIEW(proof_fields);
 const struct view finding_view = VIEW(finding_fields);
 const struct view finding_list = VIEW(finding_list_fields);
 const struct view lifecycle_view = VIEW(lifecycle_fields);
+const struct view backup_view = VIEW(backup_fields);
 const struct view secret_view = VIEW(secret_fields);
 const struct view problem_view = VIEW(problem_fields);
 const struct view profile_view = VIEW(profile_fields);

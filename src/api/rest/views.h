@@ -57,6 +57,12 @@ struct log_view {
     uint64_t size;
 };
 
+struct backup_view {
+    char stage[16], id[40], sha256[80];
+    uint64_t size;
+    char code[32], why[KW_OP_TEXT_MAX];
+};
+
 struct proof_view {
     uint64_t index, size;
     char root[VIEW_B64_HASH];
@@ -156,7 +162,7 @@ struct view {
     unsigned n;
 };
 extern const struct view device_view, cert_view, key_view, ca_view, log_view, proof_view,
-    secret_view, problem_view, approval_view, roster_view, vault_view;
+    backup_view, secret_view, problem_view, approval_view, roster_view, vault_view;
 extern const struct view finding_view, lifecycle_view;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,

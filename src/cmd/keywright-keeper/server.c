@@ -139,7 +139,8 @@ static bool answer(struct server *server, const struct keeper_row *row, uint64_t
 /* The descriptor must be where the message says, and nowhere else. */
 static bool fds_fit(const struct keeper_row *row, const struct keeper_msg *msg, unsigned n_fds)
 {
-    unsigned wanted = row->fd_allowed && msg->sign_crl.by_fd ? 1 : 0;
+    bool always = row->type == KEEPER_MSG_VAULT_EXPORT; /* the others say by_fd */
+    unsigned wanted = always || (row->fd_allowed && msg->sign_crl.by_fd) ? 1 : 0;
 
     return n_fds == wanted;
 }

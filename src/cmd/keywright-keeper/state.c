@@ -99,6 +99,7 @@ kw_status state_encode(const struct state *state, struct kw_out *out)
     kw_writer_u64(&w, state->version);
     put_i64(&w, state->clock_floor);
     kw_writer_u64(&w, state->approvals);
+    kw_writer_put(&w, KW_SPAN_ARRAY(state->recovery));
     kw_writer_put(&w, KW_SPAN_ARRAY(state->journal_key));
     kw_writer_u64(&w, state->journal_seq);
     kw_writer_put(&w, KW_SPAN_ARRAY(state->journal_mac));
@@ -116,6 +117,7 @@ kw_status state_decode(struct kw_span encoded, struct state *ret)
     *ret = (struct state){.version = kw_reader_u64(&r)};
     ret->clock_floor = get_i64(&r);
     ret->approvals = kw_reader_u64(&r);
+    kw_reader_copy(&r, ret->recovery, sizeof(ret->recovery));
     kw_reader_copy(&r, ret->journal_key, sizeof(ret->journal_key));
     ret->journal_seq = kw_reader_u64(&r);
     kw_reader_copy(&r, ret->journal_mac, sizeof(ret->journal_mac));

@@ -17,7 +17,9 @@ enum {
     STATE_PHASE_MAX = 8 + (2 + STATE_WHO_MAX) + (2 + STATE_REASON_MAX),
     STATE_RECORD_MAX = 3 * (2 + KW_NAME_MAX) + 2 * 4 + 1 + 7 * 8 + 2 * KW_HASH_BYTES +
                        KEY_STATE_MAX * STATE_PHASE_MAX,
-    STATE_ENCODED_MAX = 4 * 8 + 2 * KW_HASH_BYTES + 2 + STATE_KEYS_MAX * STATE_RECORD_MAX,
+    STATE_RECOVERY_BYTES = 32,
+    STATE_ENCODED_MAX =
+        4 * 8 + STATE_RECOVERY_BYTES + 2 * KW_HASH_BYTES + 2 + STATE_KEYS_MAX * STATE_RECORD_MAX,
 };
 
 /* Of one key id that was ever used; never removed, so that an id never comes back. */
@@ -43,7 +45,9 @@ struct state {
     uint64_t version;    /* rises with each save */
     int64_t clock_floor; /* Unix seconds: it was at least so late already */
     uint64_t approvals;  /* version that the file 'approvals' must have at least; 0: none yet */
-    bool dirty;          /* holds more than the file */
+    /* Public key that backups are sealed to (crypto/box.h); zero: none was set yet */
+    uint8_t recovery[STATE_RECOVERY_BYTES];
+    bool dirty;                         /* holds more than the file */
     uint8_t journal_key[KW_HASH_BYTES]; /* authenticates its rows; zero: there is no journal yet */
     uint64_t journal_seq;               /* its last row, which it must still hold; 0 = none */
     uint8_t journal_mac[KW_HASH_BYTES]; /* of that row */

@@ -101,6 +101,9 @@ int cli_exit_status(enum kw_code code);
 kw_status cli_number(struct kw_op *op, const struct cli *cli, enum cli_option option,
                      unsigned default_, unsigned max, unsigned *ret);
 
+/* --shares M,N; 2,3 where absent. KW_E_INPUT. */
+kw_status cli_shares(struct kw_op *op, const struct cli *cli, unsigned *ret_m, unsigned *ret_n);
+
 /* One REST exchange with the operators' listener. The body is JSON or empty. ret: the answer's
  * body; refusals become op's failure. */
 kw_status cli_get(struct kw_op *op, struct cli *cli, const char *path, struct kw_bytes **ret);
@@ -171,6 +174,10 @@ kw_status cli_log_tail(struct kw_op *op, struct cli *cli);
 kw_status cli_log_export(struct kw_op *op, struct cli *cli);
 kw_status cli_log_verify(struct kw_op *op, struct cli *cli);
 kw_status cli_log_prove(struct kw_op *op, struct cli *cli);
+kw_status cli_backup_keys(struct kw_op *op, struct cli *cli);
+kw_status cli_backup_create(struct kw_op *op, struct cli *cli);
+kw_status cli_backup_verify(struct kw_op *op, struct cli *cli);
+kw_status cli_restore(struct kw_op *op, struct cli *cli);
 kw_status cli_restore_replay(struct kw_op *op, struct cli *cli);
 
 #endif

@@ -100,16 +100,17 @@ static kw_status take_listen(struct kw_op *op, const struct cli *cli, struct con
     return take_text(op, cli, OPT_LISTEN, config->relying.address, sizeof(config->relying.address));
 }
 
-static kw_status take_shares(struct kw_op *op, struct init *it)
+kw_status cli_shares(struct kw_op *op, const struct cli *cli, unsigned *ret_m, unsigned *ret_n)
 {
-    const char *given = it->cli->options[OPT_SHARES];
+    const char *given = cli->options[OPT_SHARES];
     unsigned long shares[2] = {2, 3};
 
     ENSURE(op, !given || read_numbers(given, 2, KW_SHARES_MAX, shares), KW_E_INPUT,
            "--shares takes M,N up to %d", KW_SHARES_MAX);
-    it->m = (unsigned)shares[0];
-    it->n = (unsigned)shares[1];
-    ENSURE(op, it->m >= 2 && it->m <= it->n, KW_E_INPUT, "--shares M,N needs 2 <= M <= N");
+    ENSURE(op, shares[0] >= 2 && shares[0] <= shares[1], KW_E_INPUT,
+           "--shares M,N needs 2 <= M <= N");
+    *ret_m = (unsigned)shares[0];
+    *ret_n = (unsigned)shares[1];
     return KW_OK;
 }
 
@@ -158,7 +159,7 @@ static kw_status take_options(struct kw_op *op, struct init *it)
     ENSURE(op, *it->operator_name && strlen(it->operator_name) <= ROSTER_NAME_LEN, KW_E_INPUT,
            "--operator takes a name of at most %d octets", ROSTER_NAME_LEN);
     TRY(op, cli_number(op, it->cli, OPT_APPROVALS, 0, ROSTER_NEEDED_MAX, &it->approvals));
-    TRY(op, take_shares(op, it));
+    TRY(op, cli_shares(op, it->cli, &it->m, &it->n));
     return take_paths(op, it);
 }
 

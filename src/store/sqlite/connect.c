@@ -274,5 +274,7 @@ const struct store_driver store_driver_sqlite = {
     .finish = sqlite_finish,
     .get_int = sqlite_get_int,
     .get_bytes = sqlite_get_bytes,
+    .backup = sqlite_backup,
+    .verify = sqlite_verify,
     .changed = sqlite_changed,
 };

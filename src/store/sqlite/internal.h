@@ -54,6 +54,8 @@ kw_status sqlite_next(struct kw_op *op, struct store_rows *base, bool *ret_row);
 void sqlite_finish(struct store_rows *base);
 int64_t sqlite_get_int(const struct store_rows *base, unsigned column);
 struct kw_span sqlite_get_bytes(const struct store_rows *base, unsigned column);
+kw_status sqlite_backup(struct kw_op *op, const char *where, const char *path);
+kw_status sqlite_verify(struct kw_op *op, const char *path);
 int64_t sqlite_changed(const struct store_conn *base);
 
 /*

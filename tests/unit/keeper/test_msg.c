@@ -56,6 +56,13 @@ static void sample_two_person(enum keeper_row_index row, struct keeper_msg *msg)
     case KEEPER_ROW_APPROVAL_CANCEL:
         msg->approval_at.id = UINT64_MAX;
         break;
+    case KEEPER_ROW_VAULT_EXPORT:
+        msg->vault_export.approval_id = UINT64_MAX;
+        break;
+    case KEEPER_ROW_RECOVERY_SET:
+        msg->recovery_set.approval_id = UINT64_MAX;
+        memset(msg->recovery_set.key, 0xa5, sizeof(msg->recovery_set.key));
+        break;
     default:
         break;
     }
@@ -156,7 +163,8 @@ static struct keeper_msg sample(enum keeper_row_index row)
                   row == KEEPER_ROW_VAULT_REKEY || row == KEEPER_ROW_KEY_CREATE ||
                   row == KEEPER_ROW_ROSTER_SET || row == KEEPER_ROW_ROSTER_AT ||
                   row == KEEPER_ROW_JOURNAL_READ || row == KEEPER_ROW_APPROVAL_SIGN ||
-                  row == KEEPER_ROW_APPROVAL_AT || row == KEEPER_ROW_APPROVAL_CANCEL;
+                  row == KEEPER_ROW_APPROVAL_AT || row == KEEPER_ROW_APPROVAL_CANCEL ||
+                  row == KEEPER_ROW_VAULT_EXPORT || row == KEEPER_ROW_RECOVERY_SET;
 
     assert_true(KW_TEXT_SET(msg.key_id, no_key ? "" : "issuing-ca.1"));
     switch (row) {
@@ -243,6 +251,9 @@ static void sample_two_person_answer(enum keeper_row_index row, struct keeper_an
     switch (row) {
     case KEEPER_ROW_ROSTER_SET:
         *answer = (struct keeper_answer){.roster.version = 3};
+        break;
+    case KEEPER_ROW_VAULT_EXPORT:
+        *answer = (struct keeper_answer){.exported = 0x01020304};
         break;
     case KEEPER_ROW_ROSTER_AT:
         *answer = (struct keeper_answer){

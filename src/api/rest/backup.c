@@ -1,0 +1,62 @@
+#include "service/backup/backup.h"
+#include "api/rest/rest.h"
+#include "base/hex.h"
+
+static kw_status show(struct kw_op *op, void *ctx, struct http_response *response)
+{
+    struct backup_info info;
+    struct backup_view shown = {0};
+
+    backup_look(rest_service(ctx), &info);
+    KW_TEXT_SET(shown.stage, backup_stage_text(info.stage));
+    KW_TEXT_SET(shown.id, info.id);
+    shown.size = info.size;
+    if (info.stage == BACKUP_READY) {
+        kw_hex(KW_SPAN_ARRAY(info.hash), shown.sha256, sizeof(shown.sha256));
+    }
+    if (info.stage == BACKUP_FAILED) {
+        KW_TEXT_SET(shown.code, kw_code_text(info.code));
+        KW_TEXT_SET(shown.why, info.why);
+    }
+    return rest_answer(op, &backup_view, &shown, response);
+}
+
+REST_HANDLER(rest_backup_show)
+{
+    (void)request;
+    return show(op, ctx, response);
+}
+
+struct backup_body {
+    uint64_t approval;
+};
+static const struct codec_field backup_body_fields[] = {
+    FIELD_INT("approval", struct backup_body, approval, 0, 0, INT64_MAX, "number of its approval"),
+};
+
+REST_HANDLER(rest_backup_create)
+{
+    struct backup_body body = {0};
+
+    TRY(op, codec_json_decode(op, request->body, backup_body_fields, KW_COUNT(backup_body_fields),
+                              &body));
+    TRY(op, backup_start(op, rest_service(ctx), body.approval));
+    return show(op, ctx, response);
+}
+
+REST_HANDLER(rest_backup_part)
+{
+    uint64_t offset = 0;
+
+    TRY(op, rest_query_u64(op, request, "offset", 0, INT64_MAX, &offset));
+    TRY(op, backup_part(op, rest_service(ctx), offset, &response->body));
+    response->content_type = "application/octet-stream";
+    return KW_OK;
+}
+
+REST_HANDLER(rest_backup_discard)
+{
+    (void)request;
+    TRY(op, backup_discard(op, rest_service(ctx)));
+    return show(op, ctx, response);
+}

@@ -1,0 +1,39 @@
+/*
+ * Making a backup while serving: one at a time, by a thread of its own, into STATE/store/backup.tmp
+ * (encrypted; only the copy of the store beside it is not, and goes as soon as it is in). The one
+ * who asked fetches it in parts and then discards it.
+ */
+#ifndef SERVICE_BACKUP_BACKUP_H
+#define SERVICE_BACKUP_BACKUP_H
+
+#include "service/service.h"
+
+enum { BACKUP_PART_MAX = 4 << 20, BACKUP_ID_TEXT = 33 };
+
+enum backup_stage { BACKUP_NONE, BACKUP_MAKING, BACKUP_READY, BACKUP_FAILED, BACKUP_STAGE_MAX };
+const char *backup_stage_text(enum backup_stage stage);
+
+struct backup_info {
+    enum backup_stage stage;
+    char id[BACKUP_ID_TEXT];     /* READY */
+    uint64_t size;               /* READY: octets of the whole file */
+    uint8_t hash[KW_HASH_BYTES]; /* READY: of the whole file */
+    enum kw_code code;           /* FAILED */
+    char why[KW_OP_TEXT_MAX];    /* FAILED */
+};
+
+struct backup_maker;
+kw_status backup_new(struct kw_op *op, struct service *service, struct backup_maker **ret);
+void backup_free(struct backup_maker *maker); /* waits for the thread */
+
+/* approval_id: of the keeper's part, where a rule wants one; else 0. KW_E_CONFLICT one is being
+ * made; KW_E_UNAVAILABLE the log has a gap. */
+kw_status backup_start(struct kw_op *op, struct service *service, uint64_t approval_id);
+void backup_look(struct service *service, struct backup_info *ret);
+/* Octets from offset on, at most BACKUP_PART_MAX. KW_E_STATE none is ready. */
+kw_status backup_part(struct kw_op *op, struct service *service, uint64_t offset,
+                      struct kw_bytes **ret);
+/* KW_E_CONFLICT one is being made. */
+kw_status backup_discard(struct kw_op *op, struct service *service);
+
+#endif
