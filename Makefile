@@ -47,6 +47,7 @@ bench: build
 	@meson test -C $(BUILD) --no-rebuild --benchmark --verbose
 
 soak: build
+	@KW_ALL_FAULTS=1 meson test -C $(BUILD) contract_rot_pkcs11_faults
 	@KW_SOAK_SECONDS=$(SOAK_SECONDS) KW_BUILD_ROOT=$(abspath $(BUILD)) $(PYTEST) -q tests/soak
 
 fuzz:

@@ -292,6 +292,7 @@ static void a_forbidden_call_kills(void **state)
 {
     (void)state;
     if (!has_filter()) {
+        print_message("# no seccomp or landlock: a sanitizer build, or the kernel has none\n");
         skip();
     }
     for (size_t i = 0; i < KW_COUNT(forbidden); i++) {
@@ -303,6 +304,7 @@ static void a_driver_gets_sockets_and_threads_only(void **state)
 {
     (void)state;
     if (!has_filter()) {
+        print_message("# no seccomp or landlock: a sanitizer build, or the kernel has none\n");
         skip();
     }
     for (size_t i = 0; i < KW_COUNT(forbidden); i++) {
@@ -332,6 +334,7 @@ static void a_driver_may_have_threads(void **state)
 {
     (void)state;
     if (!has_filter()) {
+        print_message("# no seccomp or landlock: a sanitizer build, or the kernel has none\n");
         skip();
     }
     assert_int_equal(in_child(/* drivers= */ true, start_thread, NULL), DONE);
@@ -367,6 +370,7 @@ static void the_vault_is_used_as_before(void **state)
 {
     (void)state;
     if (!has_filter()) {
+        print_message("# no seccomp or landlock: a sanitizer build, or the kernel has none\n");
         skip();
     }
     assert_int_equal(in_child(/* drivers= */ false, use_vault, NULL), DONE);
@@ -405,6 +409,7 @@ static void nothing_outside_the_vault_opens(void **state)
 
     (void)state;
     if (!has_landlock() || !has_filter()) {
+        print_message("# no seccomp or landlock: a sanitizer build, or the kernel has none\n");
         skip();
     }
     for (size_t i = 0; i < KW_COUNT(read); i++) {
@@ -424,6 +429,7 @@ static void a_vault_that_is_not_there_is_an_error(void **state)
 
     (void)state;
     if (!has_landlock()) {
+        print_message("# no seccomp or landlock: a sanitizer build, or the kernel has none\n");
         skip();
     }
     kw_op_init(&op, "keeper", 0);
