@@ -7,12 +7,14 @@
 
 #include "os/clock.h"
 #include "service/approvals/approvals.h"
+#include "service/doctor/doctor.h"
 #include "service/keys/rotate.h"
 
 enum {
     LOOK_EVERY_MS = 250,
     RECORD_DEADLINE_MS = 5000,
     RENEW_EVERY_MS = 10000,
+    STEPS_EVERY_MS = 30000,
     APPROVALS_EVERY_MS = 5000,
     RENEW_DEADLINE_MS = 30000,
 };
@@ -23,6 +25,7 @@ struct watch {
     int64_t approvals_ms; /* when it last looked at requests for approval; the thread's */
     bool resumed;         /* what was approved before the start; the thread's */
     int64_t renewed_ms;   /* when it last looked at the server's own certificates; the thread's */
+    int64_t steps_ms; /* when it last looked at what the keepers did by themselves; the thread's */
     pthread_mutex_t lock;
     pthread_cond_t ending;
     bool stop; /* under lock */
@@ -94,12 +97,29 @@ static void look_at_approvals(struct watch *watch)
     }
 }
 
+/* What time did to the keys. */
+static void look_at_steps(struct watch *watch)
+{
+    int64_t now_ms = os_clock_mono_ms();
+    struct kw_op op;
+
+    if (now_ms - watch->steps_ms < STEPS_EVERY_MS) {
+        return;
+    }
+    watch->steps_ms = now_ms;
+    kw_op_init(&op, "system", now_ms + RENEW_DEADLINE_MS);
+    if (!kw_ok(record_own_steps(&op, watch->service))) {
+        service_complain(watch->service, &op, "steps of keys could not be recorded");
+    }
+}
+
 static void *run(void *ctx)
 {
     while (sleep_on(ctx)) {
         look(ctx);
         renew(ctx);
         look_at_approvals(ctx);
+        look_at_steps(ctx);
     }
     return NULL;
 }

@@ -101,3 +101,31 @@ def test_a_signature_behind_the_servers_back(own_gate):
     assert hashlib.sha256(tbs).hexdigest() in said and 'rogue' in said
     events = [entry for _, entry in own_gate.log_entries() if entry['type'] == 'key.unaccounted']
     assert len(events) == 1 and events[0]['digest'] == hashlib.sha256(tbs).hexdigest()
+
+
+def test_what_time_did_to_keys_is_in_the_log(tmp_path):
+    """Expiry acts by itself, inside the keeper; the log says so all the same."""
+    gate = harness.Gate(tmp_path / 'gate')
+
+    def at_day(days):
+        gate.env = {'KEYWRIGHT_TEST_CLOCK_OFFSET_S': str(days * 86400)}
+        gate.log_path.unlink(missing_ok=True)
+        gate.start(wait=False)
+        harness.until('it serves', lambda: 'serving' in gate.log())
+
+    def ask(*words_):
+        return run(harness.KEYWRIGHT, *words_, check=False,
+                   env={'KEYWRIGHT_ADMIN': str(gate.state / 'admin'), **gate.env}).stdout
+
+    def ended():
+        entries = [json.loads(line.split('\t', 1)[1])
+                   for line in ask('log', 'tail', '--max', 200).splitlines()]
+        return {one['object'] for one in entries
+                if one['actor'] == 'keeper:clock' and one['type'] == 'key.deactivate'}
+
+    at_day(85)  # the server renews its keys at two thirds of their life
+    harness.until('keys were rotated', lambda: 'tls-server.2' in ask('key', 'list'))
+    gate.stop()
+    at_day(100)  # the first ones have ended
+    harness.until('that is in the log', lambda: {'key:tls-server', 'key:ocsp-devices'} <= ended())
+    gate.stop()

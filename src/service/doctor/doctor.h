@@ -47,4 +47,10 @@ kw_status reconcile(struct kw_op *op, struct service *service, finding_fn each, 
  */
 kw_status reconcile_at_start(struct kw_op *op, struct service *service);
 
+/* --- service/doctor/steps.c ------------------------------------------------------------------- */
+
+/* Events of what the keepers did by themselves (a key's period began or ended) since the last time.
+ * A vault that is away is passed over. */
+kw_status record_own_steps(struct kw_op *op, struct service *service);
+
 #endif
