@@ -1,5 +1,6 @@
 #include "service/vaults.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -42,6 +43,16 @@ kw_status vault_describe(struct kw_op *op, const struct config *config,
     return KW_OK;
 }
 
+/* Has somebody asked this process to end? The signals are blocked: its main thread waits for them
+ * once it serves. */
+static bool shall_end(void)
+{
+    sigset_t pending;
+
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
 /* Until somebody has opened it at its socket; the start of the server waits. */
 static kw_status wait_until_open(struct kw_op *op, struct keeper *keeper)
 {
@@ -57,6 +68,7 @@ static kw_status wait_until_open(struct kw_op *op, struct keeper *keeper)
                op->deadline_ms == 0 || os_clock_mono_ms() < op->deadline_ms ||
                    look.code == KW_CODE_OK || look.code == KW_E_UNAVAILABLE,
                look.code, "%s", kw_op_cause(&look));
+        ENSURE(op, !shall_end(), KW_E_UNAVAILABLE, "stopped before it was opened");
         struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
         (void)nanosleep(&pause, NULL); /* waking early only looks once more */
     }

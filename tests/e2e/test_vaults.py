@@ -39,6 +39,11 @@ def test_shares_one_by_one(tmp_path):
     wrong.chmod(0o600)
     typed = vault(gate, 'open', '--share-file', wrong, check=False)
     assert typed.returncode != 0 and 'word 1 is wrong' in words(typed)
+    assert "waiting for 'keywright vault open main'" in gate.log()
+    gate.stop()  # an init system need not wait for custodians
+    assert not gate.alive()
+    sealed_start(gate)
+    vault(gate, 'open', '--share-file', shares[2])
     assert "'main' is open" in words(vault(gate, 'open', '--share-file', shares[0]))
     gate.wait_healthy()
     secret = ' '.join(line.split('.', 1)[1] for line in page.splitlines()[1:2])
@@ -188,3 +193,28 @@ def test_rekey_and_no_new_secret_unasked(tmp_path):
     assert gate.stop() == 0
     gate.start()  # the same secret opens it
     assert gate.device() and gate.stop() == 0
+
+
+def test_new_shares_need_another_person(tmp_path):
+    gate = Gate(tmp_path / 'own', '--approver', 'alice')
+    gate.start()
+    asked = gate.cli('vault', 'rekey', 'main', '--new-secret', check=False)
+    assert 'replace the shares that open the vault' in words(asked)
+    early = gate.cli('vault', 'rekey', 'main', '--new-secret', '--approval', '1', check=False)
+    assert early.returncode != 0
+    run(KEYWRIGHT, 'approval', 'sign', '1', '--yes', '--admin', gate.state / 'admin-alice')
+    gate.cli('vault', 'rekey', 'main', '--new-secret', '--approval', '1')
+    vault(gate, 'shares', '--shares', '2,3', '--out', tmp_path / 'new')
+    shares = sorted((tmp_path / 'new').glob('*.txt'))
+    assert len(shares) == 3 and gate.stop() == 0
+    again = gate.folder / 'server.log'
+    gate.start(wait=False)
+    assert gate.process.wait(60) == 1 and 'opened by shares' in again.read_text()  # not by the old secret
+    config = gate.state / 'keywright.yaml'
+    config.write_text(config.read_text().replace('passphrase-file:keeper.passphrase', 'shares:2,3'))
+    sealed_start(gate)
+    vault(gate, 'open', '--share-file', f'{shares[1]},{shares[2]}')
+    gate.wait_healthy()
+    used = gate.cli('vault', 'rekey', 'main', '--new-secret', '--approval', '1', check=False)
+    assert used.returncode != 0  # once is enough
+    assert gate.stop() == 0

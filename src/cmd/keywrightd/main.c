@@ -167,10 +167,26 @@ static kw_status serve(struct kw_op *op, struct service *service, const sigset_t
     return record(op, service, EVENT_SYSTEM_STOP);
 }
 
+/* The start waits for it. */
+static kw_status tell_sealed(struct kw_op *op, const char *name, const char *folder,
+                             const char *unlock, void *ctx)
+{
+    char text[160];
+
+    (void)op; /* cannot fail */
+    (void)folder;
+    (void)unlock;
+    (void)ctx;
+    (void)snprintf(text, sizeof(text),
+                   "vault '%.40s' is sealed: waiting for 'keywright vault open %.40s'", name, name);
+    log_line(text, NULL);
+    return KW_OK;
+}
+
 static kw_status run(struct kw_op *op, const struct options *options, const sigset_t *stop)
 {
     char keeper[KEEPER_PROGRAM_MAX];
-    struct keeper_config config = {.program = keeper};
+    struct keeper_config config = {.program = keeper, .sealed = tell_sealed};
     AUTO(os_spawner) *spawner = NULL; /* freed after the service, which uses it */
     AUTO(service) *service = NULL;
 
