@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "os/clock.h"
+#include "service/keys/line.h"
 
 enum { LOOK_EVERY_MS = 200, STATUS_MS = 2000 };
 
@@ -139,10 +140,14 @@ bool vault_wants(const struct config_vault *vault, const char *key_id)
     return false;
 }
 
+/* A line stays in its vault: what "ca-devices" says goes for "ca-devices.2" too. */
 struct keeper *service_keeper(const struct service *service, const char *key_id)
 {
+    char line[KW_NAME_MAX];
+
+    (void)line_split(key_id, line);
     for (unsigned i = 1; i < service->n_vaults; i++) {
-        if (vault_wants(&service->config.vaults[i], key_id)) {
+        if (vault_wants(&service->config.vaults[i], line)) {
             return service->vaults[i];
         }
     }

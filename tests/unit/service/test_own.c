@@ -3,6 +3,7 @@
 
 #include "crypto/ocsp.h"
 #include "os/clock.h"
+#include "service/keys/line.h"
 #include "service/keys/own.h"
 #include "service/keys/rotate.h"
 #include "service/log/keys.h"
@@ -247,6 +248,45 @@ static void same_key_again(void **state)
     assert_int_equal(stored.state, CERT_STATE_VALID);
 }
 
+/* Which vault: by the line, so that a rotated key is looked for where it was made. */
+static void lines(void **state)
+{
+    static const struct {
+        const char *id, *base;
+        unsigned generation;
+    } rows[] = {
+        {"log",           "log",        1 },
+        {"log.2",         "log",        2 },
+        {"ca-devices.12", "ca-devices", 12},
+        {"a.b",           "a.b",        1 },
+        {"a.1",           "a.1",        1 },
+        {"a.02",          "a.02",       1 },
+        {"a.",            "a.",         1 },
+        {".2",            ".2",         1 },
+        {"a.2x",          "a.2x",       1 },
+        {"a.b.3",         "a.b",        3 },
+        {"a.99999999",    "a.99999999", 1 },
+    };
+    struct place *place = *state;
+    struct service *service = place->service;
+    char base[KW_NAME_MAX];
+    unsigned n = service->n_vaults;
+
+    for (size_t i = 0; i < KW_COUNT(rows); i++) {
+        assert_int_equal(line_split(rows[i].id, base), rows[i].generation);
+        assert_string_equal(base, rows[i].base);
+    }
+    struct keeper *other = (struct keeper *)(void *)service; /* never asked */
+    service->vaults[n] = other;
+    service->n_vaults = n + 1;
+    KW_TEXT_SET(service->config.vaults[n].keys[0], "ca-devices");
+    service->config.vaults[n].n_keys = 1;
+    assert_ptr_equal(service_keeper(service, "ca-devices"), other);
+    assert_ptr_equal(service_keeper(service, "ca-devices.2"), other);
+    assert_ptr_not_equal(service_keeper(service, "ca-services.2"), other);
+    service->n_vaults = n;
+}
+
 /* A key that is somebody else's never gets a certificate of the server. */
 static void another_owners_key(void **state)
 {
@@ -267,7 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(renewed_in_time), TEST(rotate_ocsp),        TEST(rotate_tls),
         TEST(rotate_log),      TEST(rotated_in_time),    TEST(rotation_that_was_cut),
-        TEST(same_key_again),  TEST(another_owners_key),
+        TEST(same_key_again),  TEST(another_owners_key), TEST(lines),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
