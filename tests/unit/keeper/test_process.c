@@ -340,6 +340,35 @@ static void a_hung_keeper_is_replaced(void **state)
     assert_int_equal(kill(hung, 0), -1);
 }
 
+/* Sealed: nothing but its state is told, nothing is signed, and so it stays over a restart. */
+static void a_sealed_vault_gives_nothing(void **state)
+{
+    AUTO(keeper) *keeper = serve();
+    AUTO(privkey) *ca = NULL;
+    AUTO(kw_bytes) *der = NULL;
+    struct keeper_vault_status vault;
+    struct keeper_key_info info;
+    uint32_t generation = 0;
+    struct kw_op op = new_op();
+
+    (void)state;
+    assert_ok(keeper_privkey(&op, keeper, "ca", KEEPER_SIGN_CERT, "leaf", &ca));
+    assert_ok(keeper_vault_seal(&op, keeper));
+    for (unsigned i = 0; i < 2; i++) {
+        op = new_op();
+        assert_ok(keeper_vault_status(&op, keeper, &vault));
+        assert_false(vault.open);
+        assert_string_equal(vault.method, "passphrase");
+        assert_code(issue(&op, keeper, ca, "device.local", &der), KW_E_UNAVAILABLE);
+        assert_code(keeper_key_find(&op, keeper, "ca", &info), KW_E_UNAVAILABLE);
+        assert_code(keeper_vault_seal(&op, keeper), KW_E_UNAVAILABLE);
+        assert_code(keeper_vault_rekey(&op, keeper, false, 0, &generation), KW_E_UNAVAILABLE);
+        assert_int_equal(ask(keeper), KW_CODE_OK); /* it is not ill */
+        keeper_stop(TAKE(keeper));
+        keeper = serve();
+    }
+}
+
 static void a_key_outlives_its_keeper(void **state)
 {
     AUTO(privkey) *tls = NULL;
@@ -487,6 +516,7 @@ int main(void)
         TEST(starts_that_fail),
         TEST(a_killed_keeper_comes_back),
         TEST(a_hung_keeper_is_replaced),
+        TEST(a_sealed_vault_gives_nothing),
         TEST(a_key_outlives_its_keeper),
         TEST(a_tpm_opens_its_vault),
         TEST(many_threads_share_it),
