@@ -310,6 +310,7 @@ struct keeper_approval {
         enum approval_verdict verdict;
         int64_t unix_s;
     } signers[KEEPER_SIGNERS_MAX]; /* in order; the requester is first */
+    uint64_t number; /* of the request among all vaults of a server; the server fills it in */
     struct approval_description what;
     char text[APPROVAL_TEXT_MAX + 1]; /* what people sign, with its NUL */
 };

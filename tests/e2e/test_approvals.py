@@ -180,3 +180,28 @@ def test_approver_with_a_token(tmp_path, monkeypatch):
         assert states(gate)['kek'] == 'active'
     finally:
         gate.stop()
+
+
+def test_each_vault_has_its_own_requests(tmp_path):
+    """A key of the second vault: asked, approved and used there, under a number of its own."""
+    secret = tmp_path / 'secret'
+    secret.write_text('correct horse battery staple\n')
+    secret.chmod(0o600)
+    (tmp_path / 'vaults.yaml').write_text('vaults:\n'
+                                          f'  - {{name: data, unlock: "passphrase-file:{secret}", keys: [data-kek]}}\n')
+    gate = Gate(tmp_path / 'gate', '--operator', 'alice', '--approver', 'bob', '--vaults', tmp_path / 'vaults.yaml').start()
+    try:
+        first = gate.approved('key', 'create', 'mac-1', '--class', 'data-mac')
+        second = gate.approved('key', 'create', 'data-kek', '--class', 'data-kek')
+        assert (first, second) == ('1', '1000001')
+        assert states(gate)['data-kek'] == states(gate)['mac-1'] == 'active'
+        items = gate.json('approval', 'list')['items']
+        assert [(item['id'], item['state']) for item in items] == [(1, 'consumed'), (1000001, 'consumed')]
+        vaults = {item['text'].splitlines()[1] for item in items}
+        assert len(vaults) == 2
+        assert 'bob' in words(gate.cli('approval', 'roster', '--in-vault', 'data'))
+        gate.approved('approval', 'rule', 'key-destroy', '--approvals', '1', '--hours', '1', '--in-vault', 'data')
+        assert '3600' in words(gate.cli('approval', 'roster', '--in-vault', 'data'))
+        assert '3600' not in words(gate.cli('approval', 'roster'))
+    finally:
+        gate.stop()

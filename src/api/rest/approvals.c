@@ -26,7 +26,7 @@ static void view(const struct keeper_approval *approval, const struct roster *ro
     const struct approval_description *what = &approval->what;
 
     memset(ret, 0, sizeof(*ret));
-    ret->id = what->id;
+    ret->id = approval->number;
     KW_TEXT_SET(ret->state, approval_state_text(approval->state));
     KW_TEXT_SET(ret->operation, approval_op_text(what->subject.op));
     KW_TEXT_SET(ret->key, what->subject.key_id);
@@ -47,7 +47,10 @@ static kw_status answer(struct kw_op *op, struct service *service,
     struct approval_view shown;
     struct roster roster;
 
-    TRY(op, keeper_roster(op, service_keeper(service, ""), &roster));
+    uint64_t place = approval->number / APPROVAL_VAULT_STEP;
+
+    ENSURE(op, place < service->n_vaults, KW_E_INTERNAL, "no such vault");
+    TRY(op, keeper_roster(op, service->vaults[place], &roster));
     view(approval, &roster, &shown);
     return rest_answer(op, &approval_view, &shown, response);
 }
@@ -75,7 +78,6 @@ REST_HANDLER(rest_approval_list)
 
     TRY(op, rest_query_u64(op, request, "after", 0, INT64_MAX, &from));
     TRY(op, rest_query_u64(op, request, "max", VIEW_APPROVALS, VIEW_APPROVALS, &max));
-    TRY(op, keeper_roster(op, service_keeper(service, ""), &roster));
     TRY(op, rest_list(op, response, &list));
     for (uint64_t i = 0; i < max; i++) {
         kw_status status = approval_get(op, service, from + 1, /* next= */ true, &approval);
@@ -84,7 +86,10 @@ REST_HANDLER(rest_approval_list)
             return codec_json_list_end(op, &list, NULL);
         }
         TRY(op, status);
-        from = approval.what.id;
+        from = approval.number;
+        uint64_t place = from / APPROVAL_VAULT_STEP;
+        ENSURE(op, place < service->n_vaults, KW_E_INTERNAL, "no such vault");
+        TRY(op, keeper_roster(op, service->vaults[place], &roster));
         view(&approval, &roster, &shown);
         TRY(op, rest_item(op, &list, &approval_view, &shown));
     }
@@ -186,13 +191,25 @@ static void view_roster(const struct roster *roster, struct roster_view *ret)
     }
 }
 
+/* Query `vault`, the first one where absent: each has its own people and rules. */
+static kw_status vault_of(struct kw_op *op, struct service *service,
+                          const struct http_request *request, struct keeper **ret)
+{
+    char name[KW_NAME_MAX];
+    const char *given = NULL;
+
+    TRY(op, rest_query_text(op, request, "vault", name, sizeof(name), &given));
+    return service_vault(op, service, given ? given : "main", ret);
+}
+
 REST_HANDLER(rest_roster_show)
 {
     struct roster roster;
     struct roster_view shown;
+    struct keeper *keeper = NULL;
 
-    (void)request; /* it has nothing to say */
-    TRY(op, keeper_roster(op, service_keeper(rest_service(ctx), ""), &roster));
+    TRY(op, vault_of(op, rest_service(ctx), request, &keeper));
+    TRY(op, keeper_roster(op, keeper, &roster));
     view_roster(&roster, &shown);
     return rest_answer(op, &roster_view, &shown, response);
 }
@@ -215,12 +232,14 @@ REST_HANDLER(rest_roster_enroll)
     struct service *service = rest_service(ctx);
     struct person_body body = {0};
     struct keeper_approval pending = {0};
+    struct keeper *keeper = NULL;
 
     TRY(op, codec_json_decode(op, request->body, person_fields, KW_COUNT(person_fields), &body));
     uint32_t roles = approval_roles_from_text(body.roles);
     ENSURE(op, roles != 0, KW_E_INPUT, "'%.60s' are no roles", body.roles);
+    TRY(op, vault_of(op, service, request, &keeper));
     kw_status status =
-        roster_enroll(op, service, body.name, roles, KW_SPAN(body.spki, body.n), &pending);
+        roster_enroll(op, service, keeper, body.name, roles, KW_SPAN(body.spki, body.n), &pending);
     TRY(op, rest_pending(op, service, status, &pending, response));
     return KW_OK;
 }
@@ -229,8 +248,10 @@ REST_HANDLER(rest_roster_dismiss)
 {
     struct service *service = rest_service(ctx);
     struct keeper_approval pending = {0};
+    struct keeper *keeper = NULL;
 
-    kw_status status = roster_dismiss(op, service, rest_param(request, "name"), &pending);
+    TRY(op, vault_of(op, service, request, &keeper));
+    kw_status status = roster_dismiss(op, service, keeper, rest_param(request, "name"), &pending);
     TRY(op, rest_pending(op, service, status, &pending, response));
     return KW_OK;
 }
@@ -274,11 +295,13 @@ REST_HANDLER(rest_roster_rule)
     struct rule_body body = {0};
     struct approval_rule rule;
     struct keeper_approval pending = {0};
+    struct keeper *keeper = NULL;
 
     TRY(op,
         codec_json_decode(op, request->body, rule_body_fields, KW_COUNT(rule_body_fields), &body));
     TRY(op, read_rule(op, &body, &rule));
-    kw_status status = roster_set_rule(op, service, &rule, &pending);
+    TRY(op, vault_of(op, service, request, &keeper));
+    kw_status status = roster_set_rule(op, service, keeper, &rule, &pending);
     TRY(op, rest_pending(op, service, status, &pending, response));
     return KW_OK;
 }

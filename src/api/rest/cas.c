@@ -80,8 +80,8 @@ REST_HANDLER(rest_ca_rotate)
 
     TRY(op, codec_json_decode(op, request->body, rotate_fields, KW_COUNT(rotate_fields), &body));
     const char *ca = rest_param(request, "ca");
-    kw_status status =
-        ca_request(op, rest_service(ctx), ca, body.reason, body.approval, &response->body);
+    kw_status status = ca_request(op, rest_service(ctx), ca, body.reason,
+                                  approval_local(body.approval), &response->body);
     if (status.code == KW_E_APPROVAL && body.approval == 0) {
         kw_op_clear(op);
         return ask_rotation(op, rest_service(ctx), ca, body.reason, response);

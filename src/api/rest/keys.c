@@ -151,7 +151,7 @@ REST_HANDLER(rest_key_verb)
     TRY(op, codec_json_decode(op, request->body, wish_fields, KW_COUNT(wish_fields), &body));
     ENSURE(op, KW_TEXT_SET(wish.key_id, rest_param(request, "id")), KW_E_NOT_FOUND, "no such key");
     KW_TEXT_SET(wish.reason, body.reason);
-    wish.approval_id = body.approval;
+    wish.approval_id = approval_local(body.approval);
     kw_status status = key_do(op, service, &wish, &key);
     if (status.code == KW_E_APPROVAL && wish.approval_id == 0) {
         kw_op_clear(op);
@@ -187,7 +187,7 @@ REST_HANDLER(rest_key_create)
 
     TRY(op, codec_json_decode(op, request->body, birth_fields, KW_COUNT(birth_fields), &birth));
     TRY(op, key_birth_policy(op, &birth, &policy));
-    kw_status status = key_create(op, service, &policy, birth.approval_id, &key);
+    kw_status status = key_create(op, service, &policy, approval_local(birth.approval_id), &key);
     if (status.code == KW_E_APPROVAL && birth.approval_id == 0) {
         kw_op_clear(op);
         struct keeper_approval pending = {0};

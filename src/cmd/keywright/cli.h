@@ -58,6 +58,7 @@ enum cli_option {
     OPT_ROLES,
     OPT_APPROVALS,
     OPT_APPROVER,
+    OPT_IN_VAULT,
     OPT_PASSPHRASE_FILE,
     OPT_NEW_SECRET,
     OPT_VAULTS,

@@ -494,7 +494,10 @@ static kw_status make_people(struct kw_op *op, struct init *it)
     for (unsigned i = 0; i < it->cli->n_approvers; i++) {
         TRY(op, make_approver(op, it, it->cli->approvers[i]));
     }
-    TRY(op, keeper_roster_set(op, service_keeper(it->service, ""), &it->roster, 0), "the roster");
+    for (unsigned i = 0; i < it->service->n_vaults; i++) {
+        TRY(op, keeper_roster_set(op, it->service->vaults[i], &it->roster, 0),
+            "the roster of vault '%s'", it->service->config.vaults[i].name);
+    }
     people_print(&it->roster);
     return KW_OK;
 }

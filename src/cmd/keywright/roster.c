@@ -9,12 +9,26 @@
 #include "codec/json.h"
 #include "model/roster.h"
 
+/* The path with the vault that is meant, and its NUL. */
+static kw_status path_in(struct kw_op *op, const struct cli *cli, struct kw_bytes *path)
+{
+    if (cli->options[OPT_IN_VAULT]) {
+        TRY(op, kw_bytes_append_text(path, "?vault="));
+        TRY(op, kw_uri_encode(cli->options[OPT_IN_VAULT], path));
+    }
+    return kw_bytes_append(path, KW_SPAN("", 1));
+}
+
 kw_status cli_approval_roster(struct kw_op *op, struct cli *cli)
 {
     struct roster_view view = {0};
+    AUTO(kw_bytes) *path = NULL;
     AUTO(kw_bytes) *json = NULL;
 
-    TRY(op, cli_get(op, cli, "/api/v1/roster", &json));
+    TRY(op, kw_bytes_new(128, &path));
+    TRY(op, kw_bytes_append_text(path, "/api/v1/roster"));
+    TRY(op, path_in(op, cli, path));
+    TRY(op, cli_get(op, cli, (const char *)path->p, &json));
     if (cli->options[OPT_JSON]) {
         (void)printf("%.*s\n", (int)json->len, (const char *)json->p);
         return KW_OK;
@@ -41,12 +55,16 @@ static kw_status put_text(struct kw_op *op, struct kw_bytes *json, const char *n
     return codec_json_string(kw_span_text(value), json);
 }
 
-static kw_status done(struct kw_op *op, struct cli *cli, const char *path, struct kw_bytes *json)
+static kw_status done(struct kw_op *op, struct cli *cli, const char *where, struct kw_bytes *json)
 {
+    AUTO(kw_bytes) *path = NULL;
     AUTO(kw_bytes) *answer = NULL;
 
     TRY(op, kw_bytes_append_text(json, "}"));
-    return cli_post(op, cli, path, kw_bytes_span(json), &answer);
+    TRY(op, kw_bytes_new(128, &path));
+    TRY(op, kw_bytes_append_text(path, where));
+    TRY(op, path_in(op, cli, path));
+    return cli_post(op, cli, (const char *)path->p, kw_bytes_span(json), &answer);
 }
 
 kw_status cli_approval_enroll(struct kw_op *op, struct cli *cli)
@@ -74,7 +92,8 @@ kw_status cli_approval_dismiss(struct kw_op *op, struct cli *cli)
     TRY(op, kw_bytes_new(256, &path));
     TRY(op, kw_bytes_append_text(path, "/api/v1/roster/people/"));
     TRY(op, kw_uri_encode(cli->args[0], path));
-    TRY(op, kw_bytes_append(path, KW_SPAN("/dismiss", 9))); /* with its NUL */
+    TRY(op, kw_bytes_append_text(path, "/dismiss"));
+    TRY(op, path_in(op, cli, path));
     return cli_post(op, cli, (const char *)path->p, kw_span_text("{}"), &answer);
 }
 

@@ -46,7 +46,7 @@ static void describe(const struct keeper_approval *approval, struct event *event
     const struct approval_subject *subject = &approval->what.subject;
 
     (void)snprintf(event->object, sizeof(event->object), "approval:%llu",
-                   (unsigned long long)approval->what.id);
+                   (unsigned long long)approval->number);
     (void)snprintf(event->detail, sizeof(event->detail), "%s%s%s, asked by %s",
                    approval_op_text(subject->op), subject->key_id[0] ? " of key " : "",
                    subject->key_id, approval->what.requester);
@@ -57,6 +57,28 @@ static void more(struct event *event, const char *what, const char *text)
     size_t n = strlen(event->detail);
 
     (void)snprintf(event->detail + n, sizeof(event->detail) - n, "%s%s", what, text);
+}
+
+/* The vault of a request's number. */
+static kw_status vault_of(struct kw_op *op, const struct service *service, uint64_t number,
+                          struct keeper **ret)
+{
+    uint64_t place = number / APPROVAL_VAULT_STEP;
+
+    ENSURE(op, place < service->n_vaults, KW_E_NOT_FOUND, "there is no request %llu",
+           (unsigned long long)number);
+    *ret = service->vaults[place];
+    return KW_OK;
+}
+
+static void put_number(const struct service *service, const struct keeper *keeper,
+                       struct keeper_approval *approval)
+{
+    for (unsigned i = 0; i < service->n_vaults; i++) {
+        if (service->vaults[i] == keeper) {
+            approval->number = approval->what.id + (uint64_t)i * APPROVAL_VAULT_STEP;
+        }
+    }
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */
@@ -75,22 +97,59 @@ kw_status approval_ask(struct kw_op *op, struct service *service,
                        const struct approval_subject *subject, struct kw_span args,
                        struct keeper_approval *ret)
 {
+    return approval_ask_in(op, service, service_keeper(service, subject->key_id), subject, args,
+                           ret);
+}
+
+kw_status approval_ask_in(struct kw_op *op, struct service *service, struct keeper *keeper,
+                          const struct approval_subject *subject, struct kw_span args,
+                          struct keeper_approval *ret)
+{
     struct event event = {.type = EVENT_APPROVAL_OPEN};
     const char *requester = NULL;
 
     TRY(op, requester_of(op, &requester));
-    TRY(op, keeper_approval_open(op, service_keeper(service, subject->key_id), subject, requester,
-                                 ret));
+    TRY(op, keeper_approval_open(op, keeper, subject, requester, ret));
+    put_number(service, keeper, ret);
     describe(ret, &event);
     struct change change = {
         .service = service, .approval = ret, .event = &event, .version = WAITING, .args = args};
     return store_change(op, service->store, put_change, &change);
 }
 
-kw_status approval_get(struct kw_op *op, struct service *service, uint64_t id, bool next,
+static kw_status get_one(struct kw_op *op, struct service *service, uint64_t number, bool next,
+                         struct keeper_approval *ret)
+{
+    struct keeper *keeper = NULL;
+
+    TRY(op, vault_of(op, service, number, &keeper));
+    TRY(op, keeper_approval_at(op, keeper, approval_local(number), next, ret));
+    put_number(service, keeper, ret);
+    return KW_OK;
+}
+
+/* A vault that is sealed, or whose keeper is away, is passed over by a walk. */
+static bool walk_on(kw_status status)
+{
+    return status.code == KW_E_NOT_FOUND || status.code == KW_E_STATE ||
+           status.code == KW_E_UNAVAILABLE;
+}
+
+kw_status approval_get(struct kw_op *op, struct service *service, uint64_t number, bool next,
                        struct keeper_approval *ret)
 {
-    return keeper_approval_at(op, service_keeper(service, ""), id, next, ret);
+    kw_status status = get_one(op, service, number, next, ret);
+    uint64_t place = number / APPROVAL_VAULT_STEP;
+
+    while (next && walk_on(status) && ++place < service->n_vaults) {
+        kw_op_clear(op);
+        status = get_one(op, service, place * APPROVAL_VAULT_STEP + 1, next, ret);
+    }
+    if (next && walk_on(status) && service->n_vaults > 1) {
+        kw_op_clear(op);
+        return FAIL(op, KW_E_NOT_FOUND, "no more requests");
+    }
+    return status;
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -223,8 +282,11 @@ kw_status approval_hand_in(struct kw_op *op, struct service *service, uint64_t i
                            enum approval_verdict verdict, const char *name,
                            struct kw_span signature, struct keeper_approval *ret)
 {
-    TRY(op,
-        keeper_approval_sign(op, service_keeper(service, ""), id, verdict, name, signature, ret));
+    struct keeper *keeper = NULL;
+
+    TRY(op, vault_of(op, service, id, &keeper));
+    TRY(op, keeper_approval_sign(op, keeper, approval_local(id), verdict, name, signature, ret));
+    put_number(service, keeper, ret);
     TRY(op, record_signature(op, service, ret, verdict, name, signature),
         "recording the signature of '%.40s'", name);
     if (!approval_ready(ret)) {
@@ -273,7 +335,7 @@ kw_status approval_sweep(struct kw_op *op, struct service *service, bool run)
 {
     struct keeper_approval approval;
 
-    for (uint64_t id = 1;; id = approval.what.id + 1) {
+    for (uint64_t id = 1;; id = approval.number + 1) {
         kw_status status = approval_get(op, service, id, /* next= */ true, &approval);
         if (status.code == KW_E_NOT_FOUND) {
             kw_op_clear(op);

@@ -8,7 +8,13 @@
 
 #include "service/service.h"
 
-enum { APPROVAL_MISSING_TEXT = 400 };
+/* A request's number at the server: its id in its vault, and the vault's place times this. So
+ * requests of the first vault have their own ids. */
+enum { APPROVAL_MISSING_TEXT = 400, APPROVAL_VAULT_STEP = 1000000 };
+static inline uint64_t approval_local(uint64_t number)
+{
+    return number % APPROVAL_VAULT_STEP;
+}
 
 /**
  * Ask for approval of an operation that the keeper refused with KW_E_APPROVAL. The requester is the
@@ -19,6 +25,10 @@ enum { APPROVAL_MISSING_TEXT = 400 };
 kw_status approval_ask(struct kw_op *op, struct service *service,
                        const struct approval_subject *subject, struct kw_span args,
                        struct keeper_approval *ret);
+/* The same in a given vault, for what has no key. */
+kw_status approval_ask_in(struct kw_op *op, struct service *service, struct keeper *keeper,
+                          const struct approval_subject *subject, struct kw_span args,
+                          struct keeper_approval *ret);
 /* One request; with `next` the first whose id is not below. KW_E_NOT_FOUND. */
 kw_status approval_get(struct kw_op *op, struct service *service, uint64_t id, bool next,
                        struct keeper_approval *ret);
