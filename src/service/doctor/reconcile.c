@@ -398,6 +398,10 @@ static kw_status look_at_vault(struct kw_op *op, struct service *service, unsign
         kw_op_clear(op); /* sealed, or away: looked at when the server starts the next time */
         return KW_OK;
     }
+    if (books.last_row < mark.row) { /* another vault in its place: after a restore, all is new */
+        mark.row = mark.entry = 0;
+        TRY(op, read_rows(op, &books, service->vaults[i], 1));
+    }
     sort_by(&books, by_digest);
     TRY(op, read_log(op, &books, mark.entry));
     TRY(op, record_all(op, &books));

@@ -79,8 +79,12 @@ static kw_status look_at_vault(struct kw_op *op, struct service *service, unsign
             kw_op_clear(op); /* sealed, or away: the next time */
             return KW_OK;
         }
-        if (page.n == 0) {
+        if (page.n == 0 && end >= page.last) {
             return KW_OK;
+        }
+        if (page.n == 0) { /* another vault in its place: after a restore, all is new */
+            page.last = 0;
+            continue;
         }
         page.last = page.rows[page.n - 1].seq;
         TRY(op, store_change(op, service->store, record_page, &page), "recording keys' steps");
