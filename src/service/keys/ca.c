@@ -53,6 +53,20 @@ static kw_status put_request(struct kw_op *op, struct service *service, const st
     return kw_pem_encode("CERTIFICATE", cert_der(ca->cert), into);
 }
 
+/* The keeper of the OCSP signer takes the new key for the CA's because it made it itself. */
+static kw_status one_vault(struct kw_op *op, const struct service *service, const char *base)
+{
+    char ca[KW_NAME_MAX], ocsp[KW_NAME_MAX];
+
+    line_of(base, ca);
+    (void)snprintf(ocsp, sizeof(ocsp), "ocsp-%.80s", base);
+    ENSURE(op, service_keeper(service, ca) == service_keeper(service, ocsp), KW_E_UNSUPPORTED,
+           "'%s' and '%s' are in two vaults: nobody could answer for certificates by the next key "
+           "(docs/KEYS.md)",
+           ca, ocsp);
+    return KW_OK;
+}
+
 kw_status ca_request(struct kw_op *op, struct service *service, const char *base,
                      const char *reason, uint64_t approval_id, struct kw_bytes **ret)
 {
@@ -63,6 +77,7 @@ kw_status ca_request(struct kw_op *op, struct service *service, const char *base
 
     (void)reason; /* the approval's, where there is one */
     TRY(op, authorities_issuing(op, all, base, &ca));
+    TRY(op, one_vault(op, service, base));
     TRY(op, ca_newest_key(op, service, base, &key));
     if (has_cert(all, &key)) {
         TRY(op, key_rotate(op, service, key.key_id, approval_id, &next));
