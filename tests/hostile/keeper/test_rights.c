@@ -99,7 +99,11 @@ static void nothing_before_hello(void **state)
         if (!well_formed(row((enum keeper_row_index)i), &msg)) {
             continue; /* tests of its own say it there */
         }
-        struct keeper_reply reply = rig_ask(rig, row((enum keeper_row_index)i), &msg, -1);
+        int fd = i == KEEPER_ROW_VAULT_EXPORT ? memfd_create("export", MFD_CLOEXEC) : -1;
+        struct keeper_reply reply = rig_ask(rig, row((enum keeper_row_index)i), &msg, fd);
+        if (fd >= 0) {
+            assert_int_equal(close(fd), 0);
+        }
         assert_int_equal(reply.code, KW_E_STATE);
         n_asked++;
     }
