@@ -289,8 +289,8 @@ kw_status keeper_sign_checkpoint(struct kw_op *op, struct keeper *keeper, const 
 kw_status keeper_vault_export(struct kw_op *op, struct keeper *keeper, uint64_t approval_id,
                               struct kw_bytes **ret);
 /**
- * Set the public half of the key that backups are sealed to. In a ceremony without a roster free;
- * otherwise it needs approval (vault-export, detail recovery-key).
+ * Set the public half of the key that backups are sealed to. The first one is free in a ceremony;
+ * otherwise it needs approval (subject_recovery_set()).
  */
 kw_status keeper_recovery_set(struct kw_op *op, struct keeper *keeper, const uint8_t key[32],
                               uint64_t approval_id);

@@ -82,6 +82,15 @@ struct approval_subject subject_ca_cert(enum key_class class_, const char *ca_ke
     return subject;
 }
 
+struct approval_subject subject_recovery_set(const uint8_t recovery[32])
+{
+    struct approval_subject subject =
+        approval_subject_of(APPROVE_VAULT_SHARES, KEY_CLASS_NONE, NULL);
+
+    approval_detail_hex(&subject, "recovery-key", KW_SPAN(recovery, 32));
+    return subject;
+}
+
 struct approval_subject subject_vault_export(const uint8_t recovery[32])
 {
     struct approval_subject subject =

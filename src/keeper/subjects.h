@@ -11,7 +11,9 @@
 #include "model/approval.h"
 #include "model/policy.h"
 
-/* Detail: recovery-key. For setting it, and for each export where a rule wants that approved. */
+/* Detail: recovery-key. Other shares will open what backups hold: as weighty as the vault's own. */
+struct approval_subject subject_recovery_set(const uint8_t recovery[32]);
+/* Detail: recovery-key. For each export, where a rule wants that approved. */
 struct approval_subject subject_vault_export(const uint8_t recovery[32]);
 /* Details: algorithm, begins, ends, policy (SHA-256 of its encoded form). KW_E_INPUT it does not
  * encode. */

@@ -387,3 +387,17 @@ def test_without_a_recovery_key_there_is_no_backup(gate, tmp_path):
     done = gate.cli('backup', 'create', '--out', tmp_path / 'x.kwb', check=False)
     assert done.returncode != 0 and 'backup keys' in done.stderr
     assert not (tmp_path / 'x.kwb').exists()
+
+
+def test_recovery_key_under_approval(tmp_path):
+    """With people, nobody sets another recovery key alone; the shares wait for their approval."""
+    one = Gate(tmp_path / 'people', '--approver', 'bob').start()
+    first = one.cli('backup', 'keys', '--out', tmp_path / 'shares', check=False)
+    assert first.returncode != 0
+    assert one.cli('backup', 'create', '--out', tmp_path / 'x.kwb', check=False).returncode != 0
+    number = json.loads(one.cli('approval', 'list', '--json').stdout)['items'][0]['id']
+    run(KEYWRIGHT, 'approval', 'sign', number, '--yes', env={'KEYWRIGHT_ADMIN': str(one.state / 'admin-bob')})
+    one.cli('backup', 'keys', '--out', tmp_path / 'shares', '--approval', number)
+    one.cli('backup', 'create', '--out', tmp_path / 'x.kwb')
+    verify(tmp_path / 'x.kwb', '--share-file', shares_of(tmp_path / 'shares', 1, 3))
+    one.stop()

@@ -60,3 +60,35 @@ REST_HANDLER(rest_backup_discard)
     TRY(op, backup_discard(op, rest_service(ctx)));
     return show(op, ctx, response);
 }
+
+struct recovery_body {
+    char public_key[2 * KW_HASH_BYTES + 1];
+    uint64_t approval;
+};
+static const struct codec_field recovery_fields[] = {
+    FIELD_STRING("public_key", struct recovery_body, public_key, CODEC_REQUIRED, "X25519, hex"),
+    FIELD_INT("approval", struct recovery_body, approval, 0, 0, INT64_MAX,
+              "number of its approval"),
+};
+
+REST_HANDLER(rest_backup_recovery)
+{
+    struct service *service = rest_service(ctx);
+    struct recovery_body body = {0};
+    struct keeper_approval pending = {0};
+    uint8_t key[KW_HASH_BYTES];
+    struct kw_out out = KW_OUT_ARRAY(key);
+
+    TRY(op,
+        codec_json_decode(op, request->body, recovery_fields, KW_COUNT(recovery_fields), &body));
+    ENSURE(op, kw_ok(kw_unhex(body.public_key, &out)) && out.len == sizeof(key), KW_E_INPUT,
+           "a recovery key has 32 octets");
+    kw_status status = backup_recovery_set(op, service, key, body.approval);
+    if (status.code == KW_E_APPROVAL && body.approval == 0) {
+        kw_op_clear(op);
+        TRY(op, backup_recovery_ask(op, service, key, &pending));
+        return rest_pending(op, service, status, &pending, response);
+    }
+    TRY(op, status);
+    return show(op, ctx, response);
+}

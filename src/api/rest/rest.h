@@ -75,6 +75,7 @@ REST_HANDLER(rest_backup_show);
 REST_HANDLER(rest_backup_create);
 REST_HANDLER(rest_backup_part);
 REST_HANDLER(rest_backup_discard);
+REST_HANDLER(rest_backup_recovery);
 REST_HANDLER(rest_health);
 REST_HANDLER(rest_metrics);
 REST_HANDLER(rest_about);

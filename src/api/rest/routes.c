@@ -52,6 +52,7 @@ const struct route rest_routes[] = {
     {HTTP_GET,  V1 "/backup",                   AUTH_OPERATOR, NULL, 0,    MS, 0, rest_backup_show,     ERR, "the backup that is being made, or ready"},
     {HTTP_POST, V1 "/backup",                   AUTH_OPERATOR, JSON, BODY, MS, 0, rest_backup_create,   ERR, "make a backup; approval, where a rule wants one"},
     {HTTP_GET,  V1 "/backup/part",              AUTH_OPERATOR, NULL, 0,    MS, 0, rest_backup_part,     ERR, "its octets from offset on, at most 4 MiB"},
+    {HTTP_POST, V1 "/backup/recovery",          AUTH_OPERATOR, JSON, BODY, MS, 0, rest_backup_recovery, ERR, "set the public half of the recovery key"},
     {HTTP_POST, V1 "/backup/discard",           AUTH_OPERATOR, JSON, BODY, MS, 0, rest_backup_discard,  ERR, "it was fetched: remove it from the server"},
     {HTTP_GET,  "/healthz",                     AUTH_NONE,     NULL, 0,    MS, 0, rest_health,          ERR, "are the parts there?"},
     {HTTP_GET,  "/metrics",                     AUTH_NONE,     NULL, 0,    MS, 0, rest_metrics,         ERR, "figures for Prometheus"},

@@ -125,16 +125,40 @@ static kw_status tell_keeper(struct kw_op *op, struct cli *cli, const struct rec
     return owners_set(op, &service->config);
 }
 
+/* The shares that wait in the folder for their approval. */
+static kw_status read_recovery(struct kw_op *op, struct recovery *it)
+{
+    char path[KW_PATH_BYTES];
+
+    for (unsigned i = 0; i < it->m; i++) {
+        TRY(op, share_file(op, it, i, path, sizeof(path)));
+        TRY(op, os_file_read_secret(op, path, SHARE_TEXT_MAX, &it->shares[i]));
+    }
+    TRY(op, share_join(op, (const struct kw_secret *const *)it->shares, it->m, &it->key));
+    return box_key_public(op, it->key, it->public_half);
+}
+
+static kw_status tell_server(struct kw_op *op, struct cli *cli, const struct recovery *it)
+{
+    char hex[2 * BOX_KEY_BYTES + 1], body[160];
+    unsigned approval = 0;
+    AUTO(kw_bytes) *answer = NULL;
+
+    TRY(op, cli_number(op, cli, OPT_APPROVAL, 0, INT32_MAX, &approval));
+    kw_hex(KW_SPAN_ARRAY(it->public_half), hex, sizeof(hex));
+    (void)snprintf(body, sizeof(body), "{\"public_key\":\"%s\",\"approval\":%u}", hex, approval);
+    return cli_post(op, cli, "/api/v1/backup/recovery", kw_span_text(body), &answer);
+}
+
 kw_status cli_backup_keys(struct kw_op *op, struct cli *cli)
 {
     __attribute__((cleanup(recovery_done))) struct recovery it = {0};
 
     it.dir = cli->options[OPT_OUT];
-    ENSURE(op, it.dir && cli->options[OPT_STATE], KW_E_INPUT,
-           "--state DIR and --out DIR are needed");
+    ENSURE(op, it.dir, KW_E_INPUT, "--out DIR is missing");
     TRY(op, cli_shares(op, cli, &it.m, &it.n));
-    TRY(op, make_recovery(op, &it));
-    TRY(op, tell_keeper(op, cli, &it));
+    TRY(op, cli->options[OPT_APPROVAL] ? read_recovery(op, &it) : make_recovery(op, &it));
+    TRY(op, cli->options[OPT_STATE] ? tell_keeper(op, cli, &it) : tell_server(op, cli, &it));
     (void)printf("recovery key   %u of %u shares in %s; read back and tried\n"
                  "Take %s away now: the server never needs it.\n",
                  it.m, it.n, it.dir, it.dir);

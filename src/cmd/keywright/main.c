@@ -156,7 +156,7 @@ static const struct command {
     {"log",    "export",   NULL,         OPT(ADMIN) | OPT(OUT),                  cli_log_export,      "the whole log as files, for auditors"},
     {"log",    "verify",   "[DIR]",      OPT(ADMIN) | OPT(JSON) | OPT(VKEY),     cli_log_verify,      "verify an exported log offline, or the server's"},
     {"log",    "prove",    "INDEX",      OPT(ADMIN) | OPT(JSON) | OPT(VKEY),     cli_log_prove,       "prove that an entry is in the log, and check the proof"},
-    {"backup", "keys",     NULL,         OPT(STATE) | OPT(SHARES) | OPT(OUT) | OPT(KEEPER) | OPT(APPROVAL), cli_backup_keys, "make the recovery key that backups are encrypted to, as shares; the server is stopped"},
+    {"backup", "keys",     NULL,         OPT(STATE) | OPT(ADMIN) | OPT(SHARES) | OPT(OUT) | OPT(KEEPER) | OPT(APPROVAL), cli_backup_keys, "make the recovery key that backups are encrypted to, as shares"},
     {"backup", "create",   NULL,         OPT(ADMIN) | OPT(OUT) | OPT(APPROVAL),  cli_backup_create,   "an encrypted backup, while the server serves"},
     {"backup", "verify",   "FILE",       OPT(VKEY) | OPT(SHARE_FILE),            cli_backup_verify,   "is a backup whole and unaltered; with the shares also its content"},
     {"restore", "replay",  NULL,         OPT(STATE) | OPT(LOG) | OPT(KEEPER),    cli_restore_replay,  "let a restored store learn from an exported log what happened since"},

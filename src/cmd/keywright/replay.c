@@ -6,6 +6,7 @@
 #include "cmd/keywright/cli.h"
 #include "cmd/keywright/owners.h"
 #include "service/log/gap.h"
+#include "service/log/log.h"
 #include "service/log/replay.h"
 
 static void print_replay(const struct replay_result *it)
@@ -16,6 +17,18 @@ static void print_replay(const struct replay_result *it)
                  it->entries, it->revoked, it->held, it->devices, it->retired, it->destroyed);
 }
 
+/* From here on the log goes on. */
+static kw_status tell(struct kw_op *op, struct service *service, const struct replay_result *it)
+{
+    struct event event = {
+        .type = EVENT_BACKUP_RESTORE, .source = "keywright restore", .object = "store"};
+
+    (void)snprintf(event.detail, sizeof(event.detail),
+                   "the store was put back, then %" PRIu64 " entries were replayed", it->entries);
+    TRY(op, service_record_alone(op, service, &event));
+    return log_checkpoint_now(op, service);
+}
+
 static kw_status replay(struct kw_op *op, struct cli *cli, struct service *service)
 {
     char text[KW_OP_TEXT_MAX];
@@ -23,9 +36,9 @@ static kw_status replay(struct kw_op *op, struct cli *cli, struct service *servi
 
     TRY(op, log_replay(op, service, cli->options[OPT_LOG], &result));
     print_replay(&result);
-    TRY(op, owners_set(op, &service->config));
     ENSURE(op, result.whole, KW_E_UNAVAILABLE, "not whole yet: %s",
            log_gap_text(service, text, sizeof(text)));
+    TRY(op, tell(op, service, &result));
     (void)puts("the store is whole: the log is the one that was signed");
     return KW_OK;
 }
@@ -41,5 +54,9 @@ kw_status cli_restore_replay(struct kw_op *op, struct cli *cli)
     TRY(op, keeper_program_find(op, cli->options[OPT_KEEPER], keeper));
     TRY(op, service_open(op, cli->options[OPT_STATE], &config, &service), "opening %s",
         cli->options[OPT_STATE]);
-    return replay(op, cli, service);
+    kw_status status = replay(op, cli, service);
+    struct kw_op own;
+    kw_op_init(&own, NULL, 0);
+    kw_status given = owners_set(&own, &service->config); /* what a part of it wrote, too */
+    return kw_ok(status) ? given : status;
 }

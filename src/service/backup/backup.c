@@ -9,8 +9,10 @@
 
 #include "base/hex.h"
 #include "crypto/digest.h"
+#include "keeper/subjects.h"
 #include "os/clock.h"
 #include "os/files.h"
+#include "service/approvals/approvals.h"
 #include "service/backup/archive.h"
 #include "service/backup/package.h"
 #include "service/backup/trailer.h"
@@ -349,4 +351,26 @@ kw_status backup_discard(struct kw_op *op, struct service *service)
     kw_status status = end_last(op, service->backup);
     pthread_mutex_unlock(&service->backup->lock);
     return status;
+}
+
+kw_status backup_recovery_set(struct kw_op *op, struct service *service,
+                              const uint8_t key[KW_HASH_BYTES], uint64_t approval_id)
+{
+    struct event event = {.type = EVENT_KEY_GENERATE, .object = "key:recovery"};
+    char hex[2 * KW_HASH_BYTES + 1];
+
+    TRY(op, log_gap_refuse(op, service));
+    TRY(op, keeper_recovery_set(op, service->keeper, key, approval_id));
+    kw_hex(KW_SPAN(key, KW_HASH_BYTES), hex, sizeof(hex));
+    (void)snprintf(event.detail, sizeof(event.detail), "recovery key for backups, public key %s",
+                   hex);
+    return service_record_alone(op, service, &event);
+}
+
+kw_status backup_recovery_ask(struct kw_op *op, struct service *service,
+                              const uint8_t key[KW_HASH_BYTES], struct keeper_approval *ret)
+{
+    struct approval_subject subject = subject_recovery_set(key);
+
+    return approval_ask(op, service, &subject, KW_SPAN(NULL, 0), ret);
 }

@@ -36,4 +36,14 @@ kw_status backup_part(struct kw_op *op, struct service *service, uint64_t offset
 /* KW_E_CONFLICT one is being made. */
 kw_status backup_discard(struct kw_op *op, struct service *service);
 
+/**
+ * Set the recovery key's public half, while serving. KW_E_APPROVAL where people must approve
+ * (subject_recovery_set(), keeper/subjects.h); those of the keeper.
+ */
+kw_status backup_recovery_set(struct kw_op *op, struct service *service,
+                              const uint8_t key[KW_HASH_BYTES], uint64_t approval_id);
+/* After KW_E_APPROVAL: ask for it. Errors: those of approval_ask(). */
+kw_status backup_recovery_ask(struct kw_op *op, struct service *service,
+                              const uint8_t key[KW_HASH_BYTES], struct keeper_approval *ret);
+
 #endif
