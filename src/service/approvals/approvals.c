@@ -1,5 +1,6 @@
 #include "service/approvals/approvals.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #include "base/b64.h"
@@ -218,14 +219,15 @@ static kw_status run_failed(struct kw_op *op, struct service *service,
     return kw_failed(kw_op_context(op, status, __FILE__, __LINE__, "approved, but not done"));
 }
 
-static kw_status execute(struct kw_op *op, struct service *service,
-                         const struct keeper_approval *approval)
+static kw_status execute_once(struct kw_op *op, struct service *service,
+                              const struct keeper_approval *approval, approval_executor run)
 {
-    approval_executor run = approval_executor_of(approval->what.subject.op);
+    struct keeper_approval now;
     AUTO(kw_bytes) *args = NULL;
 
-    if (!run) {
-        return KW_OK; /* whoever asked runs it, with the number of the request */
+    TRY(op, get_one(op, service, approval->number, /* next= */ false, &now));
+    if (now.state != APPROVAL_OPEN) {
+        return KW_OK; /* somebody else has just run it */
     }
     TRY(op, load_args(op, service, approval, &args));
     kw_status status = run(op, service, approval, kw_bytes_span(args));
@@ -233,6 +235,22 @@ static kw_status execute(struct kw_op *op, struct service *service,
         return run_failed(op, service, approval, status);
     }
     return record_run(op, service, approval, KW_CODE_OK);
+}
+
+/* The last signature, `run` and the look after a start may come together. */
+static kw_status execute(struct kw_op *op, struct service *service,
+                         const struct keeper_approval *approval)
+{
+    static pthread_mutex_t running = PTHREAD_MUTEX_INITIALIZER;
+    approval_executor run = approval_executor_of(approval->what.subject.op);
+
+    if (!run) {
+        return KW_OK; /* whoever asked runs it, with the number of the request */
+    }
+    pthread_mutex_lock(&running);
+    kw_status status = execute_once(op, service, approval, run);
+    pthread_mutex_unlock(&running);
+    return status;
 }
 
 kw_status approval_run(struct kw_op *op, struct service *service, uint64_t id,
