@@ -401,3 +401,47 @@ def test_recovery_key_under_approval(tmp_path):
     one.cli('backup', 'create', '--out', tmp_path / 'x.kwb')
     verify(tmp_path / 'x.kwb', '--share-file', shares_of(tmp_path / 'shares', 1, 3))
     one.stop()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A tmpfs with too little room for a backup; needs to be allowed to mount."""
+    place = tmp_path / 'small'
+    place.mkdir()
+    done = subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'keywright-test', place], check=False,
+                          capture_output=True)
+    if done.returncode != 0:
+        pytest.skip('mount is not allowed here')
+    yield place
+    subprocess.run(['umount', place], check=True)
+
+
+def test_full_disk(kept, small_disk):
+    """No half file with the final name, no half folder, and the disk is empty again."""
+    gate = kept.gate
+    if not gate.alive():
+        gate.start()
+    done = gate.cli('backup', 'create', '--out', small_disk / 'backup.kwb', check=False)
+    assert done.returncode == 4 and 'No space' in done.stderr, words(done)
+    done = restored(kept, small_disk / 'state')
+    assert done.returncode == 4, words(done)
+    assert not list(small_disk.iterdir())
+
+
+def test_a_backup_that_cannot_be_written(kept, tmp_path):
+    """No backup, and it serves on; the next one is made."""
+    gate = kept.gate
+    if not gate.alive():
+        gate.start()
+    place = gate.state / 'store/backup.tmp'
+    gate.cli('backup', 'create', '--out', tmp_path / 'fine.kwb')
+    assert not place.exists()
+    place.mkdir()  # in its way
+    try:
+        done = gate.cli('backup', 'create', '--out', tmp_path / 'none.kwb', check=False)
+        assert done.returncode != 0 and not (tmp_path / 'none.kwb').exists()
+    finally:
+        place.rmdir()
+    gate.device().hello()
+    gate.cli('backup', 'create', '--out', tmp_path / 'again.kwb')
+    verify(tmp_path / 'again.kwb')
