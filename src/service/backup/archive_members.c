@@ -64,7 +64,9 @@ static bool gather(struct archive_members *it, struct kw_span *piece, size_t wan
 {
     struct kw_span part = kw_span_sub(*piece, 0, want - it->have);
 
-    memcpy(it->field + it->have, part.p, part.len);
+    if (part.len > 0) { /* an empty piece may be no piece */
+        memcpy(it->field + it->have, part.p, part.len);
+    }
     it->have += part.len;
     *piece = kw_span_sub(*piece, part.len, piece->len);
     return it->have == want;
