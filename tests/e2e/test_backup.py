@@ -445,3 +445,22 @@ def test_a_backup_that_cannot_be_written(kept, tmp_path):
     gate.device().hello()
     gate.cli('backup', 'create', '--out', tmp_path / 'again.kwb')
     verify(tmp_path / 'again.kwb')
+
+
+def test_several_vaults(tmp_path):
+    """Each vault's keys are listed; one that is sealed is left out, and the log says so."""
+    (tmp_path / 'vaults.yaml').write_text(
+        'vaults:\n  - name: "issuing"\n    unlock: "passphrase-file:keeper.passphrase"\n    keys: ["ca-*", "ocsp-*"]\n')
+    one = Gate(tmp_path / 'own', '--vaults', tmp_path / 'vaults.yaml')
+    recovery(one, tmp_path / 'shares')
+    one.start()
+    one.cli('backup', 'create', '--out', tmp_path / 'a.kwb')
+    said = verify(tmp_path / 'a.kwb', '--share-file', shares_of(tmp_path / 'shares', 1, 2)).stdout
+    main, _, issuing = said.partition('vault          issuing')
+    assert 'ca-devices' in issuing and 'tls-server' in main and 'ca-devices' not in main
+    one.cli('vault', 'seal', 'issuing')
+    one.cli('backup', 'create', '--out', tmp_path / 'b.kwb')
+    verify(tmp_path / 'b.kwb')
+    told = [entry for _, entry in one.log_entries() if entry['type'] == 'backup.create']
+    assert 'without vault issuing' in told[-1]['detail'] and 'without' not in told[0]['detail']
+    one.stop()

@@ -116,7 +116,10 @@ static kw_status tell_keeper(struct kw_op *op, struct cli *cli, const struct rec
     TRY(op, service_open(op, cli->options[OPT_STATE], &config, &service));
     TRY(op, log_confirm(op, service));
     TRY(op, log_gap_refuse(op, service));
-    TRY(op, keeper_recovery_set(op, service->keeper, it->public_half, approval));
+    for (unsigned i = 0; i < service->n_vaults; i++) {
+        TRY(op, keeper_recovery_set(op, service->vaults[i], it->public_half, approval), "vault %s",
+            service->config.vaults[i].name);
+    }
     kw_hex(KW_SPAN_ARRAY(it->public_half), hex, sizeof(hex));
     (void)snprintf(event.detail, sizeof(event.detail),
                    "recovery key for backups, %u of %u shares, public key %s", it->m, it->n, hex);

@@ -230,14 +230,23 @@ static kw_status print_key(struct kw_op *op, void *ctx, const struct package_key
     return KW_OK;
 }
 
-kw_status backup_print_keys(struct kw_op *op, const char *dir)
+static kw_status print_package(struct kw_op *op, const char *name, void *ctx)
 {
     char path[KW_PATH_BYTES];
     AUTO(kw_bytes) *package = NULL;
 
-    TRY(op, os_path_join(op, path, sizeof(path), dir, "restored/vault/export"));
+    TRY(op, os_path_join(op, path, sizeof(path), ctx, name));
+    (void)printf("vault          %s\n", name[6] ? name + 7 : "main"); /* export, export-NAME */
     TRY(op, os_file_read(op, path, SMALL_MAX, &package));
     return package_each(op, kw_bytes_span(package), print_key, NULL);
+}
+
+kw_status backup_print_keys(struct kw_op *op, const char *dir)
+{
+    char path[KW_PATH_BYTES];
+
+    TRY(op, os_path_join(op, path, sizeof(path), dir, "restored/vault"));
+    return os_dir_each(op, path, "", print_package, path);
 }
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)

@@ -154,10 +154,33 @@ static kw_status name_key(struct kw_op *op, void *ctx, const struct package_key 
     return KW_OK;
 }
 
+/* A vault that is sealed or away, or has no recovery key, is named: the backup is made without. */
+static kw_status add_vault(struct kw_op *op, struct making *it, unsigned i)
+{
+    const char *vault = it->service->config.vaults[i].name;
+    char name[ARCHIVE_NAME_MAX];
+    AUTO(kw_bytes) *package = NULL;
+
+    kw_status status = keeper_vault_export(op, it->service->vaults[i], 0, &package);
+    if (!kw_ok(status)) {
+        size_t n = strlen(it->keys);
+        (void)snprintf(it->keys + n, sizeof(it->keys) - n, " (without vault %s: %s)", vault,
+                       kw_code_text(status.code));
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    (void)snprintf(name, sizeof(name), "vault/export-%s", vault);
+    TRY(op, package_each(op, kw_bytes_span(package), name_key, it));
+    return archive_add(op, it->writer, name, 0600, kw_bytes_span(package));
+}
+
 static kw_status fill(struct kw_op *op, struct making *it, struct kw_span package)
 {
     TRY(op, package_each(op, package, name_key, it));
     TRY(op, archive_add(op, it->writer, "vault/export", 0600, package));
+    for (unsigned i = 1; i < it->service->n_vaults; i++) {
+        TRY(op, add_vault(op, it, i));
+    }
     TRY(op, add_log(op, it));
     TRY(op, add_small(op, it, "keywright.yaml"));
     TRY(op, add_folder(op, it, "certs"));
