@@ -73,7 +73,7 @@ static kw_status encode_share(struct kw_op *op, const struct share *share, struc
     struct share_code code;
 
     memcpy(octets, share->set, SHARE_SET_BYTES);
-    octets[SHARE_SET_BYTES] = (uint8_t)((share->m - 1) << 4 | (share->index - 1));
+    octets[SHARE_SET_BYTES] = (uint8_t)((share->m - 1U) << 4 | (share->index - 1U));
     memcpy(octets + HEAD_BYTES, kw_secret_data(share->data), DATA_BYTES);
     share_code_of(octets, &code);
     kw_status status = share_code_write(op, &code, ret);

@@ -106,11 +106,12 @@ kw_status share_code_write(struct kw_op *op, const struct share_code *code, stru
     char *p = (char *)kw_secret_data(text);
     for (unsigned i = 0; i < SHARE_WORDS_EACH; i++) {
         const char *word = share_words[code->at[i]];
+        size_t len = strlen(word);
         if (i > 0) {
             p[n++] = ' ';
         }
-        memcpy(p + n, word, strlen(word));
-        n += strlen(word);
+        memcpy(p + n, word, len); /* NOLINT(bugprone-not-null-terminated-result): no C string */
+        n += len;
     }
     kw_secret_trim(text, n);
     *ret = TAKE(text);

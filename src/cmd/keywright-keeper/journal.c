@@ -112,7 +112,7 @@ static kw_status peek(struct kw_op *op, const struct journal *journal, struct cu
 static kw_status next_row(struct kw_op *op, const struct journal *journal, struct cursor *c,
                           struct keeper_journal_row *ret, bool *ret_whole)
 {
-    struct kw_span record;
+    struct kw_span record = {0};
     uint8_t mac[KW_HASH_BYTES];
 
     *ret_whole = false;

@@ -221,8 +221,9 @@ static kw_status slot_for_shares(struct kw_op *op, const struct vault_opening *o
             return KW_OK;
         }
     }
-    ENSURE(op, ret->method == VAULT_SHARES, KW_E_DENIED,
-           "this vault is opened by %s, not by shares", vault_method_text(ret->method));
+    ENSURE(op, n > 0 && ret->method == VAULT_SHARES, KW_E_DENIED,
+           "this vault is opened by %s, not by shares",
+           n > 0 ? vault_method_text(ret->method) : "nothing");
     char set[2 * SHARE_SET_BYTES + 1];
     return FAIL(op, KW_E_INPUT, "the share is of set %s, this vault's shares are of set %s",
                 info->set, kw_hex(KW_SPAN_ARRAY(ret->set), set, sizeof(set)));

@@ -222,7 +222,7 @@ static kw_status run_failed(struct kw_op *op, struct service *service,
 static kw_status execute_once(struct kw_op *op, struct service *service,
                               const struct keeper_approval *approval, approval_executor run)
 {
-    struct keeper_approval now;
+    struct keeper_approval now = {0};
     AUTO(kw_bytes) *args = NULL;
 
     TRY(op, get_one(op, service, approval->number, /* next= */ false, &now));

@@ -101,9 +101,9 @@ static kw_status issue_for(struct kw_op *op, struct service *service, struct iss
     return KW_OK;
 }
 
-static kw_status issue(struct kw_op *op, struct service *service, struct issue_request *request,
-                       const char *key_id, const char *common_name, const char *file,
-                       struct store_cert *ret)
+static kw_status issue(struct kw_op *op, struct service *service,
+                       const struct issue_request *request, const char *key_id,
+                       const char *common_name, const char *file, struct store_cert *ret)
 {
     struct keeper_key_info info;
     char custody[KW_NAME_MAX];
@@ -112,9 +112,10 @@ static kw_status issue(struct kw_op *op, struct service *service, struct issue_r
     TRY(op, keeper_key_find(op, service_keeper(service, key_id), key_id, &info));
     TRY(op, pubkey_parse(op, KW_SPAN(info.spki, info.spki_len), &key), "key '%s'", key_id);
     (void)snprintf(custody, sizeof(custody), "keeper %s", info.custody);
-    request->key = key;
-    request->custody = custody;
-    return issue_for(op, service, request, common_name, file, ret);
+    struct issue_request whole = *request; /* it borrows from this function's own */
+    whole.key = key;
+    whole.custody = custody;
+    return issue_for(op, service, &whole, common_name, file, ret);
 }
 
 static bool is_address(const char *text)
