@@ -6,6 +6,7 @@ BUILD ?= build
 PYTEST = PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 600
+LIES_SECONDS ?= 3600
 
 all: build
 
@@ -48,6 +49,7 @@ bench: build
 
 soak: build
 	@KW_ALL_FAULTS=1 meson test -C $(BUILD) contract_rot_pkcs11_faults
+	@KW_LIES_SECONDS=$(LIES_SECONDS) meson test -C $(BUILD) -t 0 --verbose keeper_lies
 	@KW_SOAK_SECONDS=$(SOAK_SECONDS) KW_BUILD_ROOT=$(abspath $(BUILD)) $(PYTEST) -q tests/soak
 
 fuzz:
