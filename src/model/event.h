@@ -41,7 +41,10 @@
     X(KEEPER_REFUSE, "keeper.refuse", "keeper")                                                    \
     X(KEEPER_LOST, "keeper.lost", "keeper")                                                        \
     X(VAULT_SEAL, "vault.seal", "vault")                                                           \
-    X(VAULT_REKEY, "vault.rekey", "vault")
+    X(VAULT_REKEY, "vault.rekey", "vault")                                                         \
+    X(DATA_CREATE, "data.create", "key")                                                           \
+    X(DATA_UNWRAP, "data.unwrap", "key")                                                           \
+    X(DATA_REWRAP, "data.rewrap", "key")
 
 enum event_type {
 #define X(name, text, category) EVENT_##name,
@@ -62,7 +65,7 @@ struct event {
     char actor[KW_NAME_MAX];  /* who caused it: "operator:admin", "device:DEV1", "system" */
     char object[KW_NAME_MAX]; /* what it happened to: "cert:4f1c…", "device:DEV1", "key:…" */
     char request_id[KW_REQUEST_ID];
-    char result[24];               /* "success" or a status code's text (base/status.h) */
+    char result[24];               /* "success", "asked" (recorded before the keeper is) or a status code's text */
     char detail[EVENT_DETAIL_MAX]; /* one sentence for people */
     /* Where a key of the keeper signed or opened something: SHA-256 of exactly that, as the
      * keeper's journal has it, and the key's id. Zero and "" = nothing was. */

@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "service/approvals/approvals.h"
 #include "service/doctor/doctor.h"
+#include "service/keys/data.h"
 #include "service/keys/rotate.h"
 
 enum {
@@ -17,6 +18,9 @@ enum {
     STEPS_EVERY_MS = 30000,
     APPROVALS_EVERY_MS = 5000,
     RENEW_DEADLINE_MS = 30000,
+    DATA_EVERY_MS = 5000,
+    DATA_DEADLINE_MS = 6000,     /* the rest goes on at the next look */
+    DATA_AFTER_FAULT_MS = 60000, /* what is refused now will not be taken at once */
 };
 
 struct watch {
@@ -25,6 +29,7 @@ struct watch {
     int64_t approvals_ms; /* when it last looked at requests for approval; the thread's */
     bool resumed;         /* what was approved before the start; the thread's */
     int64_t renewed_ms;   /* when it last looked at the server's own certificates; the thread's */
+    int64_t data_ms;      /* when it looks at data keys again; the thread's */
     int64_t steps_ms; /* when it last looked at what the keepers did by themselves; the thread's */
     pthread_mutex_t lock;
     pthread_cond_t ending;
@@ -65,6 +70,24 @@ static void renew(struct watch *watch)
     if (!kw_ok(keys_settle(&op, watch->service, os_clock_unix_s()))) {
         service_complain(watch->service, &op, "the server's own keys could not be renewed");
     }
+}
+
+/* After a rotation of their key-encrypting key, data keys go under the new one. */
+static void rewrap(struct watch *watch)
+{
+    int64_t now_ms = os_clock_mono_ms();
+    bool more = false;
+    struct kw_op op;
+
+    if (now_ms < watch->data_ms) {
+        return;
+    }
+    kw_op_init(&op, "system", now_ms + DATA_DEADLINE_MS);
+    kw_status status = data_settle(&op, watch->service, &more);
+    if (!kw_ok(status)) {
+        service_complain(watch->service, &op, "data keys could not be rewrapped");
+    }
+    watch->data_ms = now_ms + (!kw_ok(status) ? DATA_AFTER_FAULT_MS : more ? 0 : DATA_EVERY_MS);
 }
 
 /* Sleep for a while. False at the end. */
@@ -120,6 +143,7 @@ static void *run(void *ctx)
         renew(ctx);
         look_at_approvals(ctx);
         look_at_steps(ctx);
+        rewrap(ctx);
     }
     return NULL;
 }

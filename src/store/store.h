@@ -136,6 +136,47 @@ kw_status store_pubkey_list(struct kw_op *op, struct store *store,
                             const uint8_t after[KW_HASH_BYTES], unsigned max,
                             struct store_pubkey *ret, unsigned *ret_n);
 
+/* --- keys for data ---------------------------------------------------------------------------- */
+enum { STORE_WRAPPED_MAX = 768, STORE_CONTEXT_MAX = 160 };
+struct store_data_key {
+    char id[KW_NAME_MAX];  /* unique for all time */
+    char kek[KW_NAME_MAX]; /* line of its key-encrypting key: "data" of "data", "data.2" … */
+    uint32_t generation;   /* of the KEK that wraps it now, from 1 */
+    uint32_t asked;        /* the log says that it is to be wrapped under this one; by insert the
+                              same as generation */
+    char context[STORE_CONTEXT_MAX];
+    uint8_t wrapped[STORE_WRAPPED_MAX];
+    uint32_t wrapped_len;
+    int64_t created_ms, rewrapped_ms; /* 0 = never */
+    enum key_state state;
+};
+/* KW_E_CONFLICT the id was used before. */
+kw_status store_data_key_insert(struct kw_op *op, struct store_txn *txn,
+                                const struct store_data_key *key);
+/* Raise `asked`. ret_new: it was lower, so the log has no word of this yet. */
+kw_status store_data_key_ask(struct kw_op *op, struct store_txn *txn, const char *id,
+                             uint32_t generation, bool *ret_new);
+/* KW_E_CONFLICT it is not, or no longer, under generation `from`; KW_E_STATE `to` is older. */
+kw_status store_data_key_rewrap(struct kw_op *op, struct store_txn *txn, const char *id,
+                                uint32_t from, uint32_t to, struct kw_span wrapped, int64_t at_ms);
+/* KW_E_NOT_FOUND. */
+kw_status store_data_key_get(struct kw_op *op, struct store *store, const char *id,
+                             struct store_data_key *ret);
+/* In order of id, behind `after` ("" = from the start). */
+kw_status store_data_key_list(struct kw_op *op, struct store *store, const char *after,
+                              unsigned max, struct store_data_key *ret, unsigned *ret_n);
+/* Those of a line under a generation below this one, oldest generation first; after: the last one
+ * of the page before, or NULL. */
+kw_status store_data_key_list_old(struct kw_op *op, struct store *store, const char *kek,
+                                  uint32_t below, const struct store_data_key *after,
+                                  unsigned max, struct store_data_key *ret, unsigned *ret_n);
+/* How many of a line are under generations from … below-1. */
+kw_status store_data_key_count(struct kw_op *op, struct store *store, const char *kek,
+                               uint32_t from, uint32_t below, uint64_t *ret);
+/* The next line that wraps data keys, in order, behind `after`. KW_E_NOT_FOUND. */
+kw_status store_data_key_next_kek(struct kw_op *op, struct store *store, const char *after,
+                                  char ret[KW_NAME_MAX]);
+
 /* --- certificates ----------------------------------------------------------------------------- */
 struct store_cert {
     int64_t row; /* store's own number, rising with issuance; set by insert */

@@ -53,6 +53,31 @@ static const struct codec_field key_fields[] = {
     FIELD_INT("signatures", struct key_view, signatures, CODEC_OMIT_EMPTY, 0, 0, "made so far"),
 };
 
+static const struct codec_field data_key_fields[] = {
+    FIELD_STRING("id", struct data_key_view, id, 0, "data key, unique for all time"),
+    FIELD_STRING("kek", struct data_key_view, kek, 0, "line of its key-encrypting key"),
+    FIELD_STRING("wrapped_by", struct data_key_view, wrapped_by, 0, "that wraps it now"),
+    FIELD_STRING("context", struct data_key_view, context, CODEC_OMIT_EMPTY, "what it is for"),
+    FIELD_STRING("state", struct data_key_view, state, 0, "SP 800-57 state"),
+    FIELD_TIME("created", struct data_key_view, created_ms, 0, "when it was made"),
+    FIELD_TIME("rewrapped", struct data_key_view, rewrapped_ms, CODEC_OMIT_EMPTY,
+               "when it came under another key"),
+    FIELD_STRING("key", struct data_key_view, key, CODEC_OMIT_EMPTY,
+                 "the key itself, hexadecimal, for who asked for it"),
+};
+
+static const struct codec_field data_rewrap_fields[] = {
+    FIELD_STRING("kek", struct data_rewrap_view, kek, 0, "line of key-encrypting keys"),
+    FIELD_STRING("newest", struct data_rewrap_view, newest, 0, "the one in use"),
+    FIELD_INT("done", struct data_rewrap_view, done, 0, 0, 0, "data keys rewrapped now"),
+    FIELD_INT("left", struct data_rewrap_view, left, 0, 0, 0, "still under older ones"),
+    FIELD_INT("failed", struct data_rewrap_view, failed, CODEC_OMIT_EMPTY, 0, 0,
+              "of them refused now"),
+    FIELD_STRING("why", struct data_rewrap_view, why, CODEC_OMIT_EMPTY, "the first refusal"),
+    FIELD_STRING("unneeded", struct data_rewrap_view, unneeded, CODEC_OMIT_EMPTY,
+                 "older ones that are no longer needed"),
+};
+
 static const struct codec_field vault_fields[] = {
     FIELD_STRING("name", struct vault_view, name, 0, "vault"),
     FIELD_STRING("state", struct vault_view, state, 0, "open, sealed, or away"),
@@ -174,6 +199,8 @@ const struct view cert_view = VIEW(cert_fields);
 const struct view key_view = VIEW(key_fields);
 const struct view ca_view = VIEW(ca_fields);
 const struct view vault_view = VIEW(vault_fields);
+const struct view data_key_view = VIEW(data_key_fields);
+const struct view data_rewrap_view = VIEW(data_rewrap_fields);
 const struct view log_view = VIEW(log_fields);
 const struct view proof_view = VIEW(proof_fields);
 const struct view finding_view = VIEW(finding_fields);
@@ -195,3 +222,4 @@ PAGE(cert)
 PAGE(key)
 PAGE(ca)
 PAGE(vault)
+PAGE(data_key)

@@ -33,6 +33,17 @@ struct cert_view {
     char state[24], reason[32];
 };
 
+/* key: of an answer to who asked for the key itself, hexadecimal. */
+struct data_key_view {
+    char id[KW_NAME_MAX], kek[KW_NAME_MAX], wrapped_by[KW_NAME_MAX], context[160], state[24];
+    int64_t created_ms, rewrapped_ms;
+    char key[VIEW_HEX];
+};
+struct data_rewrap_view {
+    char kek[KW_NAME_MAX], newest[KW_NAME_MAX], unneeded[320], why[256];
+    uint64_t done, left, failed;
+};
+
 /* Backend keys (the keeper's) and devices' public halves look the same to an operator. */
 struct key_view {
     char id[KW_NAME_MAX], class_[24], type[40], state[24], alg[16], custody[KW_NAME_MAX],
@@ -149,6 +160,7 @@ VIEW_PAGE_OF(cert)
 VIEW_PAGE_OF(key)
 VIEW_PAGE_OF(ca)
 VIEW_PAGE_OF(vault)
+VIEW_PAGE_OF(data_key)
 
 enum { VIEW_FINDINGS = 400 };
 struct finding_list {
@@ -163,9 +175,9 @@ struct view {
 };
 extern const struct view device_view, cert_view, key_view, ca_view, log_view, proof_view,
     backup_view, secret_view, problem_view, approval_view, roster_view, vault_view;
-extern const struct view finding_view, lifecycle_view;
+extern const struct view finding_view, lifecycle_view, data_key_view, data_rewrap_view;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,
-    vault_page;
+    vault_page, data_key_page;
 
 #endif

@@ -65,6 +65,8 @@ enum cli_option {
     OPT_ALL,
     OPT_FORMAT,
     OPT_LANG,
+    OPT_KEK,
+    OPT_CONTEXT,
     OPT_MAX_OPTION
 };
 #define OPT(name) (1ull << OPT_##name)
@@ -151,6 +153,11 @@ kw_status cli_key_revoke(struct kw_op *op, struct cli *cli);
 kw_status cli_key_archive(struct kw_op *op, struct cli *cli);
 kw_status cli_key_destroy(struct kw_op *op, struct cli *cli);
 kw_status cli_key_lifecycle(struct kw_op *op, struct cli *cli);
+kw_status cli_data_create(struct kw_op *op, struct cli *cli);
+kw_status cli_data_list(struct kw_op *op, struct cli *cli);
+kw_status cli_data_show(struct kw_op *op, struct cli *cli);
+kw_status cli_data_unwrap(struct kw_op *op, struct cli *cli);
+kw_status cli_data_rewrap(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_list(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_rotate(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_sign(struct kw_op *op, struct cli *cli);

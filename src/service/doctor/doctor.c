@@ -6,6 +6,7 @@
 
 #include "keeper/msg.h"
 #include "os/clock.h"
+#include "service/keys/data.h"
 
 enum { DAY_S = 86400, SOON_DAYS = 14, DISK_WARNING_PERCENT = 10 };
 
@@ -136,6 +137,43 @@ static kw_status look_at_disk(struct kw_op *op, const struct visit *visit)
                 "", text);
 }
 
+static kw_status look_at_line_of_data_keys(struct kw_op *op, const struct visit *visit,
+                                           const char *kek)
+{
+    struct data_rewrap told;
+    char text[320];
+
+    if (!kw_ok(data_rewrap_status(op, visit->service, kek, &told))) {
+        (void)snprintf(text, sizeof(text), "%.300s", kw_op_cause(op));
+        kw_op_clear(op);
+        return tell(op, visit, FINDING_WARNING, "data keys", kek, text);
+    }
+    if (told.left > 0) {
+        (void)snprintf(text, sizeof(text),
+                       "%llu data keys are not wrapped by '%.95s' yet: keywright data rewrap %.95s",
+                       (unsigned long long)told.left, told.newest, kek);
+        return tell(op, visit, FINDING_WARNING, "data keys", kek, text);
+    }
+    (void)snprintf(text, sizeof(text), "all are wrapped by '%.95s'%s%.160s", told.newest,
+                   told.unneeded[0] ? "; no longer needed: " : "", told.unneeded);
+    return tell(op, visit, told.unneeded[0] ? FINDING_NOTE : FINDING_OK, "data keys", kek, text);
+}
+
+static kw_status look_at_data_keys(struct kw_op *op, const struct visit *visit)
+{
+    char kek[KW_NAME_MAX] = "";
+
+    for (;;) {
+        kw_status status = store_data_key_next_kek(op, visit->service->store, kek, kek);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            return KW_OK;
+        }
+        TRY(op, status);
+        TRY(op, look_at_line_of_data_keys(op, visit, kek));
+    }
+}
+
 static kw_status look_at_journal(struct kw_op *op, const struct visit *visit)
 {
     return reconcile(op, visit->service, visit->each, visit->ctx);
@@ -149,6 +187,7 @@ static const struct {
     {"journal",      look_at_journal},
     {"keeper",       look_at_keeper },
     {"period",       look_at_keys   },
+    {"data keys",    look_at_data_keys},
     {"certificates", look_at_certs  },
     {"disk",         look_at_disk   },
 };
