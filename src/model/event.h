@@ -65,7 +65,8 @@ struct event {
     char actor[KW_NAME_MAX];  /* who caused it: "operator:admin", "device:DEV1", "system" */
     char object[KW_NAME_MAX]; /* what it happened to: "cert:4f1c…", "device:DEV1", "key:…" */
     char request_id[KW_REQUEST_ID];
-    char result[24];               /* "success", "asked" (recorded before the keeper is) or a status code's text */
+    char
+        result[24]; /* "success", "asked" (recorded before the keeper is) or a status code's text */
     char detail[EVENT_DETAIL_MAX]; /* one sentence for people */
     /* Where a key of the keeper signed or opened something: SHA-256 of exactly that, as the
      * keeper's journal has it, and the key's id. Zero and "" = nothing was. */

@@ -12,8 +12,9 @@ static const char *const sql[] = {
     [KEY_INSERT] = "INSERT INTO data_key (id, kek, generation, context, wrapped, created_ms,"
                    " rewrapped_ms, state, asked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?3)",
     [KEY_ASK] = "UPDATE data_key SET asked = ?2 WHERE id = ?1 AND asked < ?2",
-    [KEY_REWRAP] = "UPDATE data_key SET generation = ?3, asked = ?3, wrapped = ?4, rewrapped_ms = ?5"
-                   " WHERE id = ?1 AND generation = ?2",
+    [KEY_REWRAP] =
+        "UPDATE data_key SET generation = ?3, asked = ?3, wrapped = ?4, rewrapped_ms = ?5"
+        " WHERE id = ?1 AND generation = ?2",
     [KEY_GET] = KEY_COLUMNS "WHERE id = ?1",
     [KEY_LIST] = KEY_COLUMNS "WHERE id > ?1 ORDER BY id LIMIT ?2",
     [KEY_LIST_OLD] = KEY_COLUMNS "WHERE kek = ?1 AND generation < ?2 AND (generation, id) >"
@@ -135,8 +136,8 @@ kw_status store_data_key_list(struct kw_op *op, struct store *store, const char 
 }
 
 kw_status store_data_key_list_old(struct kw_op *op, struct store *store, const char *kek,
-                                  uint32_t below, const struct store_data_key *after,
-                                  unsigned max, struct store_data_key *ret, unsigned *ret_n)
+                                  uint32_t below, const struct store_data_key *after, unsigned max,
+                                  struct store_data_key *ret, unsigned *ret_n)
 {
     AUTO(store_reader) *reader = NULL;
     AUTO(store_rows) *rows = NULL;

@@ -168,8 +168,8 @@ kw_status store_data_key_list(struct kw_op *op, struct store *store, const char 
 /* Those of a line under a generation below this one, oldest generation first; after: the last one
  * of the page before, or NULL. */
 kw_status store_data_key_list_old(struct kw_op *op, struct store *store, const char *kek,
-                                  uint32_t below, const struct store_data_key *after,
-                                  unsigned max, struct store_data_key *ret, unsigned *ret_n);
+                                  uint32_t below, const struct store_data_key *after, unsigned max,
+                                  struct store_data_key *ret, unsigned *ret_n);
 /* How many of a line are under generations from … below-1. */
 kw_status store_data_key_count(struct kw_op *op, struct store *store, const char *kek,
                                uint32_t from, uint32_t below, uint64_t *ret);

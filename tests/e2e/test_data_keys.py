@@ -51,7 +51,7 @@ def doctor(gate):
 def assert_clean(gate):
     status, found = doctor(gate)
     assert status == 0, found
-    assert ' 0 without an event' in found['journal']['text'], found['journal']
+    assert ' 0 without an event, 0 on their way' in found['journal']['text'], found['journal']
     return found
 
 

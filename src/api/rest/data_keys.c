@@ -68,8 +68,7 @@ REST_HANDLER(rest_data_show)
 {
     struct store_data_key key;
 
-    TRY(op,
-        store_data_key_get(op, rest_service(ctx)->store, rest_param(request, "id"), &key));
+    TRY(op, store_data_key_get(op, rest_service(ctx)->store, rest_param(request, "id"), &key));
     return answer(op, &key, NULL, response);
 }
 
@@ -93,8 +92,8 @@ REST_HANDLER(rest_data_create)
     AUTO(kw_secret) *plain = NULL;
 
     TRY(op, codec_json_decode(op, request->body, create_fields, KW_COUNT(create_fields), &body));
-    TRY(op, data_key_create(op, rest_service(ctx), &body.wish, &key,
-                            body.give_key ? &plain : NULL));
+    TRY(op,
+        data_key_create(op, rest_service(ctx), &body.wish, &key, body.give_key ? &plain : NULL));
     response->status = 201;
     return answer(op, &key, plain, response);
 }
@@ -104,8 +103,7 @@ REST_HANDLER(rest_data_unwrap)
     struct store_data_key key;
     AUTO(kw_secret) *plain = NULL;
 
-    TRY(op,
-        data_key_unwrap(op, rest_service(ctx), rest_param(request, "id"), &key, &plain));
+    TRY(op, data_key_unwrap(op, rest_service(ctx), rest_param(request, "id"), &key, &plain));
     return answer(op, &key, plain, response);
 }
 

@@ -32,8 +32,7 @@ static kw_status file_secret(struct kw_op *op, struct cli *cli, struct data_key_
     AUTO(kw_bytes) *rest = NULL;
 
     (void)snprintf(line, sizeof(line), "%s\n", answer->key);
-    kw_status status =
-        os_file_write(op, cli->options[OPT_SECRET_FILE], 0600, kw_span_text(line));
+    kw_status status = os_file_write(op, cli->options[OPT_SECRET_FILE], 0600, kw_span_text(line));
     kw_wipe(line, sizeof(line));
     kw_wipe(answer->key, sizeof(answer->key));
     TRY(op, status, "writing the key");
@@ -49,8 +48,8 @@ static kw_status tell(struct kw_op *op, struct cli *cli, const struct kw_bytes *
     if (!cli->options[OPT_SECRET_FILE]) {
         return cli_show(op, cli, &data_key_view, kw_bytes_span(json));
     }
-    TRY(op, codec_json_decode(op, kw_bytes_span(json), data_key_view.fields, data_key_view.n,
-                              &answer));
+    TRY(op,
+        codec_json_decode(op, kw_bytes_span(json), data_key_view.fields, data_key_view.n, &answer));
     return file_secret(op, cli, &answer);
 }
 
@@ -75,8 +74,7 @@ kw_status cli_data_create(struct kw_op *op, struct cli *cli)
 
     ENSURE(op, KW_TEXT_SET(wish.id, cli->args[0]), KW_E_INPUT, "the id is too long");
     ENSURE(op, kek && KW_TEXT_SET(wish.kek, kek), KW_E_INPUT, "--kek is missing or too long");
-    ENSURE(op, !context || KW_TEXT_SET(wish.context, context), KW_E_INPUT,
-           "--context is too long");
+    ENSURE(op, !context || KW_TEXT_SET(wish.context, context), KW_E_INPUT, "--context is too long");
     TRY(op, kw_bytes_new(512, &json));
     TRY(op, codec_json_encode(op, wish_fields, KW_COUNT(wish_fields), &wish, json));
     TRY(op, cli_post(op, cli, "/api/v1/data-keys", kw_bytes_span(json), &answer));

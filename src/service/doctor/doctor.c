@@ -184,12 +184,12 @@ static const struct {
     const char *check;
     kw_status (*look)(struct kw_op *op, const struct visit *visit);
 } checks[] = {
-    {"journal",      look_at_journal},
-    {"keeper",       look_at_keeper },
-    {"period",       look_at_keys   },
+    {"journal",      look_at_journal  },
+    {"keeper",       look_at_keeper   },
+    {"period",       look_at_keys     },
     {"data keys",    look_at_data_keys},
-    {"certificates", look_at_certs  },
-    {"disk",         look_at_disk   },
+    {"certificates", look_at_certs    },
+    {"disk",         look_at_disk     },
 };
 
 /* A part that cannot be asked is a finding; the others are looked at all the same. */

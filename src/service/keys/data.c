@@ -18,7 +18,8 @@ enum {
     FAILED_MAX = 32, /* then something is wrong with all of them */
 };
 _Static_assert((int)WRAPPED_MAX <= (int)STORE_WRAPPED_MAX, "the store has room");
-_Static_assert(ID_MAX + 1 + (int)STORE_CONTEXT_MAX <= (int)KEEPER_CONTEXT_MAX, "the keeper takes it");
+_Static_assert(ID_MAX + 1 + (int)STORE_CONTEXT_MAX <= (int)KEEPER_CONTEXT_MAX,
+               "the keeper takes it");
 
 /* --- what every call needs -------------------------------------------------------------------- */
 
@@ -389,8 +390,8 @@ static kw_status rewrap(struct kw_op *op, struct run *run)
 
     TRY(op, rewrap_all(op, run), "%llu data keys are wrapped by '%s' now; then",
         (unsigned long long)told->done, told->newest);
-    TRY(op, store_data_key_count(op, run->service->store, told->kek, 1, told->generation,
-                                 &told->left));
+    TRY(op,
+        store_data_key_count(op, run->service->store, told->kek, 1, told->generation, &told->left));
     TRY(op, tell_unneeded(op, run->service, told));
     return told->done > 0 ? record_run(op, run->service, told) : KW_OK;
 }
@@ -422,7 +423,8 @@ kw_status data_settle(struct kw_op *op, struct service *service, bool *ret_more)
     for (;;) {
         struct kw_op own;
         kw_op_init(&own, op->principal, op->deadline_ms);
-        struct kw_op *now = kw_ok(first) ? op : &own; /* one failure does not hide another's words */
+        struct kw_op *now =
+            kw_ok(first) ? op : &own; /* one failure does not hide another's words */
         kw_status status = store_data_key_next_kek(now, service->store, kek, kek);
         if (status.code == KW_E_NOT_FOUND) {
             kw_op_clear(now);
