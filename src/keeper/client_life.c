@@ -62,17 +62,32 @@ kw_status keeper_key_step(struct kw_op *op, struct keeper *keeper, const char *k
     return KW_OK;
 }
 
+static kw_status next_key(struct kw_op *op, struct keeper *keeper, const char *key_id,
+                          struct keeper_msg *msg, struct keeper_key_info *ret)
+{
+    struct channel_room room;
+    struct keeper_answer answer;
+
+    TRY(op, set_key_id(op, msg, key_id));
+    TRY(op, keeper_call(op, keeper, KEEPER_ROW_KEY_ROTATE, msg, -1, &room, &answer));
+    *ret = answer.key;
+    return KW_OK;
+}
+
 kw_status keeper_key_rotate(struct kw_op *op, struct keeper *keeper, const char *key_id,
                             uint64_t approval_id, struct keeper_key_info *ret)
 {
     struct keeper_msg msg = {.key_rotate = {.approval_id = approval_id}};
-    struct channel_room room;
-    struct keeper_answer answer;
 
-    TRY(op, set_key_id(op, &msg, key_id));
-    TRY(op, keeper_call(op, keeper, KEEPER_ROW_KEY_ROTATE, &msg, -1, &room, &answer));
-    *ret = answer.key;
-    return KW_OK;
+    return next_key(op, keeper, key_id, &msg, ret);
+}
+
+kw_status keeper_log_line(struct kw_op *op, struct keeper *keeper, const char *key_id,
+                          struct keeper_key_info *ret)
+{
+    struct keeper_msg msg = {.key_rotate = {.new_line = true}};
+
+    return next_key(op, keeper, key_id, &msg, ret);
 }
 
 kw_status keeper_key_destroy(struct kw_op *op, struct keeper *keeper, const char *key_id,

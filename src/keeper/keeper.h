@@ -155,6 +155,9 @@ struct keeper_key_life {
     uint64_t uses;
     uint8_t spki_sha256[KW_HASH_BYTES]; /* of the public key; zero: it was never made */
     char predecessor[KW_NAME_MAX], successor[KW_NAME_MAX]; /* "": none */
+    uint64_t crl_number;                                   /* CA: of the last CRL that it signed */
+    uint64_t tree_size; /* log signer: last head that its line signed; 0: none */
+    uint8_t tree_root[KW_HASH_BYTES];
     int64_t retire_at; /* end of its overlap with the successor; 0: none */
     struct keeper_key_phase phases[KEY_STATE_MAX];
 };
@@ -178,6 +181,14 @@ kw_status keeper_key_step(struct kw_op *op, struct keeper *keeper, const char *k
  */
 kw_status keeper_key_rotate(struct kw_op *op, struct keeper *keeper, const char *key_id,
                             uint64_t approval_id, struct keeper_key_info *ret);
+/**
+ * Begin a new line of the log that this key signs: a key under the same policy, but of the next
+ * free line ("log-2") and its origin (ORIGIN/2), which has signed nothing yet. Only in a ceremony,
+ * which is the consent. The old line stays as it is. Errors: KW_E_STATE not in a ceremony, or the
+ * key is destroyed; KW_E_INPUT it signs no log; KW_E_LIMIT.
+ */
+kw_status keeper_log_line(struct kw_op *op, struct keeper *keeper, const char *key_id,
+                          struct keeper_key_info *ret);
 struct keeper_destroyed {
     char statement[2049];     /* model/statement.h, kind DESTRUCTION */
     char signer[KW_NAME_MAX]; /* "": no key of the vault could sign it */

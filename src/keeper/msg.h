@@ -128,6 +128,7 @@ struct keeper_msg {
         } key_create;
         struct {
             uint64_t approval_id;
+            bool new_line; /* of a log: another origin, another history */
         } key_rotate;
         struct {
             enum key_event event; /* not KEY_EVENT_DESTROY; nothing in KEY_DESTROY */

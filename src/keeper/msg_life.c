@@ -5,12 +5,18 @@ void enc_key_rotate(struct kw_writer *w, const struct keeper_msg *msg)
 {
     kw_writer_text(w, msg->key_id);
     kw_writer_u64(w, msg->key_rotate.approval_id);
+    kw_writer_u8(w, msg->key_rotate.new_line);
 }
 
 void dec_key_rotate(struct kw_reader *r, struct keeper_msg *ret)
 {
     kw_reader_text(r, ret->key_id, sizeof(ret->key_id));
     ret->key_rotate.approval_id = kw_reader_u64(r);
+    unsigned new_line = kw_reader_u8(r);
+    ret->key_rotate.new_line = new_line == 1;
+    if (new_line > 1) {
+        kw_reader_reject(r);
+    }
 }
 
 void enc_key_rotate_answer(struct kw_writer *w, const struct keeper_answer *answer)
@@ -121,6 +127,9 @@ void enc_key_history_answer(struct kw_writer *w, const struct keeper_answer *ans
     kw_writer_put(w, KW_SPAN_ARRAY(life->spki_sha256));
     kw_writer_text(w, life->predecessor);
     kw_writer_text(w, life->successor);
+    kw_writer_u64(w, life->crl_number);
+    kw_writer_u64(w, life->tree_size);
+    kw_writer_put(w, KW_SPAN_ARRAY(life->tree_root));
     kw_writer_u64(w, (uint64_t)life->retire_at);
     for (unsigned i = 0; i < KEY_STATE_MAX; i++) {
         put_phase(w, &life->phases[i]);
@@ -141,6 +150,9 @@ void dec_key_history_answer(struct kw_reader *r, struct keeper_answer *ret)
     kw_reader_copy(r, life->spki_sha256, sizeof(life->spki_sha256));
     kw_reader_text(r, life->predecessor, sizeof(life->predecessor));
     kw_reader_text(r, life->successor, sizeof(life->successor));
+    life->crl_number = kw_reader_u64(r);
+    life->tree_size = kw_reader_u64(r);
+    kw_reader_copy(r, life->tree_root, sizeof(life->tree_root));
     life->retire_at = (int64_t)kw_reader_u64(r);
     for (unsigned i = 0; i < KEY_STATE_MAX; i++) {
         get_phase(r, &life->phases[i]);

@@ -37,6 +37,7 @@
     X(APPROVAL_EXPIRE, "approval.expire", "approval")                                              \
     X(BACKUP_CREATE, "backup.create", "backup")                                                    \
     X(BACKUP_RESTORE, "backup.restore", "backup")                                                  \
+    X(LOG_LOSS, "log.loss", "backup")                                                              \
     X(ACCESS_REFUSE, "access.refuse", "access")                                                    \
     X(KEEPER_REFUSE, "keeper.refuse", "keeper")                                                    \
     X(KEEPER_LOST, "keeper.lost", "keeper")                                                        \

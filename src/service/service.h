@@ -66,6 +66,8 @@ struct service {
     service_certs_changed certs_changed;
     void *certs_changed_ctx;
     struct service_gap gap;
+    unsigned log_line;          /* 1, or what it went on as: service/log/lines.h */
+    char log_base[KW_NAME_MAX]; /* log_origin as configured; config has the present line's */
     atomic_llong last_complaint_ms;
     void (*complain)(const char *what,
                      const struct kw_op *op); /* one line for the journal; NULL = nobody listens */

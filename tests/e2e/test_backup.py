@@ -158,6 +158,143 @@ def test_a_witness_is_believed(story):
     assert until('it refuses', lambda: gate.process.poll()) not in (None, 0)
 
 
+# --- a loss that nobody can bring back --------------------------------------------------------------
+
+def accept(gate, *options, check=True):
+    return run(KEYWRIGHT, 'restore', 'accept-loss', '--state', gate.state, '--keeper', KEEPER, *options, check=check)
+
+
+def crl_number(gate, ca):
+    crl = x509.load_der_x509_crl(gate.curl('relying', f'/crl/{ca}.crl').body)
+    return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+
+
+def vkey_of(gate):
+    return json.loads(gate.operators_get('/api/v1/log').text)['vkey']
+
+
+def log_keys(gate):
+    return {row['id']: row['state'] for row in gate.json('key', 'list')['items'] if row['class'] == 'log-signer'}
+
+
+def test_a_loss_is_accepted(own_gate, tmp_path):
+    """No export: the log goes on under another name and key, and nothing of the gap is ever good."""
+    gate = own_gate
+    early = gate.device()
+    gate.cli('cert', 'revoke', fingerprint(early.idevid.cert), '--reason', 'superseded')
+    quiet(gate)
+    gate.stop()
+    shutil.copytree(gate.state / 'store', tmp_path / 'yesterday')
+    gate.start()
+    old_vkey = vkey_of(gate)
+    fresh = gate.device()
+    for _ in range(4):  # CRL numbers go on
+        gate.cli('cert', 'revoke', fingerprint(gate.device().ldevid.cert), '--reason', 'keyCompromise')
+        quiet(gate)
+    number = crl_number(gate, 'devices')
+    signed = gate.metric('log_entries')
+    gate.kill()
+    put_back(gate, tmp_path / 'yesterday')
+
+    assert accept(gate, check=False).returncode == 2  # nobody accepts without a reason
+    said = accept(gate, '--reason', 'the mirror burned too').stdout
+    assert 'REVOCATIONS MADE IN IT ARE LOST' in said and f'{int(signed)} were signed' in said
+    gate.start()
+    assert listening(gate) == 200
+    # never good; what was revoked before stays so
+    assert ocsp_of(gate, fresh.ldevid.cert, 'devices') == 'UNAUTHORIZED'
+    assert ocsp_of(gate, fresh.idevid.cert, 'devices') == 'UNAUTHORIZED'
+    assert ocsp_of(gate, early.idevid.cert, 'devices') == 'REVOKED'
+    assert ocsp_of(gate, early.ldevid.cert, 'devices') == 'GOOD'
+    with pytest.raises(OSError):
+        assert fresh.hello().status >= 400
+        raise OSError
+    # life goes on, under CRL numbers that only rise
+    gate.cli('cert', 'revoke', fingerprint(gate.device().ldevid.cert), '--reason', 'keyCompromise')
+    until('a CRL above the last', lambda: crl_number(gate, 'devices') > number)
+    # no second history under the old name and key
+    assert log_keys(gate) == {'log': 'deactivated', 'log-2': 'active'}
+    vkey = vkey_of(gate)
+    origin = vkey.split('+')[0]
+    assert origin == old_vkey.split('+')[0] + '/2' and vkey in said
+    gate.cli('log', 'export', '--out', tmp_path / 'log')
+    told = run(KEYWRIGHT, 'log', 'verify', tmp_path / 'log', '--vkey', vkey).stdout
+    assert 'break at entry' in told and 'the mirror burned too' in told and f'of {int(signed)} that were signed' in told
+    assert run(KEYWRIGHT, 'log', 'verify', tmp_path / 'log', '--vkey', old_vkey, check=False).returncode != 0
+    events = [entry for _, entry in gate.log_entries() if entry['type'] == 'log.loss']
+    assert len(events) == 1 and events[0]['actor'].startswith('local:')
+    # what was signed before the loss is accounted for; what was signed in it is told once
+    unaccounted = [entry for _, entry in gate.log_entries() if entry['type'] == 'key.unaccounted']
+    assert any(entry['key'] == 'ca-devices' for entry in unaccounted)
+    gate.cli('log', 'verify')
+    gate.stop()
+    assert 'nothing is missing' in accept(gate, '--reason', 'again', check=False).stderr
+
+    # and once more, from a copy that does not know of the first time
+    put_back(gate, tmp_path / 'yesterday')
+    gate.start(wait=False)
+    assert until('it refuses', lambda: gate.process.poll()) not in (None, 0)
+    accept(gate, '--reason', 'and again')
+    gate.start()
+    assert vkey_of(gate).split('+')[0] == old_vkey.split('+')[0] + '/3'
+    assert log_keys(gate) == {'log': 'deactivated', 'log-2': 'deactivated', 'log-3': 'active'}
+    gate.device().hello()
+    gate.cli('log', 'verify')
+    # the new line's key has successors as the first one had
+    gate.cli('key', 'rotate', 'log-3')
+    until('both sign', lambda: gate.cli('log', 'verify').returncode == 0)
+    assert vkey_of(gate).split('+')[0] == old_vkey.split('+')[0] + '/3'
+    gate.stop()
+    gate.start()
+    gate.cli('log', 'verify')
+    gate.stop()
+
+
+def test_a_loss_is_accepted_whenever_it_is_killed(story):
+    """Never two lines that both can be signed, and doing it again goes on."""
+    gate = story.gate
+    put_back(gate, story.yesterday)
+    command = [KEYWRIGHT, 'restore', 'accept-loss', '--state', gate.state, '--keeper', KEEPER, '--reason', 'killed']
+    for delay in (0.02, 0.05, 0.08, 0.1, 0.12, 0.14, 0.17, 0.2):
+        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        process.kill()
+        process.wait()
+        time.sleep(0.2)  # its keeper ends with it
+    done = accept(gate, '--reason', 'at last', check=False)
+    assert done.returncode == 0 or 'nothing is missing' in done.stderr, words(done)
+    gate.start()
+    assert log_keys(gate) == {'log': 'deactivated', 'log-2': 'active'}
+    assert len([1 for _, entry in gate.log_entries() if entry['type'] == 'log.loss']) == 1
+    assert ocsp_of(gate, story.fresh.ldevid.cert, 'devices') == 'UNAUTHORIZED'
+    gate.cli('log', 'verify')
+    gate.stop()
+
+
+def test_no_loss_is_accepted_where_none_is(story):
+    """Neither of a whole store, nor where the vault was put back as well: its counters cannot be trusted."""
+    gate = story.gate
+    assert 'nothing is missing' in accept(gate, '--reason', 'x', check=False).stderr
+    shutil.copytree(gate.state / 'keeper', story.log.parent / 'keeper', ignore=shutil.ignore_patterns('*.sock'))
+    shutil.copytree(gate.state / 'store', story.log.parent / 'today')
+    gate.start()
+    gate.register()
+    quiet(gate)
+    gate.cli('log', 'export', '--out', story.log.parent / 'later')
+    gate.kill()
+    shutil.rmtree(gate.state / 'keeper')
+    shutil.copytree(story.log.parent / 'keeper', gate.state / 'keeper')
+    put_back(gate, story.yesterday)
+    shutil.copy(story.log.parent / 'later/checkpoint', gate.state / 'store/seen.checkpoint')
+    done = accept(gate, '--reason', 'x', check=False)
+    assert done.returncode != 0 and 'vault was put back too' in done.stderr, words(done)
+    # the log heals it as before: nothing was changed
+    run(KEYWRIGHT, 'restore', 'replay', '--state', gate.state, '--log', story.log.parent / 'later')
+    gate.start()
+    assert log_keys(gate) == {'log': 'active'}
+    gate.stop()
+
+
 # --- backups ---------------------------------------------------------------------------------------
 
 def recovery(gate, out, shares='2,3'):

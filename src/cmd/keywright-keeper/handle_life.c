@@ -13,6 +13,21 @@ static kw_status find(struct kw_op *op, const struct server *server, const char 
     return KW_OK;
 }
 
+/* The log goes on under another name, as the old one may never be signed anew. */
+static kw_status begin_line(struct kw_op *op, struct server *server, struct request *request)
+{
+    struct key_cause cause = request_cause(request, "a new line of the log");
+    struct keeper_key *key = NULL;
+    struct keeper_key *next = NULL;
+
+    ENSURE(op, server->mode == KEEPER_CEREMONY, KW_E_STATE,
+           "line: a log gets a new line in a ceremony alone");
+    TRY(op, find(op, server, request->msg->key_id, &key));
+    TRY(op, keyring_line(op, server->keyring, key, &cause, &next), "a new line after '%s'",
+        request->msg->key_id);
+    return describe_key(op, server->keyring, next, &request->answer.key);
+}
+
 kw_status handle_key_rotate(struct kw_op *op, struct server *server, struct request *request)
 {
     const struct keeper_msg *msg = request->msg;
@@ -20,6 +35,9 @@ kw_status handle_key_rotate(struct kw_op *op, struct server *server, struct requ
     struct keeper_key *key = NULL;
     struct keeper_key *next = NULL;
 
+    if (msg->key_rotate.new_line) {
+        return begin_line(op, server, request);
+    }
     TRY(op, find(op, server, msg->key_id, &key));
     TRY(op, keyring_settle(op, server->keyring, key, request->now_unix));
     struct approval_subject subject = subject_key_rotate(key->policy.class_, msg->key_id);
@@ -58,9 +76,12 @@ kw_status handle_key_history(struct kw_op *op, struct server *server, struct req
                                      .not_before = record->not_before,
                                      .not_after = record->not_after,
                                      .uses = record->signatures,
+                                     .crl_number = record->crl_number,
+                                     .tree_size = record->tree_size,
                                      .retire_at = record->retire_at};
     memcpy(life->key_id, record->key_id, sizeof(life->key_id));
     memcpy(life->spki_sha256, record->spki_sha256, sizeof(life->spki_sha256));
+    memcpy(life->tree_root, record->tree_root, sizeof(life->tree_root));
     memcpy(life->predecessor, record->predecessor, sizeof(life->predecessor));
     memcpy(life->successor, record->successor, sizeof(life->successor));
     memcpy(life->phases, record->phases, sizeof(life->phases));

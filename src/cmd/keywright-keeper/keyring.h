@@ -91,6 +91,13 @@ kw_status keyring_create(struct kw_op *op, struct keyring *keyring, const struct
  */
 kw_status keyring_rotate(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
                          const struct key_cause *cause, struct keeper_key **ret);
+/**
+ * Make the first key of a log's next free line: LINE-2 of origin ORIGIN/2, else under the same
+ * policy. It inherits nothing: no head was signed of that origin. Errors: KW_E_INPUT the key signs
+ * no log; KW_E_LIMIT; those of keyring_create().
+ */
+kw_status keyring_line(struct kw_op *op, struct keyring *keyring, const struct keeper_key *key,
+                       const struct key_cause *cause, struct keeper_key **ret);
 /* Only keyring_rotate.c: keyring_create() with a predecessor (NULL: none). */
 kw_status keyring_make(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
                        const struct key_record *predecessor, const struct key_cause *cause,

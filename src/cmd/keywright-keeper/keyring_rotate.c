@@ -1,5 +1,8 @@
 /* Rotation: the next key of a line, under the same sealed policy. Nothing in it is the gate's
  * choice. */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "cmd/keywright-keeper/keyring.h"
 
 /* The next free id of the line: one that a crash used up is passed over. */
@@ -64,4 +67,58 @@ kw_status keyring_rotate(struct kw_op *op, struct keyring *keyring, struct keepe
     TRY(op, next_id(op, keyring, &policy));
     move_period(&policy, cause->now_unix);
     return keyring_make(op, keyring, &policy, key->record, cause, ret);
+}
+
+/* --- lines of a log --------------------------------------------------------------------------- */
+
+enum { LINES_MAX = 1000 };
+
+/* Cuts the line's number off both texts: "log-3", "example.org/3". 1: they have none. */
+static unsigned cut_line(char lineage[KW_NAME_MAX], char origin[KW_NAME_MAX])
+{
+    char *dash = strrchr(lineage, '-');
+    char *slash = strrchr(origin, '/');
+
+    if (!dash || !slash || strcmp(dash + 1, slash + 1) != 0 || dash[1] < '1' || dash[1] > '9' ||
+        strspn(dash + 1, "0123456789") != strlen(dash + 1) || strlen(dash + 1) > 4) {
+        return 1;
+    }
+    unsigned n = (unsigned)strtoul(dash + 1, NULL, 10);
+    *dash = '\0';
+    *slash = '\0';
+    return n;
+}
+
+static kw_status next_line(struct kw_op *op, const struct keyring *keyring,
+                           struct key_policy *policy)
+{
+    char lineage[KW_NAME_MAX], origin[KW_NAME_MAX];
+
+    KW_TEXT_SET(lineage, policy->lineage);
+    KW_TEXT_SET(origin, policy->log_origin);
+    unsigned n = cut_line(lineage, origin);
+    do {
+        n++;
+        int id = snprintf(policy->lineage, sizeof(policy->lineage), "%s-%u", lineage, n);
+        int name = snprintf(policy->log_origin, sizeof(policy->log_origin), "%s/%u", origin, n);
+        ENSURE(op,
+               n <= LINES_MAX && id < (int)sizeof(policy->lineage) &&
+                   name < (int)sizeof(policy->log_origin),
+               KW_E_LIMIT, "line: no name is left for a new line of '%s'", origin);
+    } while (state_find(keyring->state, policy->lineage));
+    KW_TEXT_SET(policy->key_id, policy->lineage);
+    policy->generation = 1;
+    return KW_OK;
+}
+
+kw_status keyring_line(struct kw_op *op, struct keyring *keyring, const struct keeper_key *key,
+                       const struct key_cause *cause, struct keeper_key **ret)
+{
+    static struct key_policy policy; /* large; one thread */
+
+    ENSURE(op, key->policy.class_ == KEY_CLASS_LOG_SIGNER, KW_E_INPUT, "line: it signs no log");
+    policy = key->policy;
+    TRY(op, next_line(op, keyring, &policy));
+    move_period(&policy, cause->now_unix);
+    return keyring_make(op, keyring, &policy, /* predecessor= */ NULL, cause, ret);
 }

@@ -187,5 +187,6 @@ kw_status cli_backup_create(struct kw_op *op, struct cli *cli);
 kw_status cli_backup_verify(struct kw_op *op, struct cli *cli);
 kw_status cli_restore(struct kw_op *op, struct cli *cli);
 kw_status cli_restore_replay(struct kw_op *op, struct cli *cli);
+kw_status cli_restore_accept_loss(struct kw_op *op, struct cli *cli);
 
 #endif

@@ -12,6 +12,7 @@
 #include "cmd/keywright/cli.h"
 #include "codec/json.h"
 #include "os/files.h"
+#include "service/event_text.h"
 
 enum { ENTRIES = -1 };
 
@@ -134,6 +135,24 @@ kw_status cli_log_export(struct kw_op *op, struct cli *cli)
 
 /* --- verify ----------------------------------------------------------------------------------- */
 
+/* A loss that was accepted: here the keys that signed what is before were other ones. */
+static kw_status print_break(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
+{
+    const struct cli *cli = ctx;
+    struct event event;
+
+    /* entries of other programs are none of ours */
+    if (!kw_ok(event_decode(op, entry, &event))) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    if (event.type == EVENT_LOG_LOSS && !cli->options[OPT_JSON]) {
+        (void)printf("break at entry %" PRIu64 ", accepted by %s: %s\n", index, event.actor,
+                     event.detail);
+    }
+    return KW_OK;
+}
+
 static kw_status print_result(const struct cli *cli, const struct export_result *result)
 {
     char root[2 * KW_HASH_BYTES + 1];
@@ -152,7 +171,8 @@ static kw_status verify_dir(struct kw_op *op, struct cli *cli, const char *dir)
     struct export_result result;
 
     TRY(op, export_verify(op, dir, cli->options[OPT_VKEY], &result), "%s", dir);
-    return print_result(cli, &result);
+    TRY(op, print_result(cli, &result));
+    return export_entries_each(op, dir, 0, result.head.size, print_break, cli);
 }
 
 static kw_status remove_tree(struct kw_op *op, const char *dir);

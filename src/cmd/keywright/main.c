@@ -167,6 +167,7 @@ static const struct command {
     {"backup", "create",   NULL,         OPT(ADMIN) | OPT(OUT) | OPT(APPROVAL),  cli_backup_create,   "an encrypted backup, while the server serves"},
     {"backup", "verify",   "FILE",       OPT(VKEY) | OPT(SHARE_FILE),            cli_backup_verify,   "is a backup whole and unaltered; with the shares also its content"},
     {"restore", "replay",  NULL,         OPT(STATE) | OPT(LOG) | OPT(KEEPER),    cli_restore_replay,  "let a restored store learn from an exported log what happened since"},
+    {"restore", "accept-loss", NULL,     OPT(STATE) | OPT(REASON) | OPT(KEEPER), cli_restore_accept_loss, "where no export reaches the last signed head: go on as a new log, and say so in it"},
     {"restore", NULL,      "FILE",       OPT(STATE) | OPT(VKEY) | OPT(SHARE_FILE) | OPT(VAULT) | OPT(UNLOCK) | OPT(CHECKPOINT), cli_restore, "a state folder from a backup"},
 };
 /* clang-format on */

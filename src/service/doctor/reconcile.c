@@ -10,6 +10,7 @@
 #include "crypto/digest.h"
 #include "os/clock.h"
 #include "service/doctor/doctor.h"
+#include "service/log/lines.h"
 
 enum {
     PAGE = 48,            /* rows at once */
@@ -170,17 +171,19 @@ static void take_event(struct books *books, struct kw_span entry)
     }
 }
 
-/* The head of the log as it was then; its keys may have signed it. */
+/* The head of the log as it was then; the keys of each of its lines may have signed it. */
 static kw_status take_head(struct kw_op *op, struct books *books)
 {
     struct checkpoint head = {.size = books->edge->size, .root = tlog_edge_root(books->edge)};
     char body[512];
     uint8_t digest[KW_HASH_BYTES];
 
-    KW_TEXT_SET(head.origin, books->service->config.log_origin);
-    TRY(op, checkpoint_body(op, &head, body, sizeof(body)), "a head of the log");
-    digest_sha256(kw_span_text(body), digest);
-    account(books, digest, KW_SPAN(NULL, 0), /* unaccounted= */ false);
+    for (unsigned n = 1; n <= books->service->log_line; n++) {
+        TRY(op, log_line_origin(op, books->service, n, head.origin));
+        TRY(op, checkpoint_body(op, &head, body, sizeof(body)), "a head of the log");
+        digest_sha256(kw_span_text(body), digest);
+        account(books, digest, KW_SPAN(NULL, 0), /* unaccounted= */ false);
+    }
     return KW_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "service/keys/line.h"
 #include "service/keys/own.h"
 #include "service/log/gap.h"
+#include "service/log/lines.h"
 #include "service/log/log.h"
 
 /* --- the key ---------------------------------------------------------------------------------- */
@@ -137,7 +138,8 @@ static kw_status settle_all(struct kw_op *op, struct service *service, int64_t n
     }
     look_after(op, service, (struct line){.base = "tls-server", .now_s = now_s}, settle_tls,
                &changed, &first);
-    look_after(op, service, (struct line){.base = "log", .now_s = now_s}, settle_log, &changed,
+    log_line_name(service->log_line, base);
+    look_after(op, service, (struct line){.base = base, .now_s = now_s}, settle_log, &changed,
                &first);
     if (changed) {
         struct kw_op own;

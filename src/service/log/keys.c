@@ -4,8 +4,8 @@
 
 #include "crypto/digest.h"
 #include "service/keys/line.h"
+#include "service/log/lines.h"
 
-static const char LOG_LINE[] = "log";
 static const char FIRST_VKEY[] = "log:vkey";
 
 void log_keys_done(struct log_keys *keys)
@@ -31,9 +31,11 @@ static kw_status take_key(struct kw_op *op, const struct keeper_key_info *info,
 
 static kw_status take_active(struct kw_op *op, struct service *service, struct log_keys *keys)
 {
-    struct keeper *keeper = service_keeper(service, LOG_LINE);
+    char line[KW_NAME_MAX];
     struct keeper_key_info info;
 
+    log_line_name(service->log_line, line);
+    struct keeper *keeper = service_keeper(service, line);
     for (uint32_t i = 0;; i++) {
         kw_status status = keeper_key_at(op, keeper, i, &info);
         if (status.code == KW_E_NOT_FOUND) {
@@ -41,7 +43,8 @@ static kw_status take_active(struct kw_op *op, struct service *service, struct l
             return KW_OK;
         }
         TRY(op, status, "keys of the log");
-        if (info.class_ == KEY_CLASS_LOG_SIGNER && info.state == KEY_ACTIVE) {
+        if (info.class_ == KEY_CLASS_LOG_SIGNER && info.state == KEY_ACTIVE &&
+            log_line_of(info.key_id) == service->log_line) {
             TRY(op, take_key(op, &info, keys), "key '%s'", info.key_id);
         }
     }
@@ -53,7 +56,8 @@ kw_status log_keys_load(struct kw_op *op, struct service *service, struct log_ke
     kw_status status = take_active(op, service, &keys);
 
     if (kw_ok(status) && keys.n == 0) {
-        status = FAIL(op, KW_E_UNAVAILABLE, "no key of the log is active");
+        status =
+            FAIL(op, KW_E_UNAVAILABLE, "no key of line %u of the log is active", service->log_line);
     }
     if (!kw_ok(status)) {
         log_keys_done(&keys);
@@ -105,6 +109,11 @@ static kw_status sign(struct kw_op *op, struct announcement *it)
     return checkpoint_note(op, body, origin, privkey_public(before), kw_out_span(&sig), &it->note);
 }
 
+kw_status log_vkey_put(struct kw_op *op, struct store_txn *txn, const char *vkey)
+{
+    return store_blob_put(op, txn, FIRST_VKEY, 1, kw_span_text(vkey));
+}
+
 /* The log itself tells too who signs it from here on. */
 static kw_status keep(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
@@ -115,7 +124,7 @@ static kw_status keep(struct kw_op *op, struct store_txn *txn, void *ctx)
     KW_TEXT_SET(event.key, it->before_id);
     TRY(op, store_blob_put(op, txn, it->blob, it->n, kw_bytes_span(it->note)));
     if (it->is_first) {
-        TRY(op, store_blob_put(op, txn, FIRST_VKEY, 1, kw_span_text(it->first_vkey)));
+        TRY(op, log_vkey_put(op, txn, it->first_vkey));
     }
     (void)snprintf(event.object, sizeof(event.object), "key:%.80s", it->key_id);
     (void)snprintf(event.detail, sizeof(event.detail),
@@ -219,6 +228,7 @@ static kw_status first_vkey(struct kw_op *op, struct service *service, char *tex
 
 kw_status log_vkey(struct kw_op *op, struct service *service, char *text, size_t cap)
 {
+    char line[KW_NAME_MAX];
     AUTO(pubkey) *key = NULL;
     kw_status status = first_vkey(op, service, text, cap);
 
@@ -226,6 +236,7 @@ kw_status log_vkey(struct kw_op *op, struct service *service, char *text, size_t
         return status;
     }
     kw_op_clear(op);
-    TRY(op, keeper_key_public(op, service_keeper(service, LOG_LINE), LOG_LINE, &key), "log key");
+    log_line_name(service->log_line, line);
+    TRY(op, keeper_key_public(op, service_keeper(service, line), line, &key), "log key");
     return checkpoint_vkey(op, service->config.log_origin, key, text, cap);
 }

@@ -32,5 +32,7 @@ kw_status log_successor(struct kw_op *op, struct service *service, unsigned n,
                         struct kw_bytes **ret);
 /* Verifier key text of the log's first key: who trusts it can follow to the newest. */
 kw_status log_vkey(struct kw_op *op, struct service *service, char *text, size_t cap);
+/* Part of a change: this is the first key now, of a new line (service/log/lines.h). */
+kw_status log_vkey_put(struct kw_op *op, struct store_txn *txn, const char *vkey);
 
 #endif

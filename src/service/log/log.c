@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "service/log/gap.h"
 #include "service/log/keys.h"
+#include "service/log/lines.h"
 
 static const char CHECKPOINT_BLOB[] = "checkpoint";
 enum { SIGN_DEADLINE_MS = 10000, SIGN_RETRY_MS = 500, ENTRIES_LEVEL = -1 };
@@ -483,6 +484,7 @@ kw_status log_bind(struct kw_op *op, struct log_sequencer *log, struct service *
     uint64_t size = 0;
 
     log->service = service;
+    TRY(op, log_line_load(op, service));
     TRY(op, store_log_size(op, service->store, &size));
     TRY(op, tlog_edge_load(op, &reader, size, &log->edge), "loading the log of %llu entries",
         (unsigned long long)size);

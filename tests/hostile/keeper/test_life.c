@@ -133,6 +133,62 @@ static void one_successor(void **state)
     attack_check(row(KEEPER_ROW_KEY_ROTATE), &reply, KW_E_NOT_FOUND, "key:");
 }
 
+static struct keeper_reply ask_line(const char *key_id)
+{
+    struct keeper_msg msg;
+
+    rig_msg(attack_rig, &msg, key_id);
+    msg.key_rotate.new_line = true;
+    return rig_ask(attack_rig, row(KEEPER_ROW_KEY_ROTATE), &msg, -1);
+}
+
+/* A second history is another log, and only a person beside the stopped server begins it. */
+static void a_new_line_in_a_ceremony_alone(void **state)
+{
+    struct keeper_answer answer;
+
+    (void)state;
+    attack_begin();
+    struct keeper_reply reply = ask_line("log");
+    attack_check(row(KEEPER_ROW_KEY_ROTATE), &reply, KW_E_STATE, "line: a log gets");
+    (void)rig_end(attack_rig);
+    rig_start(attack_rig, /* ceremony= */ true);
+    assert_int_equal(ask_line("tls").code, KW_E_INPUT);
+    assert_int_equal(ask_line("ca").code, KW_E_INPUT);
+    for (unsigned n = 2; n < 4; n++) { /* from the first and from the last alike */
+        char name[16];
+        (void)snprintf(name, sizeof(name), "log-%u", n);
+        reply = ask_line(n == 2 ? "log" : "log-2");
+        assert_int_equal(reply.code, KW_CODE_OK);
+        assert_ok(keeper_answer_decode(row(KEEPER_ROW_KEY_ROTATE), reply.result, &answer));
+        assert_string_equal(answer.key.key_id, name);
+    }
+    (void)rig_end(attack_rig);
+    rig_start(attack_rig, /* ceremony= */ false);
+    attack_begin();
+    /* the line's key signs for its own origin, not for the old one */
+    static const struct {
+        const char *key_id, *origin;
+        bool signs;
+    } heads[] = {
+        {"log-2", RIG_ORIGIN,      false},
+        {"log-3", RIG_ORIGIN "/2", false},
+        {"log",   RIG_ORIGIN "/2", false},
+        {"log-2", RIG_ORIGIN "/2", true },
+        {"log-3", RIG_ORIGIN "/3", true },
+    };
+    for (size_t i = 0; i < KW_COUNT(heads); i++) {
+        char body[256];
+        struct keeper_msg msg;
+        rig_msg(attack_rig, &msg, heads[i].key_id);
+        (void)snprintf(body, sizeof(body), "%s\n1\n%s\n", heads[i].origin,
+                       "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        msg.checkpoint.body = kw_span_text(body);
+        reply = rig_ask(attack_rig, row(KEEPER_ROW_SIGN_CHECKPOINT), &msg, -1);
+        assert_int_equal(reply.code, heads[i].signs ? KW_CODE_OK : (int)KW_E_DENIED);
+    }
+}
+
 /* --- bodies ----------------------------------------------------------------------------------- */
 
 static void must_close(enum keeper_row_index index, struct kw_span body)
@@ -302,6 +358,7 @@ int main(void)
         cmocka_unit_test(nothing_irreversible_alone),
         cmocka_unit_test(no_step_that_is_none),
         cmocka_unit_test(suspended_is_suspended_over_a_restart),
+        cmocka_unit_test(a_new_line_in_a_ceremony_alone),
         cmocka_unit_test(one_successor),
         cmocka_unit_test(malformed_steps),
         cmocka_unit_test(malformed_readings),

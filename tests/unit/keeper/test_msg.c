@@ -106,6 +106,7 @@ static void sample_life(enum keeper_row_index row, struct keeper_msg *msg)
     switch (row) {
     case KEEPER_ROW_KEY_ROTATE:
         msg->key_rotate.approval_id = UINT64_MAX;
+        msg->key_rotate.new_line = true;
         break;
     case KEEPER_ROW_KEY_STEP:
     case KEEPER_ROW_KEY_DESTROY:

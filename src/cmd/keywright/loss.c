@@ -1,0 +1,67 @@
+/* `keywright restore accept-loss`: the log goes on as a new line, as nobody can bring the rest of
+ * the old one back. A ceremony beside the stopped server. */
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "cmd/keywright/cli.h"
+#include "cmd/keywright/owners.h"
+#include "service/log/loss.h"
+
+static const char ADVICE[] =
+    "Nobody knows what happened in the gap:\n"
+    "  certificates issued in it are unknown here, never good; their devices enrol anew\n"
+    "  REVOCATIONS MADE IN IT ARE LOST: revoke again what people, tickets or an older export of\n"
+    "    the log name; until then such a certificate is good\n"
+    "  devices retired in it are active again: retire them again\n"
+    "  registration secrets given before may have been used: give new ones\n"
+    "  `keywright doctor` names what the vault signed in it and no log knows\n"
+    "Give the new verifier key to everybody who checks the log, then make a backup.\n";
+
+static void say(const struct loss *loss)
+{
+    char since[KW_TIME_TEXT], until[KW_TIME_TEXT];
+
+    (void)kw_time_text_ms(loss->since_ms, since);
+    (void)kw_time_text_ms(loss->until_ms, until);
+    (void)printf("accepted       %" PRIu64 " entries are kept, %" PRIu64 " were signed as %s\n"
+                 "gap            %s to %s\n"
+                 "log            goes on as %s\n"
+                 "verifier key   %s\n%s",
+                 loss->have, loss->lost_size, loss->old_origin, since, until, loss->new_origin,
+                 loss->vkey, ADVICE);
+}
+
+/* Who sits there; root where it cannot be told. */
+static void name_person(struct kw_op *op)
+{
+    const struct passwd *person = getpwuid(getuid());
+
+    (void)snprintf(op->principal, sizeof(op->principal), "local:%.60s",
+                   person ? person->pw_name : "unknown");
+}
+
+kw_status cli_restore_accept_loss(struct kw_op *op, struct cli *cli)
+{
+    char program[KEEPER_PROGRAM_MAX];
+    struct keeper_config config = {.program = program, .ceremony = true};
+    const char *why = cli->options[OPT_REASON];
+    struct loss loss;
+    AUTO(service) *service = NULL;
+
+    ENSURE(op, cli->options[OPT_STATE] && why && *why, KW_E_INPUT,
+           "--state DIR and --reason TEXT are needed");
+    name_person(op);
+    TRY(op, keeper_program_find(op, cli->options[OPT_KEEPER], program));
+    TRY(op, service_open(op, cli->options[OPT_STATE], &config, &service), "opening %s",
+        cli->options[OPT_STATE]);
+    kw_status status = log_accept_loss(op, service, why, &loss);
+    struct kw_op own;
+    kw_op_init(&own, NULL, 0);
+    kw_status given = owners_set(&own, &service->config); /* what a part of it wrote, too */
+    TRY(op, status);
+    say(&loss);
+    return given;
+}

@@ -1,0 +1,248 @@
+#include "service/log/loss.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/hex.h"
+#include "base/time.h"
+#include "os/clock.h"
+#include "service/event_text.h"
+#include "service/keys/line.h"
+#include "service/log/gap.h"
+#include "service/log/keys.h"
+#include "service/log/lines.h"
+#include "service/log/log.h"
+
+static const char STEP_REASON[] = "the log goes on as a new line: a loss was accepted";
+static const char CA_PREFIX[] = "ca-";
+enum { CAS_PREFIX_LEN = sizeof(CA_PREFIX) - 1 };
+
+_Static_assert(sizeof((struct loss){0}.vkey) >= CHECKPOINT_VKEY_MAX, "room");
+
+struct accepting {
+    struct service *service;
+    const char *why;
+    unsigned newest;          /* line in which the keeper has keys */
+    unsigned signed_line;     /* newest one of which it signed a head; 0: none */
+    char signer[KW_NAME_MAX]; /* a key of that line, not destroyed */
+    unsigned next;            /* line in which it goes on; 0: to be begun */
+    unsigned n_crls;
+    struct {
+        char counter[KW_NAME_MAX + 8];
+        uint64_t number;
+    } crls[SERVICE_CAS_MAX * 4];
+    struct loss *loss;
+};
+
+/* --- what the keeper remembers ---------------------------------------------------------------- */
+
+static void take_log_key(struct accepting *it, const struct keeper_key_life *life)
+{
+    unsigned line = log_line_of(life->key_id);
+
+    it->newest = line > it->newest ? line : it->newest;
+    if (life->tree_size == 0 && life->state == KEY_ACTIVE && line > it->next) {
+        it->next = line; /* begun here, then cut */
+    }
+    if (life->tree_size == 0 || line < it->signed_line) {
+        return;
+    }
+    if (line > it->signed_line || life->tree_size > it->loss->lost_size) {
+        it->loss->lost_size = life->tree_size;
+        memcpy(it->loss->lost_root, life->tree_root, sizeof(life->tree_root));
+    }
+    if (life->state != KEY_DESTROYED) {
+        KW_TEXT_SET(it->signer, life->key_id);
+    }
+    it->signed_line = line;
+}
+
+/* "ca-devices.2" counts with "ca-devices" (crl_maker.c). */
+static kw_status take_ca(struct kw_op *op, struct accepting *it, const struct keeper_key_life *life)
+{
+    char base[KW_NAME_MAX];
+
+    (void)line_split(life->key_id, base);
+    if (life->crl_number == 0 || strncmp(base, CA_PREFIX, CAS_PREFIX_LEN) != 0) {
+        return KW_OK;
+    }
+    ENSURE(op, it->n_crls < KW_COUNT(it->crls), KW_E_LIMIT, "more than %zu keys of CAs",
+           KW_COUNT(it->crls));
+    (void)snprintf(it->crls[it->n_crls].counter, sizeof(it->crls[0].counter), "crl:%s",
+                   base + CAS_PREFIX_LEN);
+    it->crls[it->n_crls++].number = life->crl_number;
+    return KW_OK;
+}
+
+/* Each key of all vaults; none may be away. */
+static kw_status remember(struct kw_op *op, struct accepting *it)
+{
+    struct service_key_walk walk = {0};
+    struct keeper_key_info info;
+    struct keeper_key_life life;
+
+    for (;;) {
+        kw_status status = service_key_next(op, it->service, &walk, &info);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            return KW_OK;
+        }
+        TRY(op, status, "the keys of all vaults");
+        TRY(op,
+            keeper_key_history(op, service_keeper(it->service, info.key_id), info.key_id, &life));
+        if (info.class_ == KEY_CLASS_LOG_SIGNER && log_line_of(info.key_id) > 0) {
+            take_log_key(it, &life);
+        } else if (info.class_ == KEY_CLASS_ISSUING_CA) {
+            TRY(op, take_ca(op, it, &life));
+        }
+    }
+}
+
+/* --- may it? ---------------------------------------------------------------------------------- */
+
+static kw_status check_witness(struct kw_op *op, const struct accepting *it)
+{
+    struct checkpoint seen;
+
+    TRY(op, log_gap_seen(op, it->service, &seen), "the checkpoint that was seen elsewhere");
+    ENSURE(op, seen.size <= it->loss->lost_size, KW_E_CONFLICT,
+           "a head of %llu entries was seen, but the keeper remembers %llu: the vault was put back "
+           "too, so its counters cannot be trusted; bring its newest state back",
+           (unsigned long long)seen.size, (unsigned long long)it->loss->lost_size);
+    return KW_OK;
+}
+
+static kw_status check(struct kw_op *op, struct accepting *it)
+{
+    struct service *service = it->service;
+    char old_line[KW_NAME_MAX], new_line[KW_NAME_MAX];
+
+    ENSURE(op, it->signed_line > 0, KW_E_CONFLICT, "the keeper signed no head of a log yet");
+    ENSURE(op, it->loss->have < it->loss->lost_size || it->signed_line != service->log_line,
+           KW_E_CONFLICT, "nothing is missing: the store has %llu entries, %llu were signed",
+           (unsigned long long)it->loss->have, (unsigned long long)it->loss->lost_size);
+    TRY(op, check_witness(op, it));
+    it->next = it->next > it->signed_line ? it->next : 0;
+    TRY(op, log_line_origin(op, service, it->signed_line, it->loss->old_origin));
+    log_line_name(it->signed_line, old_line);
+    log_line_name(it->newest + 1, new_line);
+    ENSURE(op, service_keeper(service, old_line) == service_keeper(service, new_line),
+           KW_E_CONFLICT, "'%s' would be made in another vault than '%s': change `vaults`",
+           new_line, old_line);
+    return KW_OK;
+}
+
+/* --- the keeper ------------------------------------------------------------------------------- */
+
+/* From here on nobody can sign the old line any more. */
+static kw_status end_old_lines(struct kw_op *op, const struct accepting *it)
+{
+    struct service_key_walk walk = {0};
+    struct keeper_key_info info;
+
+    for (;;) {
+        kw_status status = service_key_next(op, it->service, &walk, &info);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            return KW_OK;
+        }
+        TRY(op, status);
+        if (info.class_ == KEY_CLASS_LOG_SIGNER && log_line_of(info.key_id) < it->next &&
+            (info.state == KEY_ACTIVE || info.state == KEY_SUSPENDED)) {
+            TRY(op,
+                keeper_key_step(op, service_keeper(it->service, info.key_id), info.key_id,
+                                KEY_EVENT_DEACTIVATE, STEP_REASON, /* approval_id= */ 0, NULL),
+                "ending '%s'", info.key_id);
+        }
+    }
+}
+
+/* The keeper chooses name and origin, and signed nothing of them. */
+static kw_status begin_line(struct kw_op *op, struct accepting *it)
+{
+    struct keeper_key_info made;
+    char name[KW_NAME_MAX];
+    AUTO(pubkey) *key = NULL;
+
+    if (it->next == 0) {
+        TRY(op, keeper_log_line(op, service_keeper(it->service, it->signer), it->signer, &made));
+        it->next = log_line_of(made.key_id);
+    }
+    log_line_name(it->next, name);
+    TRY(op, log_line_origin(op, it->service, it->next, it->loss->new_origin));
+    TRY(op, keeper_key_public(op, service_keeper(it->service, name), name, &key), "key '%s'", name);
+    return checkpoint_vkey(op, it->loss->new_origin, key, it->loss->vkey, sizeof(it->loss->vkey));
+}
+
+/* --- the store -------------------------------------------------------------------------------- */
+
+static kw_status describe(struct kw_op *op, const struct accepting *it, struct event *ret)
+{
+    const struct loss *loss = it->loss;
+    char root[2 * KW_HASH_BYTES + 1], since[KW_TIME_TEXT];
+
+    *ret = (struct event){.type = EVENT_LOG_LOSS, .source = "keywright restore"};
+    kw_hex(KW_SPAN_ARRAY(loss->lost_root), root, sizeof(root));
+    (void)kw_time_text_ms(loss->since_ms, since);
+    ENSURE(op, KW_TEXT_SET(ret->object, "log"), KW_E_INTERNAL, "no room");
+    (void)snprintf(ret->detail, sizeof(ret->detail),
+                   "the log of '%.95s' was lost behind entry %llu of %llu that were signed, root "
+                   "%s; nothing is known from %s on; it goes on as '%.95s': %.200s",
+                   loss->old_origin, (unsigned long long)loss->have,
+                   (unsigned long long)loss->lost_size, root, since, loss->new_origin, it->why);
+    return KW_OK;
+}
+
+static kw_status change(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct accepting *it = ctx;
+    struct event event;
+
+    for (unsigned i = 0; i < it->n_crls; i++) {
+        TRY(op, store_counter_raise(op, txn, it->crls[i].counter, it->crls[i].number));
+    }
+    TRY(op, log_line_put(op, txn, it->next, it->loss->new_origin));
+    TRY(op, log_vkey_put(op, txn, it->loss->vkey));
+    TRY(op, describe(op, it, &event));
+    return service_record(op, it->service, txn, &event);
+}
+
+static kw_status last_time(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
+{
+    struct event event;
+
+    (void)index;
+    TRY(op, event_decode(op, entry, &event));
+    ((struct loss *)ctx)->since_ms = event.unix_ms;
+    return KW_OK;
+}
+
+/* What was seen of the old line is not of the new one. */
+static kw_status put_aside_seen(struct kw_op *op, const struct service *service)
+{
+    char from[KW_PATH_BYTES], to[KW_PATH_BYTES];
+
+    TRY(op, config_path(op, &service->config, "store/seen.checkpoint", from, sizeof(from)));
+    TRY(op, config_path(op, &service->config, "store/lost.checkpoint", to, sizeof(to)));
+    ENSURE(op, rename(from, to) == 0 || errno == ENOENT, KW_E_IO, "putting %s aside", from);
+    return KW_OK;
+}
+
+kw_status log_accept_loss(struct kw_op *op, struct service *service, const char *why,
+                          struct loss *ret)
+{
+    struct accepting it = {.service = service, .why = why, .loss = ret};
+
+    *ret = (struct loss){.have = log_head_now(service).size, .until_ms = os_clock_unix_ms()};
+    ENSURE(op, ret->have > 0, KW_E_CONFLICT, "the store is empty: restore a backup first");
+    TRY(op, store_log_each(op, service->store, ret->have - 1, 1, last_time, ret));
+    TRY(op, remember(op, &it), "what the keeper remembers");
+    TRY(op, check(op, &it));
+    TRY(op, begin_line(op, &it), "beginning a new line of the log");
+    TRY(op, end_old_lines(op, &it));
+    TRY(op, put_aside_seen(op, service));
+    TRY(op, store_change(op, service->store, change, &it), "beginning the new line");
+    log_line_take(service, it.next, ret->new_origin);
+    return log_confirm(op, service);
+}
