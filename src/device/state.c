@@ -48,7 +48,8 @@ kw_status state_remove(struct kw_op *op, const struct device *device, const char
     char path[KW_PATH_BYTES];
 
     TRY(op, state_path(op, device, name, path, sizeof(path)));
-    return os_file_shred(op, path);
+    return os_file_remove(op,
+                          path); /* no secret is in it; a shred that is cut leaves half a file */
 }
 
 kw_status state_save_config(struct kw_op *op, struct device *device)

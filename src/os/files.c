@@ -313,6 +313,14 @@ static kw_status overwrite(struct kw_op *op, int fd, const char *path)
     return sync_fd(op, fd, path);
 }
 
+kw_status os_file_remove(struct kw_op *op, const char *path)
+{
+    if (unlink(path) != 0) {
+        return errno == ENOENT ? KW_OK : fail_errno(op, "remove", path);
+    }
+    return sync_dir_of(op, path);
+}
+
 kw_status os_file_shred(struct kw_op *op, const char *path)
 {
     OS_FD_AUTO int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -324,10 +332,7 @@ kw_status os_file_shred(struct kw_op *op, const char *path)
         return fail_errno(op, "open", path);
     }
     TRY(op, overwrite(op, fd, path), "overwriting '%s'", path);
-    if (unlink(path) != 0 && errno != ENOENT) {
-        return fail_errno(op, "remove", path);
-    }
-    return sync_dir_of(op, path);
+    return os_file_remove(op, path);
 }
 
 bool os_file_exists(const char *path)

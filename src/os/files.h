@@ -30,6 +30,9 @@ kw_status os_file_write(struct kw_op *op, const char *path, mode_t mode, struct 
  * power cut.
  */
 kw_status os_fd_append(struct kw_op *op, int fd, struct kw_span record);
+/* Unlink, fsync the folder: at a cut the file is there whole or not at all. Fine where it is
+ * absent. */
+kw_status os_file_remove(struct kw_op *op, const char *path);
 /* Overwrite with zeroes, fsync, unlink, fsync the folder; fine where it is absent. */
 kw_status os_file_shred(struct kw_op *op, const char *path);
 bool os_file_exists(const char *path);

@@ -236,6 +236,22 @@ static void shredded_files_are_gone_and_zeroed(void **state)
     assert_false(kw_ok(os_file_shred(&op, folder)));
 }
 
+/* A removal that is cut leaves the whole file: whoever holds it never sees half of one. */
+static void removed_files_were_whole_until_then(void **state)
+{
+    char held[8] = {0};
+
+    (void)state;
+    assert_ok(os_file_write(&op, path, 0600, kw_span_text("receipt")));
+    OS_FD_AUTO int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_ok(os_file_remove(&op, path));
+    assert_false(os_file_exists(path));
+    assert_int_equal(read(fd, held, sizeof(held)), strlen("receipt"));
+    assert_string_equal(held, "receipt");
+    assert_ok(os_file_remove(&op, path)); /* absent is fine */
+    assert_false(kw_ok(os_file_remove(&op, folder)));
+}
+
 static void a_link_is_not_shredded_through(void **state)
 {
     char link_path[KW_PATH_BYTES];
@@ -335,6 +351,7 @@ int main(void)
         TEST(a_half_record_is_taken_back),
         TEST(a_full_device_is_told),
         TEST(shredded_files_are_gone_and_zeroed),
+        TEST(removed_files_were_whole_until_then),
         TEST(a_link_is_not_shredded_through),
         TEST(folders_are_made_with_their_parents),
         TEST(files_come_sorted),
