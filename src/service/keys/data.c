@@ -416,11 +416,11 @@ kw_status data_rewrap(struct kw_op *op, struct service *service, const char *kek
 kw_status data_settle(struct kw_op *op, struct service *service, bool *ret_more)
 {
     char kek[KW_NAME_MAX] = "";
-    struct data_rewrap told;
     kw_status first = KW_OK;
 
     *ret_more = false;
     for (;;) {
+        struct data_rewrap told = {0}; /* stays so where the line has no active key */
         struct kw_op own;
         kw_op_init(&own, op->principal, op->deadline_ms);
         struct kw_op *now =
