@@ -3,21 +3,6 @@
 
 enum { NONCE_READ_MAX = 128 }; /* RFC 9654 section 2.1 */
 
-/* "the hash shall be calculated over the value (excluding tag and length)" (RFC 6960
- * section 4.1.1). */
-static struct kw_span key_bits(const struct pubkey *key)
-{
-    struct kw_span rest;
-    struct kw_span part = {0};
-
-    /* What pubkey_parse() took has this form. */
-    if (!der_contents(pubkey_spki(key), V_ASN1_SEQUENCE, &rest) || !der_take(&rest, &part) ||
-        !der_take(&rest, &part) || !der_contents(part, V_ASN1_BIT_STRING, &part)) {
-        return KW_SPAN(NULL, 0);
-    }
-    return kw_span_sub(part, 1, part.len);
-}
-
 void ocsp_certid_for(struct kw_span issuer_dn, const struct pubkey *issuer_key,
                      struct kw_span serial, bool sha256, struct ocsp_certid *ret)
 {
@@ -25,7 +10,7 @@ void ocsp_certid_for(struct kw_span issuer_dn, const struct pubkey *issuer_key,
 
     if (sha256) {
         digest_sha256(issuer_dn, id.name_hash);
-        digest_sha256(key_bits(issuer_key), id.key_hash);
+        memcpy(id.key_hash, pubkey_bits_sha256(issuer_key), KW_HASH_BYTES);
     } else {
         digest_sha1(issuer_dn, id.name_hash);
         memcpy(id.key_hash, pubkey_sha1(issuer_key), 20);

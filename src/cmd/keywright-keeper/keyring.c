@@ -185,16 +185,15 @@ kw_status keyring_save(struct kw_op *op, struct keyring *keyring)
 }
 
 /* A CA's own hashes are facts about the new key, never the gate's word. */
-static kw_status fill_hashes(struct kw_op *op, struct keeper_key *key)
+static void fill_hashes(struct keeper_key *key)
 {
     if (!key->serials) {
-        return KW_OK;
+        return;
     }
     const struct pubkey *public_key = keeper_key_pubkey(key);
     memcpy(key->policy.ca_key_sha1, pubkey_sha1(public_key), sizeof(key->policy.ca_key_sha1));
-    TRY(op, spki_bits_sha256(pubkey_spki(public_key), key->policy.ca_key_sha256),
-        "hash of the new key");
-    return KW_OK;
+    memcpy(key->policy.ca_key_sha256, pubkey_bits_sha256(public_key),
+           sizeof(key->policy.ca_key_sha256));
 }
 
 static kw_status generate_secret(struct kw_op *op, struct kw_secret **ret)
@@ -245,7 +244,7 @@ static kw_status generate(struct kw_op *op, struct keyring *keyring,
         TRY(op, make_private(op, keyring, key));
     }
     TRY(op, give_serials(op, key));
-    TRY(op, fill_hashes(op, key));
+    fill_hashes(key);
     *ret = TAKE(key);
     return KW_OK;
 }

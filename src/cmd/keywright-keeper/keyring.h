@@ -169,8 +169,4 @@ const struct pubkey *keeper_key_pubkey(const struct keeper_key *key); /* of a ke
 enum { KEY_CHECK_VALUE_BYTES = 8 };
 kw_status keeper_key_mark(struct kw_op *op, const struct keeper_key *key, struct kw_out *out);
 
-/* SHA-256 over the BIT STRING value of a SubjectPublicKeyInfo, as OCSP's SHA-256 CertIDs want it.
- */
-kw_status spki_bits_sha256(struct kw_span spki, uint8_t ret[KW_HASH_BYTES]);
-
 #endif
