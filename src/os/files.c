@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -333,6 +334,24 @@ kw_status os_file_shred(struct kw_op *op, const char *path)
     }
     TRY(op, overwrite(op, fd, path), "overwriting '%s'", path);
     return os_file_remove(op, path);
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
+{
+    (void)info;
+    (void)kind;
+    (void)where;
+    return remove(path) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+kw_status os_tree_remove(struct kw_op *op, const char *dir)
+{
+    enum { OPEN_FOLDERS = 16 };
+
+    if (nftw(dir, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT) {
+        return fail_errno(op, "remove", dir);
+    }
+    return KW_OK;
 }
 
 bool os_file_exists(const char *path)

@@ -3,7 +3,6 @@
  * the final one, which appears whole or not at all.
  */
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -575,18 +574,10 @@ static kw_status build(struct kw_op *op, struct init *it)
     return owners_set(op, &it->config);
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static kw_status finish(struct kw_op *op, struct init *it, kw_status status)
 {
     if (!kw_ok(status)) { /* nothing half-done stays; the offline folder may hold others' files */
-        (void)nftw(it->work, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        (void)kw_ok(os_tree_remove(NULL, it->work)); /* the failure before is the one to tell */
         if (it->root.key) {
             ceremony_discard(it->offline);
         }
@@ -605,7 +596,7 @@ kw_status cli_init(struct kw_op *op, struct cli *cli)
     struct init it = {.cli = cli};
 
     TRY(op, take_options(op, &it));
-    (void)nftw(it.work, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* of a ceremony that was cut */
+    (void)kw_ok(os_tree_remove(NULL, it.work)); /* of a ceremony that was cut */
     kw_status status = finish(op, &it, build(op, &it));
     ceremony_root_done(&it.root);
     return status;

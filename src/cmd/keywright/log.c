@@ -1,6 +1,5 @@
 /* log verbs. The verifier needs only the exported files and the public key; nothing of the server
  * is believed. */
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,8 +174,6 @@ static kw_status verify_dir(struct kw_op *op, struct cli *cli, const char *dir)
     return export_entries_each(op, dir, 0, result.head.size, print_break, cli);
 }
 
-static kw_status remove_tree(struct kw_op *op, const char *dir);
-
 kw_status cli_log_verify(struct kw_op *op, struct cli *cli)
 {
     char dir[] = "/tmp/keywright-log-XXXXXX";
@@ -192,7 +189,7 @@ kw_status cli_log_verify(struct kw_op *op, struct cli *cli)
     }
     struct kw_op own;
     kw_op_init(&own, NULL, 0);
-    if (!kw_ok(remove_tree(&own, dir))) {
+    if (!kw_ok(os_tree_remove(&own, dir))) {
         (void)fprintf(stderr, "keywright log verify: %s was left behind\n", dir);
     }
     return status;
@@ -290,22 +287,5 @@ kw_status cli_log_prove(struct kw_op *op, struct cli *cli)
     }
     (void)printf("entry %" PRIu64 " is in the log of %" PRIu64 " entries:\n%.*s\n", proof.index,
                  proof.size, (int)entry->len, (const char *)entry->p);
-    return KW_OK;
-}
-
-/* --- clearing up ------------------------------------------------------------------------------ */
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-static kw_status remove_tree(struct kw_op *op, const char *dir)
-{
-    ENSURE(op, nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, KW_E_IO, "clearing %s up",
-           dir);
     return KW_OK;
 }

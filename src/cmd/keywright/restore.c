@@ -155,10 +155,10 @@ kw_status cli_restore(struct kw_op *op, struct cli *cli)
     ENSURE(op, snprintf(work, sizeof(work), "%s.restoring", state) < (int)sizeof(work), KW_E_INPUT,
            "--state is too long");
     TRY(op, check_target(op, state));
-    backup_remove(work); /* of one that was cut */
+    (void)kw_ok(os_tree_remove(NULL, work)); /* of one that was cut */
     kw_status status = restore(op, cli, work);
     if (!kw_ok(status)) {
-        backup_remove(work);
+        (void)kw_ok(os_tree_remove(NULL, work));
     }
     return status;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -247,17 +246,4 @@ kw_status backup_print_keys(struct kw_op *op, const char *dir)
 
     TRY(op, os_path_join(op, path, sizeof(path), dir, "restored/vault"));
     return os_dir_each(op, path, "", print_package, path);
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-    (void)info;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-void backup_remove(const char *dir)
-{
-    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS); /* what is left tells by itself */
 }

@@ -23,12 +23,11 @@ kw_status backup_join_shares(struct kw_op *op, const struct cli *cli, struct kw_
  * Everything into a new folder, decrypted and checked: hashes, the store's integrity, its log
  * against the checkpoint that the backup holds. What is not part of a state folder goes into
  * restored/. dir must not exist. ret_size: entries of the store's log. After a failure the folder
- * may be there, half filled: backup_remove() it.
+ * may be there, half filled: os_tree_remove() it.
  */
 kw_status backup_unpack(struct kw_op *op, const struct backup_file *file,
                         const struct kw_secret *recovery, const char *dir, uint64_t *ret_size);
 /* Lines for people: each key, and where its private part is. */
 kw_status backup_print_keys(struct kw_op *op, const char *dir);
-void backup_remove(const char *dir);
 
 #endif

@@ -252,6 +252,25 @@ static void removed_files_were_whole_until_then(void **state)
     assert_false(kw_ok(os_file_remove(&op, folder)));
 }
 
+static void folders_are_removed_with_what_is_in_them(void **state)
+{
+    char deep[KW_PATH_BYTES];
+    char outside[KW_PATH_BYTES];
+    char top[KW_PATH_BYTES];
+
+    (void)state;
+    assert_ok(os_file_write(&op, path, 0600, kw_span_text("mine")));
+    assert_ok(os_path_join(&op, top, sizeof(top), folder, "top"));
+    assert_ok(os_path_join(&op, deep, sizeof(deep), top, "a/b"));
+    assert_ok(os_dir_make(&op, deep, 0700));
+    assert_ok(os_path_join(&op, outside, sizeof(outside), deep, "link"));
+    assert_int_equal(symlink(path, outside), 0);
+    assert_ok(os_tree_remove(&op, top));
+    assert_false(os_file_exists(top));
+    expect_content(path, "mine"); /* the link went, not what it names */
+    assert_ok(os_tree_remove(&op, top));
+}
+
 static void a_link_is_not_shredded_through(void **state)
 {
     char link_path[KW_PATH_BYTES];
@@ -352,6 +371,7 @@ int main(void)
         TEST(a_full_device_is_told),
         TEST(shredded_files_are_gone_and_zeroed),
         TEST(removed_files_were_whole_until_then),
+        TEST(folders_are_removed_with_what_is_in_them),
         TEST(a_link_is_not_shredded_through),
         TEST(folders_are_made_with_their_parents),
         TEST(files_come_sorted),
