@@ -1,5 +1,9 @@
 #include "base/hex.h"
 
+#include <string.h>
+
+enum { NUMBER_DIGITS_MAX = 128 };
+
 const char *kw_hex(struct kw_span span, char *text, size_t cap)
 {
     static const char digits[] = "0123456789abcdef";
@@ -51,4 +55,40 @@ kw_status kw_unhex_span(struct kw_span text, struct kw_out *out)
 kw_status kw_unhex(const char *text, struct kw_out *out)
 {
     return kw_unhex_span(kw_span_text(text), out);
+}
+
+/* Digits without what tools put around them, the first of an odd number of them paired with a zero.
+ */
+static void take_digits(const char *text, struct kw_out *digits)
+{
+    size_t n = 0;
+
+    for (const char *c = text; *c; c++) {
+        n += *c != ':';
+    }
+    if (n % 2 != 0 && digits->cap > 0) {
+        digits->p[digits->len++] = '0';
+    }
+    for (const char *c = text; *c && digits->len < digits->cap; c++) {
+        if (*c != ':') {
+            digits->p[digits->len++] = (uint8_t)*c;
+        }
+    }
+}
+
+kw_status kw_unhex_number(const char *text, struct kw_out *out)
+{
+    uint8_t room[NUMBER_DIGITS_MAX];
+    struct kw_out digits = KW_OUT_ARRAY(room);
+    size_t zeros = 0;
+
+    take_digits(text + (strncmp(text, "0x", 2) == 0 || strncmp(text, "0X", 2) == 0 ? 2 : 0),
+                &digits);
+    if (digits.len == 0 || digits.len == digits.cap) {
+        return KW_FAIL(digits.len == 0 ? KW_E_INPUT : KW_E_TOO_LARGE);
+    }
+    while (digits.len - zeros > 2 && memcmp(room + zeros, "00", 2) == 0) {
+        zeros += 2;
+    }
+    return kw_unhex_span(KW_SPAN(room + zeros, digits.len - zeros), out);
 }

@@ -11,5 +11,9 @@ const char *kw_hex(struct kw_span span, char *text, size_t cap);
  * unchanged. */
 kw_status kw_unhex(const char *text, struct kw_out *out);
 kw_status kw_unhex_span(struct kw_span text, struct kw_out *out);
+/* A positive number as tools print it: "0x" before it, colons between octets, an odd number of
+ * digits, leading zeros are all allowed. Big-endian without leading zero octets, 0 as one octet.
+ * KW_E_INPUT (nothing, or no digit), KW_E_TOO_LARGE leave out unchanged. */
+kw_status kw_unhex_number(const char *text, struct kw_out *out);
 
 #endif

@@ -99,6 +99,9 @@ def test_by_serial_number_and_of_nothing(gate):
     device = gate.device()
     shown = gate.json('cert', 'revoke', serial_hex(device.ldevid.cert), '--reason', 'superseded')
     assert (shown['state'], shown['reason']) == ('revoked', 'superseded')
+    number = f'{device.ldevid.cert.serial_number:x}'
+    for same in (number, number.upper(), '0x' + number, '00' + serial_hex(device.ldevid.cert)):
+        assert gate.json('cert', 'show', same)['serial'] == shown['serial']
     for unknown in ('ab' * 32, 'ab' * 19):
         done = gate.cli('cert', 'revoke', unknown, check=False)
         assert done.returncode == 3 and 'no ' in words(done)

@@ -104,7 +104,7 @@ def test_ocsp_key(gate):
     loop = Loop(ask)
     wait_for(loop, 5)
     gate.cli('key', 'rotate', 'ocsp-devices')
-    gate.cli('cert', 'revoke', f'{device.idevid.cert.serial_number:x}')  # cached answers are made anew
+    gate.cli('cert', 'revoke', serial_hex(device.idevid.cert))  # cached answers are made anew
     wait_for(loop, 20)
     loop.end()
     assert len(signers) == 2

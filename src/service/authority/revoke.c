@@ -74,8 +74,8 @@ static kw_status find_serial(struct kw_op *op, struct service *service, const ch
     uint8_t room[KW_SERIAL_MAX];
     struct kw_out serial = KW_OUT_ARRAY(room);
 
-    ENSURE(op, kw_ok(kw_unhex(hex, &serial)), KW_E_INPUT, "'%s' is no serial number in hexadecimal",
-           hex);
+    ENSURE(op, kw_ok(kw_unhex_number(hex, &serial)), KW_E_INPUT,
+           "'%s' is no serial number in hexadecimal", hex);
     return store_cert_by_serial(op, service->store, ca, kw_out_span(&serial), ret);
 }
 

@@ -52,12 +52,38 @@ static void only_pairs_of_digits_are_taken(void **state)
     assert_int_equal(out.len, 1);
 }
 
+/* As openssl x509 -serial, -text and Python's :x print the same number. */
+static void numbers_are_taken_as_tools_print_them(void **state)
+{
+    static const char *const same[] = {"0A0B", "a0b", "0xA0B", "0a:0b", "00:0a:0b", "000000a0b"};
+    static const char *const bad[] = {"", "0x", ":", "0xg", "a b", "-1", "0x0x1"};
+    char longest[201] = {0};
+    uint8_t room[3] = {7, 7, 7};
+    struct kw_out out = KW_OUT_ARRAY(room);
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(same); i++) {
+        assert_ok(kw_unhex_number(same[i], &out));
+        assert_true(kw_span_equal(kw_out_span(&out), KW_SPAN("\x0a\x0b", 2)));
+    }
+    assert_ok(kw_unhex_number("000", &out));
+    assert_true(kw_span_equal(kw_out_span(&out), KW_SPAN("", 1)));
+    for (size_t i = 0; i < KW_COUNT(bad); i++) {
+        assert_code(kw_unhex_number(bad[i], &out), KW_E_INPUT);
+    }
+    memset(longest, '1', sizeof(longest) - 1);
+    assert_code(kw_unhex_number(longest, &out), KW_E_TOO_LARGE);
+    assert_code(kw_unhex_number("11223344", &out), KW_E_TOO_LARGE);
+    assert_int_equal(out.len, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hex_goes_there_and_back),
         cmocka_unit_test(text_is_cut_to_whole_octets),
         cmocka_unit_test(only_pairs_of_digits_are_taken),
+        cmocka_unit_test(numbers_are_taken_as_tools_print_them),
     };
     return cmocka_run_group_tests_name("hex", tests, NULL, NULL);
 }
