@@ -57,15 +57,17 @@ static kw_status csrattrs(struct kw_op *op, void *ctx, const struct http_request
 
 typedef kw_status (*enrol_fn)(struct kw_op *op, struct service *service,
                               const struct enrol_asker *asker, const char *profile,
-                              struct kw_span csr_der, struct store_cert *ret);
+                              const struct enrol_request *what, struct store_cert *ret);
 
 static kw_status enrol(struct kw_op *op, struct api *api, const struct http_request *request,
                        enrol_fn how, struct http_response *response)
 {
     const struct http_principal *who = &request->who;
     const char *profile = NULL;
-    AUTO(kw_bytes) *csr = NULL;
+    AUTO(kw_bytes) *der = NULL;
+    AUTO(csr) *csr = NULL;
     AUTO(kw_bytes) *cms = NULL;
+    struct enrol_request what;
     struct store_cert issued;
     struct enrol_asker asker = {
         .device_id = who->id,
@@ -75,11 +77,12 @@ static kw_status enrol(struct kw_op *op, struct api *api, const struct http_requ
     };
 
     TRY(op, label(op, api->service, request, &profile));
-    kw_status decoded = kw_b64_decode(request->body, KW_CSR_MAX, &csr);
+    kw_status decoded = kw_b64_decode(request->body, KW_CSR_MAX, &der);
     if (!kw_ok(decoded)) {
         return FAIL(op, decoded.code, "the body is not base64 of a certification request");
     }
-    TRY(op, how(op, api->service, &asker, profile, kw_bytes_span(csr), &issued));
+    TRY(op, enrol_request_from_csr(op, kw_bytes_span(der), &csr, &what));
+    TRY(op, how(op, api->service, &asker, profile, &what, &issued));
     TRY(op, chain_of_one(op, &issued, &cms)); /* only the issued one: RFC 7030 section 4.2.3 */
     return answer(op, kw_bytes_span(cms), response);
 }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "base/hex.h"
-#include "crypto/csr.h"
 #include "crypto/digest.h"
 #include "crypto/dn.h"
 #include "os/clock.h"
@@ -17,7 +16,7 @@
 struct enrolment {
     struct service *service;
     const struct enrol_asker *asker;
-    const struct csr *csr;
+    const struct enrol_request *request;
     const struct bound_profile *profile;
     struct store_device device;
     char owner[KW_NAME_MAX];
@@ -138,7 +137,7 @@ static kw_status find_replay(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     struct replay *replay = ctx;
 
-    return store_cert_by_csr_txn(op, txn, replay->it->owner, csr_sha256(replay->it->csr),
+    return store_cert_by_csr_txn(op, txn, replay->it->owner, replay->it->request->sha256,
                                  replay->ret);
 }
 
@@ -160,7 +159,7 @@ static kw_status known_key(struct kw_op *op, const struct enrolment *it, struct 
     struct store_pubkey known;
     struct replay replay = {.it = it, .ret = ret};
     kw_status status =
-        store_pubkey_get(op, it->service->store, pubkey_id(csr_public(it->csr)), &known);
+        store_pubkey_get(op, it->service->store, pubkey_id(it->request->key), &known);
 
     *ret_found = false;
     if (status.code == KW_E_NOT_FOUND) {
@@ -191,7 +190,7 @@ static kw_status refuse_known(struct kw_op *op, const struct enrolment *it)
 {
     struct store_pubkey known;
     kw_status status =
-        store_pubkey_get(op, it->service->store, pubkey_id(csr_public(it->csr)), &known);
+        store_pubkey_get(op, it->service->store, pubkey_id(it->request->key), &known);
 
     if (status.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);
@@ -231,8 +230,8 @@ static kw_status admit_first(struct kw_op *op, struct store_txn *txn, void *ctx)
     if (!it->asker->secret) {
         return admit_cert(op, txn, it, &used);
     }
-    TRY(op, secret_check(op, &device, it->asker->secret, it->now_ms, csr_sha256(it->csr)));
-    memcpy(device.secret_used_csr, csr_sha256(it->csr), KW_HASH_BYTES);
+    TRY(op, secret_check(op, &device, it->asker->secret, it->now_ms, it->request->sha256));
+    memcpy(device.secret_used_csr, it->request->sha256, KW_HASH_BYTES);
     device.secret_failures = 0;
     device.state = DEVICE_ACTIVE;
     return store_device_update(op, txn, &device);
@@ -248,8 +247,8 @@ static kw_status issue(struct kw_op *op, struct enrolment *it, struct issue_requ
     request->profile = it->profile->data.name;
     request->owner = it->owner;
     request->subject = kw_out_span(&subject);
-    request->key = csr_public(it->csr);
-    request->csr_sha256 = csr_sha256(it->csr);
+    request->key = it->request->key;
+    request->csr_sha256 = it->request->sha256;
     request->custody = *it->device.root_of_trust ? it->device.root_of_trust : "device";
     request->hw_type = it->device.hw_type;
     request->hw_serial = kw_span_text(it->device.serial);
@@ -281,7 +280,7 @@ static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char 
 
     TRY(op, refuse_states(op, &it->device));
     TRY(op, choose_profile(op, it, profile));
-    TRY(op, subject_refuse_other(op, csr_subject(it->csr), &it->device));
+    TRY(op, subject_refuse_other(op, it->request->subject, &it->device));
     TRY(op, known_key(op, it, ret, &again));
     if (again) {
         return KW_OK;
@@ -296,35 +295,18 @@ static kw_status first(struct kw_op *op, struct enrolment *it, const char *profi
     TRY(op, begin(op, it));
     if (it->asker->secret) {
         TRY(op, secret_try(op, it->service, &it->device, it->asker->secret, it->now_ms,
-                           csr_sha256(it->csr)));
+                           it->request->sha256));
     }
     return note_refusal(op, it, issue_first(op, it, profile, ret));
 }
 
-/* Whatever the parser calls it (a curve that we do not take, a signature that does not verify):
- * the fault is the asker's, who is told the cause. */
-static kw_status read_request(struct kw_op *op, struct kw_span der, struct csr **ret)
-{
-    char why[KW_OP_TEXT_MAX];
-    kw_status status = csr_parse(op, der, ret);
-
-    if (status.code != KW_E_UNSUPPORTED && status.code != KW_E_DENIED) {
-        return status;
-    }
-    KW_TEXT_SET(why, kw_op_cause(op));
-    kw_op_clear(op);
-    return FAIL(op, KW_E_INPUT, "%s", why);
-}
-
 kw_status enrol_first(struct kw_op *op, struct service *service, const struct enrol_asker *asker,
-                      const char *profile, struct kw_span csr_der, struct store_cert *ret)
+                      const char *profile, const struct enrol_request *request,
+                      struct store_cert *ret)
 {
-    AUTO(csr) *csr = NULL;
-    struct enrolment it = {.service = service, .asker = asker};
+    struct enrolment it = {.service = service, .asker = asker, .request = request};
 
     TRY(op, log_gap_refuse(op, service));
-    TRY(op, read_request(op, csr_der, &csr), "certification request");
-    it.csr = csr;
     TRY(op, first(op, &it, profile, ret), "device '%s'", asker->device_id);
     return KW_OK;
 }
@@ -357,7 +339,7 @@ static kw_status check_renewal(struct kw_op *op, const struct enrolment *it, con
            profile);
     ENSURE(op, !data->no_end, KW_E_STATE,
            "a certificate of profile '%s' is for the device's life and is not renewed", data->name);
-    *ret_same = memcmp(pubkey_id(csr_public(it->csr)), it->old->pubkey, KW_HASH_BYTES) == 0;
+    *ret_same = memcmp(pubkey_id(it->request->key), it->old->pubkey, KW_HASH_BYTES) == 0;
     ENSURE(op, !*ret_same || data->same_key_renewal, KW_E_CONFLICT,
            "profile '%s' is renewed with a new key only; make a new key", data->name);
     return KW_OK;
@@ -373,7 +355,7 @@ static kw_status issue_again(struct kw_op *op, struct enrolment *it, const char 
     ENSURE(op, strcmp(it->old->owner, it->owner) == 0, KW_E_DENIED,
            "the certificate of the connection is another's");
     TRY(op, service_profile(op, it->service, it->old->profile, &it->profile));
-    TRY(op, subject_refuse_other(op, csr_subject(it->csr), &it->device));
+    TRY(op, subject_refuse_other(op, it->request->subject, &it->device));
     TRY(op, known_key(op, it, ret, &replayed));
     if (replayed) {
         return KW_OK;
@@ -393,18 +375,16 @@ static kw_status again(struct kw_op *op, struct enrolment *it, const char *profi
 }
 
 kw_status enrol_again(struct kw_op *op, struct service *service, const struct enrol_asker *asker,
-                      const char *profile, struct kw_span csr_der, struct store_cert *ret)
+                      const char *profile, const struct enrol_request *request,
+                      struct store_cert *ret)
 {
-    AUTO(csr) *csr = NULL;
     struct store_cert old;
-    struct enrolment it = {.service = service, .asker = asker, .old = &old};
+    struct enrolment it = {.service = service, .asker = asker, .request = request, .old = &old};
 
     ENSURE(op, asker->fingerprint, KW_E_AUTH,
            "renewal needs the certificate that is to be renewed");
-    TRY(op, read_request(op, csr_der, &csr), "certification request");
     TRY(op, store_cert_by_fingerprint(op, service->store, asker->fingerprint, &old),
         "certificate of the connection");
-    it.csr = csr;
     TRY(op, again(op, &it, profile, ret), "device '%s'", asker->device_id);
     return KW_OK;
 }

@@ -1,8 +1,21 @@
-/* Enrolment of devices: what EST (and later CMP) ask of the registry and the authority. */
+/* Enrolment of devices: what EST, CMP and the registration authority ask of the registry and the
+ * authority. */
 #ifndef SERVICE_REGISTRATION_ENROL_H
 #define SERVICE_REGISTRATION_ENROL_H
 
+#include "crypto/csr.h"
 #include "service/service.h"
+
+/*
+ * What is asked for, whatever the protocol. Possession of the key is the protocol's to prove BEFORE
+ * it asks here: nothing below looks at a signature again. All borrowed for the call.
+ */
+struct enrol_request {
+    const struct pubkey *key;
+    struct kw_span subject; /* DER Name as asked; may be empty: the registry names the device */
+    const uint8_t *sha256;  /* of the whole request (CSR, CertReqMsg): replays find their answer */
+    struct kw_span csr; /* DER, kept for a request that waits; empty where there is none (CMP) */
+};
 
 /* How the asker proved who it is. */
 struct enrol_asker {
@@ -10,24 +23,35 @@ struct enrol_asker {
     const char *secret;         /* one-time registration secret; NULL: proven by certificate */
     const uint8_t *fingerprint; /* of the mTLS connection's certificate, SHA-256; NULL = none */
     const char *cert_profile;   /* its profile; "" where none */
+    const char *via; /* NULL or "": the device itself; "station:NAME": an RA that vouches for it */
 };
+
+/**
+ * Read a PKCS#10 request and verify its proof of possession.
+ * keep: what ret borrows from; the caller frees it after the enrolment.
+ * Errors: KW_E_INPUT whatever is wrong with it: the fault is the asker's, who is told the cause.
+ */
+kw_status enrol_request_from_csr(struct kw_op *op, struct kw_span der, struct csr **keep,
+                                 struct enrol_request *ret);
 
 /**
  * First certificate of a profile ("" = what the proof leads to: a secret to idevid, an IDevID to
  * ldevid). The subject comes from the registry; the request's own subject may be empty or must name
- * this device. The same request again (same CSR, same device) gets the same certificate again. ret:
- * the issued certificate (its chain is for /cacerts). Errors: KW_E_INPUT bad request, KW_E_DENIED
- * no proof of possession, another device's name, wrong, used or expired secret (KW_E_AUTH), key
- * used before (KW_E_CONFLICT), KW_E_NOT_FOUND profile, KW_E_STATE retired or suspended device.
+ * this device. The same request again (same sha256, same device) gets the same certificate again.
+ * ret: the issued certificate (its chain is for /cacerts). Errors: KW_E_INPUT bad request,
+ * KW_E_DENIED another device's name, wrong, used or expired secret (KW_E_AUTH), key used before
+ * (KW_E_CONFLICT), KW_E_NOT_FOUND profile, KW_E_STATE retired or suspended device.
  */
 kw_status enrol_first(struct kw_op *op, struct service *service, const struct enrol_asker *asker,
-                      const char *profile, struct kw_span csr_der, struct store_cert *ret);
+                      const char *profile, const struct enrol_request *request,
+                      struct store_cert *ret);
 /**
  * Renewal of the very certificate of the connection (RFC 7030 section 4.2.2). A new key unless the
  * profile allows the old one. The old certificate goes to superseded and stays valid for the
  * profile's overlap.
  */
 kw_status enrol_again(struct kw_op *op, struct service *service, const struct enrol_asker *asker,
-                      const char *profile, struct kw_span csr_der, struct store_cert *ret);
+                      const char *profile, const struct enrol_request *request,
+                      struct store_cert *ret);
 
 #endif

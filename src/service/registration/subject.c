@@ -34,6 +34,9 @@ static kw_status refuse_other_value(struct kw_op *op, struct kw_span subject, co
 kw_status subject_refuse_other(struct kw_op *op, struct kw_span subject,
                                const struct store_device *device)
 {
+    if (subject.len == 0) {
+        return KW_OK;
+    }
     TRY(op, refuse_other_value(op, subject, "CN", device->id));
     return refuse_other_value(op, subject, "serialNumber", device->serial);
 }

@@ -179,12 +179,33 @@ void unit_register(struct place *place, const char *id, struct unit *unit)
     unit_new_key(unit);
 }
 
+typedef kw_status (*enrol_fn)(struct kw_op *op, struct service *service,
+                              const struct enrol_asker *asker, const char *profile,
+                              const struct enrol_request *request, struct store_cert *ret);
+
+static kw_status ask(struct kw_op *op, struct place *place, enrol_fn how,
+                     const struct enrol_asker *asker, const char *profile,
+                     const struct kw_bytes *der, struct store_cert *ret)
+{
+    AUTO(csr) *csr = NULL;
+    struct enrol_request request;
+
+    TRY(op, enrol_request_from_csr(op, kw_bytes_span(der), &csr, &request));
+    return how(op, place->service, asker, profile, &request, ret);
+}
+
+kw_status unit_ask(struct kw_op *op, struct place *place, const struct enrol_asker *asker,
+                   const char *profile, const struct kw_bytes *csr, struct store_cert *ret)
+{
+    return ask(op, place, enrol_first, asker, profile, csr, ret);
+}
+
 kw_status unit_enrol(struct kw_op *op, struct place *place, const struct unit *unit,
                      struct store_cert *ret)
 {
     struct enrol_asker asker = {.device_id = unit->id, .secret = unit->secret, .cert_profile = ""};
 
-    return enrol_first(op, place->service, &asker, "", kw_bytes_span(unit->csr), ret);
+    return unit_ask(op, place, &asker, "", unit->csr, ret);
 }
 
 kw_status unit_enrol_with(struct kw_op *op, struct place *place, const struct unit *unit,
@@ -194,7 +215,7 @@ kw_status unit_enrol_with(struct kw_op *op, struct place *place, const struct un
     struct enrol_asker asker = {
         .device_id = unit->id, .fingerprint = with->fingerprint, .cert_profile = with->profile};
 
-    return enrol_first(op, place->service, &asker, profile, kw_bytes_span(unit->csr), ret);
+    return unit_ask(op, place, &asker, profile, unit->csr, ret);
 }
 
 kw_status unit_renew(struct kw_op *op, struct place *place, const struct unit *unit,
@@ -203,7 +224,7 @@ kw_status unit_renew(struct kw_op *op, struct place *place, const struct unit *u
     struct enrol_asker asker = {
         .device_id = unit->id, .fingerprint = with->fingerprint, .cert_profile = with->profile};
 
-    return enrol_again(op, place->service, &asker, "", kw_bytes_span(unit->csr), ret);
+    return ask(op, place, enrol_again, &asker, "", unit->csr, ret);
 }
 
 void unit_both(struct place *place, const char *id, struct unit *unit, struct store_cert *idevid,

@@ -75,6 +75,9 @@ struct kw_bytes *rig_csr(const struct privkey *key, const char *cn);
 struct privkey *rig_key(void);
 
 /* Enrol with the secret / with a certificate / renew, as the API would ask. */
+/* The first certificate as this asker wants it. */
+kw_status unit_ask(struct kw_op *op, struct place *place, const struct enrol_asker *asker,
+                   const char *profile, const struct kw_bytes *csr, struct store_cert *ret);
 kw_status unit_enrol(struct kw_op *op, struct place *place, const struct unit *unit,
                      struct store_cert *ret);
 kw_status unit_enrol_with(struct kw_op *op, struct place *place, const struct unit *unit,

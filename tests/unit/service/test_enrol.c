@@ -132,12 +132,9 @@ static void profile_by_proof(void **state)
     TEST_OP(op);
 
     unit_register(place, "D1", &unit);
-    struct kw_span csr = kw_bytes_span(unit.csr);
-    assert_code(&op, enrol_first(&op, place->service, &asker, "ldevid", csr, &cert), KW_E_DENIED);
-    assert_code(&op, enrol_first(&op, place->service, &asker, "tls-server", csr, &cert),
-                KW_E_DENIED);
-    assert_code(&op, enrol_first(&op, place->service, &asker, "absent", csr, &cert),
-                KW_E_NOT_FOUND);
+    assert_code(&op, unit_ask(&op, place, &asker, "ldevid", unit.csr, &cert), KW_E_DENIED);
+    assert_code(&op, unit_ask(&op, place, &asker, "tls-server", unit.csr, &cert), KW_E_DENIED);
+    assert_code(&op, unit_ask(&op, place, &asker, "absent", unit.csr, &cert), KW_E_NOT_FOUND);
     assert_ok(&op, unit_enrol(&op, place, &unit, &idevid));
     unit_new_key(&unit);
     assert_code(&op, unit_enrol_with(&op, place, &unit, &idevid, "idevid", &cert), KW_E_DENIED);
