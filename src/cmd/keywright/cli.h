@@ -69,7 +69,9 @@ enum cli_option {
     OPT_CONTEXT,
     OPT_MAX_OPTION
 };
-#define OPT(name) (1ull << OPT_##name)
+/* A set of them: more than 64. */
+__extension__ typedef unsigned __int128 cli_options;
+#define OPT(name) ((cli_options)1 << OPT_##name)
 
 enum { CLI_ARGS_MAX = 2, CLI_APPROVERS_MAX = 16 };
 

@@ -109,7 +109,7 @@ _Static_assert(KW_COUNT(options) == OPT_MAX_OPTION, "a row for each option");
 /* clang-format off */
 static const struct command {
     const char *noun, *verb, *arg; /* arg: NULL none; "[X]" optional */
-    uint64_t options;
+    cli_options options;
     cli_fn run;
     const char *doc;
 } commands[] = {
@@ -219,7 +219,7 @@ static void print_command_help(const struct command *command)
 {
     print_command(stdout, command);
     for (unsigned i = 0; i < OPT_MAX_OPTION; i++) {
-        if (command->options & (1ull << i)) {
+        if (command->options & ((cli_options)1 << i)) {
             (void)printf("    --%-14s %-9s %s\n", options[i].name, options[i].value,
                          options[i].doc);
         }
@@ -255,7 +255,7 @@ static kw_status take_option(struct kw_op *op, const struct command *command, st
 
     for (unsigned k = 0; k < OPT_MAX_OPTION; k++) {
         if (strlen(options[k].name) != n || strncmp(options[k].name, given, n) != 0 ||
-            !(command->options & (1ull << k))) {
+            !(command->options & ((cli_options)1 << k))) {
             continue;
         }
         if (options[k].flag) {
