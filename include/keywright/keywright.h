@@ -53,8 +53,10 @@ struct keywright_config {
     const char *trust_file; /* PEM of the root to trust; copied into state_dir at the first open,
                                NULL later */
     const char
-        *root_of_trust;  /* "soft:dir=…", "tpm2:dir=…,tcti=…" or "pkcs11:…"; remembered likewise */
-    uint32_t timeout_ms; /* of each call as a whole; 0 = 30000 */
+        *root_of_trust;   /* "soft:dir=…", "tpm2:dir=…,tcti=…" or "pkcs11:…"; remembered likewise */
+    const char *firmware; /* version that runs on the device, told to the server in each hello:
+                             1 to 63 of letters, digits, "._+-"; NULL: as the last time */
+    uint32_t timeout_ms;  /* of each call as a whole; 0 = 30000 */
 };
 
 /* What the device is, for people and programs. All texts NUL-terminated. */

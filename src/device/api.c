@@ -92,6 +92,11 @@ static kw_status open_device(struct kw_op *op, const struct keywright_config *co
                take(wanted.device_id, sizeof(wanted.device_id), config->device_id) &&
                take(wanted.root_of_trust, sizeof(wanted.root_of_trust), config->root_of_trust),
            KW_E_INPUT, "server, device id or root of trust is too long");
+    ENSURE(op,
+           !config->firmware || (firmware_valid(config->firmware) &&
+                                 take(wanted.firmware, sizeof(wanted.firmware), config->firmware)),
+           KW_E_INPUT, "the version of the firmware must have 1 to %d letters, digits and '._+-'",
+           FIRMWARE_MAX - 1);
     return state_open(op, device, config->state_dir, &wanted, config->trust_file);
 }
 

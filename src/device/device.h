@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/op.h"
 #include "crypto/cert.h"
+#include "model/firmware.h"
 #include "net/client.h"
 #include "rot/rot.h"
 
@@ -23,6 +24,7 @@ struct device_config {
     char server[DEVICE_URL_MAX];
     char device_id[KW_NAME_MAX];
     char root_of_trust[KW_URI_MAX];
+    char firmware[FIRMWARE_MAX]; /* version that runs here; "" = nobody said */
     int64_t floor_ms; /* the latest time that the server told: the clock is never believed to be
                          before it */
     bool wiped;

@@ -6,12 +6,14 @@
 
 struct hello {
     char agent[KW_NAME_MAX], root_of_trust[KW_NAME_MAX], certificate[2 * KW_HASH_BYTES + 1];
+    char firmware[FIRMWARE_MAX];
     bool simulated;
 };
 static const struct codec_field hello_fields[] = {
     FIELD_STRING("agent", struct hello, agent, 0, "program and version"),
     FIELD_STRING("root_of_trust", struct hello, root_of_trust, 0, "what holds the key"),
     FIELD_BOOL("simulated", struct hello, simulated, 0, "it stands in for hardware"),
+    FIELD_STRING("firmware", struct hello, firmware, CODEC_OMIT_EMPTY, "version that runs here"),
     FIELD_STRING("certificate", struct hello, certificate, 0, "SHA-256 of the current certificate"),
 };
 
@@ -31,6 +33,7 @@ static void fill(const struct device *device, const struct cert *cert, struct he
     KW_TEXT_SET(hello->agent, "keywright-agent " KW_VERSION);
     (void)snprintf(hello->root_of_trust, sizeof(hello->root_of_trust), "%s %s", info.scheme,
                    info.vendor);
+    KW_TEXT_SET(hello->firmware, device->config.firmware);
     hello->simulated = info.caps & ROT_CAP_SIMULATED;
     kw_hex(KW_SPAN(cert_sha256(cert), KW_HASH_BYTES), hello->certificate,
            sizeof(hello->certificate));

@@ -13,6 +13,8 @@ static const struct codec_field config_fields[] = {
     FIELD_STRING("server", struct device_config, server, 0, "https URL of the gate"),
     FIELD_STRING("device_id", struct device_config, device_id, 0, "as registered"),
     FIELD_STRING("root_of_trust", struct device_config, root_of_trust, 0, "what holds the keys"),
+    FIELD_STRING("firmware", struct device_config, firmware, CODEC_OMIT_EMPTY,
+                 "version that runs here"),
     FIELD_TIME("time_floor", struct device_config, floor_ms, CODEC_OMIT_EMPTY,
                "latest time that the server told"),
     FIELD_BOOL("wiped", struct device_config, wiped, CODEC_OMIT_EMPTY,
@@ -189,6 +191,7 @@ static kw_status merge_config(struct kw_op *op, struct device *device,
     *ret_changed |= replace(kept->device_id, sizeof(kept->device_id), wanted->device_id);
     *ret_changed |=
         replace(kept->root_of_trust, sizeof(kept->root_of_trust), wanted->root_of_trust);
+    *ret_changed |= replace(kept->firmware, sizeof(kept->firmware), wanted->firmware);
     return KW_OK;
 }
 

@@ -1,25 +1,28 @@
 #include "store/store_internal.h"
 
-enum { DEVICE_INSERT, DEVICE_UPDATE, DEVICE_STATE, DEVICE_GET, DEVICE_LIST };
+enum { DEVICE_INSERT, DEVICE_UPDATE, DEVICE_FIRMWARE, DEVICE_STATE, DEVICE_GET, DEVICE_LIST };
 
 /* The order of columns that row_read() takes. */
 #define DEVICE_COLUMNS                                                                             \
     "SELECT d.id, p.text, d.serial, h.text, d.state, d.registered_ms,"                             \
     " d.last_seen_ms, d.agent, d.root_of_trust, d.simulated, d.secret_hash, d.secret_expires_ms,"  \
-    " d.secret_used_csr, d.secret_failures"                                                        \
+    " d.secret_used_csr, d.secret_failures, d.firmware, b.text"                                    \
     " FROM owner o JOIN device d ON d.owner = o.id JOIN name p ON p.id = d.product"                \
-    " JOIN name h ON h.id = d.hw_type "
+    " JOIN name h ON h.id = d.hw_type LEFT JOIN name b ON b.id = d.batch "
 
 static const char *const sql[] = {
     [DEVICE_INSERT] = "INSERT INTO device (owner, product, serial, hw_type, state, registered_ms,"
                       " last_seen_ms, agent, root_of_trust, simulated, secret_hash,"
-                      " secret_expires_ms, secret_used_csr, secret_failures, id) VALUES"
-                      " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                      " secret_expires_ms, secret_used_csr, secret_failures, id, firmware, batch)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+                      " ?16, ?17)",
     [DEVICE_UPDATE] = "UPDATE device SET state = ?2, last_seen_ms = ?3, agent = ?4,"
                       " root_of_trust = ?5, simulated = ?6, secret_hash = ?7,"
                       " secret_expires_ms = ?8, secret_used_csr = ?9, secret_failures = ?10"
                       " WHERE owner = ?1",
-    [DEVICE_STATE] = "SELECT state FROM device WHERE owner = ?1",
+    /* Apart: it is in an index, which every other change of a device leaves alone. */
+    [DEVICE_FIRMWARE] = "UPDATE device SET firmware = ?2 WHERE owner = ?1",
+    [DEVICE_STATE] = "SELECT state, firmware FROM device WHERE owner = ?1",
     [DEVICE_GET] = DEVICE_COLUMNS "WHERE o.text = ?1",
     /* Behind 'device:' comes 'device;' in the order of octets. */
     [DEVICE_LIST] = DEVICE_COLUMNS "WHERE o.text > ?1 AND o.text < 'device;'"
@@ -38,10 +41,13 @@ kw_status store_device_insert(struct kw_op *op, struct store_txn *txn,
                               const struct store_device *device)
 {
     char text[NAMES_TEXT_MAX] = "";
-    int64_t owner = 0, product = 0, hw_type = 0;
+    int64_t owner = 0, product = 0, hw_type = 0, batch = 0;
 
     TRY(op, check(op, device));
     TRY(op, names_device_owner(op, device->id, text));
+    if (device->batch[0] != '\0') {
+        TRY(op, names_id(op, txn, NAMES_NAME, device->batch, &batch));
+    }
     TRY(op, names_id(op, txn, NAMES_OWNER, text, &owner));
     TRY(op, names_id(op, txn, NAMES_NAME, device->product, &product));
     TRY(op, names_id(op, txn, NAMES_NAME, device->hw_type, &hw_type));
@@ -53,48 +59,59 @@ kw_status store_device_insert(struct kw_op *op, struct store_txn *txn,
                        V_TEXT(device->root_of_trust), V_INT(device->simulated),
                        store_value_hash(device->secret_hash), V_INT(device->secret_expires_ms),
                        store_value_hash(device->secret_used_csr), V_INT(device->secret_failures),
-                       V_TEXT(device->id))),
+                       V_TEXT(device->id), V_TEXT(device->firmware),
+                       device->batch[0] != '\0' ? V_INT(batch) : V_NULL)),
         "recording device '%s'", device->id);
     txn->tally[TALLY_DEVICES]++;
     txn->tally[TALLY_DEVICES_ACTIVE] += device->state == DEVICE_ACTIVE;
     return KW_OK;
 }
 
-/* The device's number and its state so far. */
-static kw_status find(struct kw_op *op, struct store_txn *txn, const char *id, int64_t *ret_owner,
-                      enum device_state *ret_state)
+/* A device before a change. */
+struct before {
+    int64_t owner;
+    enum device_state state;
+    char firmware[FIRMWARE_MAX];
+};
+
+static kw_status find(struct kw_op *op, struct store_txn *txn, const char *id, struct before *ret)
 {
     char text[NAMES_TEXT_MAX] = "";
     AUTO(store_rows) *rows = NULL;
 
     TRY(op, names_device_owner(op, id, text));
-    kw_status status = names_find(op, txn, NAMES_OWNER, text, ret_owner);
+    kw_status status = names_find(op, txn, NAMES_OWNER, text, &ret->owner);
     ENSURE(op, status.code != KW_E_NOT_FOUND, KW_E_NOT_FOUND, "no device '%s'", id);
     TRY(op, status);
-    TRY(op, store_first(op, txn->conn, &statements, DEVICE_STATE, ARGS(V_INT(*ret_owner)), &rows));
+    TRY(op, store_first(op, txn->conn, &statements, DEVICE_STATE, ARGS(V_INT(ret->owner)), &rows));
     ENSURE(op, rows, KW_E_NOT_FOUND, "no device '%s'", id);
-    *ret_state = (enum device_state)store_row_int(rows, 0);
-    return KW_OK;
+    ret->state = (enum device_state)store_row_int(rows, 0);
+    return store_row_text(op, rows, 1, ret->firmware, sizeof(ret->firmware));
 }
 
 kw_status store_device_update(struct kw_op *op, struct store_txn *txn,
                               const struct store_device *device)
 {
-    int64_t owner = 0;
-    enum device_state before = DEVICE_REGISTERED;
+    struct before before = {0};
 
     TRY(op, check(op, device));
-    TRY(op, find(op, txn, device->id, &owner, &before));
+    TRY(op, find(op, txn, device->id, &before));
     TRY(op,
         store_run(op, txn->conn, &statements, DEVICE_UPDATE,
-                  ARGS(V_INT(owner), V_INT(device->state), V_INT(device->last_seen_ms),
+                  ARGS(V_INT(before.owner), V_INT(device->state), V_INT(device->last_seen_ms),
                        V_TEXT(device->agent), V_TEXT(device->root_of_trust),
                        V_INT(device->simulated), store_value_hash(device->secret_hash),
                        V_INT(device->secret_expires_ms), store_value_hash(device->secret_used_csr),
                        V_INT(device->secret_failures))),
         "updating device '%s'", device->id);
+    if (strcmp(before.firmware, device->firmware) != 0) {
+        TRY(op,
+            store_run(op, txn->conn, &statements, DEVICE_FIRMWARE,
+                      ARGS(V_INT(before.owner), V_TEXT(device->firmware))),
+            "updating device '%s'", device->id);
+    }
     txn->tally[TALLY_DEVICES_ACTIVE] +=
-        (device->state == DEVICE_ACTIVE) - (before == DEVICE_ACTIVE);
+        (device->state == DEVICE_ACTIVE) - (before.state == DEVICE_ACTIVE);
     return KW_OK;
 }
 
@@ -106,6 +123,8 @@ static kw_status read_texts(struct kw_op *op, const struct store_rows *rows,
     TRY(op, store_row_text(op, rows, 2, ret->serial, sizeof(ret->serial)));
     TRY(op, store_row_text(op, rows, 3, ret->hw_type, sizeof(ret->hw_type)));
     TRY(op, store_row_text(op, rows, 7, ret->agent, sizeof(ret->agent)));
+    TRY(op, store_row_text(op, rows, 14, ret->firmware, sizeof(ret->firmware)));
+    TRY(op, store_row_text(op, rows, 15, ret->batch, sizeof(ret->batch)));
     return store_row_text(op, rows, 8, ret->root_of_trust, sizeof(ret->root_of_trust));
 }
 

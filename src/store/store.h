@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/op.h"
 #include "model/cert_state.h"
+#include "model/firmware.h"
 #include "model/key.h"
 
 struct store;
@@ -83,13 +84,15 @@ struct store_device {
     char serial[KW_NAME_MAX]; /* manufacturer's serial number, unique for all time within a product
                                */
     char hw_type[64];         /* dotted OID for hardwareModuleName */
+    char batch[KW_NAME_MAX];  /* it was made in; "" = none */
     enum device_state state;
     int64_t registered_ms, last_seen_ms; /* 0 = never */
     char agent[KW_NAME_MAX];             /* what it said of itself in its last hello */
     char root_of_trust[KW_NAME_MAX];
-    bool simulated;                         /* its root of trust is a stand-in */
-    uint8_t secret_hash[KW_HASH_BYTES];     /* SHA-256 of the one-time registration secret */
-    int64_t secret_expires_ms;              /* 0 = none open */
+    char firmware[FIRMWARE_MAX];        /* the version that it said it runs; "" = it never did */
+    bool simulated;                     /* its root of trust is a stand-in */
+    uint8_t secret_hash[KW_HASH_BYTES]; /* SHA-256 of the one-time registration secret */
+    int64_t secret_expires_ms;          /* 0 = none open */
     uint8_t secret_used_csr[KW_HASH_BYTES]; /* SHA-256 of the request that used it up; all zero =
                                                unused */
     uint32_t secret_failures;               /* wrong secrets in a row */
@@ -97,7 +100,7 @@ struct store_device {
 /* KW_E_CONFLICT id or serial was used before. */
 kw_status store_device_insert(struct kw_op *op, struct store_txn *txn,
                               const struct store_device *device);
-/* Update everything but id, product, serial, hw_type, registered_ms. KW_E_NOT_FOUND. */
+/* Update everything but id, product, serial, hw_type, batch, registered_ms. KW_E_NOT_FOUND. */
 kw_status store_device_update(struct kw_op *op, struct store_txn *txn,
                               const struct store_device *device);
 kw_status store_device_get(struct kw_op *op, struct store *store, const char *id,

@@ -391,3 +391,23 @@ def test_killed_while_wiping(gate, tmp_path):
     done = one.do('wipe', check=False)
     assert done.returncode in (0, EXITS['no identity']), words(done)
     assert [gate.json('key', 'show', key)['state'] for key in keys] == ['destroyed'] * 2
+
+
+def test_batch_and_firmware_are_known(gate, tmp_path):
+    """What mass revocations select by: the batch from the registration, the version from the device."""
+    one = Agent(gate, tmp_path / 'agent', gate.new_id('AGT'))
+    one.put_secret(gate.register(one.id, '--batch', 'B-0142')[1])
+    one.enrol()
+    shown = gate.json('device', 'show', one.id)
+    assert shown['batch'] == 'B-0142' and 'firmware' not in shown
+    one.do('hello', '--firmware', '2.3.0-rc1')
+    assert gate.json('device', 'show', one.id)['firmware'] == '2.3.0-rc1'
+    one.do('hello')  # remembered
+    assert gate.json('device', 'show', one.id)['firmware'] == '2.3.0-rc1'
+    one.do('hello', '--firmware', '2.3.0')
+    assert gate.json('device', 'show', one.id)['firmware'] == '2.3.0'
+    expect(one.do('hello', '--firmware', '2/3', check=False), 'usage', 'version of the firmware')
+    assert any(entry['type'] == 'device.hello' and 'firmware 2.3.0' in entry['detail']
+               for _, entry in gate.log_entries())
+    refused = gate.cli('device', 'register', 'X', '--product', 'p', '--batch', 'B 1', check=False)
+    assert refused.returncode == 2 and 'the batch may hold' in words(refused)

@@ -11,6 +11,7 @@ static const struct codec_field hello_fields[] = {
     FIELD_STRING("root_of_trust", struct device_hello, root_of_trust, CODEC_REQUIRED,
                  "what holds the key"),
     FIELD_BOOL("simulated", struct device_hello, simulated, 0, "it stands in for hardware"),
+    FIELD_STRING("firmware", struct device_hello, firmware, 0, "version that it runs"),
     FIELD_STRING("certificate", struct device_hello, certificate, 0,
                  "SHA-256 of the current certificate"),
 };

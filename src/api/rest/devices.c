@@ -15,6 +15,8 @@ static void view(const struct store_device *device, struct device_view *ret)
     ret->last_seen_ms = device->last_seen_ms;
     KW_TEXT_SET(ret->agent, device->agent);
     KW_TEXT_SET(ret->root_of_trust, device->root_of_trust);
+    KW_TEXT_SET(ret->batch, device->batch);
+    KW_TEXT_SET(ret->firmware, device->firmware);
     ret->simulated = device->simulated;
 }
 
@@ -61,6 +63,7 @@ REST_HANDLER(rest_device_show)
 
 struct register_body {
     char id[KW_NAME_MAX], product[KW_NAME_MAX], serial[KW_NAME_MAX], hw_type[64];
+    char batch[KW_NAME_MAX];
     uint32_t secret_hours;
 };
 static const struct codec_field register_fields[] = {
@@ -69,6 +72,7 @@ static const struct codec_field register_fields[] = {
     FIELD_STRING("serial", struct register_body, serial, 0,
                  "manufacturer's serial number; the id where absent"),
     FIELD_STRING("hw_type", struct register_body, hw_type, 0, "OID of the hardware type"),
+    FIELD_STRING("batch", struct register_body, batch, 0, "batch that it was made in"),
     FIELD_INT("secret_hours", struct register_body, secret_hours, 0, 1, 87600,
               "life of the registration secret"),
 };
@@ -98,6 +102,7 @@ REST_HANDLER(rest_device_register)
                                     .product = body.product,
                                     .serial = or_null(body.serial),
                                     .hw_type = or_null(body.hw_type),
+                                    .batch = or_null(body.batch),
                                     .secret_hours = body.secret_hours};
     TRY(op, device_register(op, rest_service(ctx), &wanted, answer.secret));
     KW_TEXT_SET(answer.id, body.id);

@@ -5,6 +5,7 @@ static const struct codec_field device_fields[] = {
     FIELD_STRING("product", struct device_view, product, 0, "product"),
     FIELD_STRING("serial", struct device_view, serial, 0, "manufacturer's serial number"),
     FIELD_STRING("hw_type", struct device_view, hw_type, 0, "OID of the hardware type"),
+    FIELD_STRING("batch", struct device_view, batch, CODEC_OMIT_EMPTY, "batch it was made in"),
     FIELD_STRING("state", struct device_view, state, 0, "registered, active, suspended, retired"),
     FIELD_TIME("registered", struct device_view, registered_ms, 0, "when it was registered"),
     FIELD_TIME("last_seen", struct device_view, last_seen_ms, CODEC_OMIT_EMPTY,
@@ -12,6 +13,8 @@ static const struct codec_field device_fields[] = {
     FIELD_STRING("agent", struct device_view, agent, CODEC_OMIT_EMPTY, "its program"),
     FIELD_STRING("root_of_trust", struct device_view, root_of_trust, CODEC_OMIT_EMPTY,
                  "what holds its keys"),
+    FIELD_STRING("firmware", struct device_view, firmware, CODEC_OMIT_EMPTY,
+                 "version that it said it runs"),
     FIELD_BOOL("simulated", struct device_view, simulated, 0,
                "its root of trust stands in for hardware"),
 };

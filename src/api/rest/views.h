@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "codec/fields.h"
+#include "model/firmware.h"
 #include "model/profile.h"
 #include "model/roster.h"
 
@@ -22,7 +23,7 @@ enum {
 struct device_view {
     char id[KW_NAME_MAX], product[KW_NAME_MAX], serial[KW_NAME_MAX], hw_type[64], state[24];
     int64_t registered_ms, last_seen_ms;
-    char agent[KW_NAME_MAX], root_of_trust[KW_NAME_MAX];
+    char agent[KW_NAME_MAX], root_of_trust[KW_NAME_MAX], batch[KW_NAME_MAX], firmware[FIRMWARE_MAX];
     bool simulated;
 };
 

@@ -317,6 +317,7 @@ enum {
     O_ID,
     O_TRUST,
     O_ROT,
+    O_FIRMWARE,
     O_SECRET,
     O_OUT,
     O_WITH,
@@ -331,6 +332,7 @@ static const struct option long_options[] = {
     {"id", 1, NULL, O_ID},
     {"trust", 1, NULL, O_TRUST},
     {"rot", 1, NULL, O_ROT},
+    {"firmware", 1, NULL, O_FIRMWARE},
     {"secret-file", 1, NULL, O_SECRET},
     {"out", 1, NULL, O_OUT},
     {"with", 1, NULL, O_WITH},
@@ -352,6 +354,7 @@ static int usage(FILE *out, int exit_status)
                 "  --id ID             device id, as registered\n"
                 "  --trust FILE        PEM of the root to trust\n"
                 "  --rot URI           soft:dir=DIR, tpm2:dir=DIR,tcti=TCTI or pkcs11:...\n"
+                "  --firmware VERSION  what runs on the device; told to the server, remembered\n"
                 "  --secret-file FILE  one-time registration secret (mode 0600)\n",
                 out);
     return exit_status;
@@ -386,13 +389,14 @@ static bool take_option(int c, struct options *options)
         int c;
         const char **place;
     } texts[] = {
-        {O_STATE,  &options->config.state_dir    },
-        {O_SERVER, &options->config.server       },
-        {O_ID,     &options->config.device_id    },
-        {O_TRUST,  &options->config.trust_file   },
-        {O_ROT,    &options->config.root_of_trust},
-        {O_SECRET, &options->secret_file         },
-        {O_OUT,    &options->out                 },
+        {O_STATE,    &options->config.state_dir    },
+        {O_SERVER,   &options->config.server       },
+        {O_ID,       &options->config.device_id    },
+        {O_TRUST,    &options->config.trust_file   },
+        {O_ROT,      &options->config.root_of_trust},
+        {O_FIRMWARE, &options->config.firmware     },
+        {O_SECRET,   &options->secret_file         },
+        {O_OUT,      &options->out                 },
     };
 
     for (unsigned i = 0; i < KW_COUNT(texts); i++) {

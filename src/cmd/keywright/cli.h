@@ -67,6 +67,7 @@ enum cli_option {
     OPT_LANG,
     OPT_KEK,
     OPT_CONTEXT,
+    OPT_BATCH,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */
@@ -117,6 +118,12 @@ kw_status cli_post(struct kw_op *op, struct cli *cli, const char *path, struct k
 /* "/api/v1/NOUN/ID/VERB"; verb may be NULL. */
 kw_status cli_object_path(struct kw_op *op, const char *noun, const char *id, const char *verb,
                           char *path, size_t cap);
+/* One object by the id on the command line, printed as cli_show() does. */
+kw_status cli_show_object(struct kw_op *op, struct cli *cli, const char *noun,
+                          const struct view *view);
+/* Do `verb` to it, with --reason where given. */
+kw_status cli_post_reason(struct kw_op *op, struct cli *cli, const char *noun, const char *verb,
+                          struct kw_bytes **ret);
 /* To --out, else to stdout. */
 kw_status cli_write_out(struct kw_op *op, const struct cli *cli, struct kw_span content);
 /* Load the operator's credential and prepare the connection; those calls do it themselves. */

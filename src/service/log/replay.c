@@ -211,7 +211,8 @@ static kw_status revoked(struct kw_op *op, struct store_txn *txn, struct batch *
                       event->unix_ms);
 }
 
-/* "product P, serial number S"; without them it is a new secret, which the log does not hold. */
+/* "product P, serial number S[, batch B]"; without them it is a new secret, which the log does not
+ * hold. */
 static kw_status registered(struct kw_op *op, struct store_txn *txn, struct batch *batch,
                             const struct event *event)
 {
@@ -224,6 +225,7 @@ static kw_status registered(struct kw_op *op, struct store_txn *txn, struct batc
         !read_part(event->detail, "product ", device.product, sizeof(device.product))) {
         return close_secret(op, txn, owner);
     }
+    (void)read_part(event->detail, ", batch ", device.batch, sizeof(device.batch)); /* or none */
     KW_TEXT_SET(device.id, owner + 7);
     device.registered_ms = event->unix_ms;
     kw_status status = store_device_insert(op, txn, &device);

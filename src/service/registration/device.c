@@ -67,6 +67,9 @@ static kw_status check_request(struct kw_op *op, const struct device_request *re
     TRY(op, check_name(op, "the device id", request->id));
     TRY(op, check_name(op, "the product", request->product));
     TRY(op, check_name(op, "the serial number", request->serial ? request->serial : request->id));
+    if (request->batch) {
+        TRY(op, check_name(op, "the batch", request->batch));
+    }
     ENSURE(op, !request->hw_type || is_oid(request->hw_type), KW_E_INPUT,
            "the hardware type must be an object identifier such as 1.3.6.1.4.1.32473.1");
     return KW_OK;
@@ -105,11 +108,15 @@ kw_status device_register(struct kw_op *op, struct service *service,
     KW_TEXT_SET(device->serial, request->serial ? request->serial : request->id);
     ENSURE(op, KW_TEXT_SET(device->hw_type, request->hw_type ? request->hw_type : HW_TYPE_DEFAULT),
            KW_E_INPUT, "the hardware type is too long");
+    if (request->batch) {
+        KW_TEXT_SET(device->batch, request->batch);
+    }
     device->registered_ms = os_clock_unix_ms();
     TRY(op, secret_make(op, device->registered_ms, request->secret_hours, secret, device));
     name_object(&change, EVENT_DEVICE_REGISTER);
     (void)snprintf(change.event.detail, sizeof(change.event.detail),
-                   "product %.80s, serial number %.80s", device->product, device->serial);
+                   "product %.80s, serial number %.80s%s%.80s", device->product, device->serial,
+                   *device->batch ? ", batch " : "", device->batch);
     return store_change(op, service->store, insert_device, &change);
 }
 
@@ -227,7 +234,8 @@ struct sign_of_life {
 static bool is_news(const struct store_device *device, const struct sign_of_life *it)
 {
     return strcmp(device->agent, it->hello->agent) != 0 ||
-           strcmp(device->root_of_trust, it->root_of_trust) != 0;
+           strcmp(device->root_of_trust, it->root_of_trust) != 0 ||
+           (*it->hello->firmware && strcmp(device->firmware, it->hello->firmware) != 0);
 }
 
 static kw_status note_hello(struct kw_op *op, struct store_txn *txn, void *ctx)
@@ -241,6 +249,9 @@ static kw_status note_hello(struct kw_op *op, struct store_txn *txn, void *ctx)
     KW_TEXT_SET(device.agent, it->hello->agent);
     KW_TEXT_SET(device.root_of_trust, it->root_of_trust);
     device.simulated = it->hello->simulated;
+    if (*it->hello->firmware) {
+        KW_TEXT_SET(device.firmware, it->hello->firmware);
+    }
     TRY(op, store_device_update(op, txn, &device));
     return news ? service_record(op, it->change.service, txn, &it->change.event) : KW_OK;
 }
@@ -251,6 +262,8 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
     struct sign_of_life it = {.change = {.service = service}, .hello = hello};
     struct store_device *device = &it.change.device;
 
+    ENSURE(op, !*hello->firmware || firmware_valid(hello->firmware), KW_E_INPUT,
+           "a version of firmware has 1 to %d letters, digits and '._+-'", FIRMWARE_MAX - 1);
     it.now_ms = os_clock_unix_ms();
     /* A stand-in for hardware says so wherever it is shown, so the word goes into the record. */
     (void)snprintf(it.root_of_trust, sizeof(it.root_of_trust), "%.80s%s", hello->root_of_trust,
@@ -261,7 +274,8 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
     }
     name_object(&it.change, EVENT_DEVICE_HELLO);
     (void)snprintf(it.change.event.detail, sizeof(it.change.event.detail),
-                   "agent %.90s, root of trust %.90s", hello->agent, it.root_of_trust);
+                   "agent %.90s, root of trust %.90s%s%.63s", hello->agent, it.root_of_trust,
+                   *hello->firmware ? ", firmware " : "", hello->firmware);
     return store_change(op, service->store, note_hello, &it);
 }
 

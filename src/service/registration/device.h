@@ -13,6 +13,7 @@ struct device_request {
     const char *product;
     const char *serial;    /* NULL: the id */
     const char *hw_type;   /* NULL: the configured default OID */
+    const char *batch;     /* NULL: none */
     uint32_t secret_hours; /* 0 = 168 */
 };
 /* Register and hand out a registration secret (144 random bits, base64url); it is stored only as a
@@ -31,6 +32,7 @@ struct device_hello {
     char agent[KW_NAME_MAX];
     char root_of_trust[KW_NAME_MAX];
     bool simulated;
+    char firmware[FIRMWARE_MAX]; /* "" = it does not say; then what it said before stays */
     char certificate[80]; /* fingerprint hex of the certificate that the device considers current */
 };
 /* Record that a device is alive (not a log entry each time: the first one and changes are). */

@@ -178,6 +178,8 @@ struct store_device sample_device(unsigned no)
         .last_seen_ms = no,
         .agent = "keywright-agent/0.1",
         .root_of_trust = "tpm2",
+        .batch = "B-0142",
+        .firmware = "2.1.0",
         .simulated = no % 2 == 1,
         .secret_expires_ms = 1800000000000 + no,
         .secret_failures = no % 5,

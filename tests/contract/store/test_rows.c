@@ -41,6 +41,8 @@ static void assert_same_device(const struct store_device *a, const struct store_
     assert_string_equal(a->hw_type, b->hw_type);
     assert_string_equal(a->agent, b->agent);
     assert_string_equal(a->root_of_trust, b->root_of_trust);
+    assert_string_equal(a->batch, b->batch);
+    assert_string_equal(a->firmware, b->firmware);
     assert_int_equal(a->state, b->state);
     assert_int_equal(a->simulated, b->simulated);
     assert_int_equal(a->registered_ms, b->registered_ms);
@@ -89,7 +91,9 @@ static void device_update_leaves_identity_alone(void **state)
     want.secret_expires_ms = 0;
     memset(want.secret_hash, 0, sizeof(want.secret_hash));
     assert_true(KW_TEXT_SET(want.agent, "other"));
+    assert_true(KW_TEXT_SET(want.firmware, "2.2.0-rc1"));
     device = want;
+    assert_true(KW_TEXT_SET(device.batch, "ignored"));
     assert_true(KW_TEXT_SET(device.product, "ignored"));
     assert_true(KW_TEXT_SET(device.serial, "ignored"));
     device.registered_ms = 1;
