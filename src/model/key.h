@@ -25,7 +25,14 @@
     X(FIRMWARE, "firmware-signer", "private signature key", 1095)                                  \
     X(TUF, "tuf-role", "private signature key", 365)                                               \
     X(PROVISIONING, "provisioning-signer", "private signature key", 365)                           \
-    X(EVIDENCE, "evidence-signer", "private signature key", 365)
+    X(EVIDENCE, "evidence-signer", "private signature key", 365)                                   \
+    X(STATION, "station", "private authentication key", 365)                                       \
+    X(GATEWAY, "gateway", "private authentication key", 365)                                       \
+    X(USER, "user", "private authentication key", 365)                                             \
+    X(CODE_SIGNER, "code-signer", "private signature key", 1095)                                   \
+    X(CRL_SIGNER, "crl-signer", "private signature key", 365)                                      \
+    X(SERVICE, "service", "private authentication key", 365)                                       \
+    X(DEVICE_LONG, "device-long-term", "private authentication key", 730)
 
 /* Numbers are stored on disk and in sealed policies: append only. */
 enum key_class {

@@ -5,18 +5,30 @@
 
 enum { PROFILE_FILE_MAX = 16384 };
 
-static const struct codec_field profile_fields[] = {
-    FIELD_STRING("name", struct profile, name, CODEC_REQUIRED, "what it is called"),
+const struct codec_field profile_fields[] = {
+    FIELD_STRING("name", struct profile, name, CODEC_REQUIRED, "what it is called, its EST label"),
     FIELD_STRING("doc", struct profile, doc, 0, "what it is for"),
     FIELD_STRING("ca", struct profile, ca, CODEC_REQUIRED, "issuing CA; \"*\" for any"),
-    FIELD_STRING("subject", struct profile, subject, CODEC_REQUIRED,
-                 "device, server, operator, ocsp-signer"),
-    FIELD_STRING("enrol", struct profile, enrol, CODEC_REQUIRED, "secret, idevid, none"),
+    FIELD_STRING("subject", struct profile, subject, CODEC_REQUIRED, "whose certificate it is"),
+    FIELD_STRING("enrol", struct profile, enrol, CODEC_REQUIRED,
+                 "proof for the first certificate: a one-time secret, or the IDevID; none where an "
+                 "operator issues"),
+    FIELD_STRING("approval", struct profile, approval, 0,
+                 "officer: an RA officer approves each enrolment; none where absent"),
+    FIELD_STRINGS("protocols", struct profile, protocols, n_protocols, 0,
+                  "over which it may be asked for"),
+    FIELD_BOOL("ra", struct profile, ra, 0, "a station may ask for it in a device's name"),
+    FIELD_BOOL("server_keygen", struct profile, server_keygen, 0, "the server may make the key"),
+    FIELD_STRING("channel_binding", struct profile, channel_binding, 0,
+                 "required: the request must carry the TLS channel's binding; none where absent"),
     FIELD_STRING("key_class", struct profile, key_class, CODEC_REQUIRED, "class of the key"),
     FIELD_BOOL("no_end", struct profile, no_end, 0, "notAfter 99991231235959Z (IEEE 802.1AR)"),
     FIELD_INT("validity_hours", struct profile, validity_hours, 0, 0, 876000, "validity"),
     FIELD_INT("overlap_hours", struct profile, overlap_hours, 0, 0, 87600,
-              "how long a replaced certificate stays valid"),
+              "how long a replaced certificate stays valid; 0: to its end"),
+    FIELD_INT("renew_expired_hours", struct profile, renew_expired_hours, 0, 0, 87600,
+              "how long after its end a certificate may still authenticate its own renewal; 0: "
+              "never"),
     FIELD_BOOL("same_key_renewal", struct profile, same_key_renewal, 0, "renewal may keep the key"),
     FIELD_STRINGS("key_algs", struct profile, key_algs, n_key_algs, CODEC_REQUIRED,
                   "key algorithms taken"),
@@ -25,15 +37,17 @@ static const struct codec_field profile_fields[] = {
     FIELD_STRINGS("policies", struct profile, policies, n_policies, 0,
                   "certificate policies, dotted OIDs"),
     FIELD_BOOL("hardware_module_name", struct profile, hardware_module_name, 0,
-               "SAN hardwareModuleName (RFC 4108)"),
+               "SAN hardwareModuleName (RFC 4108): the product's hw_type, the unit's serial"),
     FIELD_BOOL("san_from_request", struct profile, san_from_request, 0,
-               "names given by the operator"),
+               "names given by the operator, within the CA's constraints"),
+    FIELD_BOOL("san_required", struct profile, san_required, 0, "at least one name must be given"),
     FIELD_BOOL("crl_url", struct profile, crl_url, 0, "carries the CRL's place"),
     FIELD_BOOL("ocsp_url", struct profile, ocsp_url, 0, "carries the OCSP responder's place"),
     FIELD_BOOL("ca_issuers_url", struct profile, ca_issuers_url, 0,
                "carries the issuer certificate's place"),
     FIELD_BOOL("ocsp_nocheck", struct profile, ocsp_nocheck, 0, "id-pkix-ocsp-nocheck"),
 };
+const size_t profile_fields_count = KW_COUNT(profile_fields);
 
 struct loading {
     const char *dir;
@@ -41,23 +55,22 @@ struct loading {
     unsigned max, n;
 };
 
-static bool is_enrol(const char *text)
+/* A field that is absent where "nothing special" is one of its words. */
+static void fill_defaults(struct profile *profile)
 {
-    return strcmp(text, "secret") == 0 || strcmp(text, "idevid") == 0 || strcmp(text, "none") == 0;
+    if (!*profile->approval) {
+        KW_TEXT_SET(profile->approval, "none");
+    }
+    if (!*profile->channel_binding) {
+        KW_TEXT_SET(profile->channel_binding, "none");
+    }
 }
 
 static kw_status check(struct kw_op *op, const struct profile *profile)
 {
-    uint32_t bits = 0;
+    const struct profile_law *broken = profile_broken(profile);
 
-    TRY(op, profile_key_algs(profile, &bits), "key_algs");
-    TRY(op, profile_key_usage(profile, &bits), "key_usage");
-    ENSURE(op, key_class_from_text(profile->key_class) != KEY_CLASS_NONE, KW_E_INPUT,
-           "no key class '%s'", profile->key_class);
-    ENSURE(op, profile->no_end || profile->validity_hours > 0, KW_E_INPUT,
-           "neither no_end nor validity_hours");
-    ENSURE(op, profile_subject_of(profile) != 0, KW_E_INPUT, "no subject '%s'", profile->subject);
-    ENSURE(op, is_enrol(profile->enrol), KW_E_INPUT, "no way to enrol '%s'", profile->enrol);
+    ENSURE(op, !broken, KW_E_INPUT, "%s: %s (%s)", broken->field, broken->says, broken->source);
     return KW_OK;
 }
 
@@ -85,6 +98,7 @@ static kw_status load_one(struct kw_op *op, const char *name, void *ctx)
         codec_yaml_decode(op, kw_bytes_span(text), profile_fields, KW_COUNT(profile_fields),
                           profile),
         "%s", path);
+    fill_defaults(profile);
     TRY(op, check(op, profile), "%s", path);
     TRY(op, refuse_twice(op, loading, profile), "%s", path);
     loading->n++;

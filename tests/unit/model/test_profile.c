@@ -20,6 +20,10 @@ static struct profile ldevid(void)
         .ca = "devices",
         .subject = "device",
         .enrol = "idevid",
+        .approval = "none",
+        .channel_binding = "none",
+        .n_protocols = 2,
+        .protocols = {"est", "cmp"},
         .key_class = "device-ldevid",
         .validity_hours = 2160,
         .overlap_hours = 72,
@@ -32,6 +36,18 @@ static struct profile ldevid(void)
         .crl_url = true,
         .ocsp_url = true
     };
+}
+
+/* Of somebody who asks an operator. */
+static struct profile asked_over_rest(const char *subject)
+{
+    struct profile profile = ldevid();
+
+    (void)KW_TEXT_SET(profile.subject, subject);
+    (void)KW_TEXT_SET(profile.enrol, "none");
+    (void)KW_TEXT_SET(profile.protocols[0], "rest");
+    profile.n_protocols = 1;
+    return profile;
 }
 
 static struct policy_rule rule_of(const struct profile *profile)
@@ -83,12 +99,14 @@ static void test_idevid_has_no_end_and_names_its_hardware(void **state)
     assert_int_equal(profile_not_after(&profile, 12345), KW_TIME_NEVER);
 }
 
-static void test_server_may_but_need_not_have_names(void **state)
+static void test_server_must_and_service_may_have_names(void **state)
 {
     (void)state;
-    struct profile profile = ldevid();
+    struct profile profile = asked_over_rest("server");
 
-    (void)KW_TEXT_SET(profile.subject, "server");
+    profile.san_from_request = profile.san_required = true;
+    assert_int_equal(rule_of(&profile).ext_required & MODEL_EXT_SAN, MODEL_EXT_SAN);
+    profile = asked_over_rest("service");
     profile.san_from_request = true;
     profile.crl_url = profile.ocsp_url = false;
     profile.ca_issuers_url = true;
@@ -101,15 +119,15 @@ static void test_server_may_but_need_not_have_names(void **state)
     assert_int_equal(rule.ext_required & MODEL_EXT_AIA, MODEL_EXT_AIA);
     assert_int_equal(rule.ext_required & MODEL_EXT_CRL_DP, 0);
     assert_int_equal(rule.ext_required & MODEL_EXT_POLICIES, MODEL_EXT_POLICIES);
-    assert_int_equal(profile_subject_of(&profile), PROFILE_SUBJECT_SERVER);
+    assert_int_equal(profile_subject_of(&profile), PROFILE_SUBJECT_SERVICE);
 }
 
 static void test_ocsp_signer(void **state)
 {
     (void)state;
-    struct profile profile = ldevid();
+    struct profile profile = asked_over_rest("ocsp-signer");
 
-    (void)KW_TEXT_SET(profile.subject, "ocsp-signer");
+    profile.n_protocols = 0;
     (void)KW_TEXT_SET(profile.eku[0], EKU_OCSP);
     profile.crl_url = profile.ocsp_url = false;
     profile.ocsp_nocheck = true;
@@ -144,127 +162,99 @@ static void test_rules_fit_into_a_policy(void **state)
     assert_int_equal(policy_encode(&policy, &out).code, KW_CODE_OK);
 }
 
-static void no_name(struct profile *p)
-{
-    p->name[0] = '\0';
-}
-static void no_ca(struct profile *p)
-{
-    p->ca[0] = '\0';
-}
-static void bad_subject(struct profile *p)
-{
-    (void)KW_TEXT_SET(p->subject, "person");
-}
-static void bad_enrol(struct profile *p)
-{
-    (void)KW_TEXT_SET(p->enrol, "anybody");
-}
-static void bad_class(struct profile *p)
-{
-    (void)KW_TEXT_SET(p->key_class, "device");
-}
-static void no_validity(struct profile *p)
-{
-    p->validity_hours = 0;
-    p->overlap_hours = 0;
-}
-static void endless_but_ends(struct profile *p)
-{
-    p->no_end = true;
-}
-static void overlap_long(struct profile *p)
-{
-    p->overlap_hours = p->validity_hours + 1;
-}
-static void no_algs(struct profile *p)
-{
-    p->n_key_algs = 0;
-}
-static void algs_many(struct profile *p)
-{
-    p->n_key_algs = PROFILE_LIST_MAX + 1;
-}
-static void alg_unknown(struct profile *p)
-{
-    (void)KW_TEXT_SET(p->key_algs[0], "rsa-2048");
-}
-static void alg_twice(struct profile *p)
-{
-    (void)KW_TEXT_SET(p->key_algs[0], "ec-p384");
-}
-static void no_usage(struct profile *p)
-{
-    p->n_key_usage = 0;
-}
-static void usages_many(struct profile *p)
-{
-    p->n_key_usage = PROFILE_LIST_MAX + 1;
-}
-static void usage_unknown(struct profile *p)
-{
-    (void)KW_TEXT_SET(p->key_usage[0], "signing");
-}
-static void usage_of_ca(struct profile *p)
-{
-    (void)KW_TEXT_SET(p->key_usage[0], "keyCertSign");
-}
-static void usage_of_crl(struct profile *p)
-{
-    (void)KW_TEXT_SET(p->key_usage[0], "cRLSign");
-}
-static void usage_of_rsa(struct profile *p)
-{
-    (void)KW_TEXT_SET(p->key_usage[0], "keyEncipherment");
-}
-static void ekus_many(struct profile *p)
-{
-    p->n_eku = POLICY_EKU_MAX + 1;
-}
-static void eku_word(struct profile *p)
-{
-    (void)KW_TEXT_SET(p->eku[0], "clientAuth");
-}
-static void policies_many(struct profile *p)
-{
-    p->n_policies = 3;
-}
-static void policy_word(struct profile *p)
-{
-    p->n_policies = 1;
-}
-static void nocheck_device(struct profile *p)
-{
-    p->ocsp_nocheck = true;
-}
+/* --- laws ------------------------------------------------------------------------------------- */
 
-static void eku_twice(struct profile *p)
-{
-    p->n_eku = 2;
-    (void)KW_TEXT_SET(p->eku[1], p->eku[0]);
-}
+#define SET(member, text) (void)KW_TEXT_SET(p->member, text)
 
-static void agreement_ed25519(struct profile *p)
-{
-    (void)KW_TEXT_SET(p->key_usage[0], "keyAgreement");
-    (void)KW_TEXT_SET(p->key_algs[1], "ed25519");
-}
+/* One mistake each; the law that is broken is the field's named beside it. */
+#define MISTAKES(X)                                                                                \
+    X(no_name, "name", p->name[0] = '\0')                                                          \
+    X(name_of_path, "name", SET(name, "../x"))                                                     \
+    X(name_upper, "name", SET(name, "IDevID"))                                                     \
+    X(no_ca, "ca", p->ca[0] = '\0')                                                                \
+    X(bad_subject, "subject", SET(subject, "root"))                                                \
+    X(bad_class, "key_class", SET(key_class, "none"))                                              \
+    X(bad_enrol, "enrol", SET(enrol, "password"))                                                  \
+    X(device_without_proof, "enrol", SET(enrol, "none"))                                           \
+    X(person_with_secret, "enrol", *p = asked_over_rest("user"); SET(enrol, "secret"))             \
+    X(bad_approval, "approval", SET(approval, "maybe"))                                            \
+    X(no_approval, "approval", p->approval[0] = '\0')                                              \
+    X(bad_protocol, "protocols", SET(protocols[1], "acme"))                                        \
+    X(protocol_twice, "protocols", SET(protocols[1], "est"))                                       \
+    X(protocols_many, "protocols", p->n_protocols = PROFILE_PROTOCOLS_MAX + 1)                     \
+    X(device_over_rest, "protocols", SET(protocols[1], "rest"))                                    \
+    X(device_unreachable, "protocols", p->n_protocols = 0)                                         \
+    X(person_over_est, "protocols", *p = asked_over_rest("user"); SET(protocols[0], "est"))        \
+    X(ra_for_person, "ra", *p = asked_over_rest("user"); p->ra = true)                             \
+    X(keygen_for_person, "server_keygen", *p = asked_over_rest("user"); p->server_keygen = true)   \
+    X(keygen_over_cmp, "server_keygen", p->server_keygen = true; SET(protocols[0], "cmp");         \
+      p->n_protocols = 1)                                                                          \
+    X(bad_binding, "channel_binding", SET(channel_binding, "tls"))                                 \
+    X(binding_over_cmp, "channel_binding", SET(channel_binding, "required");                       \
+      SET(protocols[0], "cmp"); p->n_protocols = 1)                                                \
+    X(no_validity, "validity_hours", p->validity_hours = p->overlap_hours = 0)                     \
+    X(endless_but_ends, "validity_hours", p->no_end = true)                                        \
+    X(overlap_long, "overlap_hours", p->overlap_hours = p->validity_hours + 1)                     \
+    X(late_for_ever, "renew_expired_hours", p->renew_expired_hours = p->validity_hours + 1)        \
+    X(late_person, "renew_expired_hours", *p = asked_over_rest("user");                            \
+      p->renew_expired_hours = 1)                                                                  \
+    X(no_algs, "key_algs", p->n_key_algs = 0)                                                      \
+    X(algs_many, "key_algs", p->n_key_algs = PROFILE_LIST_MAX + 1)                                 \
+    X(alg_unknown, "key_algs", SET(key_algs[1], "rsa-1024"))                                       \
+    X(alg_twice, "key_algs", SET(key_algs[1], "ec-p256"))                                          \
+    X(no_usage, "key_usage", p->n_key_usage = 0)                                                   \
+    X(usages_many, "key_usage", p->n_key_usage = PROFILE_LIST_MAX + 1)                             \
+    X(usage_unknown, "key_usage", SET(key_usage[0], "sign"))                                       \
+    X(usage_of_ca, "key_usage", SET(key_usage[0], "keyCertSign"))                                  \
+    X(usage_of_crl, "key_usage", SET(key_usage[0], "cRLSign"))                                     \
+    X(usage_of_rsa, "key_usage", SET(key_usage[0], "keyEncipherment"))                             \
+    X(agreement_ed25519, "key_usage", SET(key_usage[0], "keyAgreement");                           \
+      SET(key_algs[1], "ed25519"))                                                                 \
+    X(ekus_many, "eku", p->n_eku = POLICY_EKU_MAX + 1)                                             \
+    X(eku_word, "eku", SET(eku[0], "clientAuth"))                                                  \
+    X(eku_twice, "eku", p->n_eku = 2; SET(eku[1], EKU_CLIENT))                                     \
+    X(eku_any, "eku", SET(eku[0], "2.5.29.37.0"))                                                  \
+    X(eku_ra, "eku", SET(eku[0], "1.3.6.1.5.5.7.3.28"))                                            \
+    X(eku_ocsp, "eku", SET(eku[0], EKU_OCSP))                                                      \
+    X(ocsp_without_eku, "eku", *p = asked_over_rest("ocsp-signer"); p->n_protocols = 0)            \
+    X(policies_many, "policies", p->n_policies = 3)                                                \
+    X(policy_word, "policies", p->n_policies = 1; SET(policies[0], "1.2.x"))                       \
+    X(nocheck_device, "ocsp_nocheck", p->ocsp_nocheck = true)                                      \
+    X(required_but_not_taken, "san_required", p->san_required = true)                              \
+    X(nameless_server, "san_required", *p = asked_over_rest("server"); p->san_from_request = true) \
+    X(hardware_person, "hardware_module_name", *p = asked_over_rest("user");                       \
+      p->hardware_module_name = true)
+
+#define X(name, field, ...)                                                                        \
+    static void name(struct profile *p)                                                            \
+    {                                                                                              \
+        __VA_ARGS__;                                                                               \
+    }
+MISTAKES(X)
+#undef X
+
+static const struct mistake {
+    const char *name, *field;
+    void (*make)(struct profile *);
+} mistakes[] = {
+#define X(name, field, ...) {#name, field, name},
+    MISTAKES(X)
+#undef X
+};
 
 static void test_mistakes_are_refused(void **state)
 {
     (void)state;
-    static void (*const mistakes[])(struct profile *) = {
-        no_name,           no_ca,        bad_subject,   bad_enrol,     bad_class,    no_validity,
-        endless_but_ends,  overlap_long, no_algs,       algs_many,     alg_unknown,  alg_twice,
-        no_usage,          usages_many,  usage_unknown, usage_of_ca,   usage_of_crl, usage_of_rsa,
-        ekus_many,         eku_word,     eku_twice,     policies_many, policy_word,  nocheck_device,
-        agreement_ed25519,
-    };
-
     for (size_t i = 0; i < KW_COUNT(mistakes); i++) {
         struct profile profile = ldevid();
         struct policy_rule rule = {.name = "untouched"};
-        mistakes[i](&profile);
+        assert_null(profile_broken(&profile));
+        mistakes[i].make(&profile);
+        const struct profile_law *broken = profile_broken(&profile);
+        if (!broken || strcmp(broken->field, mistakes[i].field) != 0) {
+            fail_msg("%s: %s instead of %s", mistakes[i].name, broken ? broken->field : "nothing",
+                     mistakes[i].field);
+        }
         assert_int_equal(profile_rule(&profile, KW_SPAN(NULL, 0), &rule).code, KW_E_INPUT);
         assert_string_equal(rule.name, "untouched");
     }
@@ -274,12 +264,56 @@ static void test_mistakes_are_refused(void **state)
     assert_int_equal(profile_rule(&profile, KW_SPAN_ARRAY(long_prefix), &rule).code, KW_E_INPUT);
 }
 
+/* Every law is broken by one of the mistakes: none stands there for nothing. */
+static void test_every_law_refuses_something(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < profile_laws_count; k++) {
+        unsigned n = 0;
+        for (size_t i = 0; i < KW_COUNT(mistakes); i++) {
+            struct profile profile = ldevid();
+            mistakes[i].make(&profile);
+            n += profile_broken(&profile) == &profile_laws[k];
+        }
+        if (n == 0) {
+            fail_msg("nothing breaks '%s'", profile_laws[k].says);
+        }
+        assert_true(*profile_laws[k].source);
+    }
+}
+
+static void test_crl_signer_signs_crls_alone(void **state)
+{
+    (void)state;
+    struct profile profile = asked_over_rest("signer");
+
+    profile.n_eku = 0;
+    (void)KW_TEXT_SET(profile.key_usage[0], "cRLSign");
+    assert_int_equal(rule_of(&profile).key_usage, MODEL_KU_CRL_SIGN);
+    profile.n_key_usage = 2;
+    (void)KW_TEXT_SET(profile.key_usage[1], "digitalSignature");
+    assert_string_equal(profile_broken(&profile)->field, "key_usage");
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    struct profile profile = ldevid();
+
+    assert_string_equal(profile_word("approval", 0), "none");
+    assert_string_equal(profile_word("approval", 1), "officer");
+    assert_null(profile_word("approval", 2));
+    assert_null(profile_word("doc", 0));
+    assert_true(profile_speaks(&profile, "est"));
+    assert_false(profile_speaks(&profile, "rest"));
+}
+
 static void test_rsa_may_encipher(void **state)
 {
     (void)state;
     struct profile profile = ldevid();
 
-    usage_of_rsa(&profile);
+    (void)KW_TEXT_SET(profile.key_usage[0], "keyEncipherment");
     profile.n_key_algs = 1;
     (void)KW_TEXT_SET(profile.key_algs[0], "rsa-3072");
     assert_int_equal(rule_of(&profile).key_usage, MODEL_KU_KEY_ENCIPHERMENT);
@@ -290,11 +324,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_device_profile),
         cmocka_unit_test(test_idevid_has_no_end_and_names_its_hardware),
-        cmocka_unit_test(test_server_may_but_need_not_have_names),
+        cmocka_unit_test(test_server_must_and_service_may_have_names),
         cmocka_unit_test(test_ocsp_signer),
         cmocka_unit_test(test_not_after_is_validity_later),
         cmocka_unit_test(test_rules_fit_into_a_policy),
         cmocka_unit_test(test_mistakes_are_refused),
+        cmocka_unit_test(test_every_law_refuses_something),
+        cmocka_unit_test(test_crl_signer_signs_crls_alone),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_rsa_may_encipher),
     };
 
