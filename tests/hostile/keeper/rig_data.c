@@ -149,6 +149,7 @@ void rig_serial(struct rig *rig, enum rig_key ca, uint8_t serial[KW_SERIAL_BYTES
     rig_msg(rig, &msg, rig_key_ids[ca]);
     msg.serials.n = 1;
     struct keeper_reply reply = rig_ask(rig, &keeper_rows[KEEPER_ROW_SERIALS], &msg, -1);
+    assert_string_equal(reply.text, ""); /* the keeper's own words, where it refused */
     assert_int_equal(reply.code, KW_CODE_OK);
     assert_ok(keeper_answer_decode(&keeper_rows[KEEPER_ROW_SERIALS], reply.result, &answer));
     assert_int_equal(answer.serials.octets.len, KW_SERIAL_BYTES);
