@@ -63,6 +63,10 @@ struct cert_spec {
     const char *crl_url, *ocsp_url, *ca_issuers_url;
     const char *policy_oid[2];
     bool ocsp_nocheck;
+    /* Asked of the DER TBSCertificate before it is signed; its error ends the building. NULL:
+     * nobody is asked. */
+    kw_status (*check)(struct kw_op *op, struct kw_span tbs, void *ctx);
+    void *check_ctx;
 };
 
 /**

@@ -467,6 +467,10 @@ kw_status cert_build(struct kw_op *op, const struct cert_spec *spec, const struc
     }
     TRY(op, kw_bytes_new(1024, &der));
     TRY(op, der_encode(op, ASN1_ITEM_rptr(cert_tbs), tbs, der));
+    if (spec->check) {
+        TRY(op, spec->check(op, kw_bytes_span(der), spec->check_ctx),
+            "checking it before it is signed");
+    }
     TRY(op, signed_build(op, kw_bytes_span(der), issuer, ret), "signing a certificate");
     return KW_OK;
 }

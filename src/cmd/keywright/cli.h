@@ -68,6 +68,7 @@ enum cli_option {
     OPT_KEK,
     OPT_CONTEXT,
     OPT_BATCH,
+    OPT_ISSUER,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */
@@ -187,6 +188,8 @@ kw_status cli_vault_open(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_seal(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_rekey(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_shares(struct kw_op *op, struct cli *cli);
+kw_status cli_lint_cert(struct kw_op *op, struct cli *cli);
+kw_status cli_lint_rules(struct kw_op *op, struct cli *cli);
 kw_status cli_log_tail(struct kw_op *op, struct cli *cli);
 kw_status cli_log_export(struct kw_op *op, struct cli *cli);
 kw_status cli_log_verify(struct kw_op *op, struct cli *cli);

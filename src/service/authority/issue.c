@@ -9,6 +9,7 @@
 #include "crypto/dn.h"
 #include "os/clock.h"
 #include "service/authorities.h"
+#include "service/authority/lint.h"
 #include "service/authority/serials.h"
 #include "service/log/gap.h"
 
@@ -95,6 +96,7 @@ static kw_status build(struct kw_op *op, struct issuance *it, struct kw_bytes **
 {
     struct store_cert *cert = it->cert;
     struct urls urls;
+    struct lint_subject subject = {.profile = &it->profile->data, .issuer = it->ca->cert};
     struct cert_spec spec = {
         .issuer_dn = cert_subject(it->ca->cert),
         .subject_dn = it->request->subject,
@@ -105,6 +107,8 @@ static kw_status build(struct kw_op *op, struct issuance *it, struct kw_bytes **
         .issuer_key = cert_public(it->ca->cert),
         .path_len = -1,
         .ocsp_nocheck = it->profile->data.ocsp_nocheck,
+        .check = lint_before_signing,
+        .check_ctx = &subject,
     };
 
     TRY(op, profile_key_usage(&it->profile->data, &spec.key_usage), "profile '%s'",
