@@ -338,17 +338,22 @@ static bool eku_names_purposes(const struct cert_lint_case *c)
 /* RFC 5280 section 4.2.1.12: usages that are consistent with each purpose. */
 static bool usage_fits_eku(const struct cert_lint_case *c)
 {
+    enum {
+        SIGNS = CERT_KU_DIGITAL_SIGNATURE,
+        AGREES = CERT_KU_KEY_AGREEMENT,
+        ATTESTS = CERT_KU_NON_REPUDIATION,
+        CARRIES_KEYS = CERT_KU_KEY_ENCIPHERMENT
+    };
     static const struct {
         const char *purpose;
         unsigned usages;
     } rows[] = {
-        {SERVER_AUTH,      CERT_KU_DIGITAL_SIGNATURE | CERT_KU_KEY_ENCIPHERMENT | CERT_KU_KEY_AGREEMENT  },
-        {CLIENT_AUTH,      CERT_KU_DIGITAL_SIGNATURE | CERT_KU_KEY_AGREEMENT                             },
-        {CODE_SIGNING,     CERT_KU_DIGITAL_SIGNATURE                                                     },
-        {EMAIL_PROTECTION, CERT_KU_DIGITAL_SIGNATURE | CERT_KU_NON_REPUDIATION |
-                               CERT_KU_KEY_ENCIPHERMENT | CERT_KU_KEY_AGREEMENT},
-        {TIME_STAMPING,    CERT_KU_DIGITAL_SIGNATURE | CERT_KU_NON_REPUDIATION                           },
-        {OCSP_SIGNING,     CERT_KU_DIGITAL_SIGNATURE | CERT_KU_NON_REPUDIATION                           },
+        {SERVER_AUTH,      SIGNS | CARRIES_KEYS | AGREES          },
+        {CLIENT_AUTH,      SIGNS | AGREES                         },
+        {CODE_SIGNING,     SIGNS                                  },
+        {EMAIL_PROTECTION, SIGNS | ATTESTS | CARRIES_KEYS | AGREES},
+        {TIME_STAMPING,    SIGNS | ATTESTS                        },
+        {OCSP_SIGNING,     SIGNS | ATTESTS                        },
     };
 
     for (size_t i = 0; i < KW_COUNT(rows); i++) {

@@ -3,6 +3,7 @@
 
 #include "base/time.h"
 #include "crypto/cert.h"
+#include "crypto/cert_lint.h"
 #include "crypto/openssl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,6 +25,10 @@ static void look_at_all(const struct cert *cert)
     }
     for (unsigned i = 0; i < cert_eku_count(cert); i++) {
         need(cert_eku(cert, i)[0] != '\0');
+    }
+    struct cert_lint_case c = {.cert = cert, .issuer = cert};
+    for (unsigned i = cert_lint_next(&c, 0); i < cert_lints_n; i = cert_lint_next(&c, i + 1)) {
+        need(cert_lints[i].says);
     }
 }
 
