@@ -45,7 +45,12 @@
     X(VAULT_REKEY, "vault.rekey", "vault")                                                         \
     X(DATA_CREATE, "data.create", "key")                                                           \
     X(DATA_UNWRAP, "data.unwrap", "key")                                                           \
-    X(DATA_REWRAP, "data.rewrap", "key")
+    X(DATA_REWRAP, "data.rewrap", "key")                                                           \
+    X(REQUEST_OPEN, "request.open", "registration")                                                \
+    X(REQUEST_APPROVE, "request.approve", "registration")                                          \
+    X(REQUEST_REFUSE, "request.refuse", "registration")                                            \
+    X(REQUEST_ISSUE, "request.issue", "registration")                                              \
+    X(REQUEST_LAPSE, "request.lapse", "registration")
 
 enum event_type {
 #define X(name, text, category) EVENT_##name,
