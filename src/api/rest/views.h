@@ -17,7 +17,8 @@ enum {
     VIEW_B64_HASH = 48,
     VIEW_VKEY = 256,
     VIEW_NOTE = 8192,
-    VIEW_PROOF = 64
+    VIEW_PROOF = 64,
+    VIEW_CSR = 3 * KW_CSR_MAX / 2 + 128 /* PEM */
 };
 
 struct device_view {
@@ -98,6 +99,15 @@ struct lifecycle_view {
     struct lifecycle_cell_view rows[64];
 };
 
+/* An enrolment that waits, or waited, for an officer. */
+struct request_view {
+    uint64_t id;
+    char state[16], owner[KW_NAME_MAX], profile[KW_NAME_MAX], via[KW_NAME_MAX], subject[256];
+    char key[VIEW_HEX], sha256[VIEW_HEX], decided_by[KW_NAME_MAX], reason[160];
+    int64_t opened_ms, lapses_ms, decided_ms;
+    char csr[VIEW_CSR];
+};
+
 struct secret_view {
     char id[KW_NAME_MAX], secret[64];
 };
@@ -162,6 +172,7 @@ VIEW_PAGE_OF(key)
 VIEW_PAGE_OF(ca)
 VIEW_PAGE_OF(vault)
 VIEW_PAGE_OF(data_key)
+VIEW_PAGE_OF(request)
 
 enum { VIEW_FINDINGS = 400 };
 struct finding_list {
@@ -177,6 +188,7 @@ struct view {
 extern const struct view device_view, cert_view, key_view, ca_view, log_view, proof_view,
     backup_view, secret_view, problem_view, approval_view, roster_view, vault_view;
 extern const struct view finding_view, lifecycle_view, data_key_view, data_rewrap_view;
+extern const struct view request_view, request_page;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,
     vault_page, data_key_page;
