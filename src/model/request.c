@@ -9,11 +9,11 @@ static const struct {
     bool open;
 } states[] = {
     [RA_NONE] = {"none",     false},
-    [RA_WAITING] = {"waiting",  true },
+      [RA_WAITING] = {"waiting",  true },
     [RA_APPROVED] = {"approved", true },
-    [RA_REFUSED] = {"refused",  false},
+      [RA_REFUSED] = {"refused",  false},
     [RA_ISSUED] = {"issued",   false},
-    [RA_LAPSED] = {"lapsed",   false},
+      [RA_LAPSED] = {"lapsed",   false},
 };
 _Static_assert(KW_COUNT(states) == RA_STATE_MAX, "every state has a row");
 

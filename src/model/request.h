@@ -1,4 +1,5 @@
-/* Requests for a certificate that wait for an officer of the registration authority: their states. */
+/* Requests for a certificate that wait for an officer of the registration authority: their states.
+ */
 #ifndef MODEL_REQUEST_H
 #define MODEL_REQUEST_H
 

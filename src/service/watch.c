@@ -10,6 +10,7 @@
 #include "service/doctor/doctor.h"
 #include "service/keys/data.h"
 #include "service/keys/rotate.h"
+#include "service/registration/requests.h"
 
 enum {
     LOOK_EVERY_MS = 250,
@@ -17,6 +18,7 @@ enum {
     RENEW_EVERY_MS = 10000,
     STEPS_EVERY_MS = 30000,
     APPROVALS_EVERY_MS = 5000,
+    REQUESTS_EVERY_MS = 20000,
     RENEW_DEADLINE_MS = 30000,
     DATA_EVERY_MS = 5000,
     DATA_DEADLINE_MS = 6000,     /* the rest goes on at the next look */
@@ -27,6 +29,7 @@ struct watch {
     struct service *service;
     unsigned restarts;    /* of the keeper, recorded so far; the thread's */
     int64_t approvals_ms; /* when it last looked at requests for approval; the thread's */
+    int64_t requests_ms;  /* when it last looked at enrolments that wait; the thread's */
     bool resumed;         /* what was approved before the start; the thread's */
     int64_t renewed_ms;   /* when it last looked at the server's own certificates; the thread's */
     int64_t data_ms;      /* when it looks at data keys again; the thread's */
@@ -120,6 +123,22 @@ static void look_at_approvals(struct watch *watch)
     }
 }
 
+/* Enrolments that nobody decided on in time. */
+static void look_at_requests(struct watch *watch)
+{
+    int64_t now_ms = os_clock_mono_ms();
+    struct kw_op op;
+
+    if (now_ms - watch->requests_ms < REQUESTS_EVERY_MS) {
+        return;
+    }
+    watch->requests_ms = now_ms;
+    kw_op_init(&op, "system", now_ms + RENEW_DEADLINE_MS);
+    if (!kw_ok(requests_sweep(&op, watch->service))) {
+        service_complain(watch->service, &op, "requests that lapsed could not be ended");
+    }
+}
+
 /* What time did to the keys. */
 static void look_at_steps(struct watch *watch)
 {
@@ -142,6 +161,7 @@ static void *run(void *ctx)
         look(ctx);
         renew(ctx);
         look_at_approvals(ctx);
+        look_at_requests(ctx);
         look_at_steps(ctx);
         rewrap(ctx);
     }

@@ -29,9 +29,8 @@ static const char *const sql[] = {
     [REQUEST_GET] = REQUEST_COLUMNS "WHERE r.id = ?1",
     [REQUEST_FIND] = REQUEST_COLUMNS "WHERE r.owner = " OWNER_ID " AND r.sha256 = ?2"
                                      " ORDER BY r.id DESC LIMIT 1",
-    [REQUEST_WAITING] =
-        "SELECT count(*) FROM (SELECT 1 FROM ra_request WHERE state = 1"
-        " AND (?1 IS NULL OR owner = " OWNER_ID ") LIMIT ?2)",
+    [REQUEST_WAITING] = "SELECT count(*) FROM (SELECT 1 FROM ra_request WHERE state = 1"
+                        " AND (?1 IS NULL OR owner = " OWNER_ID ") LIMIT ?2)",
     [REQUEST_LIST] = REQUEST_COLUMNS "WHERE r.id > ?2 AND (?1 IS NULL OR r.owner = " OWNER_ID ")"
                                      " AND (?3 = 0 OR r.state = ?3) ORDER BY r.id LIMIT ?4",
     [REQUEST_LIST_DUE] = REQUEST_COLUMNS "WHERE r.state IN (1, 2) AND r.lapses_ms < ?1"

@@ -6,7 +6,7 @@
 
 kw_status cli_request_list(struct kw_op *op, struct cli *cli)
 {
-    static const char *const columns[] = {"id",     "state",   "owner", "profile",
+    static const char *const columns[] = {"id",     "state",  "owner", "profile",
                                           "opened", "lapses", "via",   NULL};
     const char *state = cli->options[OPT_STATE_IS];
     const char *owner = cli->options[OPT_OWNER];

@@ -9,6 +9,7 @@
 #include "service/authority/issue.h"
 #include "service/log/gap.h"
 #include "service/registration/device.h"
+#include "service/registration/requests.h"
 #include "service/registration/secret.h"
 #include "service/registration/subject.h"
 
@@ -55,7 +56,7 @@ static kw_status note_refusal(struct kw_op *op, const struct enrolment *it, kw_s
     struct event event = {.type = EVENT_CERT_REFUSE};
     struct kw_op own;
 
-    if (kw_ok(status) || kw_code_http(status.code) >= 500) {
+    if (kw_ok(status) || status.code == KW_E_APPROVAL || kw_code_http(status.code) >= 500) {
         return status;
     }
     kw_op_init(&own, op->principal, op->deadline_ms);
@@ -227,6 +228,8 @@ static kw_status admit_first(struct kw_op *op, struct store_txn *txn, void *ctx)
 
     TRY(op, store_device_get_txn(op, txn, it->device.id, &device));
     TRY(op, refuse_states(op, &device));
+    TRY(op, registration_settle(op, it->service, txn, &it->profile->data, it->owner,
+                                it->request->sha256));
     if (!it->asker->secret) {
         return admit_cert(op, txn, it, &used);
     }
@@ -286,6 +289,8 @@ static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char 
         return KW_OK;
     }
     TRY(op, refuse_known(op, it));
+    TRY(op, registration_permit(op, it->service, &it->profile->data, it->owner, it->request,
+                                it->asker));
     return issue_or_find(op, it, &request, ret);
 }
 

@@ -18,7 +18,7 @@ struct decision {
 };
 
 static const enum event_type recorded_as[RA_EVENT_MAX] = {
-    [RA_OPEN] = EVENT_REQUEST_OPEN,   [RA_APPROVE] = EVENT_REQUEST_APPROVE,
+    [RA_OPEN] = EVENT_REQUEST_OPEN,     [RA_APPROVE] = EVENT_REQUEST_APPROVE,
     [RA_REFUSE] = EVENT_REQUEST_REFUSE, [RA_ISSUE] = EVENT_REQUEST_ISSUE,
     [RA_LAPSE] = EVENT_REQUEST_LAPSE,
 };
@@ -145,8 +145,8 @@ static kw_status judge(struct kw_op *op, struct service *service, const struct a
                        const char *profile, bool *ret_new)
 {
     struct store_ra_request found;
-    kw_status status = store_ra_request_find(op, service->store, it->request->owner,
-                                             it->request->sha256, &found);
+    kw_status status =
+        store_ra_request_find(op, service->store, it->request->owner, it->request->sha256, &found);
 
     *ret_new = status.code == KW_E_NOT_FOUND;
     if (*ret_new) {
@@ -156,8 +156,8 @@ static kw_status judge(struct kw_op *op, struct service *service, const struct a
     TRY(op, status);
     ENSURE(op, strcmp(found.profile, profile) == 0, KW_E_CONFLICT,
            "this request was made for profile '%s'; make a new key", found.profile);
-    ENSURE(op, found.state != RA_REFUSED, KW_E_DENIED, "refused by %.64s: %.100s",
-           found.decided_by, found.reason);
+    ENSURE(op, found.state != RA_REFUSED, KW_E_DENIED, "refused by %.64s: %.100s", found.decided_by,
+           found.reason);
     *ret_new = found.state == RA_LAPSED || is_over(&found, it->now_ms);
     if (*ret_new || found.state == RA_APPROVED || found.state == RA_ISSUED) {
         return KW_OK;
@@ -245,8 +245,8 @@ kw_status requests_decide(struct kw_op *op, struct service *service, int64_t id,
            ra_event_text(event));
     ENSURE(op, event == RA_APPROVE || *reason, KW_E_INPUT,
            "a refusal needs a reason: who asked is told it");
-    ENSURE(op, strlen(reason) < STORE_REASON_MAX, KW_E_INPUT,
-           "the reason has at most %d octets", STORE_REASON_MAX - 1);
+    ENSURE(op, strlen(reason) < STORE_REASON_MAX, KW_E_INPUT, "the reason has at most %d octets",
+           STORE_REASON_MAX - 1);
     memset(ret, 0, sizeof(*ret));
     ret->id = id;
     return store_change(op, service->store, decide_in, &it);
@@ -275,8 +275,7 @@ kw_status requests_sweep(struct kw_op *op, struct service *service)
         if (n == 0) {
             return KW_OK;
         }
-        TRY(op, store_change(op, service->store, lapse_in, &it), "request %lld",
-            (long long)due.id);
+        TRY(op, store_change(op, service->store, lapse_in, &it), "request %lld", (long long)due.id);
     }
     return KW_OK;
 }
