@@ -1,4 +1,5 @@
 #include <openssl/err.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -23,28 +24,26 @@ struct crl {
     size_t n_rows, cap_rows;
     int64_t this_update, next_update;
     unsigned version;
-    bool has_number, has_unknown_ext;
+    bool has_number, has_unknown_ext, has_scope;
     uint64_t number;
+    uint64_t base_number; /* 0 = a complete list */
+    struct crl_scope scope;
+    char delta_url[KW_CRL_URL_MAX];
     struct kw_out aki;
     uint8_t aki_room[KEYID_MAX];
 };
 
 KW_OWNED(ASN1_ENUMERATED, ASN1_ENUMERATED, ASN1_ENUMERATED_free)
-
-static int compare_serials(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
-{
-    if (a_len != b_len) {
-        return a_len < b_len ? -1 : 1;
-    }
-    return memcmp(a, b, a_len);
-}
+KW_OWNED(ISSUING_DIST_POINT, ISSUING_DIST_POINT, ISSUING_DIST_POINT_free)
+KW_OWNED(CRL_DIST_POINTS, CRL_DIST_POINTS, CRL_DIST_POINTS_free)
 
 static int compare_rows(const void *a, const void *b)
 {
     const struct row *left = a;
     const struct row *right = b;
 
-    return compare_serials(left->serial, left->serial_len, right->serial, right->serial_len);
+    return crl_serial_compare(KW_SPAN(left->serial, left->serial_len),
+                              KW_SPAN(right->serial, right->serial_len));
 }
 
 static kw_status read_reason(struct kw_op *op, const struct ext *one, uint8_t *ret)
@@ -145,12 +144,84 @@ static kw_status read_number(struct kw_op *op, struct crl *crl, const struct ext
     return KW_OK;
 }
 
+/* One URL as the full name; false for all else that it can be. */
+static bool read_point(const DIST_POINT_NAME *point, char url[KW_CRL_URL_MAX])
+{
+    if (!point || point->type != 0 || sk_GENERAL_NAME_num(point->name.fullname) != 1) {
+        return false;
+    }
+    const GENERAL_NAME *name = sk_GENERAL_NAME_value(point->name.fullname, 0);
+    if (name->type != GEN_URI) {
+        return false;
+    }
+    struct kw_span text = der_string(name->d.uniformResourceIdentifier);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.p[i] <= 0x20 || text.p[i] >= 0x7f) {
+            return false;
+        }
+    }
+    (void)snprintf(url, KW_CRL_URL_MAX, "%.*s", (int)text.len, (const char *)text.p);
+    return text.len > 0 && text.len < KW_CRL_URL_MAX;
+}
+
+static kw_status read_scope(struct kw_op *op, struct crl *crl, const struct ext *one)
+{
+    AUTO(ISSUING_DIST_POINT) *idp = NULL;
+    struct crl_scope *scope = &crl->scope;
+
+    TRY(op, ext_decode(op, one, ASN1_ITEM_rptr(ISSUING_DIST_POINT), &idp));
+    scope->only_users = idp->onlyuser > 0;
+    scope->only_cas = idp->onlyCA > 0;
+    bool ours = one->critical && !idp->onlysomereasons && idp->indirectCRL <= 0 &&
+                idp->onlyattr <= 0 && (!scope->only_users || !scope->only_cas) &&
+                (!idp->distpoint || read_point(idp->distpoint, scope->url)) &&
+                (idp->distpoint || scope->only_users || scope->only_cas);
+    crl->has_scope = ours;
+    crl->has_unknown_ext = crl->has_unknown_ext || !ours;
+    return KW_OK;
+}
+
+static kw_status read_base(struct kw_op *op, struct crl *crl, const struct ext *one)
+{
+    AUTO(ASN1_INTEGER) *number = NULL;
+
+    TRY(op, ext_decode(op, one, ASN1_ITEM_rptr(ASN1_INTEGER), &number));
+    ERR_set_mark();
+    bool ours = one->critical && ASN1_INTEGER_get_uint64(&crl->base_number, number) == 1 &&
+                crl->base_number > 0;
+    ERR_pop_to_mark();
+    crl->has_unknown_ext = crl->has_unknown_ext || !ours;
+    return KW_OK;
+}
+
+static kw_status read_freshest(struct kw_op *op, struct crl *crl, const struct ext *one)
+{
+    AUTO(CRL_DIST_POINTS) *points = NULL;
+
+    TRY(op, ext_decode(op, one, ASN1_ITEM_rptr(CRL_DIST_POINTS), &points));
+    const DIST_POINT *first =
+        sk_DIST_POINT_num(points) == 1 ? sk_DIST_POINT_value(points, 0) : NULL;
+    bool ours = !one->critical && first && !first->reasons && !first->CRLissuer &&
+                read_point(first->distpoint, crl->delta_url);
+    crl->has_unknown_ext = crl->has_unknown_ext || !ours;
+    return KW_OK;
+}
+
 static kw_status read_exts(struct kw_op *op, struct crl *crl)
 {
     TRY(op, ext_check_list(op, crl->tbs->exts));
     for (int i = 0; i < ext_count(crl->tbs->exts); i++) {
         const struct ext *one = sk_ext_value(crl->tbs->exts, i);
         switch (ext_nid(one)) {
+        case NID_issuing_distribution_point:
+            TRY(op, read_scope(op, crl, one));
+            break;
+        case NID_delta_crl:
+            TRY(op, read_base(op, crl, one));
+            break;
+        case NID_freshest_crl:
+            TRY(op, read_freshest(op, crl, one));
+            break;
         case NID_authority_key_identifier:
             TRY(op, ext_read_aki(op, one, &crl->aki));
             break;
@@ -287,6 +358,21 @@ bool crl_number(const struct crl *crl, uint64_t *ret)
         *ret = crl->number;
     }
     return crl->has_number;
+}
+
+const struct crl_scope *crl_scope_of(const struct crl *crl)
+{
+    return crl->has_scope ? &crl->scope : NULL;
+}
+
+uint64_t crl_base_number(const struct crl *crl)
+{
+    return crl->base_number;
+}
+
+const char *crl_delta_url(const struct crl *crl)
+{
+    return crl->delta_url[0] ? crl->delta_url : NULL;
 }
 
 enum key_alg crl_sig_alg(const struct crl *crl)

@@ -73,6 +73,17 @@ static kw_status gather(struct kw_op *op, void *ctx, struct kw_span serial, int6
     return KW_OK;
 }
 
+static int compare(const void *a, const void *b)
+{
+    const struct revoked *left = a;
+    const struct revoked *right = b;
+
+    if (left->serial_len != right->serial_len) {
+        return left->serial_len < right->serial_len ? -1 : 1;
+    }
+    return memcmp(left->serial, right->serial, left->serial_len);
+}
+
 /* One name, one scope: a relying party may judge a certificate by the list of any of the CA's keys,
  * so each lists what all of them issued (RFC 5280 section 5). */
 static kw_status gather_all(struct kw_op *op, struct service *service,
@@ -83,6 +94,9 @@ static kw_status gather_all(struct kw_op *op, struct service *service,
         if (strcmp(all->at[i].base, ca->base) == 0) {
             TRY(op, store_cert_revoked_each(op, service->store, all->at[i].id, gather, list));
         }
+    }
+    if (list->n > 1) { /* crl_build() takes them as they ascend */
+        qsort(list->at, list->n, sizeof(list->at[0]), compare);
     }
     return KW_OK;
 }

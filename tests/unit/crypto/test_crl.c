@@ -1,5 +1,7 @@
 #include "crypto/crl.h"
 
+#include <endian.h>
+
 #include "x509_kit.h"
 
 static struct pki *pki;
@@ -62,13 +64,28 @@ static struct kw_bytes *build(const struct crl_entry *at, size_t n)
     return der;
 }
 
+/* spec: of what spec_of() gave, changed. */
+static struct crl *built(const struct crl_spec *spec)
+{
+    AUTO(kw_bytes) *der = NULL;
+    struct crl *crl = NULL;
+    struct kw_op op;
+
+    kw_op_init(&op, "test", 0);
+    assert_ok(&op, crl_build(&op, spec, pki->sub_key, &der));
+    assert_ok(&op, crl_parse(&op, kw_bytes_span(der), &crl));
+    assert_ok(&op, crl_verify_signature(&op, crl, privkey_public(pki->sub_key)));
+    return crl;
+}
+
 static void lists_go_there_and_back(void **state)
 {
     const struct crl_entry entries[] = {
-        {serial_of(30), NOW - 5, 0},
+        {KW_SPAN("\x7f", 1), INT64_C(2524608000), 5},
+        {KW_SPAN("\x80", 1), INT64_C(2524607999), 0},
         {serial_of(10), NOW - 4, 1},
         {serial_of(20), NOW - 4, 9},
-        {KW_SPAN("\x7f", 1), INT64_C(2524608000), 5},
+        {serial_of(30), NOW - 5, 0},
     };
     AUTO(kw_bytes) *der = build(entries, KW_COUNT(entries));
     AUTO(crl) *crl = NULL;
@@ -182,7 +199,7 @@ static void what_cannot_be_said_is_refused(void **state)
 {
     const struct crl_entry bad[] = {
         {serial_of(1), NOW, 7},
-        {serial_of(1), NOW, 8},
+        {serial_of(1), NOW, 8}, /* a complete list removes nothing */
         {serial_of(1), NOW, 11},
         {serial_of(1), NOW, -1},
         {serial_of(1), -1, 0},
@@ -206,25 +223,104 @@ static void what_cannot_be_said_is_refused(void **state)
     assert_code(crl_build(NULL, &spec, pki->sub_key, &der), KW_E_INPUT);
 }
 
+static void serials_ascend(void **state)
+{
+    const struct crl_entry bad[][2] = {
+        {{serial_of(5), NOW, 0},           {serial_of(5), NOW, 1}      },
+        {{serial_of(5), NOW, 0},           {serial_of(4), NOW, 1}      },
+        {{KW_SPAN("\x01\x00", 2), NOW, 0}, {KW_SPAN("\xff", 1), NOW, 1}},
+    };
+    AUTO(kw_bytes) *der = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(bad); i++) {
+        struct listed list = {.at = bad[i], .n = 2};
+        struct crl_spec spec = spec_of(&list);
+        assert_code(crl_build(NULL, &spec, pki->sub_key, &der), KW_E_INPUT);
+    }
+}
+
 static void doubles_and_unknown_extensions_are_seen(void **state)
 {
-    const struct crl_entry twice[] = {
-        {serial_of(5), NOW, 0},
-        {serial_of(5), NOW, 1}
+    const struct crl_entry two[] = {
+        {KW_SPAN("\x31\x31\x31", 3), NOW, 0},
+        {KW_SPAN("\x31\x31\x32", 3), NOW, 1}
     };
-    AUTO(kw_bytes) *der = build(twice, 2);
+    AUTO(kw_bytes) *der = build(two, 2);
     AUTO(kw_bytes) *none = build(NULL, 0);
     AUTO(crl) *crl = NULL;
 
     (void)state;
+    uint8_t *second = memmem(der->p, der->len, "\x02\x03\x31\x31\x32", 5);
+    second[4] = 0x31;
     assert_code(crl_parse(NULL, kw_bytes_span(der), &crl), KW_E_INPUT);
-    /* CRLNumber (2.5.29.20) becomes issuingDistributionPoint (2.5.29.28) */
+    /* CRLNumber (2.5.29.20) becomes certificateIssuer (2.5.29.29) */
     uint8_t *at = memmem(none->p, none->len, "\x06\x03\x55\x1d\x14", 5);
-    at[4] = 0x1c;
+    at[4] = 0x1d;
     assert_code(crl_parse_tbs(NULL, tbs_of(kw_bytes_span(none)), &crl), KW_CODE_OK);
     assert_true(crl_has_unknown_ext(crl));
     uint64_t number = 0;
     assert_false(crl_number(crl, &number));
+}
+
+/* RFC 5280 sections 5.2.4 to 5.2.6: what a list and its delta say of themselves. */
+static void scopes_and_deltas_go_there_and_back(void **state)
+{
+    const struct crl_scope shard = {.url = "http://gate.example/crl/devices.7.crl"};
+    const struct crl_scope users = {.url = "http://gate.example/crl/x.crl", .only_users = true};
+    const struct crl_scope cas = {.only_cas = true};
+    const struct crl_scope *const scopes[] = {NULL, &shard, &users, &cas};
+    const struct crl_entry removed = {serial_of(5), NOW, 8};
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(scopes); i++) {
+        struct listed list = {.at = &removed, .n = 1};
+        struct crl_spec spec = spec_of(&list);
+        spec.scope = scopes[i];
+        spec.base_number = spec.number - 1;
+        AUTO(crl) *delta = built(&spec);
+        assert_false(crl_has_unknown_ext(delta));
+        assert_int_equal(crl_base_number(delta), spec.number - 1);
+        assert_true(!crl_scope_of(delta) == !scopes[i]);
+        if (scopes[i]) {
+            assert_string_equal(crl_scope_of(delta)->url, scopes[i]->url);
+            assert_true(crl_scope_of(delta)->only_users == scopes[i]->only_users);
+            assert_true(crl_scope_of(delta)->only_cas == scopes[i]->only_cas);
+        }
+        assert_null(crl_delta_url(delta));
+    }
+    struct listed none = {0};
+    struct crl_spec spec = spec_of(&none);
+    spec.delta_url = "http://gate.example/crl/devices.delta.crl";
+    AUTO(crl) *complete = built(&spec);
+    assert_false(crl_has_unknown_ext(complete));
+    assert_int_equal(crl_base_number(complete), 0);
+    assert_string_equal(crl_delta_url(complete), spec.delta_url);
+}
+
+static void no_scope_is_empty_or_nothing(void **state)
+{
+    const struct crl_scope bad[] = {
+        {.url = ""},
+        {.only_users = true, .only_cas = true},
+        {.url = "http://gate.example/with space"},
+    };
+    AUTO(kw_bytes) *der = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(bad); i++) {
+        struct listed none = {0};
+        struct crl_spec spec = spec_of(&none);
+        spec.scope = &bad[i];
+        assert_code(crl_build(NULL, &spec, pki->sub_key, &der), KW_E_INPUT);
+    }
+    struct listed none = {0};
+    struct crl_spec spec = spec_of(&none);
+    spec.base_number = spec.number; /* not a later one */
+    assert_code(crl_build(NULL, &spec, pki->sub_key, &der), KW_E_INPUT);
+    spec.base_number = 1;
+    spec.delta_url = "http://gate.example/crl/devices.delta.crl";
+    assert_code(crl_build(NULL, &spec, pki->sub_key, &der), KW_E_INPUT);
 }
 
 static void take(struct kw_span der, void *ctx)
@@ -268,9 +364,9 @@ static kw_status next_many(struct kw_op *op, void *ctx, struct crl_entry *ret, b
     (void)op;
     *ret_more = *n > 0;
     if (*n > 0) {
-        uint32_t mixed = --*n * 2654435761u; /* in no order */
+        uint32_t left = htobe32(UINT32_MAX - --*n);
         memset(serial, 0x11, sizeof(serial));
-        memcpy(serial + 4, &mixed, sizeof(mixed));
+        memcpy(serial + 4, &left, sizeof(left));
         *ret = (struct crl_entry){KW_SPAN_ARRAY(serial), NOW, 1};
     }
     return KW_OK;
@@ -312,6 +408,9 @@ int main(void)
         cmocka_unit_test(a_remote_key_gets_the_tbs),
         cmocka_unit_test(failures_of_the_source_come_through),
         cmocka_unit_test(what_cannot_be_said_is_refused),
+        cmocka_unit_test(serials_ascend),
+        cmocka_unit_test(scopes_and_deltas_go_there_and_back),
+        cmocka_unit_test(no_scope_is_empty_or_nothing),
         cmocka_unit_test(doubles_and_unknown_extensions_are_seen),
         cmocka_unit_test(damage_never_passes_unseen),
         cmocka_unit_test(long_lists_are_found_in),
