@@ -54,6 +54,8 @@ static const struct codec_field config_fields[] = {
                  "user of the keeper and its vault where started as root; as 'user' where absent"),
     FIELD_STRINGS("cas", struct config, cas, n_cas, CODEC_REQUIRED, "issuing CAs"),
     FIELD_INT("crl_hours", struct config, crl_hours, 0, 1, 8760, "life of a CRL"),
+    FIELD_INT("crl_shards", struct config, crl_shards, 0, 0, 4096,
+              "parts of each CA's list that new certificates are spread over; 0: the whole list"),
     FIELD_INT("ocsp_minutes", struct config, ocsp_minutes, 0, 2, 10080, "life of an OCSP answer"),
     FIELD_INT("checkpoint_ms", struct config, checkpoint_ms, 0, 10, 60000,
               "longest time to a signed checkpoint"),
@@ -219,10 +221,11 @@ static kw_status put_text(struct kw_bytes *text, const struct config *config)
     }
     TRY(NULL, put_vaults(text, config));
     return kw_bytes_printf(text,
-                           "crl_hours: %u\nocsp_minutes: %u\ncheckpoint_ms: %u\n"
+                           "crl_hours: %u\ncrl_shards: %u\nocsp_minutes: %u\ncheckpoint_ms: %u\n"
                            "pool_threads: %u\nloop_threads: %u\nconnections_max: %u\n",
-                           config->crl_hours, config->ocsp_minutes, config->checkpoint_ms,
-                           config->pool_threads, config->loop_threads, config->connections_max);
+                           config->crl_hours, config->crl_shards, config->ocsp_minutes,
+                           config->checkpoint_ms, config->pool_threads, config->loop_threads,
+                           config->connections_max);
 }
 
 static bool plain(const char *text)

@@ -45,6 +45,7 @@ struct config {
     uint32_t n_cas;
     char cas[CONFIG_CAS_MAX][KW_NAME_MAX];
     uint32_t crl_hours;     /* life of a CRL; made anew at half of it and after each revocation */
+    uint32_t crl_shards;    /* parts of a CA's list; new certificates name theirs; 0 = one list */
     uint32_t ocsp_minutes;  /* life of an OCSP answer */
     uint32_t checkpoint_ms; /* at most so long until an entry is under a signed checkpoint */
     uint32_t pool_threads, loop_threads;

@@ -18,8 +18,8 @@ enum {
 
 static const char *const sql[] = {
     [CERT_INSERT] = "INSERT INTO cert (row, ca, serial8, serial, owner, csr4, profile, state,"
-                    " not_before, not_after, revoked_s, reason, issued_ms)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                    " not_before, not_after, revoked_s, reason, issued_ms, shard)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [CERT_INSERT_BODY] = "INSERT INTO cert_body (row, fingerprint8, fingerprint, csr, pubkey,"
                          " subject, der) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [CERT_STATE] = "SELECT state FROM cert WHERE row = ?1",
@@ -79,7 +79,7 @@ static kw_status insert_row(struct kw_op *op, struct store_txn *txn, const struc
                      ARGS(V_INT(row), V_INT(ca), V_INT(store_key_head(serial)), V_BLOB(serial),
                           V_INT(owner), V_INT(csr4(cert->csr)), V_INT(profile), V_INT(cert->state),
                           V_INT(cert->not_before), V_INT(cert->not_after), V_INT(cert->revoked_s),
-                          V_INT(cert->reason), V_INT(cert->issued_ms)));
+                          V_INT(cert->reason), V_INT(cert->issued_ms), V_INT(cert->shard)));
 }
 
 static kw_status insert_body(struct kw_op *op, struct store_txn *txn, const struct store_cert *cert,
@@ -163,6 +163,7 @@ kw_status cert_row_read(struct kw_op *op, const struct store_rows *rows, struct 
     ret->revoked_s = store_row_int(rows, 11);
     ret->reason = (int)store_row_int(rows, 12);
     ret->issued_ms = store_row_int(rows, 13);
+    ret->shard = (uint32_t)store_row_int(rows, 16);
     return KW_OK;
 }
 

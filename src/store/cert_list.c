@@ -1,8 +1,8 @@
-/* Certificates in numbers: listings and what goes into a CRL. */
+/* Certificates in numbers: listings. */
 #include "store/cert_row.h"
 #include "store/store_internal.h"
 
-enum { LIST_ALL, LIST_OWNER, REVOKED_EACH, LAST_ROW };
+enum { LIST_ALL, LIST_OWNER, LAST_ROW };
 
 #define LIST_FROM                                                                                  \
     " FROM cert c JOIN cert_body b ON b.row = c.row JOIN owner o ON o.id = c.owner"                \
@@ -18,10 +18,6 @@ static const char *const sql[] = {
     /* An owner has few: by the index on owner, then sorted. */
     [LIST_OWNER] = CERT_COLUMNS LIST_FROM
     " WHERE c.owner = (SELECT id FROM owner WHERE text = ?7) AND c.row > ?1" LIST_WHERE,
-    /* A held certificate is on the CRL as well (RFC 5280 section 5.3.1, certificateHold). */
-    [REVOKED_EACH] = "SELECT serial, revoked_s, reason FROM cert INDEXED BY cert_revoked"
-                     " WHERE state IN (3, 4) AND ca = (SELECT id FROM name WHERE text = ?1)"
-                     " ORDER BY row",
     [LAST_ROW] = "SELECT coalesce(max(row), 0) FROM cert",
 };
 static const struct store_statements statements = {STORE_NOUN_CERT_LIST, KW_COUNT(sql), sql};
@@ -58,28 +54,6 @@ kw_status store_cert_list(struct kw_op *op, struct store *store,
     }
     *ret_n = n;
     return KW_OK;
-}
-
-kw_status store_cert_revoked_each(struct kw_op *op, struct store *store, const char *ca,
-                                  kw_status (*each)(struct kw_op *op, void *ctx,
-                                                    struct kw_span serial, int64_t revoked_s,
-                                                    int reason),
-                                  void *ctx)
-{
-    AUTO(store_reader) *reader = NULL;
-    AUTO(store_rows) *rows = NULL;
-    bool row = false;
-
-    TRY(op, store_reader_take(op, store, &reader));
-    TRY(op, store_query(op, reader->conn, &statements, REVOKED_EACH, ARGS(V_TEXT(ca)), &rows));
-    for (;;) {
-        TRY(op, store_next(op, rows, &row), "reading revoked certificates of '%s'", ca);
-        if (!row) {
-            return KW_OK;
-        }
-        TRY(op, each(op, ctx, store_row_bytes(rows, 0), store_row_int(rows, 1),
-                     (int)store_row_int(rows, 2)));
-    }
 }
 
 kw_status cert_read_last_row(struct kw_op *op, struct store_conn *conn, int64_t *ret)

@@ -197,6 +197,7 @@ struct store_cert {
     int64_t revoked_s; /* 0 = not */
     int reason;
     int64_t issued_ms;
+    uint32_t shard;    /* which of the CA's lists it is on: service/validation/shard.h; 0 = whole */
     char subject[256]; /* text for people */
     uint8_t der[KW_CERT_MAX];
     uint32_t der_len;
@@ -247,13 +248,21 @@ struct store_cert_filter {
 kw_status store_cert_list(struct kw_op *op, struct store *store,
                           const struct store_cert_filter *filter, unsigned max,
                           struct store_cert *ret, unsigned *ret_n);
-/* Every revoked or held certificate of a CA (what belongs on its CRL) in one consistent snapshot,
- * streaming, ordered by row. */
-kw_status store_cert_revoked_each(struct kw_op *op, struct store *store, const char *ca,
-                                  kw_status (*each)(struct kw_op *op, void *ctx,
-                                                    struct kw_span serial, int64_t revoked_s,
-                                                    int reason),
-                                  void *ctx);
+struct store_revoked {
+    struct kw_span serial; /* borrowed until the next one */
+    int64_t revoked_s, not_after;
+    int reason;
+};
+typedef kw_status (*store_revoked_fn)(struct kw_op *op, void *ctx, const struct store_revoked *one);
+enum { STORE_SHARD_ANY = -1 };
+/* Every revoked or held certificate of a CA's shard, or of all its shards (STORE_SHARD_ANY), that
+ * ends at not_after_from or later, in one consistent snapshot, streaming. Held ones have the reason
+ * certificateHold. */
+kw_status store_cert_revoked_each(struct kw_op *op, struct store *store, const char *ca, int shard,
+                                  int64_t not_after_from, store_revoked_fn each, void *ctx);
+/* The shards that certificates of a CA are in, rising; at most max. */
+kw_status store_cert_shards(struct kw_op *op, struct store *store, const char *ca, unsigned max,
+                            uint32_t *ret, unsigned *ret_n);
 /* For dashboards and /metrics; kept as running totals. certs_valid: by state, ended ones too. */
 struct store_counts {
     uint64_t devices, devices_active, certs, certs_valid, certs_revoked, log_entries, pubkeys;

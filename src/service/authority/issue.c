@@ -12,6 +12,7 @@
 #include "service/authority/lint.h"
 #include "service/authority/serials.h"
 #include "service/log/gap.h"
+#include "service/validation/shard.h"
 
 enum {
     BACKDATE_S = 60
@@ -55,7 +56,7 @@ static kw_status check_key(struct kw_op *op, const struct issuance *it)
 }
 
 struct urls {
-    char crl[384], ocsp[384], ca[384];
+    char crl[SHARD_URL_MAX], ocsp[384], ca[384];
 };
 
 static void fill_urls(const struct issuance *it, struct urls *urls, struct cert_spec *spec)
@@ -63,7 +64,7 @@ static void fill_urls(const struct issuance *it, struct urls *urls, struct cert_
     const struct profile *profile = &it->profile->data;
     const char *base = it->service->config.public_url;
 
-    (void)snprintf(urls->crl, sizeof(urls->crl), "%s/crl/%s.crl", base, it->ca->id);
+    shard_url(it->service, it->ca->id, it->cert->shard, urls->crl);
     (void)snprintf(urls->ocsp, sizeof(urls->ocsp), "%s/ocsp/%s", base, it->ca->id);
     (void)snprintf(urls->ca, sizeof(urls->ca), "%s/ca/%s.cer", base, it->ca->id);
     spec->crl_url = profile->crl_url ? urls->crl : NULL;
@@ -118,10 +119,22 @@ static kw_status build(struct kw_op *op, struct issuance *it, struct kw_bytes **
     return cert_build(op, &spec, it->signer, ret);
 }
 
+/* A certificate that names no list is on the whole one alone. */
+static void choose_list(struct issuance *it)
+{
+    struct store_cert *cert = it->cert;
+    struct kw_span serial = KW_SPAN(cert->serial, cert->serial_len);
+
+    cert->shard = it->profile->data.crl_url
+                      ? crl_shard_for(it->service, it->ca, serial, cert->not_after)
+                      : SHARD_WHOLE;
+}
+
 static kw_status sign_once(struct kw_op *op, struct issuance *it, struct kw_bytes **ret)
 {
     TRY(op, serials_take(op, it->service, it->ca, it->cert->serial));
     it->cert->serial_len = KW_SERIAL_BYTES;
+    choose_list(it);
     return build(op, it, ret);
 }
 
@@ -199,8 +212,9 @@ static kw_status record_issue(struct kw_op *op, struct store_txn *txn, const str
     kw_hex(KW_SPAN_ARRAY(cert->fingerprint), fingerprint, sizeof(fingerprint));
     (void)snprintf(event.object, sizeof(event.object), "cert:%.48s/%.40s", cert->ca, serial);
     (void)snprintf(event.detail, sizeof(event.detail),
-                   "%.80s for %.95s, key %.64s, until %s, certificate %.64s", cert->profile,
-                   cert->owner, key, kw_time_text(cert->not_after, until), fingerprint);
+                   "%.80s for %.95s, key %.64s, until %s, certificate %.64s, list %u",
+                   cert->profile, cert->owner, key, kw_time_text(cert->not_after, until),
+                   fingerprint, cert->shard);
     return service_record(op, it->service, txn, &event);
 }
 

@@ -75,7 +75,20 @@ static bool read_hash(const char *detail, const char *before, uint8_t ret[KW_HAS
            out.len == KW_HASH_BYTES;
 }
 
-/* "PROFILE for OWNER, key HEX, until TIME, certificate HEX" (issue.c) */
+/* Shard of the CA's lists. */
+static bool read_list(const char *detail, uint32_t *ret)
+{
+    char text[8];
+    char *end = NULL;
+
+    if (!read_part(detail, ", list ", text, sizeof(text))) {
+        return false;
+    }
+    *ret = (uint32_t)strtoul(text, &end, 10);
+    return *end == 0;
+}
+
+/* "PROFILE for OWNER, key HEX, until TIME, certificate HEX, list N" (issue.c) */
 static bool read_issuance(const struct event *event, struct store_cert *ret)
 {
     struct cert_name name;
@@ -87,6 +100,7 @@ static bool read_issuance(const struct event *event, struct store_cert *ret)
         !read_part(event->detail, " for ", ret->owner, sizeof(ret->owner)) ||
         !read_hash(event->detail, ", key ", ret->pubkey) ||
         !read_hash(event->detail, ", certificate ", ret->fingerprint) ||
+        !read_list(event->detail, &ret->shard) ||
         !read_part(event->detail, ", until ", until, sizeof(until)) ||
         !kw_ok(kw_time_parse(until, &until_ms))) {
         return false;

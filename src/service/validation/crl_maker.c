@@ -55,10 +55,10 @@ static kw_status grow(struct kw_op *op, struct revoked_list *list)
     return KW_OK;
 }
 
-static kw_status gather(struct kw_op *op, void *ctx, struct kw_span serial, int64_t revoked_s,
-                        int reason)
+static kw_status gather(struct kw_op *op, void *ctx, const struct store_revoked *one)
 {
     struct revoked_list *list = ctx;
+    struct kw_span serial = one->serial;
 
     ENSURE(op, serial.len <= KW_SERIAL_MAX, KW_E_INTEGRITY, "a serial number of %zu octets",
            serial.len);
@@ -68,8 +68,8 @@ static kw_status gather(struct kw_op *op, void *ctx, struct kw_span serial, int6
     struct revoked *revoked = &list->at[list->n++];
     memcpy(revoked->serial, serial.p, serial.len);
     revoked->serial_len = (uint8_t)serial.len;
-    revoked->reason = (uint8_t)reason;
-    revoked->at_s = revoked_s;
+    revoked->reason = (uint8_t)one->reason;
+    revoked->at_s = one->revoked_s;
     return KW_OK;
 }
 
@@ -92,7 +92,8 @@ static kw_status gather_all(struct kw_op *op, struct service *service,
 {
     for (unsigned i = 0; i < all->n; i++) {
         if (strcmp(all->at[i].base, ca->base) == 0) {
-            TRY(op, store_cert_revoked_each(op, service->store, all->at[i].id, gather, list));
+            TRY(op, store_cert_revoked_each(op, service->store, all->at[i].id, STORE_SHARD_ANY, 0,
+                                            gather, list));
         }
     }
     if (list->n > 1) { /* crl_build() takes them as they ascend */

@@ -586,16 +586,15 @@ struct seen {
     int reasons;
 };
 
-static kw_status see(struct kw_op *op, void *ctx, struct kw_span serial, int64_t revoked_s,
-                     int reason)
+static kw_status see(struct kw_op *op, void *ctx, const struct store_revoked *one)
 {
     struct seen *seen = ctx;
 
-    ENSURE(op, serial.len == KW_SERIAL_BYTES, KW_E_INTEGRITY, "%zu octets", serial.len);
-    ENSURE(op, revoked_s > seen->last, KW_E_INTEGRITY, "out of order");
+    ENSURE(op, one->serial.len == KW_SERIAL_BYTES, KW_E_INTEGRITY, "%zu octets", one->serial.len);
+    ENSURE(op, one->revoked_s > seen->last, KW_E_INTEGRITY, "out of order");
     ENSURE(op, ++seen->n != seen->stop_at, KW_E_LIMIT, "enough");
-    seen->last = revoked_s;
-    seen->reasons += reason;
+    seen->last = one->revoked_s;
+    seen->reasons += one->reason;
     return KW_OK;
 }
 
@@ -609,13 +608,17 @@ static void revocation_list_has_revoked_and_held_of_one_ca(void **state)
         assert_ok(set_state(env, row, row == 7 ? CERT_STATE_HELD : CERT_STATE_REVOKED, 100 + row,
                             row == 7 ? REVOKE_CERTIFICATE_HOLD : REVOKE_KEY_COMPROMISE));
     }
-    assert_ok(store_cert_revoked_each(env_op(), env->store, "devices", see, &seen));
+    assert_ok(
+        store_cert_revoked_each(env_op(), env->store, "devices", STORE_SHARD_ANY, 0, see, &seen));
     assert_int_equal(seen.n, 5); /* 1 3 5 7 9 */
     assert_int_equal(seen.reasons, 4 * REVOKE_KEY_COMPROMISE + REVOKE_CERTIFICATE_HOLD);
     seen = (struct seen){.stop_at = 2};
-    assert_fails(store_cert_revoked_each(env_op(), env->store, "devices", see, &seen), KW_E_LIMIT);
+    assert_fails(
+        store_cert_revoked_each(env_op(), env->store, "devices", STORE_SHARD_ANY, 0, see, &seen),
+        KW_E_LIMIT);
     seen = (struct seen){0};
-    assert_ok(store_cert_revoked_each(env_op(), env->store, "none", see, &seen));
+    assert_ok(
+        store_cert_revoked_each(env_op(), env->store, "none", STORE_SHARD_ANY, 0, see, &seen));
     assert_int_equal(seen.n, 0);
 }
 

@@ -191,7 +191,7 @@ static const char *const rewriting[] = {
 
 #define CERT_AGAIN                                                                                 \
     "INSERT INTO cert SELECT 9, ca, serial8, serial, owner, csr4, profile, state, not_before,"     \
-    " not_after, revoked_s, reason, issued_ms FROM cert WHERE row = 1"
+    " not_after, revoked_s, reason, issued_ms, shard FROM cert WHERE row = 1"
 #define BODY_AGAIN                                                                                 \
     "INSERT INTO cert_body SELECT 9, fingerprint8, fingerprint, csr, pubkey, subject, der"         \
     " FROM cert_body WHERE row = 1"
@@ -201,7 +201,7 @@ static const char *const rewriting[] = {
 #define DEVICE_AGAIN                                                                               \
     "INSERT INTO device SELECT 99, id, product, serial, hw_type, state, registered_ms,"            \
     " last_seen_ms, agent, root_of_trust, simulated, secret_hash, secret_expires_ms,"              \
-    " secret_used_csr, secret_failures FROM device"
+    " secret_used_csr, secret_failures, batch, firmware FROM device"
 
 /* What was given before. */
 static const char *const repeating[] = {
@@ -237,7 +237,7 @@ static void schema_forbids_rewriting_history(void **state)
                   "INSERT INTO owner VALUES (2, 'device:B'), (99, 'device:C');"
                   "INSERT INTO tile VALUES (0, zeroblob(64));"
                   "INSERT INTO device SELECT 2, 'B', id, 's', id, 1, 0, 0, '', '', 0, NULL, 0,"
-                  " NULL, 0 FROM name LIMIT 1",
+                  " NULL, 0, NULL, '' FROM name LIMIT 1",
                   NULL),
         SQLITE_OK);
     for (size_t i = 0; i < KW_COUNT(rewriting); i++) {
@@ -295,7 +295,7 @@ static void long_read_stops_at_its_deadline(void **state)
 {
     static const char many[] =
         "INSERT INTO cert SELECT 1000 + i, ca, i, CAST(printf('%08d', i) AS BLOB), owner, 1,"
-        " profile, 1, 0, 0, 0, 0, 0 FROM cert, (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+        " profile, 1, 0, 0, 0, 0, 0, 0 FROM cert, (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
         " SELECT i + 1 FROM n WHERE i < 30000) SELECT i FROM n) WHERE row = 1";
     struct place *place = *state;
     struct store_cert got;
