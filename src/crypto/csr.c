@@ -54,7 +54,7 @@ struct csr {
     struct signed_der parts; /* into der */
     struct csr_info *info;
     struct pubkey *key;
-    uint8_t sha256[KW_HASH_BYTES];
+    uint8_t sha256[KW_HASH_BYTES], asked[KW_HASH_BYTES];
     char challenge[CHALLENGE_MAX + 1];
     bool has_challenge;
     struct text_list san;
@@ -153,6 +153,36 @@ static kw_status decode(struct kw_op *op, struct csr *csr)
     return KW_OK;
 }
 
+/* The octets as they came; X509_ATTRIBUTE keeps none, but a strict one encodes to the same again.
+ */
+static kw_status append_attribute(struct kw_op *op, X509_ATTRIBUTE *one, struct kw_bytes *into)
+{
+    if (OBJ_obj2nid(X509_ATTRIBUTE_get0_object(one)) == NID_pkcs9_challengePassword) {
+        return KW_OK;
+    }
+    return der_encode(op, ASN1_ITEM_rptr(X509_ATTRIBUTE), one, into);
+}
+
+/* Key, name and attributes, one DER element after the other. */
+static kw_status hash_asked(struct kw_op *op, struct csr *csr)
+{
+    AUTO(kw_bytes) *asked = NULL;
+    const STACK_OF(X509_ATTRIBUTE) *list = csr->info->attributes;
+
+    memcpy(csr->asked, csr->sha256, sizeof(csr->asked));
+    if (!csr->has_challenge) {
+        return KW_OK;
+    }
+    TRY(op, kw_bytes_new(csr->der->len, &asked));
+    TRY(op, kw_bytes_append(asked, der_string(csr->info->key)));
+    TRY(op, kw_bytes_append(asked, csr_subject(csr)));
+    for (int i = 0; i < sk_X509_ATTRIBUTE_num(list); i++) {
+        TRY(op, append_attribute(op, sk_X509_ATTRIBUTE_value(list, i), asked));
+    }
+    digest_sha256(kw_bytes_span(asked), csr->asked);
+    return KW_OK;
+}
+
 static kw_status read_csr(struct kw_op *op, struct kw_span der, struct csr **ret)
 {
     AUTO(csr) *csr = calloc(1, sizeof(*csr));
@@ -167,6 +197,7 @@ static kw_status read_csr(struct kw_op *op, struct kw_span der, struct csr **ret
     TRY(op, signed_verify(op, &csr->parts, csr->key), "proof of possession");
     TRY(op, read_attributes(op, csr));
     digest_sha256(kw_bytes_span(csr->der), csr->sha256);
+    TRY(op, hash_asked(op, csr));
     *ret = TAKE(csr);
     return KW_OK;
 }
@@ -197,6 +228,11 @@ struct kw_span csr_der(const struct csr *csr)
 const uint8_t *csr_sha256(const struct csr *csr)
 {
     return csr->sha256;
+}
+
+const uint8_t *csr_asked_sha256(const struct csr *csr)
+{
+    return csr->asked;
 }
 
 const struct pubkey *csr_public(const struct csr *csr)

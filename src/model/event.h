@@ -50,7 +50,9 @@
     X(REQUEST_APPROVE, "request.approve", "registration")                                          \
     X(REQUEST_REFUSE, "request.refuse", "registration")                                            \
     X(REQUEST_ISSUE, "request.issue", "registration")                                              \
-    X(REQUEST_LAPSE, "request.lapse", "registration")
+    X(REQUEST_LAPSE, "request.lapse", "registration")                                              \
+    X(STATION_GRANT, "station.grant", "device")                                                    \
+    X(STATION_END, "station.end", "device")
 
 enum event_type {
 #define X(name, text, category) EVENT_##name,

@@ -60,6 +60,7 @@ static void exchange_init(struct exchange *x, struct conn *conn, struct evhttp_r
     name_request(x->loop, x->op.request_id);
     x->request.params.n = 0;
     x->request.on_loop = false;
+    x->request.binding = KW_SPAN(NULL, 0);
     x->request.who = (struct http_principal){.kind = AUTH_NONE};
     /* The connection may end while the handler is at work: its certificate must not. */
     x->request.peer_cert = conn->peer_cert ? cert_ref(conn->peer_cert) : NULL;
@@ -161,12 +162,23 @@ static void run_on_pool(void *ctx)
     loop_post(x);
 }
 
+/* Only here: a connection's TLS belongs to the loop thread. Where there is none, the handler sees
+ * that. */
+static void take_binding(struct exchange *x)
+{
+    if ((x->route->flags & ROUTE_BINDING) && x->listener->tls &&
+        tls_conn_binding(x->conn->bev, x->request.binding_octets)) {
+        x->request.binding = KW_SPAN_ARRAY(x->request.binding_octets);
+    }
+}
+
 /* Run it now, or have the pool run it. True: it has its answer. */
 static bool work(struct exchange *x)
 {
     if ((x->route->flags & ROUTE_FAST) && engine_run(x, /* on_loop= */ true)) {
         return true;
     }
+    take_binding(x);
     kw_status status = os_pool_submit(x->loop->server->pool, run_on_pool, x);
     if (kw_ok(status)) {
         return false;

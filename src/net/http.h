@@ -18,7 +18,13 @@ enum http_auth {
     AUTH_SECRET =
         1 << 2, /* HTTP Basic with a device id and a registration secret; the handler checks it */
     AUTH_OPERATOR = 1 << 3, /* mTLS with a valid operator certificate, not revoked */
+    AUTH_STATION = 1 << 4,  /* mTLS with a valid certificate of a registration authority: it speaks
+                               for devices (RFC 7030 section 3.7) */
+    AUTH_EXPIRED = 1 << 5,  /* mTLS with a device certificate that has ended, within the time that
+                               its profile gives it to renew itself */
 };
+
+enum { HTTP_BINDING = 32 }; /* RFC 9266 section 2 */
 
 struct http_principal {
     unsigned kind;             /* exactly one enum http_auth bit */
@@ -35,8 +41,11 @@ struct http_request {
     const char *query;        /* "" where absent */
     const char *content_type; /* lower case, without parameters; "" where absent */
     struct kw_span body;
-    const char *peer;            /* "127.0.0.1:40312" */
-    struct cert *peer_cert;      /* verified client certificate; NULL = none; borrowed */
+    const char *peer;       /* "127.0.0.1:40312" */
+    struct cert *peer_cert; /* verified client certificate; NULL = none; borrowed */
+    struct kw_span binding; /* ROUTE_BINDING: tls-exporter of the connection (RFC 9266),
+                               HTTP_BINDING octets; empty: plain HTTP */
+    uint8_t binding_octets[HTTP_BINDING];
     struct kw_uri_params params; /* from the route's template */
     struct http_principal who;
     bool on_loop; /* ROUTE_FAST's first try: must not block */
@@ -73,9 +82,10 @@ kw_status http_response_header(struct kw_op *op, struct http_response *response,
 typedef kw_status (*http_handler)(struct kw_op *op, void *ctx, const struct http_request *request,
                                   struct http_response *response);
 enum route_flags {
-    ROUTE_FAST = 1 << 0,  /* tried on the loop thread first, must not block; KW_E_STATE: "not from
-                             memory", run it again on the pool */
-    ROUTE_CLOSE = 1 << 1, /* close the connection after the answer */
+    ROUTE_FAST = 1 << 0,    /* tried on the loop thread first, must not block; KW_E_STATE: "not from
+                               memory", run it again on the pool */
+    ROUTE_CLOSE = 1 << 1,   /* close the connection after the answer */
+    ROUTE_BINDING = 1 << 2, /* the handler looks at the channel binding */
 };
 struct http_error_style;
 struct route {

@@ -97,6 +97,18 @@ void tls_conn_end(struct bufferevent *bev, bool say_goodbye)
     }
 }
 
+/* RFC 9266 section 2: this label, no context, 32 octets. */
+bool tls_conn_binding(struct bufferevent *bev, uint8_t ret[HTTP_BINDING])
+{
+    static const char label[] = "EXPORTER-Channel-Binding";
+    SSL *ssl = bufferevent_openssl_get_ssl(bev);
+    bool done = ssl && SSL_export_keying_material(ssl, ret, HTTP_BINDING, label, sizeof(label) - 1,
+                                                  NULL, 0, /* use_context= */ 0) == 1;
+
+    ERR_clear_error();
+    return done;
+}
+
 /*
  * OpenSSL makes a record of each piece of the buffer. EST clients of libest want the headers within
  * the first read of 1,024 octets and do not wait for a second record; one write is cheaper as well.

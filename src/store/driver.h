@@ -24,6 +24,7 @@ enum store_noun {
     STORE_NOUN_TALLY,
     STORE_NOUN_DATA_KEY,
     STORE_NOUN_RA_REQUEST,
+    STORE_NOUN_STATION,
     STORE_NOUN_MAX
 };
 enum { STORE_STATEMENTS_MAX = 8 }; /* of one noun */

@@ -113,6 +113,31 @@ kw_status store_device_get_txn(struct kw_op *op, struct store_txn *txn, const ch
 kw_status store_device_list(struct kw_op *op, struct store *store, const char *after, unsigned max,
                             struct store_device *ret, unsigned *ret_n);
 
+/* --- stations: registration authorities --------------------------------------------------------
+ */
+struct store_grant {
+    char station[KW_NAME_MAX]; /* the certificate's owner without "station:" */
+    char product[KW_NAME_MAX]; /* whose devices it may enrol */
+    int64_t granted_ms;
+};
+/* KW_E_CONFLICT it may already. */
+kw_status store_station_grant(struct kw_op *op, struct store_txn *txn,
+                              const struct store_grant *grant);
+/* KW_E_NOT_FOUND it may not anyway. */
+kw_status store_station_end(struct kw_op *op, struct store_txn *txn, const char *station,
+                            const char *product);
+kw_status store_station_may(struct kw_op *op, struct store *store, const char *station,
+                            const char *product, bool *ret);
+kw_status store_station_may_txn(struct kw_op *op, struct store_txn *txn, const char *station,
+                                const char *product, bool *ret);
+/* The device with this serial number among the station's products. KW_E_NOT_FOUND, KW_E_CONFLICT
+ * more than one. */
+kw_status store_station_device(struct kw_op *op, struct store *store, const char *station,
+                               const char *serial, char ret_id[KW_NAME_MAX]);
+/* In the order of station and product; after NULL = from the start. */
+kw_status store_station_list(struct kw_op *op, struct store *store, const struct store_grant *after,
+                             unsigned max, struct store_grant *ret, unsigned *ret_n);
+
 /* --- public keys: one owner and one use for ever
  * -------------------------------------------------------------------- */
 struct store_pubkey {

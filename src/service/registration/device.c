@@ -23,7 +23,7 @@ struct device_change {
     struct event event;
 };
 
-static kw_status check_name(struct kw_op *op, const char *what, const char *text)
+kw_status device_check_name(struct kw_op *op, const char *what, const char *text)
 {
     size_t n = strlen(text);
 
@@ -64,11 +64,12 @@ static bool is_oid(const char *text)
 
 static kw_status check_request(struct kw_op *op, const struct device_request *request)
 {
-    TRY(op, check_name(op, "the device id", request->id));
-    TRY(op, check_name(op, "the product", request->product));
-    TRY(op, check_name(op, "the serial number", request->serial ? request->serial : request->id));
+    TRY(op, device_check_name(op, "the device id", request->id));
+    TRY(op, device_check_name(op, "the product", request->product));
+    TRY(op, device_check_name(op, "the serial number",
+                              request->serial ? request->serial : request->id));
     if (request->batch) {
-        TRY(op, check_name(op, "the batch", request->batch));
+        TRY(op, device_check_name(op, "the batch", request->batch));
     }
     ENSURE(op, !request->hw_type || is_oid(request->hw_type), KW_E_INPUT,
            "the hardware type must be an object identifier such as 1.3.6.1.4.1.32473.1");

@@ -16,6 +16,8 @@ struct device_request {
     const char *batch;     /* NULL: none */
     uint32_t secret_hours; /* 0 = 168 */
 };
+/* May a device, product or station be called so? KW_E_INPUT. */
+kw_status device_check_name(struct kw_op *op, const char *what, const char *text);
 /* Register and hand out a registration secret (144 random bits, base64url); it is stored only as a
  * hash and told only here. */
 kw_status device_register(struct kw_op *op, struct service *service,

@@ -1,4 +1,4 @@
-#include "service/registration/enrol.h"
+#include "service/registration/enrol_internal.h"
 
 #include <stdio.h>
 
@@ -13,18 +13,6 @@
 #include "service/registration/secret.h"
 #include "service/registration/subject.h"
 
-/* All that one enrolment gathers on its way. */
-struct enrolment {
-    struct service *service;
-    const struct enrol_asker *asker;
-    const struct enrol_request *request;
-    const struct bound_profile *profile;
-    struct store_device device;
-    char owner[KW_NAME_MAX];
-    const struct store_cert *old; /* renewal only */
-    int64_t now_ms;
-};
-
 static kw_status refuse_states(struct kw_op *op, const struct store_device *device)
 {
     ENSURE(op, device->state == DEVICE_REGISTERED || device->state == DEVICE_ACTIVE, KW_E_STATE,
@@ -34,15 +22,8 @@ static kw_status refuse_states(struct kw_op *op, const struct store_device *devi
 
 static kw_status begin(struct kw_op *op, struct enrolment *it)
 {
-    kw_status status = store_device_get(op, it->service->store, it->asker->device_id, &it->device);
-
-    if (status.code ==
-        KW_E_NOT_FOUND) { /* the same words as for a wrong secret: who exists is not told */
-        kw_op_clear(op);
-        return FAIL(op, KW_E_AUTH, "device id or registration secret is wrong");
-    }
-    TRY(op, status);
     it->now_ms = os_clock_unix_ms();
+    TRY(op, enrol_find_device(op, it));
     (void)snprintf(it->owner, sizeof(it->owner), "device:%.80s", it->device.id);
     return KW_OK;
 }
@@ -56,75 +37,19 @@ static kw_status note_refusal(struct kw_op *op, const struct enrolment *it, kw_s
     struct event event = {.type = EVENT_CERT_REFUSE};
     struct kw_op own;
 
+    /* What waits for others is asked for again and again, and is no refusal. */
     if (kw_ok(status) || status.code == KW_E_APPROVAL || kw_code_http(status.code) >= 500) {
         return status;
     }
     kw_op_init(&own, op->principal, op->deadline_ms);
     KW_TEXT_SET(own.request_id, op->request_id);
-    KW_TEXT_SET(event.object, it->owner);
+    KW_TEXT_SET(event.object, it->owner[0] ? it->owner : it->asker->via);
     KW_TEXT_SET(event.result, kw_code_text(status.code));
     (void)snprintf(event.detail, sizeof(event.detail), "%s", kw_op_cause(op));
     if (!kw_ok(service_record_alone(&own, it->service, &event))) {
         service_complain(it->service, &own, "a refused enrolment could not be recorded");
     }
     return status;
-}
-
-/* --- which profile ---------------------------------------------------------------------------- */
-
-static bool proof_fits(const struct enrolment *it, const struct profile *profile)
-{
-    if (it->asker->secret) {
-        return strcmp(profile->enrol, "secret") == 0;
-    }
-    return strcmp(profile->enrol, "idevid") == 0;
-}
-
-/* Without a label the proof decides: a secret leads to the first identity, that one to the next. */
-static kw_status default_profile(struct kw_op *op, struct enrolment *it)
-{
-    for (unsigned i = 0; i < it->service->n_profiles; i++) {
-        const struct bound_profile *candidate = &it->service->profiles[i];
-        if (strcmp(candidate->data.subject, "device") == 0 && proof_fits(it, &candidate->data)) {
-            it->profile = candidate;
-            return KW_OK;
-        }
-    }
-    return FAIL(op, KW_E_NOT_FOUND, "no profile can be enrolled with this kind of proof");
-}
-
-static bool asked_with_idevid(const struct enrolment *it)
-{
-    const struct bound_profile *used = NULL;
-    struct kw_op quiet;
-
-    kw_op_init(&quiet, NULL, 0);
-    if (!kw_ok(service_profile(&quiet, it->service, it->asker->cert_profile, &used))) {
-        return false;
-    }
-    return strcmp(used->data.key_class, "device-idevid") == 0;
-}
-
-static kw_status choose_profile(struct kw_op *op, struct enrolment *it, const char *name)
-{
-    if (!*name) {
-        TRY(op, default_profile(op, it));
-    } else {
-        TRY(op, service_profile(op, it->service, name, &it->profile));
-    }
-    const struct profile *profile = &it->profile->data;
-    ENSURE(op, strcmp(profile->subject, "device") == 0, KW_E_DENIED,
-           "profile '%s' is not for devices", profile->name);
-    ENSURE(op, !it->asker->secret || proof_fits(it, profile), KW_E_DENIED,
-           "profile '%s' is not enrolled with a registration secret; connect with the IDevID",
-           profile->name);
-    ENSURE(op, proof_fits(it, profile), KW_E_DENIED,
-           "profile '%s' is enrolled with a registration secret, not with a certificate",
-           profile->name);
-    ENSURE(op, it->asker->secret || asked_with_idevid(it), KW_E_DENIED,
-           "profile '%s' is enrolled with the IDevID; this certificate is of profile '%s'",
-           profile->name, it->asker->cert_profile);
-    return KW_OK;
 }
 
 /* --- replays ---------------------------------------------------------------------------------- */
@@ -212,11 +137,24 @@ static kw_status admit_cert(struct kw_op *op, struct store_txn *txn, const struc
     ENSURE(op, it->asker->fingerprint, KW_E_AUTH, "who asks is not proven");
     TRY(op, store_cert_by_fingerprint_txn(op, txn, it->asker->fingerprint, ret),
         "certificate of the connection");
-    ENSURE(op, strcmp(ret->owner, it->owner) == 0, KW_E_DENIED,
+    const char *who = enrol_is_vouched(it) ? it->asker->via : it->owner;
+    ENSURE(op, strcmp(ret->owner, who) == 0, KW_E_DENIED,
            "the certificate of the connection is another's");
     ENSURE(op, ret->state == CERT_STATE_VALID || ret->state == CERT_STATE_SUPERSEDED, KW_E_REVOKED,
            "the certificate of the connection was revoked");
     return KW_OK;
+}
+
+/* The first identity spends the registration secret, also where a station vouched instead of it. */
+static kw_status admit_born(struct kw_op *op, struct store_txn *txn, const struct enrolment *it,
+                            struct store_device *device)
+{
+    if (strcmp(it->profile->data.enrol, "secret") == 0) {
+        memcpy(device->secret_used_csr, it->request->sha256, KW_HASH_BYTES);
+        device->secret_failures = 0;
+    }
+    device->state = DEVICE_ACTIVE;
+    return store_device_update(op, txn, device);
 }
 
 /* In the transaction: the device may have been retired, or the secret used, since we looked. */
@@ -230,14 +168,17 @@ static kw_status admit_first(struct kw_op *op, struct store_txn *txn, void *ctx)
     TRY(op, refuse_states(op, &device));
     TRY(op, registration_settle(op, it->service, txn, &it->profile->data, it->owner,
                                 it->request->sha256));
+    if (enrol_is_vouched(it)) {
+        TRY(op, enrol_admit_station(op, txn, it));
+        TRY(op, enrol_check_birth(op, it, &device));
+        TRY(op, admit_cert(op, txn, it, &used));
+        return admit_born(op, txn, it, &device);
+    }
     if (!it->asker->secret) {
         return admit_cert(op, txn, it, &used);
     }
     TRY(op, secret_check(op, &device, it->asker->secret, it->now_ms, it->request->sha256));
-    memcpy(device.secret_used_csr, it->request->sha256, KW_HASH_BYTES);
-    device.secret_failures = 0;
-    device.state = DEVICE_ACTIVE;
-    return store_device_update(op, txn, &device);
+    return admit_born(op, txn, it, &device);
 }
 
 static kw_status issue(struct kw_op *op, struct enrolment *it, struct issue_request *request,
@@ -282,13 +223,15 @@ static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char 
     bool again = false;
 
     TRY(op, refuse_states(op, &it->device));
-    TRY(op, choose_profile(op, it, profile));
+    TRY(op, enrol_choose_profile(op, it, profile));
+    TRY(op, enrol_check_binding(op, it));
     TRY(op, subject_refuse_other(op, it->request->subject, &it->device));
     TRY(op, known_key(op, it, ret, &again));
     if (again) {
         return KW_OK;
     }
     TRY(op, refuse_known(op, it));
+    TRY(op, enrol_check_birth(op, it, &it->device));
     TRY(op, registration_permit(op, it->service, &it->profile->data, it->owner, it->request,
                                 it->asker));
     return issue_or_find(op, it, &request, ret);
@@ -297,7 +240,11 @@ static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char 
 static kw_status first(struct kw_op *op, struct enrolment *it, const char *profile,
                        struct store_cert *ret)
 {
-    TRY(op, begin(op, it));
+    kw_status begun = begin(op, it);
+
+    if (!kw_ok(begun)) { /* a station is proven: what it may not is worth a line */
+        return enrol_is_vouched(it) ? note_refusal(op, it, begun) : begun;
+    }
     if (it->asker->secret) {
         TRY(op, secret_try(op, it->service, &it->device, it->asker->secret, it->now_ms,
                            it->request->sha256));
@@ -312,7 +259,8 @@ kw_status enrol_first(struct kw_op *op, struct service *service, const struct en
     struct enrolment it = {.service = service, .asker = asker, .request = request};
 
     TRY(op, log_gap_refuse(op, service));
-    TRY(op, first(op, &it, profile, ret), "device '%s'", asker->device_id);
+    TRY(op, first(op, &it, profile, ret), "device '%s'",
+        asker->device_id ? asker->device_id : it.device.id);
     return KW_OK;
 }
 
@@ -360,6 +308,8 @@ static kw_status issue_again(struct kw_op *op, struct enrolment *it, const char 
     ENSURE(op, strcmp(it->old->owner, it->owner) == 0, KW_E_DENIED,
            "the certificate of the connection is another's");
     TRY(op, service_profile(op, it->service, it->old->profile, &it->profile));
+    TRY(op, enrol_check_protocol(op, it));
+    TRY(op, enrol_check_binding(op, it));
     TRY(op, subject_refuse_other(op, it->request->subject, &it->device));
     TRY(op, known_key(op, it, ret, &replayed));
     if (replayed) {
@@ -390,6 +340,7 @@ kw_status enrol_again(struct kw_op *op, struct service *service, const struct en
            "renewal needs the certificate that is to be renewed");
     TRY(op, store_cert_by_fingerprint(op, service->store, asker->fingerprint, &old),
         "certificate of the connection");
+    ENSURE(op, asker->device_id, KW_E_DENIED, "a station renews nothing for a device");
     TRY(op, again(op, &it, profile, ret), "device '%s'", asker->device_id);
     return KW_OK;
 }

@@ -13,17 +13,22 @@
 struct enrol_request {
     const struct pubkey *key;
     struct kw_span subject; /* DER Name as asked; may be empty: the registry names the device */
-    const uint8_t *sha256;  /* of the whole request (CSR, CertReqMsg): replays find their answer */
-    struct kw_span csr; /* DER, kept for a request that waits; empty where there is none (CMP) */
+    /* of what is asked for (CSR, CertReqMsg), without what binds it to a connection: replays find
+     * their answer */
+    const uint8_t *sha256;
+    const char *challenge; /* challengePassword; NULL: none */
+    struct kw_span csr;    /* DER, kept for a request that waits; empty where there is none (CMP) */
 };
 
 /* How the asker proved who it is. */
 struct enrol_asker {
-    const char *device_id;
+    const char *device_id;      /* NULL: the request names the device (a station asks) */
     const char *secret;         /* one-time registration secret; NULL: proven by certificate */
     const uint8_t *fingerprint; /* of the mTLS connection's certificate, SHA-256; NULL = none */
     const char *cert_profile;   /* its profile; "" where none */
-    const char *via; /* NULL or "": the device itself; "station:NAME": an RA that vouches for it */
+    const char *via;        /* NULL or "": the device itself; "station:NAME": an RA that vouches */
+    const char *protocol;   /* "est", "cmp", "rest": the profile must take it; NULL: any */
+    struct kw_span binding; /* of the connection (RFC 9266); empty: none */
 };
 
 /**

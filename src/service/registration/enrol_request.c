@@ -24,7 +24,8 @@ kw_status enrol_request_from_csr(struct kw_op *op, struct kw_span der, struct cs
     *ret = (struct enrol_request){
         .key = csr_public(csr),
         .subject = csr_subject(csr),
-        .sha256 = csr_sha256(csr),
+        .sha256 = csr_asked_sha256(csr),
+        .challenge = csr_challenge(csr),
         .csr = csr_der(csr),
     };
     *keep = TAKE(csr);
