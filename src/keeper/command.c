@@ -46,6 +46,7 @@ kw_status keeper_command_of(struct kw_op *op, const struct keeper_config *config
     }
     TRY(op,
         hand_on(op, "KEYWRIGHT_TEST_CLOCK_OFFSET_S", ret->clock, sizeof(ret->clock), ret, &n_env));
+    TRY(op, hand_on(op, "KEYWRIGHT_TEST_CLOCK_JUMP_S", ret->jump, sizeof(ret->jump), ret, &n_env));
     return hand_on(op, "KEYWRIGHT_SECCOMP", ret->seccomp, sizeof(ret->seccomp), ret, &n_env);
 }
 

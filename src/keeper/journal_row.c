@@ -21,6 +21,7 @@ static bool what_in_range(unsigned kind, unsigned what)
     case KEEPER_JOURNAL_EVENT:
         return what <= KEY_EVENT_MAX; /* the last: it was made */
     case KEEPER_JOURNAL_CUT:
+    case KEEPER_JOURNAL_CLOCK:
         return what == 0;
     default:
         return false;

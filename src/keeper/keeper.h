@@ -33,6 +33,9 @@ struct keeper_config {
     kw_status (*sealed)(struct kw_op *op, const char *name, const char *folder, const char *unlock,
                         void *ctx);
     void *sealed_ctx;
+    /* Called where a keeper doubts this machine's clock (keeper_vault_status.clock_off_s): the
+     * start waits then. Or NULL: it goes on, and what depends on time is refused. */
+    void (*doubted)(const char *name, int64_t clock_off_s);
     bool create;                /* make a new vault with this unlock method (init) */
     bool ceremony;              /* key creation is allowed; only `keywright init` sets it */
     struct os_spawner *spawner; /* who starts the process; NULL: we, as the user that we are.
@@ -96,6 +99,8 @@ struct keeper_vault_status {
     uint8_t given, needed; /* shares; 0 where it is opened otherwise */
     uint32_t generation;   /* of the key-encrypting key; 0 while sealed */
     char custody[64];      /* where private keys are: "sealed", "pkcs11", "tpm2 SIMULATED", … */
+    int64_t clock_off_s;   /* the clock is later than it can be by so much, or (below 0) behind what
+                              was there already; 0: it is believed */
 };
 /* How the vault is; also while it is sealed. */
 kw_status keeper_vault_status(struct kw_op *op, struct keeper *keeper,
@@ -242,6 +247,7 @@ enum keeper_journal_kind {
     KEEPER_JOURNAL_USES,    /* a key's uses within a minute; digest: d = SHA-256(d || SHA-256(m)) */
     KEEPER_JOURNAL_EVENT,   /* a key was made (what: KEY_EVENT_MAX), or came into another state */
     KEEPER_JOURNAL_CUT,     /* the row before was torn by a power cut; count: octets */
+    KEEPER_JOURNAL_CLOCK,   /* somebody confirmed the clock; count: seconds that it moved ahead */
 };
 struct keeper_journal_row {
     uint64_t seq; /* 1, 2, … without a gap */

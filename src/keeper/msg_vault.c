@@ -23,6 +23,7 @@ void enc_vault_status_answer(struct kw_writer *w, const struct keeper_answer *an
     kw_writer_u8(w, vault->needed);
     kw_writer_u32(w, vault->generation);
     kw_writer_text(w, vault->custody);
+    kw_writer_u64(w, (uint64_t)vault->clock_off_s);
 }
 
 void dec_vault_status_answer(struct kw_reader *r, struct keeper_answer *ret)
@@ -35,6 +36,7 @@ void dec_vault_status_answer(struct kw_reader *r, struct keeper_answer *ret)
     vault->needed = kw_reader_u8(r);
     vault->generation = kw_reader_u32(r);
     kw_reader_text(r, vault->custody, sizeof(vault->custody));
+    vault->clock_off_s = (int64_t)kw_reader_u64(r);
     vault->open = open == 1;
     if (open > 1) {
         kw_reader_reject(r);

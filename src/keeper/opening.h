@@ -27,6 +27,7 @@ enum opening_command {
     OPENING_NEW_PASSPHRASE, /* of a new vault, or where the gate's VAULT_REKEY allowed it */
     OPENING_NEW_SHARES,     /* the same; they count once M of them were given back */
     OPENING_BY_METHOD,      /* no more sealed by hand: open as at a start */
+    OPENING_CLOCK,          /* the machine's clock is right, whatever the keeper thinks of it */
     OPENING_COMMAND_MAX
 };
 

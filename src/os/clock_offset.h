@@ -5,7 +5,9 @@
 
 #include <stdint.h>
 
-/* Seconds to add to the wall clock; 0 in every build that is not for tests. */
+/* Seconds that have passed without waiting, and seconds by which the wall clock alone is wrong; 0
+ * in every build that is not for tests. */
 int64_t os_clock_offset_s(void);
+int64_t os_clock_jump_s(void);
 
 #endif

@@ -54,25 +54,64 @@ static bool shall_end(void)
            (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
 }
 
-/* Until somebody has opened it at its socket; the start of the server waits. */
-static kw_status wait_until_open(struct kw_op *op, struct keeper *keeper)
+/* Until somebody has opened it at its socket, or said that the clock is right, or it is; the start
+ * of the server waits. */
+static kw_status wait_until(struct kw_op *op, struct keeper *keeper,
+                            bool (*ready)(const struct keeper_vault_status *status))
 {
     struct keeper_vault_status status = {0};
 
     for (;;) {
         struct kw_op look;
         kw_op_init(&look, "system", os_clock_mono_ms() + 10000);
-        if (kw_ok(keeper_vault_status(&look, keeper, &status)) && status.open) {
+        if (kw_ok(keeper_vault_status(&look, keeper, &status)) && ready(&status)) {
             return KW_OK;
         }
         ENSURE(op,
                op->deadline_ms == 0 || os_clock_mono_ms() < op->deadline_ms ||
                    look.code == KW_CODE_OK || look.code == KW_E_UNAVAILABLE,
                look.code, "%s", kw_op_cause(&look));
-        ENSURE(op, !shall_end(), KW_E_UNAVAILABLE, "stopped before it was opened");
+        ENSURE(op, !shall_end(), KW_E_UNAVAILABLE, "stopped while it waited for somebody");
         struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
         (void)nanosleep(&pause, NULL); /* waking early only looks once more */
     }
+}
+
+static bool is_open(const struct keeper_vault_status *status)
+{
+    return status->open;
+}
+
+static bool believes_the_clock(const struct keeper_vault_status *status)
+{
+    return status->clock_off_s == 0;
+}
+
+static kw_status wait_for_opening(struct kw_op *op, const struct service *service, unsigned i,
+                                  const struct keeper_config *given,
+                                  const struct vault_paths *paths)
+{
+    const struct config_vault *vault = &service->config.vaults[i];
+
+    if (given->sealed) {
+        TRY(op, given->sealed(op, vault->name, paths->folder, vault->unlock, given->sealed_ctx),
+            "vault '%s'", vault->name);
+    }
+    return wait_until(op, service->vaults[i], is_open);
+}
+
+/* What was signed now would speak of a wrong time. */
+static kw_status wait_for_the_clock(struct kw_op *op, const struct service *service, unsigned i,
+                                    const struct keeper_config *given)
+{
+    struct keeper_vault_status status;
+
+    TRY(op, keeper_vault_status(op, service->vaults[i], &status));
+    if (believes_the_clock(&status) || !given->doubted) {
+        return KW_OK;
+    }
+    given->doubted(service->config.vaults[i].name, status.clock_off_s);
+    return wait_until(op, service->vaults[i], believes_the_clock);
 }
 
 static kw_status open_one(struct kw_op *op, struct service *service, unsigned i,
@@ -89,14 +128,13 @@ static kw_status open_one(struct kw_op *op, struct service *service, unsigned i,
         vault->name);
     service->n_vaults = i + 1;
     TRY(op, keeper_vault_status(op, service->vaults[i], &status));
-    if (status.open) {
+    if (status.open && status.clock_off_s == 0) {
         return KW_OK;
     }
-    if (given->sealed) {
-        TRY(op, given->sealed(op, vault->name, paths.folder, vault->unlock, given->sealed_ctx),
-            "vault '%s'", vault->name);
+    if (!status.open) {
+        TRY(op, wait_for_opening(op, service, i, given, &paths));
     }
-    TRY(op, wait_until_open(op, service->vaults[i]));
+    TRY(op, wait_for_the_clock(op, service, i, given));
     op->deadline_ms = op->deadline_ms ? op->deadline_ms + 60000 : 0; /* it was the person's time */
     return KW_OK;
 }

@@ -218,3 +218,34 @@ def test_new_shares_need_another_person(tmp_path):
     used = gate.cli('vault', 'rekey', 'main', '--new-secret', '--approval', '1', check=False)
     assert used.returncode != 0  # once is enough
     assert gate.stop() == 0
+
+
+def test_a_clock_far_ahead_ends_no_key(tmp_path):
+    """A wrong clock makes the keeper wait; what it would do to keys could not be undone."""
+    gate = Gate(tmp_path / 'own').start()
+    gate.device()
+    gate.stop()
+    gate.env = {'KEYWRIGHT_TEST_CLOCK_JUMP_S': str(40 * 86400)}
+    gate.start(wait=False)
+    until('it is told', lambda: "waiting until it is right, or for 'keywright vault clock main'" in gate.log())
+    assert 'takes this machine' in words(vault(gate, 'clock'))  # somebody says that it is right
+    gate.wait_healthy()
+    gate.device()
+    gate.stop()
+    gate.env = {}  # and it was wrong after all
+    gate.start(wait=False)
+    until('it is behind', lambda: 's behind a time' in gate.log())
+    vault(gate, 'clock')
+    gate.wait_healthy()
+    gate.device().hello()
+    assert {key['state'] for key in gate.json('key', 'list')['items']} == {'active'}
+    gate.stop()
+
+    gate.env = {'KEYWRIGHT_TEST_CLOCK_JUMP_S': str(20 * 366 * 86400)}  # a battery that is empty
+    gate.start(wait=False)
+    until('it is told', lambda: gate.log().count('later than it can be') > 1)
+    assert gate.stop() is not None  # it need not wait for anybody
+    gate.env = {}
+    gate.start()
+    gate.device().hello()
+    gate.stop()

@@ -15,6 +15,7 @@ kw_status handle_vault_status(struct kw_op *op, struct server *server, struct re
     memcpy(vault->method, reply.method, sizeof(vault->method));
     if (server->keyring) {
         vault->generation = server->keyring->vault.generation;
+        vault->clock_off_s = keyring_clock_off(server->keyring, request->now_unix);
     }
     const struct custody none = {.uri = server->opening.custody};
     custody_text(server->keyring ? &server->keyring->custody : &none, vault->custody);

@@ -152,6 +152,7 @@ kw_status keyring_load(struct kw_op *op, struct vault *vault, const char *custod
     }
     keyring->vault = *vault;
     keyring->custody.uri = custody;
+    os_clock_boot_id(keyring->boot);
     *vault = (struct vault){.lock_fd = -1};
     keyring->state = calloc(1, sizeof(*keyring->state));
     keyring->approvals = calloc(1, sizeof(*keyring->approvals));

@@ -9,6 +9,7 @@
 #include "cmd/keywright-keeper/state.h"
 #include "cmd/keywright-keeper/vault.h"
 #include "keeper/keeper.h"
+#include "os/clock.h"
 
 enum { KEYRING_BULK_MAX = 4, KEYRING_CLOCK_BEHIND_S = 300 };
 
@@ -42,6 +43,8 @@ struct keyring {
     struct state *state;
     struct approvals *approvals; /* who approves what, and what was approved */
     struct journal *journal;
+    uint8_t boot[OS_BOOT_ID_BYTES]; /* which start of the machine this is */
+    int64_t ahead_s;                /* the clock is later than it can be by so much; 0: it is not */
     unsigned n;
     struct keeper_key *at[STATE_KEYS_MAX];
 };
@@ -138,10 +141,22 @@ kw_status keyring_settle(struct kw_op *op, struct keyring *keyring, struct keepe
 /* Settle all keys and raise the floor of the clock: at the start and now and then; no use depends
  * on it. */
 kw_status keyring_tick(struct kw_op *op, struct keyring *keyring, int64_t now_unix);
-/* A ceremony's operator vouches for the clock: a floor that it is behind is lowered to it. */
-void keyring_trust_clock(struct keyring *keyring, int64_t now_unix);
-/* KW_E_UNAVAILABLE "clock: …" where it is more than 5 minutes behind a time that was there already.
+/**
+ * Compare the wall clock with how long the machine has been running (os_clock_up_s()), before what
+ * depends on it: where it is a day later than that allows, or a month later than when the vault was
+ * seen last by a machine that was off since, time stands still for the keys until it is right again
+ * or somebody confirms it.
  */
+void keyring_watch_clock(struct keyring *keyring, int64_t now_unix, int64_t up_s);
+/* A ceremony's operator vouches for the clock, whatever was believed before. */
+void keyring_trust_clock(struct keyring *keyring, int64_t now_unix, int64_t up_s);
+/* The same by somebody at the vault's socket: journalled, durable on return. */
+kw_status keyring_confirm_clock(struct kw_op *op, struct keyring *keyring, int64_t now_unix,
+                                int64_t up_s);
+/* 0: it is believed; above 0: later than it can be by so many seconds; below: behind. */
+int64_t keyring_clock_off(const struct keyring *keyring, int64_t now_unix);
+/* KW_E_UNAVAILABLE "clock: …" where it is ahead as above, or more than 5 minutes behind a time that
+ * was there already. */
 kw_status keyring_clock(struct kw_op *op, const struct keyring *keyring, int64_t now_unix);
 
 /**

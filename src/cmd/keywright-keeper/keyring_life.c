@@ -4,24 +4,6 @@
 
 enum { FLOOR_STEP_S = 300 };
 
-kw_status keyring_clock(struct kw_op *op, const struct keyring *keyring, int64_t now_unix)
-{
-    int64_t floor = keyring->state->clock_floor;
-
-    ENSURE(op, now_unix + KEYRING_CLOCK_BEHIND_S >= floor, KW_E_UNAVAILABLE,
-           "clock: it is %lld s behind a time that was here already; set it right",
-           (long long)(floor - now_unix));
-    return KW_OK;
-}
-
-void keyring_trust_clock(struct keyring *keyring, int64_t now_unix)
-{
-    if (keyring->state->clock_floor > now_unix) {
-        keyring->state->clock_floor = now_unix;
-        keyring->state->dirty = true;
-    }
-}
-
 static kw_status check_activation(struct kw_op *op, const struct keyring *keyring,
                                   const struct keeper_key *key, int64_t now_unix)
 {
@@ -166,6 +148,7 @@ static const struct due {
 kw_status keyring_settle(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
                          int64_t now_unix)
 {
+    TRY(op, keyring_clock(op, keyring, now_unix));
     for (size_t i = 0; i < KW_COUNT(dues); i++) {
         const struct due *due = &dues[i];
         if ((due->states & 1u << key->record->state) && due->is_due(key, now_unix)) {

@@ -41,7 +41,6 @@ kw_status keyring_use(struct kw_op *op, struct keyring *keyring, const char *key
     ENSURE(op, purpose_allowed(key->policy.class_, purpose), KW_E_DENIED,
            "purpose: a key of class %s signs no %s", key_class_text(key->policy.class_),
            purpose_text(purpose));
-    TRY(op, keyring_clock(op, keyring, now_unix));
     TRY(op, keyring_settle(op, keyring, key, now_unix));
     TRY(op, check_state(op, key, purpose, now_unix));
     TRY(op, keyring_reach(op, keyring, key));

@@ -245,6 +245,7 @@ int main(int argc, char *argv[])
     struct options options = {0};
     struct kw_op op;
 
+    os_clock_boot_id((uint8_t[OS_BOOT_ID_BYTES]){0}); /* while it can be read */
     (void)crypto_wipe_freed(); /* first of all: too late is our bug, and costs only the wiping */
     (void)crypto_lock_keys(); /* where the lock limit forbids it: the process leaves no core dump */
     if (!parse_options(argc, argv, &options)) {

@@ -181,6 +181,9 @@ bool server_take(struct server *server, struct kw_span packet, const int fds[], 
         return malformed(server, row->name,
                          "a descriptor where none belongs, or none where one does");
     }
+    if (server->keyring) {
+        keyring_watch_clock(server->keyring, os_clock_unix_s(), os_clock_up_s());
+    }
     struct request request = {
         .msg = &msg, .fd = n_fds > 0 ? fds[0] : -1, .now_unix = os_clock_unix_s()};
     return answer(server, row, frame.req_id, &request);
@@ -265,6 +268,7 @@ static void save_all(struct server *server, bool end)
     struct kw_op op;
 
     kw_op_init(&op, "keeper", 0);
+    keyring_watch_clock(keyring, now_unix, os_clock_up_s());
     note_failure(server, "CLOCK", &op, keyring_tick(&op, keyring, now_unix));
     if (end) {
         note_failure(server, "JOURNAL", &op, keyring_flush(&op, keyring, now_unix, true));
@@ -302,7 +306,7 @@ static void catch_up(struct server *server)
         return;
     }
     if (server->opened == KEEPER_CEREMONY) {
-        keyring_trust_clock(server->keyring, os_clock_unix_s());
+        keyring_trust_clock(server->keyring, os_clock_unix_s(), os_clock_up_s());
     }
     save_all(server, /* end= */ false);
 }

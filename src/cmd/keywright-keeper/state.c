@@ -98,6 +98,9 @@ kw_status state_encode(const struct state *state, struct kw_out *out)
     struct kw_writer w = kw_writer_of(out);
     kw_writer_u64(&w, state->version);
     put_i64(&w, state->clock_floor);
+    put_i64(&w, state->clock_anchor);
+    put_i64(&w, state->clock_up);
+    kw_writer_put(&w, KW_SPAN_ARRAY(state->clock_boot));
     kw_writer_u64(&w, state->approvals);
     kw_writer_put(&w, KW_SPAN_ARRAY(state->recovery));
     kw_writer_put(&w, KW_SPAN_ARRAY(state->journal_key));
@@ -116,6 +119,9 @@ kw_status state_decode(struct kw_span encoded, struct state *ret)
 
     *ret = (struct state){.version = kw_reader_u64(&r)};
     ret->clock_floor = get_i64(&r);
+    ret->clock_anchor = get_i64(&r);
+    ret->clock_up = get_i64(&r);
+    kw_reader_copy(&r, ret->clock_boot, sizeof(ret->clock_boot));
     ret->approvals = kw_reader_u64(&r);
     kw_reader_copy(&r, ret->recovery, sizeof(ret->recovery));
     kw_reader_copy(&r, ret->journal_key, sizeof(ret->journal_key));

@@ -18,8 +18,9 @@ enum {
     STATE_RECORD_MAX = 3 * (2 + KW_NAME_MAX) + 2 * 4 + 1 + 7 * 8 + 2 * KW_HASH_BYTES +
                        KEY_STATE_MAX * STATE_PHASE_MAX,
     STATE_RECOVERY_BYTES = 32,
-    STATE_ENCODED_MAX =
-        4 * 8 + STATE_RECOVERY_BYTES + 2 * KW_HASH_BYTES + 2 + STATE_KEYS_MAX * STATE_RECORD_MAX,
+    STATE_BOOT_BYTES = 16,
+    STATE_ENCODED_MAX = 6 * 8 + STATE_BOOT_BYTES + STATE_RECOVERY_BYTES + 2 * KW_HASH_BYTES + 2 +
+                        STATE_KEYS_MAX * STATE_RECORD_MAX,
 };
 
 /* Of one key id that was ever used; never removed, so that an id never comes back. */
@@ -44,7 +45,11 @@ struct key_record {
 struct state {
     uint64_t version;    /* rises with each save */
     int64_t clock_floor; /* Unix seconds: it was at least so late already */
-    uint64_t approvals;  /* version that the file 'approvals' must have at least; 0: none yet */
+    /* A moment at which the wall clock was believed: Unix seconds, seconds since the machine's
+     * start, and which start; zero: none */
+    int64_t clock_anchor, clock_up;
+    uint8_t clock_boot[STATE_BOOT_BYTES];
+    uint64_t approvals; /* version that the file 'approvals' must have at least; 0: none yet */
     /* Public key that backups are sealed to (crypto/box.h); zero: none was set yet */
     uint8_t recovery[STATE_RECOVERY_BYTES];
     bool dirty;                         /* holds more than the file */

@@ -347,6 +347,9 @@ kw_status vault_open_do(struct kw_op *op, struct vault_opening *opening, struct 
         return new_shares(op, opening, *keyring, request, ret_shares, ret_n);
     case OPENING_BY_METHOD:
         return open_by_method(op, opening, *keyring);
+    case OPENING_CLOCK:
+        ENSURE(op, *keyring, KW_E_STATE, "the vault is sealed: open it first");
+        return keyring_confirm_clock(op, *keyring, os_clock_unix_s(), os_clock_up_s());
     case OPENING_COMMAND_MAX:
         break;
     }

@@ -190,6 +190,7 @@ kw_status cli_doctor(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_status(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_open(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_seal(struct kw_op *op, struct cli *cli);
+kw_status cli_vault_clock(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_rekey(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_shares(struct kw_op *op, struct cli *cli);
 kw_status cli_lint_cert(struct kw_op *op, struct cli *cli);

@@ -163,6 +163,7 @@ static const struct command {
     {"vault",  "status",   "[VAULT]",    REMOTE | OPT(STATE),                    cli_vault_status,    "vaults: open or sealed; --state DIR asks the keeper itself"},
     {"vault",  "open",     "[VAULT]",    OPT(STATE) | OPT(PASSPHRASE_FILE) | OPT(SHARE_FILE), cli_vault_open, "open a sealed vault, on the server's machine"},
     {"vault",  "seal",     "[VAULT]",    REMOTE | OPT(STATE),                    cli_vault_seal,      "forget a vault's keys until it is opened"},
+    {"vault",  "clock",    "[VAULT]",    OPT(STATE),                             cli_vault_clock,     "confirm that this machine's clock is right, where a keeper doubts it"},
     {"vault",  "rekey",    "[VAULT]",    REMOTE | OPT(NEW_SECRET) | OPT(APPROVAL), cli_vault_rekey,   "seal a vault under a new key, or allow it a new secret"},
     {"vault",  "shares",   "[VAULT]",    OPT(STATE) | OPT(SHARES) | OPT(OUT) | OPT(PASSPHRASE_FILE), cli_vault_shares, "give a vault new shares, or a new passphrase, on the server's machine"},
     {"lint",   "cert",     "FILE",       OPT(JSON) | OPT(ISSUER),                cli_lint_cert,       "any certificate by the rules of RFC 5280 and its relatives, offline"},

@@ -9,12 +9,14 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/time.h"
 #include "base/uri.h"
 #include "cmd/keywright/cli.h"
 #include "cmd/keywright/vault.h"
 #include "codec/json.h"
 #include "crypto/share.h"
 #include "keeper/opening.h"
+#include "os/clock.h"
 #include "os/files.h"
 #include "service/config.h"
 
@@ -404,6 +406,20 @@ kw_status cli_vault_seal(struct kw_op *op, struct cli *cli)
     TRY(op, find_vault(op, cli, folder, &vault));
     TRY(op, tell_alone(op, folder, OPENING_SEAL, NULL, &reply));
     (void)printf("vault '%s' is sealed\n", vault->name);
+    return KW_OK;
+}
+
+/* A person says so who can look at another clock. */
+kw_status cli_vault_clock(struct kw_op *op, struct cli *cli)
+{
+    const struct config_vault *vault = NULL;
+    struct opening_reply reply;
+    char folder[KW_PATH_BYTES], now[KW_TIME_TEXT];
+
+    TRY(op, find_vault(op, cli, folder, &vault));
+    TRY(op, tell_alone(op, folder, OPENING_CLOCK, NULL, &reply));
+    (void)printf("vault '%s' takes this machine's clock for right: %s\n", vault->name,
+                 kw_time_text(os_clock_unix_s(), now));
     return KW_OK;
 }
 

@@ -183,10 +183,23 @@ static kw_status tell_sealed(struct kw_op *op, const char *name, const char *fol
     return KW_OK;
 }
 
+/* Likewise. */
+static void tell_doubt(const char *name, int64_t clock_off_s)
+{
+    char text[256];
+
+    (void)snprintf(text, sizeof(text),
+                   "vault '%.40s' doubts this machine's clock, %lld s %s: waiting until it is "
+                   "right, or for 'keywright vault clock %.40s'",
+                   name, (long long)(clock_off_s > 0 ? clock_off_s : -clock_off_s),
+                   clock_off_s > 0 ? "later than it can be" : "behind a time that was here", name);
+    log_line(text, NULL);
+}
+
 static kw_status run(struct kw_op *op, const struct options *options, const sigset_t *stop)
 {
     char keeper[KEEPER_PROGRAM_MAX];
-    struct keeper_config config = {.program = keeper, .sealed = tell_sealed};
+    struct keeper_config config = {.program = keeper, .sealed = tell_sealed, .doubted = tell_doubt};
     AUTO(os_spawner) *spawner = NULL; /* freed after the service, which uses it */
     AUTO(service) *service = NULL;
 

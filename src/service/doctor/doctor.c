@@ -65,10 +65,31 @@ static kw_status look_at_vault(struct kw_op *op, const struct visit *visit, unsi
     return tell(op, visit, level_of(&info), "keeper", name, text);
 }
 
+/* Nothing that depends on time is done there until a person looked. */
+static kw_status look_at_clock(struct kw_op *op, const struct visit *visit, unsigned i)
+{
+    const char *name = visit->service->config.vaults[i].name;
+    struct keeper_vault_status status;
+    char text[320];
+
+    if (!kw_ok(service_vault_status(op, visit->service, i, &status)) || status.clock_off_s == 0) {
+        kw_op_clear(op); /* a vault that is away was told of */
+        return KW_OK;
+    }
+    (void)snprintf(
+        text, sizeof(text),
+        "vault '%.31s' does not believe this machine's clock, %lld s %s: set it right, "
+        "or: keywright vault clock %.31s",
+        name, (long long)(status.clock_off_s > 0 ? status.clock_off_s : -status.clock_off_s),
+        status.clock_off_s > 0 ? "later than it can be" : "behind a time that was here", name);
+    return tell(op, visit, FINDING_FAULT, "clock", name, text);
+}
+
 static kw_status look_at_keeper(struct kw_op *op, const struct visit *visit)
 {
     for (unsigned i = 0; i < visit->service->n_vaults; i++) {
         TRY(op, look_at_vault(op, visit, i));
+        TRY(op, look_at_clock(op, visit, i));
     }
     return KW_OK;
 }

@@ -183,8 +183,64 @@ static void a_clock_that_goes_back_stops_all(void **state)
     struct key_cause cause = by_test(now);
     struct keeper_key *key = NULL;
     assert_code(keyring_create(&op, keyring, &policy, &cause, &key), KW_E_UNAVAILABLE);
-    keyring_trust_clock(keyring, now); /* a ceremony */
+    keyring_trust_clock(keyring, now, 1000); /* a ceremony */
     assert_int_equal(use("tls", KEEPER_SIGN_TLS, now), KW_CODE_OK);
+}
+
+/* Far ahead is as wrong as behind, and what it would do to keys cannot be undone: so it waits. */
+static void a_clock_that_jumps_ahead_ends_no_key(void **state)
+{
+    enum { DAY_S = 86400, YEAR_S = 366 * DAY_S, UP_S = 5000 };
+    struct kw_op op;
+
+    (void)state;
+    kw_op_init(&op, "test", 0);
+    memset(keyring->boot, 7, sizeof(keyring->boot));
+    keyring_trust_clock(keyring, now, UP_S);
+    keyring_watch_clock(keyring, now + 2 * YEAR_S, UP_S + 60);
+    assert_int_equal(use("tls", KEEPER_SIGN_TLS, now + 2 * YEAR_S), KW_E_UNAVAILABLE);
+    assert_code(keyring_tick(&op, keyring, now + 2 * YEAR_S), KW_E_UNAVAILABLE);
+    assert_int_equal(state_of("tls"), KEY_ACTIVE);
+    assert_int_equal(keyring->state->clock_floor, now);
+    /* many small jumps are a great one */
+    for (int i = 1; i < 40; i++) {
+        keyring_watch_clock(keyring, now + i * DAY_S / 2, UP_S + 60);
+        (void)kw_ok(keyring_tick(&op, keyring, now + i * DAY_S / 2)); /* either way */
+    }
+    assert_true(keyring->state->clock_floor <= now + DAY_S + 60);
+    /* a restart of the keeper forgets nothing */
+    assert_ok(keyring_save(&op, keyring));
+    reopen();
+    memset(keyring->boot, 7, sizeof(keyring->boot));
+    keyring_watch_clock(keyring, now + 2 * YEAR_S, UP_S + 120);
+    assert_int_equal(use("tls", KEEPER_SIGN_TLS, now + 2 * YEAR_S), KW_E_UNAVAILABLE);
+    /* right again: nothing happened. Days that did pass are no jump. */
+    keyring_watch_clock(keyring, now + DAY_S, UP_S + 120);
+    assert_int_equal(use("tls", KEEPER_SIGN_TLS, now + DAY_S), KW_CODE_OK);
+    keyring_watch_clock(keyring, now + 90 * DAY_S, UP_S + 90 * DAY_S);
+    assert_int_equal(use("tls", KEEPER_SIGN_TLS, now + 90 * DAY_S), KW_CODE_OK);
+}
+
+static void a_machine_that_was_off(void **state)
+{
+    enum { DAY_S = 86400, UP_S = 5000 };
+    struct kw_op op;
+
+    (void)state;
+    kw_op_init(&op, "test", 0);
+    keyring_trust_clock(keyring, now, UP_S);
+    memset(keyring->boot, 9, sizeof(keyring->boot)); /* started again meanwhile */
+    keyring_watch_clock(keyring, now + 40 * DAY_S, 100);
+    assert_int_equal(use("tls", KEEPER_SIGN_TLS, now + 40 * DAY_S), KW_E_UNAVAILABLE);
+    keyring_watch_clock(keyring, now + 20 * DAY_S, UP_S);
+    assert_int_equal(use("tls", KEEPER_SIGN_TLS, now + 20 * DAY_S), KW_CODE_OK);
+    keyring_watch_clock(keyring, now + 40 * DAY_S, UP_S + 1); /* from here on it is known */
+    assert_int_equal(use("tls", KEEPER_SIGN_TLS, now + 40 * DAY_S), KW_E_UNAVAILABLE);
+    /* somebody looked at another clock */
+    assert_ok(keyring_confirm_clock(&op, keyring, now + 400 * DAY_S, UP_S + 2));
+    assert_ok(keyring_tick(&op, keyring, now + 400 * DAY_S));
+    assert_int_equal(state_of("tls"), KEY_DEACTIVATED);
+    assert_int_equal(keyring->state->clock_floor, now + 400 * DAY_S);
 }
 
 /* --- counts ----------------------------------------------------------------------------------- */
@@ -542,6 +598,8 @@ int main(void)
         TEST(a_use_alone_settles_the_state),
         TEST(by_hand_means_by_hand),
         TEST(a_clock_that_goes_back_stops_all),
+        TEST(a_clock_that_jumps_ahead_ends_no_key),
+        TEST(a_machine_that_was_off),
         TEST(crashes_gain_no_use),
         TEST(a_clean_end_gives_back),
         TEST(a_rate_is_kept),
