@@ -69,6 +69,9 @@ enum cli_option {
     OPT_CONTEXT,
     OPT_BATCH,
     OPT_ISSUER,
+    OPT_NAME,
+    OPT_CSR,
+    OPT_SAN,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */
@@ -155,6 +158,7 @@ kw_status cli_request_approve(struct kw_op *op, struct cli *cli);
 kw_status cli_request_refuse(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_show(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_pem(struct kw_op *op, struct cli *cli);
+kw_status cli_cert_issue(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_revoke(struct kw_op *op, struct cli *cli);
 kw_status cli_key_list(struct kw_op *op, struct cli *cli);
 kw_status cli_key_show(struct kw_op *op, struct cli *cli);
