@@ -96,6 +96,14 @@ static kw_status sign_cross(struct kw_op *op, const struct remote *remote, struc
     return sign_plain(op, remote, KEEPER_ROW_SIGN_CROSS, message, sig);
 }
 
+static kw_status sign_cmp(struct kw_op *op, const struct remote *remote, struct kw_span message,
+                          struct kw_out *sig)
+{
+    ENSURE(op, message.len <= KEEPER_CMP_MAX, KW_E_TOO_LARGE,
+           "a CMP answer of %zu octets, at most %d are signed", message.len, (int)KEEPER_CMP_MAX);
+    return sign_plain(op, remote, KEEPER_ROW_SIGN_CMP, message, sig);
+}
+
 static kw_status sign_nothing(struct kw_op *op, const struct remote *remote, struct kw_span message,
                               struct kw_out *sig)
 {
@@ -118,8 +126,9 @@ static const struct purpose {
     [KEEPER_SIGN_CHECKPOINT] = {sign_nothing,      false},
     [KEEPER_SIGN_CERT_REQUEST] = {sign_cert_request, false},
     [KEEPER_SIGN_CROSS] = {sign_cross,        false},
+    [KEEPER_SIGN_CMP] = {sign_cmp,          false},
 };
-_Static_assert(KW_COUNT(purposes) == KEEPER_SIGN_CROSS + 1, "every purpose has a row");
+_Static_assert(KW_COUNT(purposes) == KEEPER_SIGN_CMP + 1, "no purpose is beyond the table");
 
 static kw_status remote_sign(struct kw_op *op, void *ctx, struct kw_span message, bool pss,
                              struct kw_out *sig)
@@ -152,7 +161,7 @@ static kw_status bind_key(struct kw_op *op, struct keeper *keeper, const char *k
 
     ENSURE(op,
            purpose >= KEEPER_SIGN_CERT && (size_t)purpose < KW_COUNT(purposes) &&
-               purposes[purpose].takes_arg == (arg != NULL),
+               purposes[purpose].sign && purposes[purpose].takes_arg == (arg != NULL),
            KW_E_INPUT, "purpose %d of a keeper's key, %s argument", (int)purpose,
            arg ? "with" : "without");
     TRY(op, keeper_key_public(op, keeper, key_id, &public_key));

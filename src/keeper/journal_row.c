@@ -65,6 +65,7 @@ const char *keeper_journal_what(const struct keeper_journal_row *row)
         [KEEPER_DATA_MAC_VERIFY] = "MAC verification",
         [KEEPER_DATA_SEAL] = "seal",
         [KEEPER_DATA_OPEN] = "open",
+        [KEEPER_SIGN_CMP] = "CMP answer",
     };
 
     if (row->kind == KEEPER_JOURNAL_EVENT) {

@@ -239,6 +239,7 @@ enum keeper_purpose {
     KEEPER_DATA_MAC_VERIFY,
     KEEPER_DATA_SEAL,
     KEEPER_DATA_OPEN,
+    KEEPER_SIGN_CMP, /* protected part of an answer of the Certificate Management Protocol */
     KEEPER_PURPOSE_MAX
 };
 /* What the keeper wrote down of its keys' use, one row after the other. */

@@ -29,6 +29,7 @@ enum {
     KEEPER_TLS_CONTENT_MAX = 146,
     KEEPER_CHECKPOINT_BODY_MAX = 256, /* origin, 20 digits, 44 characters of base64 */
     KEEPER_CERT_REQUEST_MAX = 2048,   /* name and public key */
+    KEEPER_CMP_MAX = 16000,           /* all CA certificates in one answer; no large CRL */
     KEEPER_TUF_MAX = 1 << 20,         /* targets metadata with thousands of images */
     KEEPER_RECOVERY_BYTES = 32,       /* X25519 */
     KEEPER_CONTEXT_MAX = 256,         /* what a wrapped or derived key is for */
@@ -78,6 +79,7 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING, KEEPER_ANY = KEEPER_OPEN 
     X(SIGN_STATEMENT, sign_statement, 23, 2184, KEEPER_OPEN, false)                                \
     X(SIGN_FIRMWARE, sign_firmware, 24, 2192, KEEPER_OPEN, false)                                  \
     X(SIGN_TUF, sign_tuf, 25, 16384, KEEPER_OPEN, true)                                            \
+    X(SIGN_CMP, sign_cmp, 26, 16136, KEEPER_OPEN, false)                                           \
     X(DATA_KEY, data_key, 32, 392, KEEPER_OPEN, false)                                             \
     X(DATA_WRAP, data_wrap, 33, 904, KEEPER_OPEN, false)                                           \
     X(DATA_UNWRAP, data_unwrap, 34, 1024, KEEPER_OPEN, false)                                      \
@@ -154,7 +156,7 @@ struct keeper_msg {
         } sign_crl;             /* SIGN_TUF too */
         struct {
             struct kw_span message;
-        } sign; /* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST, SIGN_CROSS, SIGN_STATEMENT */
+        } sign; /* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST, SIGN_CROSS, SIGN_STATEMENT, SIGN_CMP */
         struct {
             struct kw_span body;
             uint64_t old_size;

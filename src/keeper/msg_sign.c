@@ -1,5 +1,5 @@
-/* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST, SIGN_CROSS, SIGN_STATEMENT: a key and the octets to be
- * signed. */
+/* SIGN_OCSP, SIGN_TLS, SIGN_CERT_REQUEST, SIGN_CROSS, SIGN_STATEMENT, SIGN_CMP: a key and the
+ * octets to be signed. */
 #include "keeper/msg_rows.h"
 #include "model/statement.h"
 
@@ -121,6 +121,26 @@ void enc_sign_statement_answer(struct kw_writer *w, const struct keeper_answer *
 }
 
 void dec_sign_statement_answer(struct kw_reader *r, struct keeper_answer *ret)
+{
+    decode_answer(r, ret);
+}
+
+void enc_sign_cmp(struct kw_writer *w, const struct keeper_msg *msg)
+{
+    encode(w, msg);
+}
+
+void dec_sign_cmp(struct kw_reader *r, struct keeper_msg *ret)
+{
+    decode(r, KEEPER_CMP_MAX, ret);
+}
+
+void enc_sign_cmp_answer(struct kw_writer *w, const struct keeper_answer *answer)
+{
+    encode_answer(w, answer);
+}
+
+void dec_sign_cmp_answer(struct kw_reader *r, struct keeper_answer *ret)
 {
     decode_answer(r, ret);
 }

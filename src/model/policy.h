@@ -67,7 +67,7 @@ struct key_policy {
      * line yet (the keeper makes it the first of its own) */
     char lineage[KW_NAME_MAX];
     uint32_t generation;
-    uint8_t issuer_dn[KW_DN_MAX]; /* CA and OCSP: DER name of the CA */
+    uint8_t issuer_dn[KW_DN_MAX]; /* CA and OCSP: DER name of the CA; CMP: its own, as sender */
     uint32_t issuer_dn_len;
     /* SHA-1 of the BIT STRING of the CA's key. OCSP signer: the CA it answers for; CA: filled by
      * the keeper */

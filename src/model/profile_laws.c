@@ -100,7 +100,8 @@ static bool protocols_fit_subject(const struct profile *profile)
 {
     bool enrols = profile_speaks(profile, "est") || profile_speaks(profile, "cmp");
 
-    if (profile_subject_of(profile) == PROFILE_SUBJECT_OCSP) {
+    if (profile_subject_of(profile) == PROFILE_SUBJECT_OCSP ||
+        profile_subject_of(profile) == PROFILE_SUBJECT_CMP) {
         return profile->n_protocols == 0;
     }
     return is_device(profile) ? enrols && !profile_speaks(profile, "rest")
@@ -236,6 +237,12 @@ static bool answers_only_as_ocsp(const struct profile *profile)
            (profile_subject_of(profile) == PROFILE_SUBJECT_OCSP);
 }
 
+static bool answers_only_as_cmp(const struct profile *profile)
+{
+    return has_eku(profile, "1.3.6.1.5.5.7.3.27") ==
+           (profile_subject_of(profile) == PROFILE_SUBJECT_CMP);
+}
+
 static bool policies_fit(const struct profile *profile)
 {
     return oids_fit(profile->policies, profile->n_policies, KW_COUNT(profile->policies));
@@ -263,57 +270,6 @@ static bool hardware_is_a_devices(const struct profile *profile)
     return !profile->hardware_module_name || is_device(profile);
 }
 
-/* --- subjects --------------------------------------------------------------------------------- */
-
-static unsigned words_of_part(const struct profile *profile, uint32_t i)
-{
-    unsigned bits = 0;
-
-    return kw_ok(subject_part_words(profile->subject_dn[i], &bits)) ? bits : 0;
-}
-
-static unsigned words_of_subject(const struct profile *profile)
-{
-    unsigned bits = 0;
-
-    for (uint32_t i = 0; i < profile->n_subject_dn && i < SUBJECT_PARTS_MAX; i++) {
-        bits |= words_of_part(profile, i);
-    }
-    return bits;
-}
-
-static bool subject_parts_valid(const struct profile *profile)
-{
-    unsigned bits = 0;
-
-    for (uint32_t i = 0; i < profile->n_subject_dn && i < SUBJECT_PARTS_MAX; i++) {
-        if (!kw_ok(subject_part_words(profile->subject_dn[i], &bits))) {
-            return false;
-        }
-    }
-    return profile->n_subject_dn <= SUBJECT_PARTS_MAX;
-}
-
-static bool subject_within_organization(const struct profile *profile)
-{
-    return profile->n_subject_dn > 0 && strcmp(profile->subject_dn[0], "O={organization}") == 0;
-}
-
-static bool subject_names_the_one(const struct profile *profile)
-{
-    return (words_of_subject(profile) &
-            (is_device(profile) ? SUBJECT_ID | SUBJECT_SERIAL : SUBJECT_NAME)) != 0;
-}
-
-static bool subject_of_known_facts(const struct profile *profile)
-{
-    unsigned known = is_device(profile) ? SUBJECT_ORGANIZATION | SUBJECT_ID | SUBJECT_SERIAL |
-                                              SUBJECT_PRODUCT | SUBJECT_BATCH
-                                        : SUBJECT_ORGANIZATION | SUBJECT_NAME;
-
-    return (words_of_subject(profile) & ~known) == 0;
-}
-
 #define ROW(field, holds, says, source) {(field), (holds), (says), (source)}
 /* clang-format off: one law a line, or two */
 const struct profile_law profile_laws[] = {
@@ -321,15 +277,6 @@ const struct profile_law profile_laws[] = {
         "part of URLs (RFC 7030 section 3.2.2) and of file names"),
     ROW("ca", has_ca, "an issuing CA must be named, or \"*\" for any", "decision"),
     ROW("subject", subject_known, "the subject is none of the known ones", "decision"),
-    ROW("subject_dn", subject_parts_valid, "a part is not TYPE=VALUE with known words in braces",
-        "RFC 4514"),
-    ROW("subject_dn", subject_within_organization,
-        "every name begins with O={organization}: the CAs are constrained to it",
-        "RFC 5280 section 4.2.1.10"),
-    ROW("subject_dn", subject_names_the_one,
-        "a device's name has its id or serial, another's has its name", "RFC 5280 section 4.1.2.6"),
-    ROW("subject_dn", subject_of_known_facts,
-        "devices have id, serial, product and batch, all others a name", "decision"),
     ROW("key_class", class_known, "there is no such class of keys", "SP 800-57 part 1 section 5.3"),
     ROW("enrol", enrol_known, "no known way to enrol", "decision"),
     ROW("enrol", enrol_fits_subject,
@@ -338,7 +285,7 @@ const struct profile_law profile_laws[] = {
     ROW("approval", approval_known, "the approval is neither none nor officer", "decision"),
     ROW("protocols", protocols_known, "a protocol is unknown or named twice", "decision"),
     ROW("protocols", protocols_fit_subject,
-        "devices ask over est or cmp, an OCSP signer is never asked for, all others over rest",
+        "devices ask over est or cmp, an OCSP or CMP signer is never asked for, all others over rest",
         "decision"),
     ROW("ra", ra_fits, "a station vouches for devices only", "RFC 7030 section 3.7"),
     ROW("server_keygen", keygen_fits,
@@ -374,6 +321,8 @@ const struct profile_law profile_laws[] = {
         "RFC 6402 section 2.10"),
     ROW("eku", answers_only_as_ocsp, "id-kp-OCSPSigning is an OCSP signer's and no other's",
         "RFC 6960 section 4.2.2.2"),
+    ROW("eku", answers_only_as_cmp, "id-kp-cmcCA is the CMP signer's and no other's",
+        "RFC 9480 section 2.2"),
     ROW("policies", policies_fit, "a policy is no OID, there twice, or one too many",
         "RFC 5280 section 4.2.1.4"),
     ROW("ocsp_nocheck", nocheck_fits,

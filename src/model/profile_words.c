@@ -35,6 +35,7 @@ static const struct word subjects[] = {
     {"user",        PROFILE_SUBJECT_USER    },
     {"signer",      PROFILE_SUBJECT_SIGNER  },
     {"service",     PROFILE_SUBJECT_SERVICE },
+    {"cmp-signer",  PROFILE_SUBJECT_CMP     },
 };
 
 /* Of these only the text counts. */

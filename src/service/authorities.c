@@ -45,6 +45,8 @@ void authorities_unref(struct authorities *all)
     for (unsigned i = 0; i < all->n_cross; i++) {
         cert_unref(all->cross[i].cert);
     }
+    privkey_unref(all->cmp_key);
+    cert_unref(all->cmp_cert);
     cert_unref(all->root);
     free(all);
 }
@@ -84,6 +86,23 @@ static kw_status bind_ocsp(struct kw_op *op, struct service *service, struct ca 
     KW_TEXT_SET(ca->ocsp_key_id, key.key_id);
     return keeper_privkey(op, service_keeper(service, ca->ocsp_key_id), ca->ocsp_key_id,
                           KEEPER_SIGN_OCSP, NULL, &ca->ocsp_key);
+}
+
+/* So is the signer of CMP answers. */
+static kw_status bind_cmp(struct kw_op *op, struct service *service, struct authorities *all)
+{
+    struct keeper_key_info key;
+    kw_status status = service_cert_load(op, service, "cmp-signer", &all->cmp_cert);
+
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    TRY(op, service_key_of(op, service, KEY_CLASS_CMP, cert_public(all->cmp_cert), &key),
+        "certs/cmp-signer.pem");
+    return keeper_privkey(op, service_keeper(service, key.key_id), key.key_id, KEEPER_SIGN_CMP,
+                          NULL, &all->cmp_key);
 }
 
 /* ca: named, with its certificate. */
@@ -262,6 +281,7 @@ static kw_status load(struct kw_op *op, struct service *service, struct authorit
     TRY(op, add_cas(op, service, old, all));
     TRY(op, add_crosses(op, service, all));
     mark_issuing(all);
+    TRY(op, bind_cmp(op, service, all));
     for (unsigned i = 0; i < service->n_profiles; i++) {
         TRY(op, bind_profile(op, service, all, i));
     }
@@ -285,6 +305,9 @@ static kw_status note_own_end(struct kw_op *op, struct service *service,
     for (unsigned i = 0; i < all->n; i++) {
         const struct cert *ocsp = all->at[i].ocsp_cert;
         end_s = ocsp && cert_not_after(ocsp) < end_s ? cert_not_after(ocsp) : end_s;
+    }
+    if (all->cmp_cert && cert_not_after(all->cmp_cert) < end_s) {
+        end_s = cert_not_after(all->cmp_cert);
     }
     atomic_store(&service->own_certs_end_s, end_s);
     return KW_OK;

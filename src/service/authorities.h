@@ -39,6 +39,8 @@ struct authorities {
     char root_subject[256];
     unsigned n;
     struct ca at[SERVICE_CAS_MAX];
+    struct cert *cmp_cert; /* signer of CMP answers; NULL until one is issued (init) */
+    struct privkey *cmp_key;
     unsigned n_cross;
     struct cross cross[SERVICE_CAS_MAX];
     /* by profile's place in service->profiles and CA's index: signs certificates under that rule;

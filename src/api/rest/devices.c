@@ -65,6 +65,7 @@ struct register_body {
     char id[KW_NAME_MAX], product[KW_NAME_MAX], serial[KW_NAME_MAX], hw_type[64];
     char batch[KW_NAME_MAX];
     uint32_t secret_hours;
+    bool cmp;
 };
 static const struct codec_field register_fields[] = {
     FIELD_STRING("id", struct register_body, id, CODEC_REQUIRED, "device id, unique for all time"),
@@ -75,6 +76,7 @@ static const struct codec_field register_fields[] = {
     FIELD_STRING("batch", struct register_body, batch, 0, "batch that it was made in"),
     FIELD_INT("secret_hours", struct register_body, secret_hours, 0, 1, 87600,
               "life of the registration secret"),
+    FIELD_BOOL("cmp", struct register_body, cmp, 0, "the secret is for CMP too (docs/CMP.md)"),
 };
 
 static const char *or_null(const char *text)
@@ -103,7 +105,8 @@ REST_HANDLER(rest_device_register)
                                     .serial = or_null(body.serial),
                                     .hw_type = or_null(body.hw_type),
                                     .batch = or_null(body.batch),
-                                    .secret_hours = body.secret_hours};
+                                    .secret_hours = body.secret_hours,
+                                    .cmp = body.cmp};
     TRY(op, device_register(op, rest_service(ctx), &wanted, answer.secret));
     KW_TEXT_SET(answer.id, body.id);
     response->status = 201;
@@ -113,11 +116,13 @@ REST_HANDLER(rest_device_register)
 REST_HANDLER(rest_device_secret)
 {
     struct secret_view answer = {0};
-    uint64_t hours = 0;
+    uint64_t hours = 0, cmp = 0;
 
     TRY(op, rest_query_u64(op, request, "hours", 0, 87600, &hours));
+    TRY(op, rest_query_u64(op, request, "cmp", 0, 1, &cmp));
     KW_TEXT_SET(answer.id, rest_param(request, "id"));
-    TRY(op, device_new_secret(op, rest_service(ctx), answer.id, (uint32_t)hours, answer.secret));
+    TRY(op, device_new_secret(op, rest_service(ctx), answer.id, (uint32_t)hours, cmp == 1,
+                              answer.secret));
     return answer_secret(op, &answer, response);
 }
 

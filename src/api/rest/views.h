@@ -181,14 +181,6 @@ struct finding_list {
     char next[KW_NAME_MAX];
 };
 
-/* What was issued by an operator's word. */
-struct issued_view {
-    char ca[KW_NAME_MAX], serial[2 * KW_SERIAL_MAX + 1], fingerprint[VIEW_HEX], owner[KW_NAME_MAX];
-    char profile[KW_NAME_MAX], subject[256];
-    int64_t not_after;
-    char pem[2 * KW_CERT_MAX];
-};
-
 struct view {
     const struct codec_field *fields;
     unsigned n;
@@ -197,7 +189,6 @@ extern const struct view device_view, cert_view, key_view, ca_view, log_view, pr
     backup_view, secret_view, problem_view, approval_view, roster_view, vault_view;
 extern const struct view finding_view, lifecycle_view, data_key_view, data_rewrap_view;
 extern const struct view request_view, request_page;
-extern const struct view issued_view;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,
     vault_page, data_key_page;

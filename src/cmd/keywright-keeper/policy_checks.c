@@ -42,7 +42,8 @@ static bool has_issuer(const struct key_policy *policy, int64_t now)
 {
     (void)now;
     return policy->issuer_dn_len > 0 ||
-           (policy->class_ != KEY_CLASS_ISSUING_CA && policy->class_ != KEY_CLASS_OCSP_SIGNER);
+           (policy->class_ != KEY_CLASS_ISSUING_CA && policy->class_ != KEY_CLASS_OCSP_SIGNER &&
+            policy->class_ != KEY_CLASS_CMP);
 }
 
 static bool has_terms(const struct key_policy *policy, int64_t now)
@@ -150,7 +151,8 @@ static const struct policy_check_row {
     ROW("class", class_lives_here, "keys of this class do not live in the keeper"),
     ROW("algorithm", alg_suits_class, "this class does not take this algorithm"),
     ROW("period", period_not_over, "the originator-usage period is empty or over"),
-    ROW("issuer", has_issuer, "a CA's or OCSP signer's policy needs the CA's name"),
+    ROW("issuer", has_issuer,
+        "a CA's, OCSP or CMP signer's policy needs the name that it signs for"),
     ROW("terms", has_terms,
         "the limits of this class are missing (rules, CRL, OCSP, origin, role, scopes)"),
     ROW("terms-class", terms_of_this_class, "there are limits that belong to another class"),

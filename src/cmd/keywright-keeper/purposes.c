@@ -33,6 +33,7 @@ static const struct class_row classes[] = {
     {KEY_CLASS_TUF,          ALG_ECDSA | ALG_ED25519, BIT(KEEPER_SIGN_TUF)},
     {KEY_CLASS_PROVISIONING, ALG_ECDSA | ALG_ED25519, BIT(KEEPER_SIGN_STATEMENT)},
     {KEY_CLASS_EVIDENCE,     ALG_ECDSA | ALG_ED25519, BIT(KEEPER_SIGN_STATEMENT)},
+    {KEY_CLASS_CMP,          ALG_ALL,                 BIT(KEEPER_SIGN_CMP)},
 };
 /* clang-format on */
 
@@ -79,6 +80,7 @@ static const struct purpose_row {
     [KEEPER_DATA_MAC_VERIFY]   = {"verifications",        AFTER, true },
     [KEEPER_DATA_SEAL]         = {"sealed data",          0,     true },
     [KEEPER_DATA_OPEN]         = {"opened data",          AFTER, true },
+    [KEEPER_SIGN_CMP]          = {"CMP answers",          0,     true },
 };
 /* clang-format on */
 

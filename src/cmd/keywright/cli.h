@@ -69,9 +69,7 @@ enum cli_option {
     OPT_CONTEXT,
     OPT_BATCH,
     OPT_ISSUER,
-    OPT_NAME,
-    OPT_CSR,
-    OPT_SAN,
+    OPT_CMP,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */
@@ -158,7 +156,6 @@ kw_status cli_request_approve(struct kw_op *op, struct cli *cli);
 kw_status cli_request_refuse(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_show(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_pem(struct kw_op *op, struct cli *cli);
-kw_status cli_cert_issue(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_revoke(struct kw_op *op, struct cli *cli);
 kw_status cli_key_list(struct kw_op *op, struct cli *cli);
 kw_status cli_key_show(struct kw_op *op, struct cli *cli);

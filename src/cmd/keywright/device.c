@@ -43,6 +43,7 @@ struct register_body {
     char id[KW_NAME_MAX], product[KW_NAME_MAX], serial[KW_NAME_MAX], hw_type[64];
     char batch[KW_NAME_MAX];
     uint32_t hours;
+    bool cmp;
 };
 static const struct codec_field register_fields[] = {
     FIELD_STRING("id", struct register_body, id, 0, ""),
@@ -51,6 +52,7 @@ static const struct codec_field register_fields[] = {
     FIELD_STRING("hw_type", struct register_body, hw_type, CODEC_OMIT_EMPTY, ""),
     FIELD_STRING("batch", struct register_body, batch, CODEC_OMIT_EMPTY, ""),
     FIELD_INT("secret_hours", struct register_body, hours, CODEC_OMIT_EMPTY, 0, 0, ""),
+    FIELD_BOOL("cmp", struct register_body, cmp, CODEC_OMIT_EMPTY, ""),
 };
 
 static kw_status copy_option(struct kw_op *op, const struct cli *cli, enum cli_option option,
@@ -75,6 +77,7 @@ kw_status cli_device_register(struct kw_op *op, struct cli *cli)
     TRY(op, copy_option(op, cli, OPT_HW_TYPE, body.hw_type, sizeof(body.hw_type)));
     TRY(op, copy_option(op, cli, OPT_BATCH, body.batch, sizeof(body.batch)));
     TRY(op, cli_number(op, cli, OPT_HOURS, 0, 87600, &body.hours));
+    body.cmp = cli->options[OPT_CMP] != NULL;
     TRY(op, kw_bytes_new(512, &json));
     TRY(op, codec_json_encode(op, register_fields, KW_COUNT(register_fields), &body, json));
     TRY(op, cli_post(op, cli, "/api/v1/devices", kw_bytes_span(json), &answer));
@@ -93,7 +96,8 @@ kw_status cli_device_secret(struct kw_op *op, struct cli *cli)
     AUTO(kw_bytes) *answer = NULL;
 
     TRY(op, cli_number(op, cli, OPT_HOURS, 168, 87600, &hours));
-    (void)snprintf(query, sizeof(query), "secret?hours=%u", hours);
+    (void)snprintf(query, sizeof(query), "secret?hours=%u&cmp=%d", hours,
+                   cli->options[OPT_CMP] ? 1 : 0);
     TRY(op, cli_object_path(op, "devices", cli->args[0], query, path, sizeof(path)));
     TRY(op, cli_post(op, cli, path, kw_span_text("{}"), &answer));
     return tell_secret(op, cli, answer);

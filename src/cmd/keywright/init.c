@@ -19,10 +19,10 @@
 #include "os/files.h"
 #include "os/rng.h"
 #include "service/authority/issue.h"
-#include "service/authority/subject.h"
 #include "service/keys/own.h"
 #include "service/keys/policies.h"
 #include "service/log/log.h"
+#include "service/registration/secret.h"
 
 enum {
     PATH_ROOM = 4096,
@@ -256,21 +256,14 @@ static kw_status put_issuer(struct kw_op *op, struct init *it, const struct cere
     return KW_OK;
 }
 
-static kw_status put_rule(struct kw_op *op, const struct init *it, const struct profile *profile,
-                          struct policy_rule *rule)
-{
-    uint8_t room[KW_DN_MAX];
-    struct kw_out same = KW_OUT_ARRAY(room);
-
-    TRY(op, subject_fixed(op, profile->subject_dn, profile->n_subject_dn, it->config.organization,
-                          &same));
-    return profile_rule(profile, kw_out_span(&same), rule);
-}
-
 /* A rule for every profile that this CA may sign: nothing else will ever get its signature. */
 static kw_status put_rules(struct kw_op *op, struct init *it, const struct ceremony_ca *ca,
                            struct key_policy *policy)
 {
+    uint8_t room[KW_DN_MAX];
+    struct kw_out subtree = KW_OUT_ARRAY(room);
+
+    TRY(op, ceremony_name(op, it->config.organization, NULL, &subtree));
     for (unsigned i = 0; i < it->service->n_profiles; i++) {
         const struct profile *profile = &it->service->profiles[i].data;
         if (strcmp(profile->ca, ca->id) != 0 && strcmp(profile->ca, "*") != 0) {
@@ -278,8 +271,8 @@ static kw_status put_rules(struct kw_op *op, struct init *it, const struct cerem
         }
         ENSURE(op, policy->n_rules < POLICY_RULES_MAX, KW_E_LIMIT,
                "more than %d profiles for one CA", POLICY_RULES_MAX);
-        TRY(op, put_rule(op, it, profile, &policy->rules[policy->n_rules++]), "profile '%s'",
-            profile->name);
+        TRY(op, profile_rule(profile, kw_out_span(&subtree), &policy->rules[policy->n_rules++]),
+            "profile '%s'", profile->name);
     }
     return KW_OK;
 }
@@ -339,11 +332,38 @@ static kw_status make_ocsp_key(struct kw_op *op, struct init *it, const struct c
     return create(op, it, &policy, &key);
 }
 
+/* Signs the answers of the certificate management protocol, in a name that is sealed with it. */
+static kw_status make_cmp_key(struct kw_op *op, struct init *it)
+{
+    struct key_policy policy;
+    AUTO(pubkey) *key = NULL;
+
+    TRY(op, begin_policy(op, &policy, "", "cmp-signer", KEY_CLASS_CMP));
+    struct kw_out name = {policy.issuer_dn, sizeof(policy.issuer_dn), 0};
+    TRY(op, own_cmp_name(op, &it->config, &name));
+    policy.issuer_dn_len = (uint32_t)name.len;
+    return create(op, it, &policy, &key);
+}
+
+/* Registration secrets that CMP verifies are derived from it, and stored nowhere. */
+static kw_status make_secrets_key(struct kw_op *op, struct init *it)
+{
+    struct key_policy policy;
+    struct pubkey *none = NULL;
+
+    TRY(op, begin_policy(op, &policy, "", SECRET_KEY, KEY_CLASS_KDF));
+    KW_TEXT_SET(policy.scopes[policy.n_scopes++], SECRET_LABEL);
+    return create(op, it, &policy, &none);
+}
+
 static kw_status make_other_keys(struct kw_op *op, struct init *it)
 {
     struct key_policy policy;
     AUTO(pubkey) *tls = NULL;
     AUTO(pubkey) *log = NULL;
+
+    TRY(op, make_cmp_key(op, it));
+    TRY(op, make_secrets_key(op, it));
 
     TRY(op, begin_policy(op, &policy, "", "tls-server", KEY_CLASS_TLS_SERVER));
     TRY(op, create(op, it, &policy, &tls));
@@ -403,6 +423,15 @@ static kw_status issue_tls(struct kw_op *op, struct init *it)
     struct store_cert cert;
 
     TRY(op, own_tls_issue(op, it->service, "tls-server", &cert));
+    print_cert(&cert);
+    return KW_OK;
+}
+
+static kw_status issue_cmp(struct kw_op *op, struct init *it)
+{
+    struct store_cert cert;
+
+    TRY(op, own_cmp_issue(op, it->service, "cmp-signer", &cert));
     print_cert(&cert);
     return KW_OK;
 }
@@ -542,6 +571,7 @@ static kw_status fill(struct kw_op *op, struct init *it)
         TRY(op, issue_ocsp(op, it, &authorities[i]));
     }
     TRY(op, issue_tls(op, it));
+    TRY(op, issue_cmp(op, it));
     TRY(op, make_people(op, it));
     (void)snprintf(event.detail, sizeof(event.detail), "root ceremony for O=%s, %u of %u shares",
                    it->config.organization, it->m, it->n);

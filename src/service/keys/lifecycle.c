@@ -41,6 +41,7 @@ static const struct class_facts {
     {KEY_CLASS_TUF,          "firmware update",   "metadata of one TUF role",                            "gate: releases",             "TUF 1.0",                   "new root or targets metadata",                           false},
     {KEY_CLASS_PROVISIONING, "provisioning",      "provisioning statements",                             "gate: factory",              "signed statement",          "station's statements refused",                           false},
     {KEY_CLASS_EVIDENCE,     "evidence",          "evidence and destruction statements",                 "gate: evidence",             "signed statement",          "evidence made anew",                                     false},
+    {KEY_CLASS_CMP,          "enrolment",         "answers of the certificate management protocol",      "gate: CMP server",           "CMP, RFC 9810",             "certificate revoked (OCSP, CRL), new key at once",       true },
 };
 /* clang-format on */
 

@@ -8,6 +8,7 @@
 #include "service/authority/issue.h"
 
 static const char TLS_CERT[] = "tls-server";
+static const char CMP_CERT[] = "cmp-signer", CMP_NAME[] = "Keywright CMP";
 
 /* --- issuing ---------------------------------------------------------------------------------- */
 
@@ -138,6 +139,24 @@ kw_status own_tls_issue(struct kw_op *op, struct service *service, const char *k
     };
 
     return issue(op, service, &request, key_id, host, TLS_CERT, ret);
+}
+
+kw_status own_cmp_name(struct kw_op *op, const struct config *config, struct kw_out *ret)
+{
+    const struct dn_part parts[] = {
+        {"O",  config->organization},
+        {"CN", CMP_NAME            }
+    };
+
+    return dn_build(op, parts, KW_COUNT(parts), ret);
+}
+
+kw_status own_cmp_issue(struct kw_op *op, struct service *service, const char *key_id,
+                        struct store_cert *ret)
+{
+    struct issue_request request = {.profile = "cmp-signer", .owner = "server:cmp"};
+
+    return issue(op, service, &request, key_id, CMP_NAME, CMP_CERT, ret);
 }
 
 static void ocsp_file(const struct ca *ca, char name[KW_NAME_MAX])

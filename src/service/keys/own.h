@@ -1,6 +1,6 @@
 /*
- * The server's own certificates: of its TLS key, and of its delegated OCSP signers. When they are
- * renewed is in keys/rotate.h.
+ * The server's own certificates: of its TLS key, of its delegated OCSP signers, and of its CMP
+ * signer. When they are renewed is in keys/rotate.h.
  */
 #ifndef SERVICE_KEYS_OWN_H
 #define SERVICE_KEYS_OWN_H
@@ -15,6 +15,12 @@
  * KW_E_CONFLICT the key was certified for another owner.
  */
 kw_status own_tls_issue(struct kw_op *op, struct service *service, const char *key_id,
+                        struct store_cert *ret);
+/* The name of the CMP signer: sealed with its key, subject of its certificate, sender of its
+ * answers. */
+kw_status own_cmp_name(struct kw_op *op, const struct config *config, struct kw_out *ret);
+/* The same for the signer of CMP answers: STATE/certs/cmp-signer.pem. */
+kw_status own_cmp_issue(struct kw_op *op, struct service *service, const char *key_id,
                         struct store_cert *ret);
 /* The same for the OCSP signer of one CA key: STATE/certs/ocsp-<id of the CA key>.pem. Answers that
  * were given before stay valid until their nextUpdate. */

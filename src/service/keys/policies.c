@@ -23,6 +23,7 @@ static const struct begin {
     {KEY_CLASS_TUF,          KEY_ALG_ED25519,    90, 0   },
     {KEY_CLASS_PROVISIONING, KEY_ALG_EC_P256,    30, 0   },
     {KEY_CLASS_EVIDENCE,     KEY_ALG_EC_P256,    30, 0   },
+    {KEY_CLASS_CMP,          KEY_ALG_EC_P256,     3, 0   },
 };
 /* clang-format on */
 

@@ -64,6 +64,19 @@ static kw_status settle_tls(struct kw_op *op, struct service *service, struct li
     return KW_OK;
 }
 
+static kw_status settle_cmp(struct kw_op *op, struct service *service, struct line *line)
+{
+    AUTO(authorities) *all = service_authorities(service);
+
+    if (all->cmp_cert && is_of(all->cmp_cert, &line->newest) &&
+        !cert_due(all->cmp_cert, line->now_s)) {
+        return KW_OK;
+    }
+    TRY(op, own_cmp_issue(op, service, line->newest.key_id, NULL), "certificate of the CMP signer");
+    line->changed = true;
+    return KW_OK;
+}
+
 /* Each key of the CA has its delegation for the one signer (RFC 6960 section 4.2.2.2). */
 static kw_status settle_ocsp(struct kw_op *op, struct service *service, struct line *line)
 {
@@ -123,6 +136,13 @@ static void look_after(struct kw_op *op, struct service *service, struct line li
     *changed |= line.changed;
 }
 
+static bool answers_cmp(struct service *service)
+{
+    AUTO(authorities) *all = service_authorities(service);
+
+    return all->cmp_cert != NULL;
+}
+
 /* With service->rotation held. */
 static kw_status settle_all(struct kw_op *op, struct service *service, int64_t now_s)
 {
@@ -138,6 +158,10 @@ static kw_status settle_all(struct kw_op *op, struct service *service, int64_t n
     }
     look_after(op, service, (struct line){.base = "tls-server", .now_s = now_s}, settle_tls,
                &changed, &first);
+    if (answers_cmp(service)) {
+        look_after(op, service, (struct line){.base = "cmp-signer", .now_s = now_s}, settle_cmp,
+                   &changed, &first);
+    }
     log_line_name(service->log_line, base);
     look_after(op, service, (struct line){.base = base, .now_s = now_s}, settle_log, &changed,
                &first);

@@ -97,6 +97,15 @@ static void name_object(struct device_change *change, enum event_type type)
                    change->device.id);
 }
 
+static kw_status make_secret(struct kw_op *op, struct service *service, uint32_t hours, bool cmp,
+                             char secret[DEVICE_SECRET_TEXT], struct store_device *device)
+{
+    int64_t now_ms = os_clock_unix_ms();
+
+    return cmp ? secret_make_known(op, service, now_ms, hours, secret, device)
+               : secret_make(op, now_ms, hours, secret, device);
+}
+
 kw_status device_register(struct kw_op *op, struct service *service,
                           const struct device_request *request, char secret[DEVICE_SECRET_TEXT])
 {
@@ -113,7 +122,7 @@ kw_status device_register(struct kw_op *op, struct service *service,
         KW_TEXT_SET(device->batch, request->batch);
     }
     device->registered_ms = os_clock_unix_ms();
-    TRY(op, secret_make(op, device->registered_ms, request->secret_hours, secret, device));
+    TRY(op, make_secret(op, service, request->secret_hours, request->cmp, secret, device));
     name_object(&change, EVENT_DEVICE_REGISTER);
     (void)snprintf(change.event.detail, sizeof(change.event.detail),
                    "product %.80s, serial number %.80s%s%.80s", device->product, device->serial,
@@ -139,12 +148,12 @@ static kw_status put_secret(struct kw_op *op, struct store_txn *txn, void *ctx)
 }
 
 kw_status device_new_secret(struct kw_op *op, struct service *service, const char *id,
-                            uint32_t hours, char secret[DEVICE_SECRET_TEXT])
+                            uint32_t hours, bool cmp, char secret[DEVICE_SECRET_TEXT])
 {
     struct device_change change = {.service = service};
 
     ENSURE(op, KW_TEXT_SET(change.device.id, id), KW_E_NOT_FOUND, "no device '%.64s'", id);
-    TRY(op, secret_make(op, os_clock_unix_ms(), hours, secret, &change.device));
+    TRY(op, make_secret(op, service, hours, cmp, secret, &change.device));
     name_object(&change, EVENT_DEVICE_REGISTER);
     (void)snprintf(change.event.detail, sizeof(change.event.detail), "new registration secret");
     return store_change(op, service->store, put_secret, &change);

@@ -15,6 +15,7 @@ struct device_request {
     const char *hw_type;   /* NULL: the configured default OID */
     const char *batch;     /* NULL: none */
     uint32_t secret_hours; /* 0 = 168 */
+    bool cmp;              /* the secret is for MACs of CMP too: secret_make_known() */
 };
 /* May a device, product or station be called so? KW_E_INPUT. */
 kw_status device_check_name(struct kw_op *op, const char *what, const char *text);
@@ -23,9 +24,9 @@ kw_status device_check_name(struct kw_op *op, const char *what, const char *text
 kw_status device_register(struct kw_op *op, struct service *service,
                           const struct device_request *request, char secret[DEVICE_SECRET_TEXT]);
 /* A new secret for a device that has no certificate yet or lost its identity; the old one ends.
- * KW_E_STATE retired. */
+ * cmp: as in struct device_request. KW_E_STATE retired. */
 kw_status device_new_secret(struct kw_op *op, struct service *service, const char *id,
-                            uint32_t hours, char secret[DEVICE_SECRET_TEXT]);
+                            uint32_t hours, bool cmp, char secret[DEVICE_SECRET_TEXT]);
 /* End all trust in a device for ever: state retired, all its certificates revoked with this reason.
  */
 kw_status device_retire(struct kw_op *op, struct service *service, const char *id, int reason);

@@ -30,6 +30,7 @@ static const struct {
     {KEY_CLASS_TUF,          1,  BIT(SIGN_TUF), 0},
     {KEY_CLASS_PROVISIONING, 1,  BIT(SIGN_STATEMENT), 0},
     {KEY_CLASS_EVIDENCE,     1,  BIT(SIGN_STATEMENT), 0},
+    {KEY_CLASS_CMP,          1,  BIT(SIGN_CMP), 0},
 };
 
 /* SP 800-57 part 1 section 7.2; KEY_STATE_MAX: no such step. */

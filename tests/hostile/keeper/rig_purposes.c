@@ -8,8 +8,11 @@
 enum { TEXT_MAX = 4096 };
 
 const char *const purpose_ids[PURPOSE_KEYS] = {
-    "kek", "kek2", "mac", "kdf", "firmware", "timestamp", "root", "station", "evidence"};
+    "kek", "kek2", "mac", "kdf", "firmware", "timestamp", "root", "station", "evidence", "cmp"};
 struct pubkey *purpose_public[PURPOSE_KEYS];
+/* CN=cmp */
+const uint8_t purpose_cmp_name[PURPOSE_CMP_NAME] = {0x30, 0x0e, 0x31, 0x0c, 0x30, 0x0a, 0x06, 0x03,
+                                                    0x55, 0x04, 0x03, 0x0c, 0x03, 'c',  'm',  'p'};
 
 /* clang-format off */
 static const struct {
@@ -27,6 +30,7 @@ static const struct {
     [PURPOSE_ROOT]      = {KEY_CLASS_TUF, KEY_ALG_EC_P384, "root", "", {0}},
     [PURPOSE_STATION]   = {KEY_CLASS_PROVISIONING, KEY_ALG_EC_P256, "", "", {0}},
     [PURPOSE_EVIDENCE]  = {KEY_CLASS_EVIDENCE, KEY_ALG_ED25519, "", "", {0}},
+    [PURPOSE_CMP]       = {KEY_CLASS_CMP, KEY_ALG_EC_P256, "", "", {0}},
 };
 /* clang-format on */
 
@@ -47,6 +51,10 @@ void purpose_policy(enum purpose_key key, struct key_policy *ret)
     }
     if (key_class_symmetric(ret->class_)) {
         ret->processing_until = ret->not_after + 365 * RIG_DAY_S;
+    }
+    if (key == PURPOSE_CMP) {
+        ret->issuer_dn_len = sizeof(purpose_cmp_name);
+        memcpy(ret->issuer_dn, purpose_cmp_name, sizeof(purpose_cmp_name));
     }
     ret->overlap_s = 3600;
     if (key == PURPOSE_EVIDENCE) {

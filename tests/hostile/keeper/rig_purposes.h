@@ -19,8 +19,11 @@ enum purpose_key {
     PURPOSE_ROOT,
     PURPOSE_STATION,
     PURPOSE_EVIDENCE,
+    PURPOSE_CMP,
     PURPOSE_KEYS
 };
+enum { PURPOSE_CMP_NAME = 16 };
+extern const uint8_t purpose_cmp_name[PURPOSE_CMP_NAME];
 extern const char *const purpose_ids[PURPOSE_KEYS];
 /* NULL for secrets. */
 extern struct pubkey *purpose_public[PURPOSE_KEYS];

@@ -26,6 +26,7 @@ static const struct {
     {KEEPER_ROW_SIGN_STATEMENT,    {KEY_CLASS_PROVISIONING, KEY_CLASS_EVIDENCE}},
     {KEEPER_ROW_SIGN_FIRMWARE,     {KEY_CLASS_FIRMWARE}},
     {KEEPER_ROW_SIGN_TUF,          {KEY_CLASS_TUF}},
+    {KEEPER_ROW_SIGN_CMP,          {KEY_CLASS_CMP}},
     {KEEPER_ROW_DATA_KEY,          {KEY_CLASS_KEK}},
     {KEEPER_ROW_DATA_WRAP,         {KEY_CLASS_KEK}},
     {KEEPER_ROW_DATA_UNWRAP,       {KEY_CLASS_KEK}},
@@ -102,7 +103,7 @@ static void no_key_for_another_purpose(void **state)
             n_tried += try_purpose(i, purpose_ids[key], policy.class_);
         }
     }
-    assert_int_equal(n_tried, 261); /* docs/protocol/attacks.md */
+    assert_int_equal(n_tried, 296); /* docs/protocol/attacks.md */
 }
 
 /* No row that uses a key is left out of the table above. */
@@ -169,6 +170,7 @@ static const struct {
     {KEEPER_ROW_SIGN_TUF,        "timestamp", METADATA,   KW_E_INPUT,  "tuf:"},
     {KEEPER_ROW_SIGN_OCSP,       "ocsp",      CONTENTS,   KW_E_INPUT,  ""},
     {KEEPER_ROW_SIGN_CRL,        "ca",        CONTENTS,   KW_E_INPUT,  ""},
+    {KEEPER_ROW_SIGN_CMP,        "cmp",       CONTENTS,   KW_E_INPUT,  "not the protected part"},
 };
 /* clang-format on */
 
@@ -199,14 +201,15 @@ static void no_content_of_another_purpose(void **state)
                 purpose_ask(row, takers[i].key_id, octets, (struct kw_span){0});
             /* a right statement of a kind that is not this key's is refused by its kind */
             enum kw_code code = which == STATEMENT && takers[i].own == CONTENTS &&
-                                        row != KEEPER_ROW_SIGN_OCSP && row != KEEPER_ROW_SIGN_CRL
+                                        row != KEEPER_ROW_SIGN_OCSP && row != KEEPER_ROW_SIGN_CRL &&
+                                        row != KEEPER_ROW_SIGN_CMP
                                     ? KW_E_DENIED
                                     : takers[i].code;
             attack_check(&keeper_rows[row], &reply, code, takers[i].reason);
             n_tried++;
         }
     }
-    assert_int_equal(n_tried, 36); /* docs/protocol/attacks.md */
+    assert_int_equal(n_tried, 41); /* docs/protocol/attacks.md */
 }
 
 /* A digest of a TBSCertificate as the image of a release: it would need people to approve it, and

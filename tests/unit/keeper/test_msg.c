@@ -129,6 +129,9 @@ static void sample_statement(enum keeper_row_index row, struct keeper_msg *msg)
     case KEEPER_ROW_SIGN_STATEMENT:
         msg->sign.message = KW_SPAN(octets, STATEMENT_MAX);
         break;
+    case KEEPER_ROW_SIGN_CMP:
+        msg->sign.message = KW_SPAN(octets, KEEPER_CMP_MAX);
+        break;
     case KEEPER_ROW_SIGN_FIRMWARE:
         msg->firmware.approval = UINT64_MAX;
         msg->firmware.statement = KW_SPAN(octets, STATEMENT_MAX);

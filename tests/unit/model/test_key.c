@@ -140,6 +140,7 @@ static void test_stored_numbers(void **state)
     assert_int_equal(KEY_CLASS_TUF, 13);
     assert_int_equal(KEY_CLASS_PROVISIONING, 14);
     assert_int_equal(KEY_CLASS_EVIDENCE, 15);
+    assert_int_equal(KEY_CLASS_CMP, 23);
     assert_int_equal(KEY_PRE_ACTIVE, 0);
     assert_int_equal(KEY_DESTROYED, 5);
     assert_int_equal(key_class_oup_days(KEY_CLASS_DEVICE_LDEVID), 90);

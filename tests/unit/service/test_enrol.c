@@ -85,7 +85,7 @@ static void secret_lockout(void **state)
     memcpy(unit.secret, right, sizeof(right));
     assert_code(&op, unit_enrol(&op, place, &unit, &cert), KW_E_LIMIT);
     assert_int_equal(rig_counts(place).log_entries, entries + DEVICE_SECRET_TRIES);
-    assert_ok(&op, device_new_secret(&op, place->service, "D1", 1, unit.secret));
+    assert_ok(&op, device_new_secret(&op, place->service, "D1", 1, /* cmp= */ false, unit.secret));
     assert_ok(&op, unit_enrol(&op, place, &unit, &cert));
     unit_done(&unit);
 }
@@ -166,7 +166,7 @@ static void replays(void **state)
     kw_bytes_free(unit.csr);
     unit.csr = rig_csr(unit.key, "");
     assert_code(&op, unit_enrol(&op, place, &unit, &cert), KW_E_STATE);
-    assert_ok(&op, device_new_secret(&op, place->service, "D1", 1, unit.secret));
+    assert_ok(&op, device_new_secret(&op, place->service, "D1", 1, /* cmp= */ false, unit.secret));
     assert_code(&op, unit_enrol(&op, place, &unit, &cert), KW_E_CONFLICT);
     unit_register(place, "D2", &other);
     kw_bytes_free(other.csr);
@@ -350,7 +350,8 @@ static void retired_in_between(void **state)
     meanwhile = NULL;
     assert_int_equal(device_of(place, "D1").state, DEVICE_RETIRED);
     kw_op_clear(&op);
-    assert_code(&op, device_new_secret(&op, place->service, "D1", 1, secret), KW_E_STATE);
+    assert_code(&op, device_new_secret(&op, place->service, "D1", 1, /* cmp= */ false, secret),
+                KW_E_STATE);
     unit_done(&unit);
 }
 
