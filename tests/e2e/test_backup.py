@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import ocsp
-from harness import KEEPER, KEYWRIGHT, Gate, fingerprint, run, until, words
+from harness import KEEPER, KEYWRIGHT, Gate, csr_der, fingerprint, new_key, run, until, words
 
 
 def ocsp_of(gate, cert, ca):
@@ -97,7 +97,7 @@ def test_yesterdays_store_is_never_believed(story):
         assert story.stolen.hello().status >= 500
         raise OSError
     before = gate.counts()
-    answer = gate.enrol(b'x', secret=story.unused)
+    answer = gate.enrol(csr_der(new_key(), story.unused[0]), secret=story.unused)
     assert answer.status == 503
     assert gate.counts() == before
     assert gate.stop() == 0
@@ -216,6 +216,10 @@ def test_a_loss_is_accepted(own_gate, tmp_path):
     assert log_keys(gate) == {'log': 'deactivated', 'log-2': 'active'}
     vkey = vkey_of(gate)
     origin = vkey.split('+')[0]
+    # the old line's last head stays to be had
+    old_head = gate.ask('relying', 'GET', '/log/checkpoint/1').text
+    assert old_head.split('\n')[0] == old_vkey.split('+')[0]
+    assert gate.ask('relying', 'GET', '/log/checkpoint/2').status == 404
     assert origin == old_vkey.split('+')[0] + '/2' and vkey in said
     gate.cli('log', 'export', '--out', tmp_path / 'log')
     told = run(KEYWRIGHT, 'log', 'verify', tmp_path / 'log', '--vkey', vkey).stdout

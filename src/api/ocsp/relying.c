@@ -145,6 +145,19 @@ static kw_status checkpoint(struct kw_op *op, void *ctx, const struct http_reque
     return http_response_header(op, response, "Cache-Control", "no-cache");
 }
 
+/* Of a line of the log that was ended: what it covers, it still proves. */
+static kw_status old_checkpoint(struct kw_op *op, void *ctx, const struct http_request *request,
+                                struct http_response *response)
+{
+    const char *n = kw_uri_param(&request->params, "n");
+
+    ENSURE(op, strspn(n, "0123456789") == strlen(n) && strlen(n) < 6, KW_E_NOT_FOUND, "no '%s'", n);
+    TRY(op, log_checkpoint_of(op, ((struct api *)ctx)->service, (unsigned)strtoul(n, NULL, 10),
+                              &response->body));
+    response->content_type = "text/plain; charset=utf-8";
+    return http_response_header(op, response, "Cache-Control", "max-age=3600");
+}
+
 static kw_status successor(struct kw_op *op, void *ctx, const struct http_request *request,
                            struct http_response *response)
 {
@@ -178,6 +191,7 @@ const struct route relying_routes[] = {
     {HTTP_GET,  "/crl/{file}",             AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          crl,        &http_errors_text, "CRL of a CA, DER"},
     {HTTP_GET,  "/ca/{file}",              AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          ca_cert,    &http_errors_text, "certificate of a CA, DER"},
     {HTTP_GET,  "/log/checkpoint",         AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          checkpoint, &http_errors_text, "newest signed head of the log"},
+    {HTTP_GET,  "/log/checkpoint/{n}",     AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          old_checkpoint, &http_errors_text, "last head of the log's n-th line, which an accepted loss has ended"},
     {HTTP_GET,  "/log/successor/{n}",      AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          successor,  &http_errors_text, "announcement of the log's n-th key"},
     {HTTP_GET,  "/log/tile/{path...}",     AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          tile,       &http_errors_text, "hashes of the log"},
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/hex.h"
+#include "base/uri.h"
 #include "crypto/digest.h"
 #include "os/clock.h"
 
@@ -41,8 +42,8 @@ void custody_preload(const char *uri)
     char library[KW_PATH_BYTES + 32];
 
     param_of(uri, "module-path=", "&;", value);
-    if (value[0]) {
-        keep_library(value);
+    if (value[0] && kw_ok(kw_uri_decode(kw_span_text(value), library, sizeof(library)))) {
+        keep_library(library);
     }
     param_of(uri, "tcti=", ":", value);
     if (value[0]) {

@@ -9,8 +9,7 @@
 enum { FILE_MODE = 0600, DIR_MODE = 0700 };
 
 static kw_status write_statement(struct kw_op *op, const struct key_record *record,
-                                 const struct key_proof *proof, uint64_t approval_id,
-                                 int64_t now_unix, struct kw_out *out)
+                                 const struct key_proof *proof, struct kw_out *out)
 {
     char hash[2 * KW_HASH_BYTES + 1] = "none", number[24], approvals[48], time[KW_TIME_TEXT];
 
@@ -18,9 +17,10 @@ static kw_status write_statement(struct kw_op *op, const struct key_record *reco
         kw_hex(KW_SPAN_ARRAY(record->spki_sha256), hash, sizeof(hash));
     }
     (void)snprintf(number, sizeof(number), "%u", proof->kek_retired);
-    (void)snprintf(approvals, sizeof(approvals), approval_id == 0 ? "none was needed" : "%llu",
-                   (unsigned long long)approval_id);
-    kw_time_text(now_unix, time);
+    (void)snprintf(approvals, sizeof(approvals),
+                   record->destroy_approval == 0 ? "none was needed" : "%llu",
+                   (unsigned long long)record->destroy_approval);
+    kw_time_text(record->phases[KEY_DESTROYED].since_unix, time);
     const char *const values[] = {record->key_id, key_class_text(record->class_),
                                   hash,           proof->custody,
                                   proof->method,  proof->proof,
@@ -79,15 +79,18 @@ static kw_status keep(struct kw_op *op, const struct server *server, const char 
     return os_file_write(op, path, FILE_MODE, statement);
 }
 
+/* The record keeps which one it was: the proof may be wanted again without it. */
 static kw_status check_approval(struct kw_op *op, struct server *server,
-                                const struct keeper_msg *msg, const struct key_record *record)
+                                const struct keeper_msg *msg, struct key_record *record)
 {
     if (record->state == KEY_DESTROYED) {
         return KW_OK; /* only its proof is wanted again */
     }
     struct approval_subject subject =
         subject_key_destroy(record->class_, msg->key_id, msg->key_step.reason);
-    return approvals_require(op, server, &subject, msg->key_step.approval_id);
+    TRY(op, approvals_require(op, server, &subject, msg->key_step.approval_id));
+    record->destroy_approval = msg->key_step.approval_id;
+    return KW_OK;
 }
 
 kw_status handle_key_destroy(struct kw_op *op, struct server *server, struct request *request)
@@ -100,12 +103,11 @@ kw_status handle_key_destroy(struct kw_op *op, struct server *server, struct req
     const char *signer = NULL;
     struct key_proof proof;
 
-    const struct key_record *record = state_find(server->keyring->state, msg->key_id);
+    struct key_record *record = state_find(server->keyring->state, msg->key_id);
     ENSURE(op, record, KW_E_NOT_FOUND, "key: there is no key '%s'", msg->key_id);
     TRY(op, check_approval(op, server, msg, record));
     TRY(op, keyring_destroy(op, server->keyring, msg->key_id, &cause, &proof));
-    TRY(op, write_statement(op, record, &proof, msg->key_step.approval_id, request->now_unix,
-                            &statement));
+    TRY(op, write_statement(op, record, &proof, &statement));
     TRY(op, sign(op, server, kw_out_span(&statement), request, &signature, &signer));
     TRY(op, keep(op, server, msg->key_id, kw_out_span(&statement)), "keeping the statement");
     request->answer = (struct keeper_answer){

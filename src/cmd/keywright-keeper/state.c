@@ -48,6 +48,7 @@ static void encode_record(struct kw_writer *w, const struct key_record *record)
     kw_writer_text(w, record->predecessor);
     kw_writer_text(w, record->successor);
     put_i64(w, record->retire_at);
+    kw_writer_u64(w, record->destroy_approval);
     for (unsigned i = 0; i < KEY_STATE_MAX; i++) {
         encode_phase(w, &record->phases[i]);
     }
@@ -68,6 +69,7 @@ static void decode_life(struct kw_reader *r, struct key_record *ret)
     kw_reader_text(r, ret->predecessor, sizeof(ret->predecessor));
     kw_reader_text(r, ret->successor, sizeof(ret->successor));
     ret->retire_at = get_i64(r);
+    ret->destroy_approval = kw_reader_u64(r);
     for (unsigned i = 0; i < KEY_STATE_MAX; i++) {
         decode_phase(r, &ret->phases[i]);
     }

@@ -15,7 +15,7 @@ enum {
 };
 enum {
     STATE_PHASE_MAX = 8 + (2 + STATE_WHO_MAX) + (2 + STATE_REASON_MAX),
-    STATE_RECORD_MAX = 3 * (2 + KW_NAME_MAX) + 2 * 4 + 1 + 7 * 8 + 2 * KW_HASH_BYTES +
+    STATE_RECORD_MAX = 3 * (2 + KW_NAME_MAX) + 2 * 4 + 1 + 8 * 8 + 2 * KW_HASH_BYTES +
                        KEY_STATE_MAX * STATE_PHASE_MAX,
     STATE_RECOVERY_BYTES = 32,
     STATE_BOOT_BYTES = 16,
@@ -39,6 +39,7 @@ struct key_record {
     char predecessor[KW_NAME_MAX];    /* "": the first of its line */
     char successor[KW_NAME_MAX];      /* "": was not rotated */
     int64_t retire_at;                /* deactivated then, by time; 0: no such time */
+    uint64_t destroy_approval;        /* under which it was destroyed; 0: none was needed */
     struct keeper_key_phase phases[KEY_STATE_MAX];
 };
 

@@ -20,8 +20,8 @@ const char *log_gap_text(const struct service *service, char *text, size_t cap)
     *text = 0;
     if (atomic_load(&service->gap.open)) {
         (void)snprintf(text, cap,
-                       "the store was put back to an older state: it holds %llu log entries, but "
-                       "%llu were signed; next: keywright restore replay",
+                       "the store was put back: it holds %llu log entries, %llu were signed; next: "
+                       "keywright restore replay, or (docs/BACKUP.md) restore accept-loss",
                        (unsigned long long)service->gap.have,
                        (unsigned long long)service->gap.known);
     }

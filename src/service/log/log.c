@@ -506,6 +506,31 @@ kw_status log_checkpoint(struct kw_op *op, struct service *service, struct kw_by
     return KW_OK;
 }
 
+/* The blob of a line that was ended; the present line's is CHECKPOINT_BLOB. */
+static void old_checkpoint_blob(unsigned line, char ret[32])
+{
+    (void)snprintf(ret, 32, "%s.%u", CHECKPOINT_BLOB, line);
+}
+
+kw_status log_checkpoint_archive(struct kw_op *op, struct store_txn *txn, unsigned line,
+                                 struct kw_span note)
+{
+    char name[32];
+
+    old_checkpoint_blob(line, name);
+    return store_blob_put(op, txn, name, line, note);
+}
+
+kw_status log_checkpoint_of(struct kw_op *op, struct service *service, unsigned line,
+                            struct kw_bytes **ret)
+{
+    uint64_t version = 0;
+    char name[32];
+
+    old_checkpoint_blob(line, name);
+    return store_blob_get(op, service->store, name, &version, ret);
+}
+
 static kw_status add_to_bundle(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
 {
     uint8_t length[2] = {(uint8_t)(entry.len >> 8), (uint8_t)entry.len};

@@ -31,6 +31,12 @@ struct checkpoint log_head_now(struct service *service);
 kw_status log_checkpoint_now(struct kw_op *op, struct service *service);
 /* The newest signed checkpoint (a note). KW_E_NOT_FOUND before the first. */
 kw_status log_checkpoint(struct kw_op *op, struct service *service, struct kw_bytes **ret);
+/* The last one that this store has of a line that was ended (lines.h). KW_E_NOT_FOUND. */
+kw_status log_checkpoint_of(struct kw_op *op, struct service *service, unsigned line,
+                            struct kw_bytes **ret);
+/* Part of the change that ends a line: its last note stays. */
+kw_status log_checkpoint_archive(struct kw_op *op, struct store_txn *txn, unsigned line,
+                                 struct kw_span note);
 /* Does this key sign heads? Where not, read again which keys do (a rotation): a new one is
  * announced by the one before it. */
 kw_status log_takes_key(struct kw_op *op, struct service *service, const char *key_id);

@@ -32,6 +32,7 @@ struct accepting {
         char counter[KW_NAME_MAX + 8];
         uint64_t number;
     } crls[SERVICE_CAS_MAX * 4];
+    struct kw_bytes *last_note; /* of the line that ends; NULL: it has none */
     struct loss *loss;
 };
 
@@ -202,10 +203,32 @@ static kw_status change(struct kw_op *op, struct store_txn *txn, void *ctx)
     for (unsigned i = 0; i < it->n_crls; i++) {
         TRY(op, store_counter_raise(op, txn, it->crls[i].counter, it->crls[i].number));
     }
+    if (it->last_note) {
+        TRY(op, log_checkpoint_archive(op, txn, it->signed_line, kw_bytes_span(it->last_note)));
+    }
     TRY(op, log_line_put(op, txn, it->next, it->loss->new_origin));
     TRY(op, log_vkey_put(op, txn, it->loss->vkey));
     TRY(op, describe(op, it, &event));
     return service_record(op, it->service, txn, &event);
+}
+
+/* Only where the store is still in the line that ends: a cut acceptance left it there too. */
+static kw_status read_last_note(struct kw_op *op, struct accepting *it)
+{
+    if (it->service->log_line != it->signed_line) {
+        return KW_OK;
+    }
+    kw_status status = log_checkpoint(op, it->service, &it->last_note);
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    return status;
+}
+
+static void accepting_done(struct accepting *it)
+{
+    kw_bytes_free(it->last_note);
 }
 
 static kw_status last_time(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
@@ -218,13 +241,15 @@ static kw_status last_time(struct kw_op *op, void *ctx, uint64_t index, struct k
     return KW_OK;
 }
 
-/* What was seen of the old line is not of the new one. */
-static kw_status put_aside_seen(struct kw_op *op, const struct service *service)
+/* What was seen of the old line is not of the new one; each line's stays for ever. */
+static kw_status put_aside_seen(struct kw_op *op, const struct accepting *it)
 {
-    char from[KW_PATH_BYTES], to[KW_PATH_BYTES];
+    const struct config *config = &it->service->config;
+    char from[KW_PATH_BYTES], to[KW_PATH_BYTES], name[64];
 
-    TRY(op, config_path(op, &service->config, "store/seen.checkpoint", from, sizeof(from)));
-    TRY(op, config_path(op, &service->config, "store/lost.checkpoint", to, sizeof(to)));
+    (void)snprintf(name, sizeof(name), "store/lost.checkpoint.%u", it->signed_line);
+    TRY(op, config_path(op, config, "store/seen.checkpoint", from, sizeof(from)));
+    TRY(op, config_path(op, config, name, to, sizeof(to)));
     ENSURE(op, rename(from, to) == 0 || errno == ENOENT, KW_E_IO, "putting %s aside", from);
     return KW_OK;
 }
@@ -232,16 +257,18 @@ static kw_status put_aside_seen(struct kw_op *op, const struct service *service)
 kw_status log_accept_loss(struct kw_op *op, struct service *service, const char *why,
                           struct loss *ret)
 {
-    struct accepting it = {.service = service, .why = why, .loss = ret};
+    __attribute__((cleanup(accepting_done))) struct accepting it = {
+        .service = service, .why = why, .loss = ret};
 
     *ret = (struct loss){.have = log_head_now(service).size, .until_ms = os_clock_unix_ms()};
     ENSURE(op, ret->have > 0, KW_E_CONFLICT, "the store is empty: restore a backup first");
     TRY(op, store_log_each(op, service->store, ret->have - 1, 1, last_time, ret));
     TRY(op, remember(op, &it), "what the keeper remembers");
     TRY(op, check(op, &it));
+    TRY(op, read_last_note(op, &it), "the last head of the line that ends");
     TRY(op, begin_line(op, &it), "beginning a new line of the log");
     TRY(op, end_old_lines(op, &it));
-    TRY(op, put_aside_seen(op, service));
+    TRY(op, put_aside_seen(op, &it));
     TRY(op, store_change(op, service->store, change, &it), "beginning the new line");
     log_line_take(service, it.next, ret->new_origin);
     return log_confirm(op, service);

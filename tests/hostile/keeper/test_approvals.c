@@ -1,10 +1,12 @@
 /* A gate that wants what others should have approved. */
 #include <stdio.h>
+#include <string.h>
 
 #include "crypto/privkey.h"
 #include "hostile/keeper/attack.h"
 #include "hostile/keeper/rig_people.h"
 #include "keeper/subjects.h"
+#include "os/files.h"
 
 #define REASON "end of its use"
 
@@ -249,6 +251,18 @@ static void approved_for_something_else(void **state)
     }
 }
 
+/* It says under which approval, also where it is written anew. */
+static void check_statement_of(const char *key_id, uint64_t id)
+{
+    char path[256], words[64];
+    AUTO(kw_bytes) *text = NULL;
+
+    (void)snprintf(path, sizeof(path), "%s/destroyed/%s.statement", attack_rig->vault, key_id);
+    (void)snprintf(words, sizeof(words), "approvals: %llu\n", (unsigned long long)id);
+    assert_ok(os_file_read(NULL, path, 65536, &text));
+    assert_non_null(memmem(text->p, text->len, words, strlen(words)));
+}
+
 /* Once, whatever happens in between. */
 static void used_once(void **state)
 {
@@ -257,6 +271,9 @@ static void used_once(void **state)
 
     (void)state;
     assert_string_equal(destroy("tls", REASON, id).text, "");
+    check_statement_of("tls", id);
+    assert_string_equal(destroy("tls", REASON, 0).text, ""); /* the proof once more */
+    check_statement_of("tls", id);
     assert_int_equal(rig_approval(attack_rig, id).state, APPROVAL_CONSUMED);
     struct approval_subject again = subject_key_revoke(KEY_CLASS_LOG_SIGNER, "log", REASON);
     (void)again;

@@ -40,6 +40,7 @@ static const struct {
     {HTTP_GET,  "/crl/{file}"                      },
     {HTTP_GET,  "/ca/{file}"                       },
     {HTTP_GET,  "/log/checkpoint"                  },
+    {HTTP_GET,  "/log/checkpoint/{n}"              },
     {HTTP_GET,  "/log/successor/{n}"               },
     {HTTP_GET,  "/log/tile/{path...}"              },
 };
