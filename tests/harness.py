@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -55,27 +56,27 @@ def until(what, condition, seconds=DEADLINE_S):
         time.sleep(0.02)
 
 
-def free_ports(n):
-    sockets = [socket.socket() for _ in range(n)]
-    for one in sockets:
-        one.bind(('127.0.0.1', 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+def free_ports(n, adjacent=False):
+    """Ports that nobody has now, below those that the kernel gives to connections."""
+    for _ in range(2000):
+        first = random.randrange(12000, 32000)
+        ports = [first + i if adjacent else random.randrange(12000, 32000) for i in range(n)]
+        sockets = [socket.socket() for _ in ports]
+        try:
+            for one, port in zip(sockets, ports):
+                one.bind(('127.0.0.1', port))
+            return ports
+        except OSError:
+            continue
+        finally:
+            for one in sockets:
+                one.close()
+    raise AssertionError('no ports are free')
 
 
 def free_pair():
     """Two adjacent free ports, for swtpm."""
-    for _ in range(200):
-        first = free_ports(1)[0]
-        with socket.socket() as second:
-            try:
-                second.bind(('127.0.0.1', first + 1))
-            except OSError:
-                continue
-            return first
-    raise AssertionError('no two adjacent ports are free')
+    return free_ports(2, adjacent=True)[0]
 
 
 # --- keys, requests, certificates ------------------------------------------------------------------
@@ -430,8 +431,9 @@ class Tpm:
         raise AssertionError('swtpm does not start: ' + (self.folder / 'swtpm.log').read_text()[-500:])
 
     def listens(self):
-        with socket.socket() as one:
-            return one.connect_ex(('127.0.0.1', self.port + 1)) == 0
+        """Both ports; without connecting, for the TPM's serves one client at a time."""
+        table = pathlib.Path('/proc/net/tcp').read_text()
+        return all(f'0100007F:{port:04X} 00000000:0000 0A' in table for port in (self.port, self.port + 1))
 
     def stop(self):
         if self.process.poll() is None:

@@ -106,26 +106,36 @@ def test_refusals(gate):
     assert told['left'] == 1 and told['failed'] == 1 and 'disk' in told['why'] and 'unneeded' not in told
 
 
-def test_rewrapped_over_kill9(gate):
-    """All of them come under the new key, whatever was cut in the middle, and are the same."""
-    keys = {f'key{i:03}': create(gate, f'key{i:03}', give_key=True)['key'] for i in range(N)}
+def cut_rewrapping(gate, newest):
+    """Rotate the key-encrypting key and kill the server while data keys move; what lies where then."""
     gate.cli('key', 'rotate', 'data')
     starter = threading.Thread(target=lambda: gate.cli('data', 'rewrap', 'data', check=False), daemon=True)
     starter.start()
     end = time.monotonic() + 20
-    while wrapped_by(gate).get(2, 0) < 3:
+    while not wrapped_by(gate).get(newest):
         assert time.monotonic() < end
     gate.kill()
     starter.join(20)
-    moved = wrapped_by(gate)
-    print('cut at', moved)
-    assert moved.get(1, 0) > 0, 'the rewrapping was over before it was cut'
-    gate.start()
-    until('all are under the new key', lambda: wrapped_by(gate) == {2: N})  # by itself
+    return wrapped_by(gate)
+
+
+def test_rewrapped_over_kill9(gate):
+    """All of them come under the new key, whatever was cut in the middle, and are the same."""
+    keys = {f'key{i:03}': create(gate, f'key{i:03}', give_key=True)['key'] for i in range(N)}
+    for newest in range(2, 9):  # a busy machine may look too late
+        moved = cut_rewrapping(gate, newest)
+        print('cut at', moved)
+        gate.start()
+        until('all are under the new key', lambda: wrapped_by(gate) == {newest: N})  # by itself
+        if moved.get(newest - 1):
+            break
+    else:
+        pytest.fail('the rewrapping was over each time before it was cut')
+    old, new = ('data' if newest == 2 else f'data.{newest - 1}'), f'data.{newest}'
     told = gate.json('data', 'rewrap', 'data')
-    assert told['done'] == 0 and told['left'] == 0 and told['newest'] == 'data.2' and told['unneeded'] == 'data'
+    assert told['done'] == 0 and told['left'] == 0 and told['newest'] == new and old in told['unneeded']
     assert {name: unwrap(gate, name) for name in keys} == keys
-    assert {one['wrapped_by'] for one in gate.json('data', 'list')['items']} == {'data.2'}
+    assert {one['wrapped_by'] for one in gate.json('data', 'list')['items']} == {new}
     found = assert_clean(gate)
     assert 'no longer needed: data' in found['data keys']['text']
     gate.stop()
@@ -134,4 +144,4 @@ def test_rewrapped_over_kill9(gate):
     gate.cli('key', 'deactivate', 'data', '--reason', 'replaced')
     gate.approved('key', 'destroy', 'data', '--reason', 'not needed')
     assert {name: unwrap(gate, name) for name in list(keys)[:3]} == dict(list(keys.items())[:3])
-    assert 'unneeded' not in gate.json('data', 'rewrap', 'data')
+    assert old != 'data' or 'unneeded' not in gate.json('data', 'rewrap', 'data')
