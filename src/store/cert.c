@@ -1,5 +1,6 @@
 #include "store/cert_row.h"
 #include "store/store_internal.h"
+#include "store/subject.h"
 
 enum {
     CERT_INSERT,
@@ -22,8 +23,9 @@ static const char *const sql[] = {
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [CERT_INSERT_BODY] = "INSERT INTO cert_body (row, fingerprint8, fingerprint, csr, pubkey,"
                          " subject, der) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [CERT_STATE] = "SELECT state FROM cert WHERE row = ?1",
-    [CERT_SET_STATE] = "UPDATE cert SET state = ?2, revoked_s = ?3, reason = ?4 WHERE row = ?1",
+    [CERT_STATE] = "SELECT state, revoked_s, held_over FROM cert WHERE row = ?1",
+    [CERT_SET_STATE] = "UPDATE cert SET state = ?2, revoked_s = ?3, reason = ?4, held_over = ?5"
+                       " WHERE row = ?1",
     [CERT_BY_SERIAL] = CERT_COLUMNS CERT_FROM "WHERE c.serial8 = ?1 AND c.serial = ?2"
                                               " AND a.text = ?3",
     [CERT_BY_FINGERPRINT] = CERT_COLUMNS " FROM cert_body b JOIN cert c ON c.row = b.row" CERT_JOINS
@@ -75,6 +77,7 @@ static kw_status insert_row(struct kw_op *op, struct store_txn *txn, const struc
     TRY(op, names_id(op, txn, NAMES_NAME, cert->ca, &ca));
     TRY(op, names_id(op, txn, NAMES_OWNER, cert->owner, &owner));
     TRY(op, names_id(op, txn, NAMES_NAME, cert->profile, &profile));
+    TRY(op, subject_note(op, txn, cert->subject, owner));
     return store_run(op, txn->conn, &statements, CERT_INSERT,
                      ARGS(V_INT(row), V_INT(ca), V_INT(store_key_head(serial)), V_BLOB(serial),
                           V_INT(owner), V_INT(csr4(cert->csr)), V_INT(profile), V_INT(cert->state),
@@ -111,32 +114,60 @@ kw_status store_cert_insert(struct kw_op *op, struct store_txn *txn, struct stor
     return KW_OK;
 }
 
+/* What of a certificate may change. */
+struct standing {
+    enum cert_state state;
+    int64_t revoked_s, held_over;
+    int reason;
+};
+
 static kw_status read_state(struct kw_op *op, struct store_txn *txn, int64_t row,
-                            enum cert_state *ret)
+                            struct standing *ret)
 {
     AUTO(store_rows) *rows = NULL;
 
     TRY(op, store_first(op, txn->conn, &statements, CERT_STATE, ARGS(V_INT(row)), &rows));
     ENSURE(op, rows, KW_E_NOT_FOUND, "no certificate %lld", (long long)row);
-    *ret = (enum cert_state)store_row_int(rows, 0);
+    *ret = (struct standing){.state = (enum cert_state)store_row_int(rows, 0),
+                             .revoked_s = store_row_int(rows, 1),
+                             .held_over = store_row_int(rows, 2)};
     return KW_OK;
+}
+
+/* A hold remembers that it came over a superseded one; a release goes back to that, and a
+ * revocation says since when the certificate is not good. */
+static void mind_hold(const struct standing *before, struct standing *next)
+{
+    if (next->state == CERT_STATE_HELD) {
+        next->held_over =
+            before->state == CERT_STATE_SUPERSEDED ? before->revoked_s : before->held_over;
+    } else if (before->state == CERT_STATE_HELD && next->state == CERT_STATE_REVOKED) {
+        next->revoked_s = before->revoked_s;
+    } else if (before->state == CERT_STATE_HELD && before->held_over > 0) {
+        next->state = CERT_STATE_SUPERSEDED;
+        next->revoked_s = before->held_over;
+        next->reason = REVOKE_SUPERSEDED;
+    }
 }
 
 kw_status store_cert_set_state(struct kw_op *op, struct store_txn *txn, int64_t row,
                                enum cert_state state, int64_t revoked_s, int reason)
 {
-    enum cert_state before = CERT_STATE_VALID;
+    struct standing before = {0}, next = {.state = state, .revoked_s = revoked_s, .reason = reason};
 
     ENSURE(op, is_state(state), KW_E_INPUT, "%d is no state of a certificate", (int)state);
     TRY(op, read_state(op, txn, row, &before));
-    ENSURE(op, before != CERT_STATE_REVOKED, KW_E_STATE, "certificate %lld is revoked already",
-           (long long)row);
+    ENSURE(op, before.state != CERT_STATE_REVOKED, KW_E_STATE,
+           "certificate %lld is revoked already", (long long)row);
+    mind_hold(&before, &next);
     TRY(op,
         store_run(op, txn->conn, &statements, CERT_SET_STATE,
-                  ARGS(V_INT(row), V_INT(state), V_INT(revoked_s), V_INT(reason))),
+                  ARGS(V_INT(row), V_INT(next.state), V_INT(next.revoked_s), V_INT(next.reason),
+                       V_INT(next.held_over))),
         "setting the state of certificate %lld", (long long)row);
-    txn->tally[TALLY_CERTS_VALID] += (state == CERT_STATE_VALID) - (before == CERT_STATE_VALID);
-    txn->tally[TALLY_CERTS_REVOKED] += state == CERT_STATE_REVOKED;
+    txn->tally[TALLY_CERTS_VALID] +=
+        (next.state == CERT_STATE_VALID) - (before.state == CERT_STATE_VALID);
+    txn->tally[TALLY_CERTS_REVOKED] += next.state == CERT_STATE_REVOKED;
     return KW_OK;
 }
 

@@ -25,9 +25,11 @@ enum store_noun {
     STORE_NOUN_DATA_KEY,
     STORE_NOUN_RA_REQUEST,
     STORE_NOUN_STATION,
+    STORE_NOUN_SUBJECT,
+    STORE_NOUN_CERT_WHOLE,
     STORE_NOUN_MAX
 };
-enum { STORE_STATEMENTS_MAX = 8 }; /* of one noun */
+enum { STORE_STATEMENTS_MAX = 12 }; /* of one noun */
 
 struct store_statements {
     enum store_noun noun;

@@ -230,8 +230,11 @@ struct store_cert {
 /* KW_E_CONFLICT serial or fingerprint exists. Sets cert->row. Only one that is held or revoked may
  * be without its DER: known from the log alone. */
 kw_status store_cert_insert(struct kw_op *op, struct store_txn *txn, struct store_cert *cert);
-/* VALID/SUPERSEDED/HELD → REVOKED etc. KW_E_NOT_FOUND; KW_E_STATE if it is revoked already (never
- * un-revoked). */
+/**
+ * VALID/SUPERSEDED/HELD → REVOKED etc.; one that was held keeps the time since when it was on hold.
+ * VALID for a held one is its release: superseded again where it was. KW_E_NOT_FOUND; KW_E_STATE it
+ * is revoked already (never un-revoked).
+ */
 kw_status store_cert_set_state(struct kw_op *op, struct store_txn *txn, int64_t row,
                                enum cert_state state, int64_t revoked_s, int reason);
 kw_status store_cert_by_serial(struct kw_op *op, struct store *store, const char *ca,
@@ -263,13 +266,50 @@ struct store_cert_status {
 kw_status store_cert_status(struct kw_op *op, struct store *store, const char *ca,
                             struct kw_span serial, struct store_cert_status *ret);
 
+/* What certificates must be to be found; NULL, 0 and "" = any. */
 struct store_cert_filter {
-    const char *owner, *ca, *profile; /* NULL = any */
-    enum cert_state state;            /* 0 = any */
-    int64_t expires_before;           /* 0 = any */
-    int64_t after_row;                /* listing goes on behind it */
+    const char *owner, *ca, *profile;
+    struct kw_span serial; /* of whichever CA */
+    const uint8_t *key;    /* SHA-256 of the SubjectPublicKeyInfo */
+    const char *subject; /* what its common name begins with; behind a '*': what stands anywhere in
+                            it. Small and capital letters A to Z are the same. */
+    /* Of the device whose it is. Versions need a product, batch or owner beside them: a pattern
+     * (model/version_pattern.h), the oldest, and the first that is too new. */
+    const char *product, *batch, *firmware, *firmware_from, *firmware_below;
+    enum cert_state state;
+    int64_t expires_from, expires_before; /* Unix seconds: from ≤ end < before */
+    int64_t issued_from_ms;
+    int64_t after_row, after_s; /* it goes on behind this cursor */
 };
-/* Oldest first. */
+/* Does this version fit the filter? */
+bool store_firmware_fits(const struct store_cert_filter *filter, const char *version);
+/* The row that a page ended at, and since when it is in its state; all zero: there is no more. */
+struct store_cert_cursor {
+    int64_t row, s;
+};
+/* One that was found, in numbers: those of names (store_name_text()) and owner. */
+struct store_cert_ref {
+    int64_t row, ca, profile, owner;
+    enum cert_state state;
+    int64_t not_after, issued_ms, revoked_s;
+};
+struct store_conn;
+typedef kw_status (*store_cert_each_fn)(struct kw_op *op, void *ctx, struct store_conn *conn,
+                                        const struct store_cert_ref *ref);
+/**
+ * One page: calls `each` for at most `max` certificates, and looks at no more than 200,000 rows for
+ * them, so a page may hold fewer, or none, and still not be the last one. The order is that of the
+ * way by which they are found (cert_find.h), always the same for the same filter; by row where
+ * nothing but CA, state "valid" or times are given. `each` may read through conn.
+ * KW_E_INPUT: versions without a product, a pattern that is none, an empty subject.
+ */
+kw_status store_cert_find(struct kw_op *op, struct store *store,
+                          const struct store_cert_filter *filter, unsigned max,
+                          store_cert_each_fn each, void *ctx, struct store_cert_cursor *ret_next);
+/* All of it, within `each`. */
+kw_status store_cert_whole(struct kw_op *op, struct store_conn *conn,
+                           const struct store_cert_ref *ref, struct store_cert *ret);
+/* As many as fit into an array: in the order of store_cert_find(). *ret_n below max: no more. */
 kw_status store_cert_list(struct kw_op *op, struct store *store,
                           const struct store_cert_filter *filter, unsigned max,
                           struct store_cert *ret, unsigned *ret_n);

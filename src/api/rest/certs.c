@@ -41,54 +41,159 @@ static kw_status state_from_query(struct kw_op *op, const char *text, enum cert_
     return FAIL(op, KW_E_INPUT, "'%s' is no state of certificates", text);
 }
 
+/* What a query says; the filter points into it. */
 struct filter_text {
-    char owner[KW_NAME_MAX], ca[KW_NAME_MAX], profile[KW_NAME_MAX], state[24];
+    char owner[KW_NAME_MAX], ca[KW_NAME_MAX], profile[KW_NAME_MAX], subject[256],
+        product[KW_NAME_MAX], batch[KW_NAME_MAX], firmware[FIRMWARE_MAX],
+        firmware_from[FIRMWARE_MAX], firmware_below[FIRMWARE_MAX];
+    char device[KW_NAME_MAX], serial[2 * KW_SERIAL_MAX + 4], key[VIEW_HEX], state[24], after[48];
+    uint8_t serial_octets[KW_SERIAL_MAX], key_octets[KW_HASH_BYTES];
 };
+
+static kw_status read_texts(struct kw_op *op, const struct http_request *request,
+                            struct filter_text *text, struct store_cert_filter *ret)
+{
+    const struct {
+        const char *key;
+        char *room;
+        size_t cap;
+        const char **ret;
+    } texts[] = {
+        {"owner",          text->owner,          sizeof(text->owner),          &ret->owner        },
+        {"ca",             text->ca,             sizeof(text->ca),             &ret->ca           },
+        {"profile",        text->profile,        sizeof(text->profile),        &ret->profile      },
+        {"subject",        text->subject,        sizeof(text->subject),        &ret->subject      },
+        {"product",        text->product,        sizeof(text->product),        &ret->product      },
+        {"batch",          text->batch,          sizeof(text->batch),          &ret->batch        },
+        {"firmware",       text->firmware,       sizeof(text->firmware),       &ret->firmware     },
+        {"firmware_from",  text->firmware_from,  sizeof(text->firmware_from),  &ret->firmware_from},
+        {"firmware_below", text->firmware_below, sizeof(text->firmware_below),
+         &ret->firmware_below                                                                     },
+    };
+
+    for (unsigned i = 0; i < KW_COUNT(texts); i++) {
+        TRY(op,
+            rest_query_text(op, request, texts[i].key, texts[i].room, texts[i].cap, texts[i].ret));
+    }
+    return KW_OK;
+}
+
+static kw_status read_device(struct kw_op *op, const struct http_request *request,
+                             struct filter_text *text, struct store_cert_filter *ret)
+{
+    const char *device = NULL;
+
+    TRY(op, rest_query_text(op, request, "device", text->device, sizeof(text->device), &device));
+    if (device) {
+        ENSURE(op, !ret->owner, KW_E_INPUT, "a device is an owner: one of them is enough");
+        ENSURE(op,
+               snprintf(text->owner, sizeof(text->owner), "device:%s", device) <
+                   (int)sizeof(text->owner),
+               KW_E_INPUT, "the device id is too long");
+        ret->owner = text->owner;
+    }
+    return KW_OK;
+}
+
+static kw_status read_octets(struct kw_op *op, const struct http_request *request,
+                             struct filter_text *text, struct store_cert_filter *ret)
+{
+    struct kw_out serial = KW_OUT_ARRAY(text->serial_octets), key = KW_OUT_ARRAY(text->key_octets);
+    const char *given = NULL;
+
+    TRY(op, rest_query_text(op, request, "serial", text->serial, sizeof(text->serial), &given));
+    if (given) {
+        ENSURE(op, kw_ok(kw_unhex_number(given, &serial)), KW_E_INPUT,
+               "'%s' is no serial number in hexadecimal", given);
+        ret->serial = kw_out_span(&serial);
+    }
+    TRY(op, rest_query_text(op, request, "key", text->key, sizeof(text->key), &given));
+    if (given) {
+        ENSURE(op, kw_ok(kw_unhex(given, &key)) && key.len == KW_HASH_BYTES, KW_E_INPUT,
+               "'%s' is no SHA-256 of a public key in hexadecimal", given);
+        ret->key = text->key_octets;
+    }
+    return KW_OK;
+}
+
+/* What ends is asked about certificates in force, unless another state is asked for. */
+static kw_status read_times(struct kw_op *op, const struct http_request *request,
+                            struct store_cert_filter *ret)
+{
+    uint64_t days = 0, hours = 0;
+    int64_t now_s = service_now_ms() / 1000;
+
+    TRY(op, rest_query_u64(op, request, "expires_days", 0, 36500, &days));
+    TRY(op, rest_query_u64(op, request, "expires_hours", 0, 876000, &hours));
+    if (days || hours) {
+        ret->expires_from = now_s;
+        ret->expires_before = now_s + (int64_t)days * 86400 + (int64_t)hours * 3600 + 1;
+        ret->state = ret->state ? ret->state : CERT_STATE_VALID;
+    }
+    return KW_OK;
+}
+
+/* "ROW" or "ROW-SECONDS", as a page before said. */
+static kw_status read_after(struct kw_op *op, const struct http_request *request,
+                            struct filter_text *text, struct store_cert_filter *ret)
+{
+    const char *after = NULL;
+    char *end = NULL;
+
+    TRY(op, rest_query_text(op, request, "after", text->after, sizeof(text->after), &after));
+    if (!after) {
+        return KW_OK;
+    }
+    ret->after_row = strtoll(after, &end, 10);
+    if (*end == '-') {
+        ret->after_s = strtoll(end + 1, &end, 10);
+    }
+    ENSURE(op, *end == 0 && ret->after_row >= 0, KW_E_INPUT, "'%s' is not where a page ended",
+           after);
+    return KW_OK;
+}
 
 static kw_status read_filter(struct kw_op *op, const struct http_request *request,
                              struct filter_text *text, struct store_cert_filter *ret)
 {
     const char *state = NULL;
-    uint64_t after = 0, days = 0;
 
-    TRY(op, rest_query_text(op, request, "owner", text->owner, sizeof(text->owner), &ret->owner));
-    TRY(op, rest_query_text(op, request, "ca", text->ca, sizeof(text->ca), &ret->ca));
-    TRY(op, rest_query_text(op, request, "profile", text->profile, sizeof(text->profile),
-                            &ret->profile));
+    TRY(op, read_texts(op, request, text, ret));
+    TRY(op, read_device(op, request, text, ret));
+    TRY(op, read_octets(op, request, text, ret));
     TRY(op, rest_query_text(op, request, "state", text->state, sizeof(text->state), &state));
     TRY(op, state_from_query(op, state, &ret->state));
-    TRY(op, rest_query_u64(op, request, "after", 0, INT64_MAX, &after));
-    TRY(op, rest_query_u64(op, request, "expires_days", 0, 36500, &days));
-    ret->after_row = (int64_t)after;
-    ret->expires_before = days ? service_now_ms() / 1000 + (int64_t)days * 86400 : 0;
-    return KW_OK;
+    TRY(op, read_times(op, request, ret));
+    return read_after(op, request, text, ret);
+}
+
+static kw_status add_item(struct kw_op *op, void *ctx, struct store_conn *conn,
+                          const struct store_cert_ref *ref)
+{
+    struct store_cert cert;
+    struct cert_view shown;
+
+    TRY(op, store_cert_whole(op, conn, ref, &cert));
+    view(&cert, &shown);
+    return rest_item(op, ctx, &cert_view, &shown);
 }
 
 REST_HANDLER(rest_cert_list)
 {
     struct filter_text text;
     struct store_cert_filter filter = {0};
+    struct store_cert_cursor end = {0};
     struct codec_list list;
-    struct store_cert cert;
-    struct cert_view shown;
-    char next[24] = "";
+    char next[48];
     uint64_t max = 0;
-    unsigned n = 1;
 
     TRY(op, read_filter(op, request, &text, &filter));
     TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
     TRY(op, rest_list(op, response, &list));
-    for (uint64_t i = 0; i < max; i++) {
-        TRY(op, store_cert_list(op, rest_service(ctx)->store, &filter, 1, &cert, &n));
-        if (n == 0) {
-            break;
-        }
-        view(&cert, &shown);
-        TRY(op, rest_item(op, &list, &cert_view, &shown));
-        filter.after_row = cert.row;
-        (void)snprintf(next, sizeof(next), "%lld", (long long)cert.row);
-    }
-    return codec_json_list_end(op, &list, n && *next ? next : NULL);
+    TRY(op, store_cert_find(op, rest_service(ctx)->store, &filter, (unsigned)max, add_item, &list,
+                            &end));
+    (void)snprintf(next, sizeof(next), "%lld-%lld", (long long)end.row, (long long)end.s);
+    return codec_json_list_end(op, &list, end.row ? next : NULL);
 }
 
 /* /certs/{id} and /certs/{ca}/{serial} alike. */

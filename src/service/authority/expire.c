@@ -30,6 +30,7 @@ kw_status expire_superseded(struct kw_op *op, struct service *service)
             return KW_OK;
         }
         filter.after_row = cert.row;
+        filter.after_s = cert.revoked_s;
         if (!overlap_ended(service, &cert, now_s)) {
             continue;
         }

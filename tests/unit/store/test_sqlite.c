@@ -174,6 +174,7 @@ static const char *const rewriting[] = {
     "UPDATE cert SET state = 3 WHERE row = 2",
     "UPDATE cert SET serial = x'05'",
     "UPDATE cert SET owner = 2",
+    "UPDATE device SET batch = 1",
     "UPDATE cert SET not_after = 0",
     "UPDATE cert_body SET der = x'00'",
     "UPDATE pubkey SET owner = 2",
@@ -190,8 +191,9 @@ static const char *const rewriting[] = {
 };
 
 #define CERT_AGAIN                                                                                 \
-    "INSERT INTO cert SELECT 9, ca, serial8, serial, owner, csr4, profile, state, not_before,"     \
-    " not_after, revoked_s, reason, issued_ms, shard FROM cert WHERE row = 1"
+    "INSERT INTO cert (row, ca, serial8, serial, owner, csr4, profile, state, not_before,"         \
+    " not_after, revoked_s, reason, issued_ms) SELECT 9, ca, serial8, serial, owner, csr4,"        \
+    " profile, state, not_before, not_after, revoked_s, reason, issued_ms FROM cert WHERE row = 1"
 #define BODY_AGAIN                                                                                 \
     "INSERT INTO cert_body SELECT 9, fingerprint8, fingerprint, csr, pubkey, subject, der"         \
     " FROM cert_body WHERE row = 1"
@@ -199,9 +201,11 @@ static const char *const rewriting[] = {
     "INSERT INTO pubkey SELECT 9, id8, id, owner, profile, class, state, alg, custody,"            \
     " created_ms, state_ms FROM pubkey WHERE row = 1"
 #define DEVICE_AGAIN                                                                               \
-    "INSERT INTO device SELECT 99, id, product, serial, hw_type, state, registered_ms,"            \
+    "INSERT INTO device (owner, id, product, serial, hw_type, state, registered_ms, last_seen_ms," \
+    " agent, root_of_trust, simulated, secret_hash, secret_expires_ms, secret_used_csr,"           \
+    " secret_failures) SELECT 99, id, product, serial, hw_type, state, registered_ms,"             \
     " last_seen_ms, agent, root_of_trust, simulated, secret_hash, secret_expires_ms,"              \
-    " secret_used_csr, secret_failures, batch, firmware FROM device"
+    " secret_used_csr, secret_failures FROM device"
 
 /* What was given before. */
 static const char *const repeating[] = {
@@ -232,13 +236,16 @@ static void schema_forbids_rewriting_history(void **state)
     assert_ok(place_insert(place, 2));
     place_close(place);
     assert_int_equal(
-        place_sql(place,
-                  "UPDATE cert SET state = 4, revoked_s = 5 WHERE row = 2;"
-                  "INSERT INTO owner VALUES (2, 'device:B'), (99, 'device:C');"
-                  "INSERT INTO tile VALUES (0, zeroblob(64));"
-                  "INSERT INTO device SELECT 2, 'B', id, 's', id, 1, 0, 0, '', '', 0, NULL, 0,"
-                  " NULL, 0, NULL, '' FROM name LIMIT 1",
-                  NULL),
+        place_sql(
+            place,
+            "UPDATE cert SET state = 4, revoked_s = 5 WHERE row = 2;"
+            "INSERT INTO owner VALUES (2, 'device:B'), (99, 'device:C');"
+            "INSERT INTO tile VALUES (0, zeroblob(64));"
+            "INSERT INTO device (owner, id, product, serial, hw_type, state, registered_ms,"
+            " last_seen_ms, agent, root_of_trust, simulated, secret_hash, secret_expires_ms,"
+            " secret_used_csr, secret_failures) SELECT 2, 'B', id, 's', id, 1, 0, 0, '', '', 0, NULL, 0,"
+            " NULL, 0 FROM name LIMIT 1",
+            NULL),
         SQLITE_OK);
     for (size_t i = 0; i < KW_COUNT(rewriting); i++) {
         schema_refuses(place, rewriting[i], KW_E_STATE);
@@ -294,12 +301,13 @@ static void errors_have_their_codes(void **state)
 static void long_read_stops_at_its_deadline(void **state)
 {
     static const char many[] =
-        "INSERT INTO cert SELECT 1000 + i, ca, i, CAST(printf('%08d', i) AS BLOB), owner, 1,"
-        " profile, 1, 0, 0, 0, 0, 0, 0 FROM cert, (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+        "INSERT INTO cert (row, ca, serial8, serial, owner, csr4, profile, state, not_before,"
+        " not_after, revoked_s, reason, issued_ms) SELECT 1000 + i, ca, i, CAST(printf('%08d', i) AS BLOB), owner, 1,"
+        " profile, 1, 0, 0, 0, 0, 0 FROM cert, (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
         " SELECT i + 1 FROM n WHERE i < 30000) SELECT i FROM n) WHERE row = 1";
     struct place *place = *state;
     struct store_cert got;
-    struct store_cert_filter filter = {.expires_before = -1};
+    struct store_cert_filter filter = {.ca = "p"}; /* a name, but of no CA */
     unsigned n = 7;
 
     assert_ok(place_open(place));
