@@ -32,10 +32,12 @@ struct ocsp_query {
     unsigned n;
     struct ocsp_certid at[OCSP_CERTIDS_MAX];
     uint8_t nonce[OCSP_NONCE_MAX];
-    size_t nonce_len; /* 0 = none */
+    size_t nonce_len;  /* 0 = none */
+    bool unknown_hash; /* a CertID of neither SHA-1 nor SHA-256: nobody's that we know */
 };
 
-/* Read a DER OCSPRequest. KW_E_INPUT (answer malformedRequest): also nonce of 0 or > 128 octets;
+/* Read a DER OCSPRequest. A CertID of another hash is left zero (unknown_hash). KW_E_INPUT (answer
+ * malformedRequest): also nonce of 0 or > 128 octets;
  * nonces of 33..128 are not echoed. */
 kw_status ocsp_query_parse(struct kw_op *op, struct kw_span der, struct ocsp_query *ret);
 

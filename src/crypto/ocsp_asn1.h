@@ -48,6 +48,8 @@ KW_OWNED(ocsp_item, struct ocsp_item, ocsp_item_free)
 void ocsp_data_free(struct ocsp_data *data);
 KW_OWNED(ocsp_data, struct ocsp_data, ocsp_data_free)
 
+/* Is it hashed in a way that ocsp_certid_read() takes? */
+bool ocsp_certid_hash_known(OCSP_CERTID *id);
 /* CertID from and to OpenSSL's. KW_E_INPUT for hashes other than SHA-1 and SHA-256 and wrong
  * lengths. */
 kw_status ocsp_certid_read(struct kw_op *op, OCSP_CERTID *id, struct ocsp_certid *ret);

@@ -78,6 +78,17 @@ static kw_status copy_serial(struct kw_op *op, const ASN1_INTEGER *from, struct 
     return KW_OK;
 }
 
+bool ocsp_certid_hash_known(OCSP_CERTID *id)
+{
+    ASN1_OBJECT *algorithm = NULL;
+
+    if (!OCSP_id_get0_info(NULL, &algorithm, NULL, NULL, id)) {
+        return false;
+    }
+    int nid = OBJ_obj2nid(algorithm);
+    return nid == NID_sha1 || nid == NID_sha256;
+}
+
 kw_status ocsp_certid_read(struct kw_op *op, OCSP_CERTID *id, struct ocsp_certid *ret)
 {
     struct ocsp_certid out = {0};
@@ -88,10 +99,9 @@ kw_status ocsp_certid_read(struct kw_op *op, OCSP_CERTID *id, struct ocsp_certid
 
     OSSL_ENSURE(op, OCSP_id_get0_info(&name_hash, &algorithm, &key_hash, &serial, id), KW_E_INPUT,
                 "CertID");
-    int nid = OBJ_obj2nid(algorithm);
-    ENSURE(op, nid == NID_sha1 || nid == NID_sha256, KW_E_INPUT,
+    ENSURE(op, ocsp_certid_hash_known(id), KW_E_INPUT,
            "a CertID is hashed with neither SHA-1 nor SHA-256");
-    out.sha256 = nid == NID_sha256;
+    out.sha256 = OBJ_obj2nid(algorithm) == NID_sha256;
     TRY(op, read_parameters(op, id, &out.no_hash_parameters));
     TRY(op, copy_hash(op, name_hash, out.sha256 ? 32 : 20, out.name_hash));
     TRY(op, copy_hash(op, key_hash, out.sha256 ? 32 : 20, out.key_hash));

@@ -52,11 +52,16 @@ static kw_status read_exts(struct kw_op *op, OCSP_REQUEST *request, struct ocsp_
     return KW_OK;
 }
 
-static kw_status read_one(struct kw_op *op, OCSP_ONEREQ *one, struct ocsp_certid *ret)
+static kw_status read_one(struct kw_op *op, OCSP_ONEREQ *one, struct ocsp_query *query,
+                          struct ocsp_certid *ret)
 {
     for (int i = 0; i < OCSP_ONEREQ_get_ext_count(one); i++) {
         ENSURE(op, !X509_EXTENSION_get_critical(OCSP_ONEREQ_get_ext(one, i)), KW_E_INPUT,
                "an unknown critical extension");
+    }
+    if (!ocsp_certid_hash_known(OCSP_onereq_get0_id(one))) {
+        query->unknown_hash = true;
+        return KW_OK;
     }
     return ocsp_certid_read(op, OCSP_onereq_get0_id(one), ret);
 }
@@ -73,7 +78,7 @@ static kw_status read_query(struct kw_op *op, struct kw_span der, struct ocsp_qu
            "are taken",
            n, (int)OCSP_CERTIDS_MAX);
     for (int i = 0; i < n; i++) {
-        TRY(op, read_one(op, OCSP_request_onereq_get0(request, i), &query.at[i]));
+        TRY(op, read_one(op, OCSP_request_onereq_get0(request, i), &query, &query.at[i]));
     }
     query.n = (unsigned)n;
     TRY(op, read_exts(op, request, &query));

@@ -18,6 +18,7 @@
 #include "service/profiles.h"
 #include "service/validation/crl_maker.h"
 #include "service/validation/ocsp_responder.h"
+#include "service/validation/status_keep.h"
 #include "service/vaults.h"
 #include "service/watch.h"
 
@@ -69,6 +70,7 @@ static kw_status open_store(struct kw_op *op, struct service *service)
 
     TRY(op, log_new(op, &service->log));
     log_hooks(service->log, &config);
+    status_keep_hooks(service->status, &config);
     TRY(op, config_path(op, &service->config, "store/keywright.db", path, sizeof(path)));
     TRY(op, store_open(op, &config, &service->store), "store %s", path);
     return KW_OK;
@@ -103,6 +105,7 @@ static kw_status open_parts(struct kw_op *op, struct service *service,
     TRY(op, serials_new(op, &service->serials));
     TRY(op, backup_new(op, service, &service->backup));
     TRY(op, ocsp_cache_new(op, &service->ocsp_cache));
+    TRY(op, status_keep_new(op, service, &service->status));
     TRY(op, vaults_open(op, service, keeper));
     TRY(op, open_store(op, service));
     TRY(op, log_bind(op, service->log, service), "log");
@@ -142,7 +145,9 @@ kw_status service_start(struct kw_op *op, struct service *service)
     }
     TRY(op, reconcile_at_start(op, service), "the keeper's journal");
     TRY(op, log_start(op, service->log));
+    TRY(op, status_keep_start(op, service->status));
     TRY(op, crl_maker_start(op, service, &service->crl_maker));
+    TRY(op, ocsp_presigner_start(op, service, &service->presigner));
     return watch_start(op, service, &service->watch);
 }
 
@@ -153,7 +158,9 @@ void service_close(struct service *service)
     }
     backup_free(service->backup);
     watch_stop(service->watch);
+    ocsp_presigner_stop(service->presigner);
     crl_maker_stop(service->crl_maker);
+    status_keep_stop(service->status);
     if (service->log) {
         log_stop(service->log);
     }
@@ -164,6 +171,7 @@ void service_close(struct service *service)
     vaults_close(service);
     log_free(service->log);
     ocsp_cache_free(service->ocsp_cache);
+    status_keep_free(service->status);
     serials_free(service->serials);
     pthread_mutex_destroy(&service->authorities_lock);
     pthread_mutex_destroy(&service->rotation);

@@ -30,7 +30,9 @@ struct bound_profile {
 
 struct log_sequencer;
 struct ocsp_cache;
+struct ocsp_presigner;
 struct crl_maker;
+struct status_keep;
 struct serial_pool;
 struct watch;
 struct backup_maker;
@@ -58,6 +60,8 @@ struct service {
     struct bound_profile profiles[SERVICE_PROFILES_MAX];
     struct log_sequencer *log;
     struct ocsp_cache *ocsp_cache;
+    struct ocsp_presigner *presigner;
+    struct status_keep *status;
     struct crl_maker *crl_maker;
     struct serial_pool *serials;
     struct watch *watch;

@@ -23,7 +23,9 @@ static const char *const sql[] = {
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [CERT_INSERT_BODY] = "INSERT INTO cert_body (row, fingerprint8, fingerprint, csr, pubkey,"
                          " subject, der) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    [CERT_STATE] = "SELECT state, revoked_s, held_over FROM cert WHERE row = ?1",
+    [CERT_STATE] =
+        "SELECT c.state, c.revoked_s, c.held_over, c.serial, a.text, c.shard, c.not_after"
+        " FROM cert c JOIN name a ON a.id = c.ca WHERE c.row = ?1",
     [CERT_SET_STATE] = "UPDATE cert SET state = ?2, revoked_s = ?3, reason = ?4, held_over = ?5"
                        " WHERE row = ?1",
     [CERT_BY_SERIAL] = CERT_COLUMNS CERT_FROM "WHERE c.serial8 = ?1 AND c.serial = ?2"
@@ -111,7 +113,7 @@ kw_status store_cert_insert(struct kw_op *op, struct store_txn *txn, struct stor
     txn->tally[TALLY_CERTS_VALID] += cert->state == CERT_STATE_VALID;
     txn->tally[TALLY_CERTS_REVOKED] += cert->state == CERT_STATE_REVOKED;
     cert->row = row;
-    return KW_OK;
+    return notice_cert(op, txn, cert, /* before= */ 0);
 }
 
 /* What of a certificate may change. */
@@ -121,8 +123,9 @@ struct standing {
     int reason;
 };
 
+/* ret_cert: what a notice tells of it beside its standing. */
 static kw_status read_state(struct kw_op *op, struct store_txn *txn, int64_t row,
-                            struct standing *ret)
+                            struct standing *ret, struct store_cert *ret_cert)
 {
     AUTO(store_rows) *rows = NULL;
 
@@ -131,6 +134,12 @@ static kw_status read_state(struct kw_op *op, struct store_txn *txn, int64_t row
     *ret = (struct standing){.state = (enum cert_state)store_row_int(rows, 0),
                              .revoked_s = store_row_int(rows, 1),
                              .held_over = store_row_int(rows, 2)};
+    struct store_cert *cert = ret_cert;
+    TRY(op, store_row_upto(op, rows, 3, cert->serial, sizeof(cert->serial), &cert->serial_len));
+    TRY(op, store_row_text(op, rows, 4, cert->ca, sizeof(cert->ca)));
+    cert->shard = (uint32_t)store_row_int(rows, 5);
+    cert->not_after = store_row_int(rows, 6);
+    cert->owner[0] = cert->profile[0] = '\0';
     return KW_OK;
 }
 
@@ -154,9 +163,10 @@ kw_status store_cert_set_state(struct kw_op *op, struct store_txn *txn, int64_t 
                                enum cert_state state, int64_t revoked_s, int reason)
 {
     struct standing before = {0}, next = {.state = state, .revoked_s = revoked_s, .reason = reason};
+    struct store_cert cert;
 
     ENSURE(op, is_state(state), KW_E_INPUT, "%d is no state of a certificate", (int)state);
-    TRY(op, read_state(op, txn, row, &before));
+    TRY(op, read_state(op, txn, row, &before, &cert));
     ENSURE(op, before.state != CERT_STATE_REVOKED, KW_E_STATE,
            "certificate %lld is revoked already", (long long)row);
     mind_hold(&before, &next);
@@ -168,7 +178,10 @@ kw_status store_cert_set_state(struct kw_op *op, struct store_txn *txn, int64_t 
     txn->tally[TALLY_CERTS_VALID] +=
         (next.state == CERT_STATE_VALID) - (before.state == CERT_STATE_VALID);
     txn->tally[TALLY_CERTS_REVOKED] += next.state == CERT_STATE_REVOKED;
-    return KW_OK;
+    cert.state = next.state;
+    cert.revoked_s = next.revoked_s;
+    cert.reason = next.reason;
+    return notice_cert(op, txn, &cert, before.state);
 }
 
 static kw_status row_texts(struct kw_op *op, const struct store_rows *rows, struct store_cert *ret)

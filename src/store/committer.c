@@ -10,8 +10,10 @@
 
 static struct txn_mark mark_of(const struct store_txn *txn)
 {
-    struct txn_mark mark = {
-        .writes = txn->conn->writes, .log_n = txn->log.n, .cert_row = txn->cert_row};
+    struct txn_mark mark = {.writes = txn->conn->writes,
+                            .log_n = txn->log.n,
+                            .notices_n = txn->notices.n,
+                            .cert_row = txn->cert_row};
 
     memcpy(mark.tally, txn->tally, sizeof(mark.tally));
     return mark;
@@ -21,6 +23,7 @@ static void back_to(struct store_txn *txn, const struct txn_mark *mark)
 {
     txn->cert_row = mark->cert_row;
     log_buffer_cut(&txn->log, mark->log_n);
+    notice_buffer_cut(&txn->notices, mark->notices_n);
     memcpy(txn->tally, mark->tally, sizeof(txn->tally));
 }
 
@@ -175,6 +178,18 @@ static void tell(struct store *store, unsigned n, struct kw_op *op, kw_status st
     }
 }
 
+/* Nobody may hear of a change before those that keep its standing in memory. */
+static void give_notice(struct store *store, kw_status committed)
+{
+    struct notice_buffer *notices = &store->txn.notices;
+    bool sure = committed.code != KW_E_UNSURE;
+
+    if (store->config.noticed && (notices->n > 0 || !sure)) {
+        store->config.noticed(notices->at, notices->n, sure, store->config.noticed_ctx);
+    }
+    notice_buffer_cut(notices, 0);
+}
+
 static void commit_batch(struct store *store, unsigned n)
 {
     struct store_txn *txn = &store->txn;
@@ -196,6 +211,7 @@ static void commit_batch(struct store *store, unsigned n)
     }
     log_buffer_cut(&txn->log, 0);
     memset(txn->tally, 0, sizeof(txn->tally));
+    give_notice(store, status);
     if (sealed && store->config.sealed) {
         store->config.sealed(kw_ok(status), store->config.seal_ctx);
     }

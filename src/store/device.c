@@ -64,7 +64,7 @@ kw_status store_device_insert(struct kw_op *op, struct store_txn *txn,
         "recording device '%s'", device->id);
     txn->tally[TALLY_DEVICES]++;
     txn->tally[TALLY_DEVICES_ACTIVE] += device->state == DEVICE_ACTIVE;
-    return KW_OK;
+    return notice_device(op, txn, device->id, device->state);
 }
 
 /* A device before a change. */
@@ -112,7 +112,8 @@ kw_status store_device_update(struct kw_op *op, struct store_txn *txn,
     }
     txn->tally[TALLY_DEVICES_ACTIVE] +=
         (device->state == DEVICE_ACTIVE) - (before.state == DEVICE_ACTIVE);
-    return KW_OK;
+    return before.state == device->state ? KW_OK
+                                         : notice_device(op, txn, device->id, device->state);
 }
 
 static kw_status read_texts(struct kw_op *op, const struct store_rows *rows,

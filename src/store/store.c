@@ -55,6 +55,7 @@ void store_close(struct store *store)
     }
     request_queue_done(&store->queue);
     log_buffer_free(&store->txn.log);
+    notice_buffer_free(&store->txn.notices);
     free(store->spans);
     free(store->batch);
     free(store);

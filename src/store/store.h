@@ -34,12 +34,35 @@ typedef kw_status (*store_seal_fn)(struct kw_op *op, struct store_txn *txn,
  * run. */
 typedef void (*store_sealed_fn)(bool durable, void *ctx);
 
+/* What a change did to the standing of a certificate, or of the device that owns some. */
+enum { STORE_OWNER_MAX = KW_NAME_MAX + 8 };
+struct store_notice {
+    enum { STORE_NOTICE_CERT = 1, STORE_NOTICE_DEVICE } what;
+    char owner[STORE_OWNER_MAX]; /* "device:DEV1" */
+    enum device_state device;    /* of a device: its state now */
+    enum cert_state before;      /* of a certificate: 0 where it is new */
+    enum cert_state state;
+    char ca[KW_NAME_MAX], profile[KW_NAME_MAX];
+    uint8_t serial[KW_SERIAL_MAX];
+    uint32_t serial_len, shard;
+    int64_t not_after, revoked_s;
+    int reason;
+};
+/**
+ * Called after each commit, before any of its changes returns, with what they did, in order; on the
+ * committer's thread, so briefly. sure = false (and n = 0): the commit broke while syncing, so it
+ * may or may not have happened: whoever keeps a copy must read it anew.
+ */
+typedef void (*store_noticed_fn)(const struct store_notice at[], unsigned n, bool sure, void *ctx);
+
 struct store_config {
     const char *path;   /* SQLite file; made, 0600, where absent */
     unsigned batch_max; /* changes in one transaction at most; 0 = 512 */
     store_seal_fn seal; /* may be NULL */
     store_sealed_fn sealed;
     void *seal_ctx;
+    store_noticed_fn noticed; /* may be NULL */
+    void *noticed_ctx;
 };
 
 /* Open and migrate to the newest schema. KW_E_UNSUPPORTED: the file is newer than this program.
@@ -254,7 +277,7 @@ kw_status store_cert_by_csr_txn(struct kw_op *op, struct store_txn *txn, const c
 /* What a relying check needs, without reading the DER: the hot path of every request and every OCSP
  * answer. */
 struct store_cert_status {
-    int64_t row;
+    int64_t row; /* 0 where the answer came from memory */
     enum cert_state state;
     int64_t not_before, not_after, revoked_s;
     int reason;
@@ -265,6 +288,22 @@ struct store_cert_status {
 /* KW_E_NOT_FOUND: we never issued it. */
 kw_status store_cert_status(struct kw_op *op, struct store *store, const char *ca,
                             struct kw_span serial, struct store_cert_status *ret);
+
+/* Every owner, and every certificate, in two snapshots, streaming: to fill a table in memory. */
+typedef kw_status (*store_owner_fn)(struct kw_op *op, void *ctx, int64_t id, const char *owner,
+                                    enum device_state device); /* 0: no device */
+kw_status store_owner_each(struct kw_op *op, struct store *store, store_owner_fn each, void *ctx);
+struct store_standing {
+    struct kw_span ca, profile, serial; /* borrowed until the next one */
+    int64_t owner;                      /* id, as store_owner_each() gave it */
+    enum cert_state state;
+    int64_t not_after, revoked_s;
+    int reason;
+};
+typedef kw_status (*store_standing_fn)(struct kw_op *op, void *ctx,
+                                       const struct store_standing *one);
+kw_status store_standing_each(struct kw_op *op, struct store *store, store_standing_fn each,
+                              void *ctx);
 
 /* What certificates must be to be found; NULL, 0 and "" = any. */
 struct store_cert_filter {

@@ -37,10 +37,16 @@ struct log_buffer {
     unsigned n, cap;
 };
 
+/* What the batch will have changed in the standing of certificates and devices. */
+struct notice_buffer {
+    struct store_notice *at;
+    unsigned n, cap;
+};
+
 /* How far a batch has come; put back when a change is undone. */
 struct txn_mark {
     uint64_t writes;
-    unsigned log_n;
+    unsigned log_n, notices_n;
     int64_t cert_row; /* last one given */
     int64_t tally[TALLY_MAX];
 };
@@ -54,6 +60,7 @@ struct store_txn {
     int64_t cert_row;
     int64_t tally[TALLY_MAX]; /* what this batch adds */
     struct log_buffer log;
+    struct notice_buffer notices;
     struct names_cache names;
 };
 
@@ -74,6 +81,13 @@ kw_status tally_write(struct kw_op *op, struct store_txn *txn);
 struct kw_span log_buffer_at(const struct log_buffer *log, unsigned i);
 void log_buffer_cut(struct log_buffer *log, unsigned n);
 void log_buffer_free(struct log_buffer *log);
+/* A certificate is new (before = 0), or its state is another; as it is now. */
+kw_status notice_cert(struct kw_op *op, struct store_txn *txn, const struct store_cert *cert,
+                      enum cert_state before);
+kw_status notice_device(struct kw_op *op, struct store_txn *txn, const char *id,
+                        enum device_state state);
+void notice_buffer_cut(struct notice_buffer *notices, unsigned n);
+void notice_buffer_free(struct notice_buffer *notices);
 /* Write the batch's entries behind those before. */
 kw_status log_write(struct kw_op *op, struct store_txn *txn);
 kw_status log_read_size(struct kw_op *op, struct store_conn *conn, uint64_t *ret);

@@ -30,13 +30,25 @@ static const struct http_error_style ocsp_errors = {.render = render_ocsp};
 
 static void release_reply(void *shared)
 {
-    struct ocsp_reply reply = {.entry = shared};
-
-    ocsp_reply_release(&reply);
+    ocsp_entry_unref(shared);
 }
 
-static kw_status lend_reply(struct kw_op *op, const struct ocsp_reply *reply,
-                            struct http_response *response)
+/* RFC 9919 section 7.2: a cache of HTTP knows what it may do with the answer to a GET. */
+static kw_status describe_get(struct kw_op *op, const struct http_request *request,
+                              const struct ocsp_reply *reply, struct http_response *response)
+{
+    const struct ocsp_entry *entry = reply->entry;
+    const char *has = request->header(request, "If-None-Match");
+
+    TRY(op, http_response_header(op, response, "ETag", entry->etag));
+    TRY(op, http_response_header(op, response, "Last-Modified", entry->last_modified));
+    TRY(op, http_response_header(op, response, "Expires", entry->expires));
+    response->status = has && strstr(has, entry->etag) ? 304 : response->status;
+    return KW_OK;
+}
+
+static kw_status lend_reply(struct kw_op *op, const struct http_request *request,
+                            const struct ocsp_reply *reply, struct http_response *response)
 {
     char value[64];
 
@@ -48,7 +60,10 @@ static kw_status lend_reply(struct kw_op *op, const struct ocsp_reply *reply,
     if (reply->max_age_s <= 0) {
         return http_response_header(op, response, "Cache-Control", "no-store");
     }
-    (void)snprintf(value, sizeof(value), "max-age=%lld, public, no-transform",
+    if (request->method != HTTP_POST) {
+        TRY(op, describe_get(op, request, reply, response));
+    }
+    (void)snprintf(value, sizeof(value), "max-age=%lld, public, no-transform, must-revalidate",
                    (long long)reply->max_age_s);
     return http_response_header(op, response, "Cache-Control", value);
 }
@@ -65,7 +80,7 @@ static kw_status respond(struct kw_op *op, struct api *api, const struct http_re
         ENSURE(op, !request->on_loop, KW_E_STATE, "not in memory");
         TRY(op, ocsp_respond(op, api->service, ca, der, &reply));
     }
-    return lend_reply(op, &reply, response);
+    return lend_reply(op, request, &reply, response);
 }
 
 static kw_status ocsp_post(struct kw_op *op, void *ctx, const struct http_request *request,
@@ -74,17 +89,34 @@ static kw_status ocsp_post(struct kw_op *op, void *ctx, const struct http_reques
     return respond(op, ctx, request, request->body, response);
 }
 
+/* Some clients write the other alphabet (RFC 4648 section 5), or leave the padding out: nothing
+ * else can be meant. ret has room for 3 more. */
+static void to_standard_base64(char *text)
+{
+    size_t len = strlen(text);
+    bool padded = strchr(text, '=') != NULL;
+
+    for (size_t i = 0; i < len; i++) {
+        text[i] = (char)(text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i]);
+    }
+    while (!padded && len % 4 > 1) {
+        text[len++] = '=';
+    }
+    text[len] = 0;
+}
+
 /* GET /ocsp/CA/{base64}: percent-encoded or not, with slashes of the alphabet in the path (FACTS
  * 21). */
 static kw_status ocsp_get(struct kw_op *op, void *ctx, const struct http_request *request,
                           struct http_response *response)
 {
     const char *encoded = kw_uri_param(&request->params, "request");
-    char text[KW_URI_MAX];
+    char text[KW_URI_MAX + 4] = "";
     AUTO(kw_bytes) *der = NULL;
 
-    if (!kw_ok(kw_uri_decode(kw_span_text(encoded), text, sizeof(text))) ||
-        !kw_ok(kw_b64_decode(kw_span_text(text), KW_OCSP_REQ_MAX, &der))) {
+    bool decoded = kw_ok(kw_uri_decode(kw_span_text(encoded), text, KW_URI_MAX));
+    to_standard_base64(text);
+    if (!decoded || !kw_ok(kw_b64_decode(kw_span_text(text), KW_OCSP_REQ_MAX, &der))) {
         TRY(op, kw_bytes_new(0, &der)); /* answered as malformedRequest */
     }
     return respond(op, ctx, request, kw_bytes_span(der), response);

@@ -6,8 +6,6 @@
 #include "base/time.h"
 #include "os/clock.h"
 #include "service/authorities.h"
-#include "service/validation/crl_maker.h"
-#include "service/validation/ocsp_responder.h"
 
 struct revocation {
     struct service *service;
@@ -63,8 +61,6 @@ kw_status authority_revoke(struct kw_op *op, struct service *service, const stru
     ENSURE(op, cert->state != CERT_STATE_REVOKED, KW_E_STATE, "it was revoked already at %s (%s)",
            kw_time_text(cert->revoked_s, when), revoke_reason_text(cert->reason));
     TRY(op, store_change(op, service->store, revoke_in, &it), "recording the revocation");
-    ocsp_cache_forget(service);
-    crl_maker_wake(service, cert->ca);
     return KW_OK;
 }
 

@@ -346,6 +346,33 @@ void crl_maker_wake(struct service *service, const char *ca_id)
     }
 }
 
+static bool is_listed(enum cert_state state)
+{
+    return state == CERT_STATE_HELD || state == CERT_STATE_REVOKED;
+}
+
+void crl_maker_notice(struct service *service, const struct store_notice at[], unsigned n)
+{
+    const char *woken = "";
+
+    for (unsigned i = 0; i < n; i++) {
+        if (at[i].what == STORE_NOTICE_CERT &&
+            (is_listed(at[i].state) || is_listed(at[i].before)) && strcmp(at[i].ca, woken) != 0) {
+            crl_maker_wake(service, at[i].ca);
+            woken = at[i].ca;
+        }
+    }
+}
+
+void crl_maker_doubt(struct service *service)
+{
+    AUTO(authorities) *all = service_authorities(service);
+
+    for (unsigned i = 0; all && i < all->n; i++) {
+        crl_maker_wake(service, all->at[i].id);
+    }
+}
+
 static bool out_of_date(struct service *service, const struct ca *ca)
 {
     struct crl_maker *maker = service->crl_maker;

@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "service/authorities.h"
 #include "service/log/gap.h"
+#include "service/validation/status_keep.h"
 
 static kw_status check_device(struct kw_op *op, const struct store_cert_status *status)
 {
@@ -64,7 +65,7 @@ kw_status status_check(struct kw_op *op, struct service *service, const struct c
     const struct ca *ca = authorities_issuer_of(all, cert);
 
     ENSURE(op, ca, KW_E_DENIED, "the certificate is of no CA of ours");
-    kw_status status = store_cert_status(op, service->store, ca->id, cert_serial(cert), ret);
+    kw_status status = status_ask_all(op, service, ca->id, cert, ret);
     if (status.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);
         return FAIL(op, KW_E_DENIED, "the certificate is not in the registry");

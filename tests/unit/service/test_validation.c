@@ -14,6 +14,7 @@
 #include "service/validation/crl_maker.h"
 #include "service/validation/ocsp_responder.h"
 #include "service/validation/status.h"
+#include "service/validation/status_keep.h"
 
 enum { HOUR = 3600 };
 
@@ -312,6 +313,20 @@ static enum kw_code ask(const struct question *q, int *ret_status, bool *ret_cac
     return status.code;
 }
 
+/* The background work runs, and the table of standings is filled. */
+static void start_filled(struct place *place)
+{
+    struct status_table_size size = {0};
+    TEST_OP(op);
+
+    assert_ok(&op, service_start(&op, place->service));
+    for (unsigned i = 0; i < 1000 && !size.filled; i++) {
+        (void)usleep(10000);
+        status_table_measure(status_keep_table(place->service->status), &size);
+    }
+    assert_true(size.filled);
+}
+
 static void ocsp_good_then_revoked(void **state)
 {
     struct place *place = *state;
@@ -321,6 +336,7 @@ static void ocsp_good_then_revoked(void **state)
     int status = 0;
     TEST_OP(op);
 
+    start_filled(place);
     unit_register(place, "D1", &unit);
     assert_ok(&op, unit_enrol(&op, place, &unit, &stored));
     AUTO(cert) *cert = rig_parse(&stored);
