@@ -14,6 +14,7 @@ static const struct {
 } owners[] = {
     {"device:",   AUTH_DEVICE  },
     {"operator:", AUTH_OPERATOR},
+    {"station:",  AUTH_STATION },
 };
 
 static kw_status name_owner(struct kw_op *op, const struct store_cert_status *status,
@@ -24,6 +25,7 @@ static kw_status name_owner(struct kw_op *op, const struct store_cert_status *st
         if (strncmp(status->owner, owners[i].prefix, n) == 0) {
             ret->kind = owners[i].kind;
             KW_TEXT_SET(ret->id, status->owner + n);
+            KW_TEXT_SET(ret->owner, status->owner);
             KW_TEXT_SET(ret->profile, status->profile);
             ret->cert_row = status->row;
             KW_TEXT_SET(op->principal, status->owner);
@@ -33,13 +35,44 @@ static kw_status name_owner(struct kw_op *op, const struct store_cert_status *st
     return FAIL(op, KW_E_DENIED, "a certificate of '%s' does not open this door", status->owner);
 }
 
+/* RFC 7030 section 3.7: an RA shows id-kp-cmcRA; the name alone makes none. */
+static kw_status check_station(struct kw_op *op, const struct cert *cert)
+{
+    static const char cmc_ra[] = "1.3.6.1.5.5.7.3.28";
+
+    for (unsigned i = 0; i < cert_eku_count(cert); i++) {
+        if (strcmp(cert_eku(cert, i), cmc_ra) == 0) {
+            return KW_OK;
+        }
+    }
+    return FAIL(op, KW_E_DENIED, "a station's certificate must have the key purpose id-kp-cmcRA");
+}
+
+/* One that has ended renews itself, where its profile lets it, and does nothing else. */
+static kw_status check_status(struct kw_op *op, struct api *api, const struct cert *cert,
+                              unsigned allowed, struct store_cert_status *ret)
+{
+    int64_t now_s = service_now_ms() / 1000;
+
+    return (allowed & AUTH_EXPIRED) && now_s > cert_not_after(cert)
+               ? status_check_late(op, api->service, cert, now_s, ret)
+               : status_check(op, api->service, cert, now_s, ret);
+}
+
 static kw_status by_certificate(struct kw_op *op, struct api *api,
-                                const struct http_request *request, struct http_principal *ret)
+                                const struct http_request *request, unsigned allowed,
+                                struct http_principal *ret)
 {
     struct store_cert_status status;
 
-    TRY(op, status_check(op, api->service, request->peer_cert, service_now_ms() / 1000, &status));
-    return name_owner(op, &status, ret);
+    TRY(op, check_status(op, api, request->peer_cert, allowed, &status));
+    TRY(op, name_owner(op, &status, ret));
+    if (service_now_ms() / 1000 > status.not_after) {
+        ENSURE(op, ret->kind == AUTH_DEVICE && (allowed & AUTH_EXPIRED), KW_E_EXPIRED,
+               "the certificate has ended");
+        ret->kind = AUTH_EXPIRED;
+    }
+    return ret->kind == AUTH_STATION ? check_station(op, request->peer_cert) : KW_OK;
 }
 
 static kw_status split_basic(struct kw_op *op, const char *text, struct http_principal *ret)
@@ -81,7 +114,7 @@ kw_status api_authenticate(struct kw_op *op, void *ctx, const struct http_reques
     memset(ret, 0, sizeof(*ret));
     if (request->peer_cert) { /* a certificate that was shown must be good, also where none is
                                  needed */
-        TRY(op, by_certificate(op, ctx, request, ret));
+        TRY(op, by_certificate(op, ctx, request, allowed, ret));
     } else if (authorization && (allowed & AUTH_SECRET)) {
         TRY(op, by_basic(op, authorization, ret));
     } else {
@@ -100,5 +133,6 @@ kw_status api_judge_client(struct kw_op *op, void *ctx, const struct cert *clien
 {
     struct store_cert_status status;
 
-    return status_check(op, ctx, client, service_now_ms() / 1000, &status);
+    /* What TLS lets through after its end (tls_server_config) is judged again at each request. */
+    return status_check_late(op, ctx, client, service_now_ms() / 1000, &status);
 }

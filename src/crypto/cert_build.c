@@ -5,7 +5,6 @@
 #include "crypto/signed.h"
 
 KW_OWNED(BASIC_CONSTRAINTS, BASIC_CONSTRAINTS, BASIC_CONSTRAINTS_free)
-KW_OWNED(EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free)
 KW_OWNED(NAME_CONSTRAINTS, NAME_CONSTRAINTS, NAME_CONSTRAINTS_free)
 KW_OWNED(GENERAL_SUBTREE, GENERAL_SUBTREE, GENERAL_SUBTREE_free)
 KW_OWNED(CERTIFICATEPOLICIES, CERTIFICATEPOLICIES, CERTIFICATEPOLICIES_free)
@@ -100,39 +99,12 @@ static kw_status add_basic_constraints(struct kw_op *op, const struct cert_spec 
 
 static kw_status add_key_usage(struct kw_op *op, const struct cert_spec *spec, STACK_OF(ext) **exts)
 {
-    AUTO(ASN1_BIT_STRING) *bits = NULL;
-
-    if (spec->key_usage == 0) {
-        return KW_OK;
-    }
-    bits = ASN1_BIT_STRING_new();
-    OSSL_ENSURE(op, bits, KW_E_MEMORY, "key usage");
-    ENSURE(op, spec->key_usage <= 0x7f, KW_E_INPUT, "key usage 0x%x", spec->key_usage);
-    for (int i = 0; i < 7; i++) {
-        OSSL_ENSURE(op, !(spec->key_usage & 1u << i) || ASN1_BIT_STRING_set_bit(bits, i, 1),
-                    KW_E_MEMORY, "key usage");
-    }
-    return ext_add(op, exts, NID_key_usage, /* critical= */ true, ASN1_ITEM_rptr(ASN1_BIT_STRING),
-                   bits);
+    return spec->key_usage ? ext_add_key_usage(op, exts, spec->key_usage) : KW_OK;
 }
 
 static kw_status add_eku(struct kw_op *op, const struct cert_spec *spec, STACK_OF(ext) **exts)
 {
-    AUTO(EXTENDED_KEY_USAGE) *eku = NULL;
-
-    if (!spec->eku[0]) {
-        return KW_OK;
-    }
-    eku = EXTENDED_KEY_USAGE_new();
-    OSSL_ENSURE(op, eku, KW_E_MEMORY, "extended key usage");
-    for (size_t i = 0; i < CERT_EKU_MAX && spec->eku[i]; i++) {
-        AUTO(ASN1_OBJECT) *oid = NULL;
-        TRY(op, der_oid_new(op, spec->eku[i], &oid), "extended key usage '%s'", spec->eku[i]);
-        OSSL_ENSURE(op, sk_ASN1_OBJECT_push(eku, oid) > 0, KW_E_MEMORY, "extended key usage");
-        (void)TAKE(oid); /* the list has it now */
-    }
-    return ext_add(op, exts, NID_ext_key_usage, /* critical= */ false,
-                   ASN1_ITEM_rptr(EXTENDED_KEY_USAGE), eku);
+    return spec->eku[0] ? ext_add_eku(op, exts, spec->eku, CERT_EKU_MAX) : KW_OK;
 }
 
 /* Section 4.2.1.2 method 1; mandatory in a CA, and it lets a relying party find the key elsewhere

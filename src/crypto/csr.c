@@ -36,19 +36,6 @@ static void csr_info_free(struct csr_info *info)
 }
 KW_OWNED(csr_info, struct csr_info, csr_info_free)
 
-/* ExtensionRequest ::= Extensions (RFC 2985 section 5.4.2) */
-/* clang-format off */
-ASN1_ITEM_TEMPLATE(csr_exts) =
-    ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SEQUENCE_OF, 0, csr_exts, ext)
-static_ASN1_ITEM_TEMPLATE_END(csr_exts);
-/* clang-format on */
-
-static void csr_exts_free(STACK_OF(ext) *exts)
-{
-    ASN1_item_free((ASN1_VALUE *)exts, ASN1_ITEM_rptr(csr_exts));
-}
-KW_OWNED(csr_exts, STACK_OF(ext), csr_exts_free)
-
 struct csr {
     struct kw_bytes *der;
     struct signed_der parts; /* into der */
@@ -79,13 +66,14 @@ static kw_status read_challenge(struct kw_op *op, struct csr *csr, const ASN1_TY
     return KW_OK;
 }
 
+/* ExtensionRequest ::= Extensions (RFC 2985 section 5.4.2) */
 static kw_status read_exts(struct kw_op *op, struct csr *csr, const ASN1_TYPE *value)
 {
-    AUTO(csr_exts) *exts = NULL;
+    AUTO(ext_list) *exts = NULL;
     AUTO(GENERAL_NAMES) *names = NULL;
 
     ENSURE(op, value->type == V_ASN1_SEQUENCE, KW_E_INPUT, "requested extensions");
-    TRY(op, der_decode(op, ASN1_ITEM_rptr(csr_exts), der_string(value->value.sequence),
+    TRY(op, der_decode(op, ASN1_ITEM_rptr(ext_list), der_string(value->value.sequence),
                        "requested extensions", &exts));
     TRY(op, ext_check_list(op, exts));
     const struct ext *san = ext_find(exts, NID_subject_alt_name);

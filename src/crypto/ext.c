@@ -13,6 +13,18 @@ static void ext_free(struct ext *one)
     ASN1_item_free((ASN1_VALUE *)one, ASN1_ITEM_rptr(ext));
 }
 KW_OWNED(ext, struct ext, ext_free)
+KW_OWNED(EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free)
+
+/* clang-format off */
+ASN1_ITEM_TEMPLATE(ext_list) =
+    ASN1_EX_TEMPLATE_TYPE(ASN1_TFLG_SEQUENCE_OF, 0, ext_list, ext)
+ASN1_ITEM_TEMPLATE_END(ext_list)
+    /* clang-format on */
+
+    void ext_list_free(STACK_OF(ext) *list)
+{
+    ASN1_item_free((ASN1_VALUE *)list, ASN1_ITEM_rptr(ext_list));
+}
 KW_OWNED(AUTHORITY_KEYID, AUTHORITY_KEYID, AUTHORITY_KEYID_free)
 
 kw_status ext_add_der(struct kw_op *op, STACK_OF(ext) **list, int nid, bool critical,
@@ -55,6 +67,35 @@ kw_status ext_add_aki(struct kw_op *op, STACK_OF(ext) **list, const struct pubke
                 KW_E_MEMORY, "naming the issuer's key");
     return ext_add(op, list, NID_authority_key_identifier, /* critical= */ false,
                    ASN1_ITEM_rptr(AUTHORITY_KEYID), aki);
+}
+
+kw_status ext_add_key_usage(struct kw_op *op, STACK_OF(ext) **list, unsigned usage)
+{
+    AUTO(ASN1_BIT_STRING) *bits = ASN1_BIT_STRING_new();
+
+    OSSL_ENSURE(op, bits, KW_E_MEMORY, "key usage");
+    ENSURE(op, usage <= 0x7f, KW_E_INPUT, "key usage 0x%x", usage);
+    for (int i = 0; i < 7; i++) {
+        OSSL_ENSURE(op, !(usage & 1u << i) || ASN1_BIT_STRING_set_bit(bits, i, 1), KW_E_MEMORY,
+                    "key usage");
+    }
+    return ext_add(op, list, NID_key_usage, /* critical= */ true, ASN1_ITEM_rptr(ASN1_BIT_STRING),
+                   bits);
+}
+
+kw_status ext_add_eku(struct kw_op *op, STACK_OF(ext) **list, const char *const eku[], unsigned max)
+{
+    AUTO(EXTENDED_KEY_USAGE) *all = EXTENDED_KEY_USAGE_new();
+
+    OSSL_ENSURE(op, all, KW_E_MEMORY, "extended key usage");
+    for (unsigned i = 0; i < max && eku[i]; i++) {
+        AUTO(ASN1_OBJECT) *oid = NULL;
+        TRY(op, der_oid_new(op, eku[i], &oid), "extended key usage '%s'", eku[i]);
+        OSSL_ENSURE(op, sk_ASN1_OBJECT_push(all, oid) > 0, KW_E_MEMORY, "extended key usage");
+        (void)TAKE(oid); /* the list has it now */
+    }
+    return ext_add(op, list, NID_ext_key_usage, /* critical= */ false,
+                   ASN1_ITEM_rptr(EXTENDED_KEY_USAGE), all);
 }
 
 kw_status ext_decode(struct kw_op *op, const struct ext *one, const ASN1_ITEM *item, void *ret)

@@ -19,6 +19,10 @@ typedef struct ext ext;
 DEFINE_STACK_OF(ext)
 DECLARE_ASN1_ITEM(ext)
 
+DECLARE_ASN1_ITEM(ext_list) /* Extensions ::= SEQUENCE OF Extension, as STACK_OF(ext) */
+void ext_list_free(STACK_OF(ext) *list);
+KW_OWNED(ext_list, STACK_OF(ext), ext_list_free)
+
 enum { EXT_COUNT_MAX = 32 }; /* we make 11 kinds; more in one object is an attack on us */
 
 /* Append; `object` is of `item`. A list that does not exist yet is made. */
@@ -27,6 +31,11 @@ kw_status ext_add(struct kw_op *op, STACK_OF(ext) **list, int nid, bool critical
 /* The same with the value's DER at hand. */
 kw_status ext_add_der(struct kw_op *op, STACK_OF(ext) **list, int nid, bool critical,
                       struct kw_span value);
+/* keyUsage, critical; usage: enum cert_key_usage bits. KW_E_INPUT. */
+kw_status ext_add_key_usage(struct kw_op *op, STACK_OF(ext) **list, unsigned usage);
+/* extKeyUsage, not critical: dotted OIDs up to max or the first NULL. KW_E_INPUT. */
+kw_status ext_add_eku(struct kw_op *op, STACK_OF(ext) **list, const char *const eku[],
+                      unsigned max);
 /* authorityKeyIdentifier with the SHA-1 of the key as its keyid, not critical. */
 kw_status ext_add_aki(struct kw_op *op, STACK_OF(ext) **list, const struct pubkey *issuer);
 /* The value as a fresh object for ASN1_item_free(). KW_E_INPUT. */

@@ -29,6 +29,7 @@ enum { HTTP_BINDING = 32 }; /* RFC 9266 section 2 */
 struct http_principal {
     unsigned kind;             /* exactly one enum http_auth bit */
     char id[KW_NAME_MAX];      /* device or operator id, without prefix; "" for AUTH_NONE */
+    char owner[KW_NAME_MAX];   /* of the certificate used, with its prefix: "station:LINE1" */
     char profile[KW_NAME_MAX]; /* of the certificate used */
     int64_t cert_row;          /* store row of the certificate used; 0 = none */
     char secret[128]; /* AUTH_SECRET only: the password as sent; wiped by the engine after the

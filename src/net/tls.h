@@ -26,6 +26,9 @@ struct tls_server_config {
     unsigned n_client_roots;
     struct cert *const *client_intermediates; /* so that clients may send their leaf only */
     unsigned n_client_intermediates;
+    /* So long after their end clients' own certificates still go to the judge, who alone decides on
+     * them; 0: never. Everything else of the path is judged by the clock as always. */
+    int64_t client_late_s;
     bool client_required;   /* no certificate: handshake refused. Else the route decides */
     tls_judge_client judge; /* may be NULL */
     void *judge_ctx;

@@ -66,6 +66,7 @@ static kw_status ask_clients(struct kw_op *op, SSL_CTX *ctx, const struct tls_se
     TRY(op, tls_trust_init(op, X509_PURPOSE_SSL_CLIENT, config->client_roots,
                            config->n_client_roots, config->client_intermediates,
                            config->n_client_intermediates, &clients->trust));
+    clients->trust.late_s = config->client_late_s;
     TRY(op, announce(op, ctx, config->client_roots, config->n_client_roots));
     TRY(op, announce(op, ctx, config->client_intermediates, config->n_client_intermediates));
     OSSL_ENSURE(

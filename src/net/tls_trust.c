@@ -119,6 +119,30 @@ void tls_found_done(struct tls_found *found)
     *found = (struct tls_found){0};
 }
 
+/* What has ended, and only that, and only of the peer's own certificate: a path's other faults stay
+ * faults, and what has not begun yet is none of ours. */
+static bool is_tolerable(time_t *by, X509_STORE_CTX *ctx)
+{
+    return X509_STORE_CTX_get_error(ctx) == X509_V_ERR_CERT_HAS_EXPIRED &&
+           X509_STORE_CTX_get_error_depth(ctx) == 0 &&
+           X509_cmp_time(X509_get0_notAfter(X509_STORE_CTX_get0_cert(ctx)), by) > 0;
+}
+
+static int tolerate(int ok, X509_STORE_CTX *ctx)
+{
+    if (!ok && is_tolerable(X509_STORE_CTX_get_app_data(ctx), ctx)) {
+        X509_STORE_CTX_set_error(ctx, X509_V_OK);
+        return 1;
+    }
+    return ok;
+}
+
+static void tolerate_late(X509_STORE_CTX *ctx, time_t *by)
+{
+    (void)X509_STORE_CTX_set_app_data(ctx, by); /* setting place 0 needs no memory */
+    X509_STORE_CTX_set_verify_cb(ctx, tolerate);
+}
+
 static void set_up(const struct tls_trust *trust, X509_STORE_CTX *ctx, int64_t now, bool anchored)
 {
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
@@ -167,6 +191,7 @@ static kw_status run(struct kw_op *op, const struct tls_trust *trust, X509_STORE
                      X509_STORE_CTX *ctx)
 {
     int64_t now = os_clock_unix_s();
+    time_t late_by = (time_t)(now - trust->late_s);
     bool anchored = trust->n_anchors > 0 && now >= trust->from && now <= trust->until;
     AUTO(x509_list) *untrusted = helpers(asked, anchored ? trust->unproven : trust->between);
 
@@ -175,6 +200,9 @@ static kw_status run(struct kw_op *op, const struct tls_trust *trust, X509_STORE
                                                  X509_STORE_CTX_get0_cert(asked), untrusted) == 1,
                 KW_E_MEMORY, "verifying the peer's certificate");
     set_up(trust, ctx, now, anchored);
+    if (trust->late_s > 0) {
+        tolerate_late(ctx, &late_by);
+    }
     int verdict = X509_verify_cert(ctx);
     int error = X509_STORE_CTX_get_error(ctx);
     ERR_clear_error();

@@ -19,6 +19,7 @@ struct tls_trust {
     int64_t from, until;      /* when all roots above the anchors are valid, Unix seconds */
     STACK_OF(X509) *between;  /* intermediates that peers need not send, all of them */
     STACK_OF(X509) *unproven; /* of these, the ones that are no anchors */
+    int64_t late_s;           /* so long after its end the peer's own certificate is let through */
     int purpose;              /* X509_PURPOSE_… */
 };
 

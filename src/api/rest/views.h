@@ -100,6 +100,11 @@ struct lifecycle_view {
 };
 
 /* An enrolment that waits, or waited, for an officer. */
+struct station_view {
+    char station[KW_NAME_MAX], product[KW_NAME_MAX];
+    int64_t granted_ms;
+};
+
 struct request_view {
     uint64_t id;
     char state[16], owner[KW_NAME_MAX], profile[KW_NAME_MAX], via[KW_NAME_MAX], subject[256];
@@ -173,6 +178,11 @@ VIEW_PAGE_OF(ca)
 VIEW_PAGE_OF(vault)
 VIEW_PAGE_OF(data_key)
 VIEW_PAGE_OF(request)
+struct station_page {
+    unsigned n;
+    struct station_view at[VIEW_PAGE];
+    char next[2 * KW_NAME_MAX]; /* "STATION/PRODUCT" */
+};
 
 enum { VIEW_FINDINGS = 400 };
 struct finding_list {
@@ -189,6 +199,7 @@ extern const struct view device_view, cert_view, key_view, ca_view, log_view, pr
     backup_view, secret_view, problem_view, approval_view, roster_view, vault_view;
 extern const struct view finding_view, lifecycle_view, data_key_view, data_rewrap_view;
 extern const struct view request_view, request_page;
+extern const struct view station_view, station_page;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,
     vault_page, data_key_page;

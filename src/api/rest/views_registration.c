@@ -27,6 +27,20 @@ static const struct codec_field request_page_fields[] = {
     FIELD_STRING("next", struct request_page, next, 0, "give it back as 'after'"),
 };
 
+static const struct codec_field station_fields[] = {
+    FIELD_STRING("station", struct station_view, station, 0, "name of the station"),
+    FIELD_STRING("product", struct station_view, product, 0, "whose devices it may enrol"),
+    FIELD_TIME("granted", struct station_view, granted_ms, 0, "since when"),
+};
+
+static const struct codec_field station_page_fields[] = {
+    FIELD_ARRAY("items", struct station_page, at, n, 0, station_fields, "one page"),
+    FIELD_STRING("next", struct station_page, next, 0, "give it back as 'after'"),
+};
+
+const struct view station_view = {.fields = station_fields, .n = KW_COUNT(station_fields)};
+const struct view station_page = {.fields = station_page_fields,
+                                  .n = KW_COUNT(station_page_fields)};
 const struct view request_view = {.fields = request_fields, .n = KW_COUNT(request_fields)};
 const struct view request_page = {.fields = request_page_fields,
                                   .n = KW_COUNT(request_page_fields)};

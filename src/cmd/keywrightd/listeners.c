@@ -6,6 +6,7 @@
 #include "os/files.h"
 #include "service/authorities.h"
 #include "service/keys/own.h"
+#include "service/validation/status.h"
 
 enum { DOORS = 3 };
 
@@ -74,6 +75,7 @@ static void fill_config(struct tls_identity_now *now, struct service *service)
         .n_client_roots = 1,
         .client_intermediates = now->intermediates,
         .n_client_intermediates = now->all->n,
+        .client_late_s = status_late_max_s(service),
         .client_required = false, /* the route decides */
         .judge = api_judge_client,
         .judge_ctx = service,

@@ -39,6 +39,12 @@ struct enrol_asker {
 kw_status enrol_request_from_csr(struct kw_op *op, struct kw_span der, struct csr **keep,
                                  struct enrol_request *ret);
 
+/* What profile such an asker would get a certificate of: the label's, else what the proof leads to
+ * (nobody proven: as with a secret; a certificate that is renewed: its own). KW_E_NOT_FOUND. */
+kw_status enrol_profile_for(struct kw_op *op, struct service *service,
+                            const struct enrol_asker *asker, const char *label,
+                            const struct profile **ret);
+
 /**
  * First certificate of a profile ("" = what the proof leads to: a secret to idevid, an IDevID to
  * ldevid). The subject comes from the registry; the request's own subject may be empty or must name

@@ -79,6 +79,30 @@ kw_status enrol_check_protocol(struct kw_op *op, const struct enrolment *it)
     return KW_OK;
 }
 
+/* An LDevID leads nowhere but to its own renewal. */
+static bool renews_itself(const struct enrolment *it)
+{
+    return it->asker->fingerprint && !enrol_is_vouched(it) && !asked_with_idevid(it);
+}
+
+kw_status enrol_profile_for(struct kw_op *op, struct service *service,
+                            const struct enrol_asker *asker, const char *label,
+                            const struct profile **ret)
+{
+    struct enrol_asker as = *asker;
+    struct enrolment it = {.service = service, .asker = &as};
+
+    as.secret = asker->fingerprint ? NULL : "";
+    const char *name = *label ? label : renews_itself(&it) ? asker->cert_profile : "";
+    if (*name) {
+        TRY(op, service_profile(op, service, name, &it.profile));
+    } else {
+        TRY(op, default_profile(op, &it));
+    }
+    *ret = &it.profile->data;
+    return KW_OK;
+}
+
 kw_status enrol_choose_profile(struct kw_op *op, struct enrolment *it, const char *name)
 {
     if (!*name) {

@@ -11,5 +11,11 @@
  */
 kw_status status_check(struct kw_op *op, struct service *service, const struct cert *cert,
                        int64_t now_s, struct store_cert_status *ret);
+/* The same, but a device's certificate is still good for so long after its end as its profile says
+ * (renew_expired_hours): for its renewal, and for nothing else. */
+kw_status status_check_late(struct kw_op *op, struct service *service, const struct cert *cert,
+                            int64_t now_s, struct store_cert_status *ret);
+/* The most that any profile gives, in seconds: what TLS must let through to be judged. */
+int64_t status_late_max_s(const struct service *service);
 
 #endif
