@@ -68,10 +68,16 @@ def test_cacerts_of_unknown_label(gate):
     assert gate.curl('devices', f'{EST}/nonsense/cacerts').status == 404
 
 
-@pytest.mark.parametrize('label', ['', '/idevid'])
-def test_csrattrs_asks_for_nothing(gate, label):
+@pytest.mark.parametrize('label, purposes', [('', []), ('/idevid', []), ('/ldevid', ['TLS Web Client Authentication'])])
+def test_csrattrs_say_what_is_wanted(gate, tmp_path, label, purposes):
+    """RFC 9908 section 3: one attribute for the key, one for the extensions, the signature's algorithm."""
     reply = gate.curl('devices', f'{EST}{label}/csrattrs')
-    assert (reply.status, reply.body) == (204, b'')
+    assert (reply.status, reply.headers['content-type']) == (200, 'application/csrattrs')
+    (tmp_path / 'attrs').write_bytes(base64.b64decode(reply.body))
+    text = run('openssl', 'asn1parse', '-inform', 'DER', '-in', tmp_path / 'attrs').stdout
+    found = re.findall(r'OBJECT +:(.*)', text)
+    assert found == ['id-ecPublicKey', 'prime256v1', 'Extension Request', 'X509v3 Key Usage'] + \
+        (['X509v3 Extended Key Usage'] if purposes else []) + ['ecdsa-with-SHA256']
 
 
 @pytest.mark.parametrize('label', ['', '/idevid'])

@@ -99,6 +99,33 @@ static void openssl_requests_are_read(void **state)
     assert_string_equal(csr_san(csr, 2), "uri:urn:x:y");
 }
 
+/* The same request made anew for another connection asks for the same; a name more, or another key,
+ * for something else. */
+static void what_is_asked_is_not_the_challenge(void **state)
+{
+    AUTO(privkey) *key = NULL, *other = NULL;
+    AUTO(csr) *a = NULL, *b = NULL, *c = NULL, *d = NULL, *plain = NULL;
+
+    (void)state;
+    assert_code(privkey_generate(NULL, KEY_ALG_EC_P256, &key), KW_CODE_OK);
+    assert_code(privkey_generate(NULL, KEY_ALG_EC_P256, &other), KW_CODE_OK);
+    AUTO(kw_bytes) *one = openssl_request(key, "one", "DNS:a.test");
+    AUTO(kw_bytes) *two = openssl_request(key, "two", "DNS:a.test");
+    AUTO(kw_bytes) *name = openssl_request(key, "two", "DNS:b.test");
+    AUTO(kw_bytes) *another = openssl_request(other, "two", "DNS:a.test");
+    AUTO(kw_bytes) *without = openssl_request(key, NULL, "DNS:a.test");
+    assert_code(csr_parse(NULL, kw_bytes_span(one), &a), KW_CODE_OK);
+    assert_code(csr_parse(NULL, kw_bytes_span(two), &b), KW_CODE_OK);
+    assert_code(csr_parse(NULL, kw_bytes_span(name), &c), KW_CODE_OK);
+    assert_code(csr_parse(NULL, kw_bytes_span(another), &d), KW_CODE_OK);
+    assert_code(csr_parse(NULL, kw_bytes_span(without), &plain), KW_CODE_OK);
+    assert_memory_not_equal(csr_sha256(a), csr_sha256(b), 32);
+    assert_memory_equal(csr_asked_sha256(a), csr_asked_sha256(b), 32);
+    assert_memory_not_equal(csr_asked_sha256(a), csr_asked_sha256(c), 32);
+    assert_memory_not_equal(csr_asked_sha256(a), csr_asked_sha256(d), 32);
+    assert_memory_equal(csr_asked_sha256(plain), csr_sha256(plain), 32);
+}
+
 static void odd_attributes_are_refused(void **state)
 {
     AUTO(privkey) *key = NULL;
@@ -204,6 +231,7 @@ int main(void)
         cmocka_unit_test(requests_go_there_and_back),
         cmocka_unit_test(a_refusal_keeps_its_words),
         cmocka_unit_test(openssl_requests_are_read),
+        cmocka_unit_test(what_is_asked_is_not_the_challenge),
         cmocka_unit_test(odd_attributes_are_refused),
         cmocka_unit_test(possession_is_proven_or_nothing_is_read),
         cmocka_unit_test(weak_and_unknown_keys_are_unsupported),
