@@ -52,16 +52,19 @@ kw_status csr_attrs_encode(struct kw_op *op, const struct csr_attr attrs[], unsi
 
 /* RFC 9908 section 3.2: exactly one attribute names the key's type; its value is the curve or the
  * least number of bits. */
+#define EC "1.2.840.10045.2.1"
+#define RSA "1.2.840.113549.1.1.1"
+#define ED25519 "1.3.101.112"
 static const struct key_row {
     enum key_alg alg;
     const char *type, *curve;
     unsigned bits;
     const char *signature;
 } keys[] = {
-    {KEY_ALG_EC_P256,  "1.2.840.10045.2.1",    "1.2.840.10045.3.1.7", 0,    "1.2.840.10045.4.3.2"  },
-    {KEY_ALG_EC_P384,  "1.2.840.10045.2.1",    "1.3.132.0.34",        0,    "1.2.840.10045.4.3.3"  },
-    {KEY_ALG_ED25519,  "1.3.101.112",          NULL,                  0,    "1.3.101.112"          },
-    {KEY_ALG_RSA_3072, "1.2.840.113549.1.1.1", NULL,                  3072, "1.2.840.113549.1.1.11"},
+    {KEY_ALG_EC_P256,  EC,      "1.2.840.10045.3.1.7", 0,    "1.2.840.10045.4.3.2"  },
+    {KEY_ALG_EC_P384,  EC,      "1.3.132.0.34",        0,    "1.2.840.10045.4.3.3"  },
+    {KEY_ALG_ED25519,  ED25519, NULL,                  0,    ED25519                },
+    {KEY_ALG_RSA_3072, RSA,     NULL,                  3072, "1.2.840.113549.1.1.11"},
 };
 
 static const struct key_row *row_of(enum key_alg alg)

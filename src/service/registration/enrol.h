@@ -39,11 +39,14 @@ struct enrol_asker {
 kw_status enrol_request_from_csr(struct kw_op *op, struct kw_span der, struct csr **keep,
                                  struct enrol_request *ret);
 
-/* What profile such an asker would get a certificate of: the label's, else what the proof leads to
- * (nobody proven: as with a secret; a certificate that is renewed: its own). KW_E_NOT_FOUND. */
-kw_status enrol_profile_for(struct kw_op *op, struct service *service,
-                            const struct enrol_asker *asker, const char *label,
-                            const struct profile **ret);
+/**
+ * What the request of such an asker should look like: CsrAttrs (RFC 9908), of the label's profile,
+ * else of the one that the proof leads to (nobody proven: as with a secret; a certificate that
+ * renews itself: its own). ret: DER. Errors: KW_E_NOT_FOUND no such profile.
+ */
+kw_status enrol_attributes(struct kw_op *op, struct service *service,
+                           const struct enrol_asker *asker, const char *label,
+                           struct kw_bytes **ret);
 
 /**
  * First certificate of a profile ("" = what the proof leads to: a secret to idevid, an IDevID to

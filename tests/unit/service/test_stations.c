@@ -103,7 +103,7 @@ static void a_device_is_born_once(void **state)
     uint64_t certs = rig_counts(place).certs;
     assert_code(&op, vouch(&op, place, &station, &unit, "", &cert), KW_E_STATE);
     assert_int_equal(rig_counts(place).certs, certs);
-    assert_ok(&op, device_new_secret(&op, place->service, "D1", 1, unit.secret));
+    assert_ok(&op, device_new_secret(&op, place->service, "D1", 1, /* cmp= */ false, unit.secret));
     assert_ok(&op, vouch(&op, place, &station, &unit, "", &cert));
     unit_done(&unit);
 }
