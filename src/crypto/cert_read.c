@@ -1,7 +1,6 @@
 #include <arpa/inet.h>
 
 #include "base/hex.h"
-#include "base/time.h"
 #include "base/utf8.h"
 #include "crypto/cert_internal.h"
 #include "crypto/der_read.h"
@@ -21,15 +20,6 @@ enum {
 
 /* What is known by its octets alone. */
 #define OCTETS(text) {(const uint8_t *)(text), sizeof(text) - 1}
-static const struct {
-    enum key_alg alg;
-    struct kw_span der;
-} algs[] = {
-    {KEY_ALG_EC_P256,  OCTETS("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02")            },
-    {KEY_ALG_EC_P384,  OCTETS("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03")            },
-    {KEY_ALG_ED25519,  OCTETS("\x30\x05\x06\x03\x2b\x65\x70")                                },
-    {KEY_ALG_RSA_3072, OCTETS("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00")},
-};
 static const struct kw_span version_3 = OCTETS("\x02\x01\x02");
 static const struct kw_span hw_module_name = OCTETS("\x2b\x06\x01\x05\x05\x07\x08\x04");
 static const struct kw_span access_methods[] = {
@@ -46,20 +36,6 @@ static bool is_graphic(struct kw_span text)
         }
     }
     return text.len > 0;
-}
-
-static bool read_alg(struct kw_reader *r, enum key_alg *ret, struct kw_span *ret_der)
-{
-    struct kw_span der = der_read_whole(r, DER_SEQUENCE);
-
-    for (size_t i = 0; i < KW_COUNT(algs); i++) {
-        if (kw_span_equal(der, algs[i].der)) {
-            *ret = algs[i].alg;
-            *ret_der = der;
-            return true;
-        }
-    }
-    return false;
 }
 
 /* One attribute each: SET { SEQUENCE { OID, UTF8String or PrintableString } }. */
@@ -93,33 +69,11 @@ static bool read_name(struct kw_reader *r, struct kw_span *ret)
     return kw_ok(kw_reader_end(&names)) && der.len > 0 && der.len <= KW_DN_MAX;
 }
 
-/* UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 section 4.1.2.5). */
-static bool read_time(struct kw_reader *r, int64_t *ret)
-{
-    bool utc = der_read_is(r, DER_UTC_TIME);
-    struct kw_span v = der_read(r, utc ? DER_UTC_TIME : DER_GENERAL_TIME);
-    const char *century = utc ? "20" : "";
-    char text[KW_TIME_TEXT];
-    int64_t ms = 0;
-
-    if (v.len != (utc ? 13 : 15) || !is_graphic(v) || (utc && v.p[0] >= '5')) {
-        return false;
-    }
-    const char *p = (const char *)v.p + (utc ? 2 : 4);
-    (void)snprintf(text, sizeof(text), "%s%.*s-%.2s-%.2sT%.2s:%.2s:%.3s", century, utc ? 2 : 4,
-                   (const char *)v.p, p, p + 2, p + 4, p + 6, p + 8);
-    if (!kw_ok(kw_time_parse(text, &ms)) || (!utc && ms < INT64_C(2524608000000))) {
-        return false;
-    }
-    *ret = ms / 1000;
-    return true;
-}
-
 static bool read_validity(struct kw_reader *r, struct cert *cert)
 {
     struct kw_reader times = kw_reader_of(der_read(r, DER_SEQUENCE));
 
-    return read_time(&times, &cert->not_before) && read_time(&times, &cert->not_after) &&
+    return der_read_time(&times, &cert->not_before) && der_read_time(&times, &cert->not_after) &&
            kw_ok(kw_reader_end(&times));
 }
 
@@ -350,21 +304,13 @@ static const struct {
 };
 /* clang-format on */
 
-static bool read_critical(struct kw_reader *one, bool *ret)
-{
-    static const struct kw_span yes = OCTETS("\xff");
-
-    *ret = der_read_is(one, DER_BOOLEAN);
-    return !*ret || kw_span_equal(der_read(one, DER_BOOLEAN), yes);
-}
-
 static bool read_ext(struct kw_reader *list, struct cert *cert)
 {
     struct kw_reader one = kw_reader_of(der_read(list, DER_SEQUENCE));
     struct kw_span oid = der_read(&one, DER_OID);
     bool critical = false;
 
-    if (!read_critical(&one, &critical)) {
+    if (!der_read_critical(&one, &critical)) {
         return false;
     }
     struct kw_span value = der_read(&one, DER_OCTET_STRING);
@@ -410,9 +356,9 @@ static bool read_fields(struct cert *cert)
     struct kw_span spki;
 
     bool head = kw_span_equal(der_read(&r, TAG_VERSION), version_3) &&
-                read_serial(&r, &cert->serial) && read_alg(&r, &cert->parts.key_alg, &alg) &&
-                read_name(&r, &cert->issuer) && cert->issuer.len > 2 && read_validity(&r, cert) &&
-                read_name(&r, &cert->subject);
+                read_serial(&r, &cert->serial) &&
+                der_read_sig_alg(&r, &cert->parts.key_alg, &alg) && read_name(&r, &cert->issuer) &&
+                cert->issuer.len > 2 && read_validity(&r, cert) && read_name(&r, &cert->subject);
     if (!head) {
         return false;
     }
@@ -430,7 +376,7 @@ static bool find_alg(struct kw_span tbs, struct kw_span *ret)
 
     (void)der_read(&r, TAG_VERSION); /* failures stay in r */
     (void)der_read(&r, DER_INTEGER);
-    return kw_ok(kw_reader_end(&whole)) && read_alg(&r, &alg, ret);
+    return kw_ok(kw_reader_end(&whole)) && der_read_sig_alg(&r, &alg, ret);
 }
 
 kw_status cert_read_tbs(struct kw_op *op, struct kw_span tbs, struct cert **ret)

@@ -147,5 +147,6 @@ int crl_serial_compare(struct kw_span a, struct kw_span b)
 /* 7 is unused; removeFromCRL (8) is for delta lists only. */
 bool crl_reason_fits(int reason, bool delta)
 {
-    return reason > 0 && reason <= CRL_REASON_MAX && reason != 7 && (reason != 8 || delta);
+    return reason > 0 && reason <= CRL_REASON_MAX && reason != 7 &&
+           (reason != CRL_REASON_REMOVE || delta);
 }

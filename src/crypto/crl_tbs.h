@@ -30,7 +30,7 @@ KW_OWNED(crl_tbs, struct crl_tbs, crl_tbs_free)
 void crl_item_free(struct crl_item *item);
 KW_OWNED(crl_item, struct crl_item, crl_item_free)
 
-enum { CRL_REASON_MAX = 10 }; /* aACompromise, RFC 5280 section 5.3.1 */
+enum { CRL_REASON_REMOVE = 8, CRL_REASON_MAX = 10 }; /* RFC 5280 section 5.3.1 */
 /* May an entry say so? 0 is never said. */
 bool crl_reason_fits(int reason, bool delta);
 /* As numbers; both without leading zeroes. */

@@ -4,8 +4,9 @@
 #define CRYPTO_DER_READ_H
 
 #include "base/reader.h"
+#include "crypto/alg.h"
 
-/* The contents of the next element, which must have this tag octet; its length below 65536 and
+/* The contents of the next element, which must have this tag octet; its length below 2^32 and
  * minimal. */
 struct kw_span der_read(struct kw_reader *r, uint8_t tag);
 /* The same with its header. */
@@ -15,6 +16,16 @@ bool der_read_is(const struct kw_reader *r, uint8_t tag);
 /* Contents of an OBJECT IDENTIFIER as dotted text. False where they are not minimal, where an arc
  * is above 2^31 - 1, or where the text does not fit. */
 bool der_read_oid(struct kw_span oid, char *text, size_t cap);
+
+/*
+ * False for what is not of the usual form: then r is of no use any more.
+ */
+/* The AlgorithmIdentifier of a signature that our keys make; ret_der with its header. */
+bool der_read_sig_alg(struct kw_reader *r, enum key_alg *ret, struct kw_span *ret_der);
+/* UTCTime through 2049, GeneralizedTime from 2050 to 9999 (RFC 5280 section 4.1.2.5). */
+bool der_read_time(struct kw_reader *r, int64_t *ret_unix_s);
+/* `critical BOOLEAN DEFAULT FALSE` of an extension: absent or TRUE. */
+bool der_read_critical(struct kw_reader *r, bool *ret);
 
 enum der_tag {
     DER_BOOLEAN = 0x01,

@@ -26,7 +26,7 @@
  *     octets subject_within, 0..512
  *   text   tuf_role, 0..15 octets, i64 tuf_max_s, not negative
  *   text   fw_version, 0..63 octets
- *   u8     number of scopes, 0..8, then each a text of 1..63 octets, none twice
+ *   u8     number of scopes, 0..8, then each a text of 1..127 octets, none twice
  *
  * Another version is refused: it may hold limits that this program does not know how to keep.
  */

@@ -13,7 +13,7 @@
 enum { POLICY_RULES_MAX = 12, POLICY_EKU_MAX = 4, POLICY_OID_MAX = 48, POLICY_ENCODED_MAX = 12288 };
 enum {
     POLICY_SCOPES_MAX = 8,
-    POLICY_SCOPE_MAX = 64,
+    POLICY_SCOPE_MAX = 128,
     POLICY_ROLE_MAX = 16,
     POLICY_PATTERN_MAX = 64
 };
@@ -82,7 +82,8 @@ struct key_policy {
     int64_t tuf_max_s;              /* its metadata expires at most so long after it is signed */
     char
         fw_version[POLICY_PATTERN_MAX]; /* firmware signer: versions (version_pattern.h); "": any */
-    /* Firmware signer: its one product; master key: what labels of derived keys begin with. */
+    /* Firmware signer: its one product; master key: what labels of derived keys begin with; CA:
+     * what URLs of its CRLs' distribution points begin with (none: no such CRLs). */
     uint32_t n_scopes;
     char scopes[POLICY_SCOPES_MAX][POLICY_SCOPE_MAX];
 };

@@ -51,28 +51,46 @@ static kw_status two_entries(struct kw_op *op, void *ctx, struct crl_entry *ret,
     *ret_more = *n > 0;
     if (*n > 0) {
         --*n;
-        *ret = (struct crl_entry){serial_of((uint8_t)(10 + *n)), NOW, (int)*n};
+        *ret = (struct crl_entry){serial_of((uint8_t)(20 - *n)), NOW, (int)*n};
     }
     return KW_OK;
 }
 
 static void put_crls(struct pki *pki)
 {
-    for (unsigned n = 0; n < 3; n += 2) {
-        unsigned left = n;
+    static const struct crl_scope shard = {.url = "http://gate.example/crl/devices.7.crl"};
+    static const struct crl_scope users = {.only_users = true};
+    static const struct {
+        const char *name, *tbs_name, *delta_url;
+        const struct crl_scope *scope;
+        unsigned n;
+        uint64_t base;
+    } lists[] = {
+        {"empty", "empty_tbs", NULL,                                        NULL,   0, 0},
+        {"two",   "two_tbs",   NULL,                                        NULL,   2, 0},
+        {"shard", "shard_tbs", NULL,                                        &shard, 2, 0},
+        {"delta", "delta_tbs", NULL,                                        &shard, 2, 6},
+        {"users", "users_tbs", "http://gate.example/crl/devices.delta.crl", &users, 0, 0},
+    };
+
+    for (size_t i = 0; i < KW_COUNT(lists); i++) {
+        unsigned left = lists[i].n;
         struct crl_spec spec = {
             .issuer_dn = cert_subject(pki->sub),
             .issuer_key = cert_public(pki->sub),
             .number = 7,
             .this_update = NOW,
             .next_update = NOW + DAY,
+            .scope = lists[i].scope,
+            .base_number = lists[i].base,
+            .delta_url = lists[i].delta_url,
             .next = two_entries,
             .ctx = &left,
         };
         AUTO(kw_bytes) *der = NULL;
         assert_code(crl_build(NULL, &spec, pki->sub_key, &der), KW_CODE_OK);
-        put("crl", n ? "two" : "empty", kw_bytes_span(der));
-        put("crl", n ? "two_tbs" : "empty_tbs", tbs_of(kw_bytes_span(der)));
+        put("crl", lists[i].name, kw_bytes_span(der));
+        put("crl", lists[i].tbs_name, tbs_of(kw_bytes_span(der)));
     }
 }
 

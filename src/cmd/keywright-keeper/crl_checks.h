@@ -2,12 +2,15 @@
 #ifndef KEEPER_CMD_CRL_CHECKS_H
 #define KEEPER_CMD_CRL_CHECKS_H
 
+#include "cmd/keywright-keeper/crl_numbers.h"
 #include "cmd/keywright-keeper/keyring.h"
-#include "crypto/crl.h"
+#include "crypto/crl_read.h"
 
 struct crl_case {
     const struct keeper_key *ca;
-    const struct crl *crl;
+    const struct crl_reader *crl;      /* read to its end */
+    const struct crl_numbers *numbers; /* of its scope; NULL: none was signed yet */
+    struct crl_claim claim;
     int64_t now_unix;
 };
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "cmd/keywright-keeper/crl_numbers.h"
 #include "cmd/keywright-keeper/purposes.h"
 #include "crypto/digest.h"
 #include "os/clock.h"
@@ -268,6 +269,7 @@ static kw_status reserve_id(struct kw_op *op, struct keyring *keyring,
     TRY(op, state_add(op, keyring->state, policy->key_id, ret));
     if (predecessor) {
         inherit(*ret, predecessor);
+        TRY(op, crl_numbers_inherit(op, keyring->state, predecessor, *ret));
     }
     (*ret)->class_ = policy->class_;
     (*ret)->alg = policy->alg;

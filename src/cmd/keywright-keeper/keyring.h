@@ -175,6 +175,10 @@ kw_status keyring_count(struct kw_op *op, struct keyring *keyring, struct keeper
 /* Write down what a key was used for: at once, or with the minute (purpose_is_bulk()). */
 kw_status keyring_note(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
                        enum keeper_purpose purpose, struct kw_span message, const char *who);
+/* The same with the SHA-256 of what was signed at hand. */
+kw_status keyring_note_digest(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
+                              enum keeper_purpose purpose, const uint8_t digest[KW_HASH_BYTES],
+                              const char *who);
 /* Uses of minutes that are over (all: also of this one) into the journal. */
 kw_status keyring_flush(struct kw_op *op, struct keyring *keyring, int64_t now_unix, bool all);
 /* A clean end: what was reserved and not used is given back. */

@@ -193,6 +193,13 @@ kw_status keyring_note(struct kw_op *op, struct keyring *keyring, struct keeper_
     uint8_t digest[KW_HASH_BYTES];
 
     digest_sha256(message, digest);
+    return keyring_note_digest(op, keyring, key, purpose, digest, who);
+}
+
+kw_status keyring_note_digest(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
+                              enum keeper_purpose purpose, const uint8_t digest[KW_HASH_BYTES],
+                              const char *who)
+{
     if (purpose_is_bulk(purpose)) {
         return note_bulk(op, keyring, key, purpose, digest);
     }

@@ -72,11 +72,12 @@ static bool terms_of_this_class(const struct key_policy *policy, int64_t now)
 {
     bool is_firmware = policy->class_ == KEY_CLASS_FIRMWARE;
     bool is_tuf = policy->class_ == KEY_CLASS_TUF;
+    bool has_scopes =
+        is_firmware || policy->class_ == KEY_CLASS_KDF || policy->class_ == KEY_CLASS_ISSUING_CA;
 
     (void)now;
     return (is_tuf || (policy->tuf_role[0] == '\0' && policy->tuf_max_s == 0)) &&
-           (is_firmware || policy->fw_version[0] == '\0') &&
-           (is_firmware || policy->class_ == KEY_CLASS_KDF || policy->n_scopes == 0);
+           (is_firmware || policy->fw_version[0] == '\0') && (has_scopes || policy->n_scopes == 0);
 }
 
 static bool tuf_role_known(const struct key_policy *policy, int64_t now)

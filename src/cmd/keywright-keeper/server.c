@@ -108,32 +108,44 @@ static bool reply(const struct server *server, const struct keeper_row *row, uin
     return sent;
 }
 
-/* A well-formed request: refuse it or do it; the gate gets the reason and refusals.log the line. */
-static bool answer(struct server *server, const struct keeper_row *row, uint64_t req_id,
-                   struct request *request)
+kw_status server_may(struct kw_op *op, const struct server *server, const struct request *request)
 {
-    const struct keeper_msg *msg = request->msg;
-    struct kw_op op;
-    kw_status status = KW_OK;
+    if (request->row->modes & (unsigned)server->mode) {
+        return KW_OK;
+    }
+    ENSURE(op, server->mode != KEEPER_SEALED, KW_E_UNAVAILABLE,
+           "vault: it is sealed until somebody opens it ('keywright vault open')");
+    return FAIL(op, KW_E_STATE, "state: %s is not taken now", request->row->name);
+}
 
-    kw_op_init(&op, "gate", 0);
-    if (row->modes & (unsigned)server->mode) {
-        status = handlers[row - keeper_rows](&op, server, request);
-    } else if (server->mode == KEEPER_SEALED) {
-        status = FAIL(&op, KW_E_UNAVAILABLE,
-                      "vault: it is sealed until somebody opens it ('keywright vault open')");
-        return reply(server, row, req_id, &op, status, request);
-    } else {
-        status = FAIL(&op, KW_E_STATE, "state: %s is not taken now", row->name);
+bool server_conclude(struct server *server, struct kw_op *op, kw_status status,
+                     struct request *request)
+{
+    const struct keeper_row *row = request->row;
+    const struct keeper_msg *msg = request->msg;
+    bool by_sealed = server->mode == KEEPER_SEALED && status.code == KW_E_UNAVAILABLE;
+
+    if (!kw_ok(status) && !by_sealed && !is_ordinary(row, status.code)) {
+        note(server, msg->request_id, row->name, msg->key_id, status.code, kw_op_cause(op));
     }
-    if (!kw_ok(status) && !is_ordinary(row, status.code)) {
-        note(server, msg->request_id, row->name, msg->key_id, status.code, kw_op_cause(&op));
-    }
-    bool replied = reply(server, row, req_id, &op, status, request);
+    bool replied = reply(server, row, request->req_id, op, status, request);
     if (keeper_row_secret(row)) {
         kw_wipe(request->octets, sizeof(request->octets));
     }
     return replied;
+}
+
+/* A well-formed request: refuse it or do it; the gate gets the reason and refusals.log the line. */
+static bool answer(struct server *server, struct request *request)
+{
+    struct kw_op op;
+
+    kw_op_init(&op, "gate", 0);
+    kw_status status = server_may(&op, server, request);
+    if (kw_ok(status)) {
+        status = handlers[request->row - keeper_rows](&op, server, request);
+    }
+    return request->later || server_conclude(server, &op, status, request);
 }
 
 /* The descriptor must be where the message says, and nowhere else. */
@@ -184,9 +196,12 @@ bool server_take(struct server *server, struct kw_span packet, const int fds[], 
     if (server->keyring) {
         keyring_watch_clock(server->keyring, os_clock_unix_s(), os_clock_up_s());
     }
-    struct request request = {
-        .msg = &msg, .fd = n_fds > 0 ? fds[0] : -1, .now_unix = os_clock_unix_s()};
-    return answer(server, row, frame.req_id, &request);
+    struct request request = {.msg = &msg,
+                              .row = row,
+                              .req_id = frame.req_id,
+                              .fd = n_fds > 0 ? fds[0] : -1,
+                              .now_unix = os_clock_unix_s()};
+    return answer(server, &request);
 }
 
 enum got { GOT_PACKET, GOT_NOTHING, GOT_BROKEN, GOT_END };
@@ -329,7 +344,8 @@ static void serve_people(struct server *server)
     }
 }
 
-/* Sleep until there is something to read, a second has passed, or a signal came. */
+/* Sleep until there is something to read, a second has passed, or a signal came; with work to do,
+ * only look. */
 static void wait_for_packet(struct server *server)
 {
     int people[2];
@@ -340,7 +356,7 @@ static void wait_for_packet(struct server *server)
         {.fd = people[0],  .events = POLLIN},
         {.fd = people[1],  .events = POLLIN},
     };
-    int n = poll(ready, KW_COUNT(ready), TICK_MS);
+    int n = poll(ready, KW_COUNT(ready), server_has_work(server) ? 0 : TICK_MS);
     if (n == 0) {
         keep_up(server, /* now= */ false);
         vault_open_tick(&server->opening, os_clock_mono_ms());
@@ -356,7 +372,7 @@ static bool step(struct server *server, struct packet *packet, bool *ret_end)
     switch (receive(server, packet)) {
     case GOT_NOTHING:
         wait_for_packet(server);
-        return true;
+        return server_work(server, /* idle= */ true);
     case GOT_END:
         *ret_end = true;
         return true;
@@ -372,7 +388,7 @@ static bool step(struct server *server, struct packet *packet, bool *ret_end)
     if (!server->keyring && !server->sealed && server->mode != KEEPER_SEALED) {
         *ret_end = true; /* the gate knows why now */
     }
-    return in_order;
+    return in_order && server_work(server, /* idle= */ false);
 }
 
 enum server_end server_run(struct server *server, const volatile int *stop)
@@ -390,6 +406,7 @@ enum server_end server_run(struct server *server, const volatile int *stop)
             serve_people(server);
         }
     }
+    server_drop_work(server);
     keep_up(server, /* now= */ true);
     return end_of(server, in_order);
 }

@@ -1,34 +1,19 @@
-/* SIGN_CRL: numbers only rise, also across a crash: the new one is on disk before the signature
- * leaves. */
-#include "cmd/keywright-keeper/crl_checks.h"
-#include "cmd/keywright-keeper/server.h"
-#include "keeper/memfd.h"
+/* SIGN_CRL: a short list at once, a long one between other messages (server_work.c). */
+#include "cmd/keywright-keeper/crl_job.h"
 
-static kw_status remember(struct kw_op *op, struct server *server, struct keeper_key *ca,
-                          uint64_t number)
+static kw_status sign_at_once(struct kw_op *op, struct server *server, const struct keeper_key *ca,
+                              struct request *request)
 {
-    uint64_t before = ca->record->crl_number;
+    AUTO(crl_job) *job = NULL;
+    bool more = true;
 
-    ca->record->crl_number = number;
-    kw_status status = keyring_save(op, server->keyring);
-    if (!kw_ok(status) && status.code != KW_E_UNSURE) {
-        ca->record->crl_number = before; /* nothing was written, nothing was signed */
-    }
-    return status;
-}
-
-static kw_status sign_crl(struct kw_op *op, struct server *server, struct keeper_key *ca,
-                          struct kw_span tbs, struct request *request)
-{
-    AUTO(crl) *crl = NULL;
-    uint64_t number = 0;
-
-    TRY(op, crl_parse_tbs(op, tbs, &crl), "TBSCertList");
-    struct crl_case c = {.ca = ca, .crl = crl, .now_unix = request->now_unix};
-    TRY(op, crl_check_all(op, &c));
-    ENSURE(op, crl_number(crl, &number), KW_E_INTERNAL, "checked CRL without a number");
-    TRY(op, request_sign(op, server, ca, tbs, request));
-    return remember(op, server, ca, number);
+    TRY(op, crl_job_new(op, ca, request->msg->sign_crl.tbs, /* map= */ NULL, request, &job));
+    TRY(op, crl_job_read(op, job, INT64_MAX, &more));
+    TRY(op, crl_job_sign(op, job, server));
+    struct kw_span sig = crl_job_request(job)->answer.octets;
+    memcpy(request->octets, sig.p, sig.len);
+    request->answer.octets = KW_SPAN(request->octets, sig.len);
+    return KW_OK;
 }
 
 kw_status handle_sign_crl(struct kw_op *op, struct server *server, struct request *request)
@@ -36,13 +21,18 @@ kw_status handle_sign_crl(struct kw_op *op, struct server *server, struct reques
     const struct keeper_msg *msg = request->msg;
     struct keeper_key *ca = NULL;
     struct memfd_map map = {0};
+    AUTO(crl_job) *job = NULL;
 
     TRY(op, keyring_use(op, server->keyring, msg->key_id, KEEPER_SIGN_CRL, request->now_unix, &ca));
     if (!msg->sign_crl.by_fd) {
-        return sign_crl(op, server, ca, msg->sign_crl.tbs, request);
+        return sign_at_once(op, server, ca, request);
     }
     TRY(op, memfd_map(op, request->fd, msg->sign_crl.len, &map));
-    kw_status status = sign_crl(op, server, ca, KW_SPAN(map.p, map.len), request);
-    memfd_unmap(&map);
-    return status;
+    kw_status status = crl_job_new(op, ca, KW_SPAN(map.p, map.len), &map, request, &job);
+    memfd_unmap(&map); /* nothing, where the job has it */
+    TRY(op, status);
+    TRY(op, server_later(op, server, job));
+    (void)TAKE(job); /* the server's */
+    request->later = true;
+    return KW_OK;
 }

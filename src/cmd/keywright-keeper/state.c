@@ -94,6 +94,52 @@ static void decode_record(struct kw_reader *r, struct key_record *ret)
     ret->state = (enum key_state)state;
 }
 
+static void encode_scopes(struct kw_writer *w, const struct state *state)
+{
+    kw_writer_u16(w, (uint16_t)state->n_scopes);
+    for (unsigned i = 0; i < state->n_scopes; i++) {
+        const struct crl_numbers *one = &state->scopes[i];
+        kw_writer_u16(w, one->key);
+        kw_writer_put(w, KW_SPAN_ARRAY(one->scope));
+        kw_writer_u64(w, one->last);
+        put_i64(w, one->complete_at);
+        kw_writer_u64(w, one->complete);
+        kw_writer_u64(w, one->complete_before);
+        kw_writer_u8(w, one->has_delta ? 1 : 0);
+    }
+}
+
+static void decode_scope(struct kw_reader *r, const struct state *state, struct crl_numbers *ret)
+{
+    ret->key = kw_reader_u16(r);
+    kw_reader_copy(r, ret->scope, sizeof(ret->scope));
+    ret->last = kw_reader_u64(r);
+    ret->complete_at = get_i64(r);
+    ret->complete = kw_reader_u64(r);
+    ret->complete_before = kw_reader_u64(r);
+    uint8_t has_delta = kw_reader_u8(r);
+    ret->has_delta = has_delta == 1;
+    if (ret->key >= state->n || has_delta > 1) {
+        kw_reader_reject(r);
+    }
+}
+
+static void decode_scopes(struct kw_reader *r, struct state *ret)
+{
+    unsigned n = kw_reader_u16(r);
+
+    if (n > STATE_SCOPES_MAX) {
+        kw_reader_reject(r);
+    }
+    for (unsigned i = 0; i < n && !r->failed; i++) {
+        decode_scope(r, ret, &ret->scopes[i]);
+        if (i > 0 && crl_numbers_compare(&ret->scopes[i - 1], &ret->scopes[i]) >= 0) {
+            kw_reader_reject(r);
+        }
+        ret->n_scopes = i + 1;
+    }
+}
+
 kw_status state_encode(const struct state *state, struct kw_out *out)
 {
     out->len = 0;
@@ -112,6 +158,7 @@ kw_status state_encode(const struct state *state, struct kw_out *out)
     for (unsigned i = 0; i < state->n; i++) {
         encode_record(&w, &state->at[i]);
     }
+    encode_scopes(&w, state);
     return kw_writer_end(&w);
 }
 
@@ -140,6 +187,7 @@ kw_status state_decode(struct kw_span encoded, struct state *ret)
         }
         ret->n = i + 1;
     }
+    decode_scopes(&r, ret);
     return kw_reader_end(&r);
 }
 

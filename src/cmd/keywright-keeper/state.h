@@ -19,8 +19,12 @@ enum {
                        KEY_STATE_MAX * STATE_PHASE_MAX,
     STATE_RECOVERY_BYTES = 32,
     STATE_BOOT_BYTES = 16,
+    STATE_SCOPES_MAX = 2048, /* shards of all CAs' lists together */
+    STATE_SCOPE_BYTES = 16,
+    STATE_SCOPE_RECORD = 2 + STATE_SCOPE_BYTES + 4 * 8 + 1,
     STATE_ENCODED_MAX = 6 * 8 + STATE_BOOT_BYTES + STATE_RECOVERY_BYTES + 2 * KW_HASH_BYTES + 2 +
-                        STATE_KEYS_MAX * STATE_RECORD_MAX,
+                        STATE_KEYS_MAX * STATE_RECORD_MAX + 2 +
+                        STATE_SCOPES_MAX * STATE_SCOPE_RECORD,
 };
 
 /* Of one key id that was ever used; never removed, so that an id never comes back. */
@@ -33,8 +37,9 @@ struct key_record {
     uint8_t spki_sha256[KW_HASH_BYTES]; /* of the public key; zero: secret, or never made */
     uint64_t signatures;                /* uses; after a crash never fewer than there were */
     uint64_t reserved;                  /* uses that the file speaks of; not below signatures */
-    uint64_t crl_number; /* last signed; 0 = none; firmware signer: highest security counter */
-    uint64_t tree_size;  /* of the last signed checkpoint; 0 = none; TUF role: last version */
+    /* The highest signed in any scope; 0 = none; firmware signer: highest security counter */
+    uint64_t crl_number;
+    uint64_t tree_size; /* of the last signed checkpoint; 0 = none; TUF role: last version */
     uint8_t tree_root[KW_HASH_BYTES]; /* its root; TUF role: SHA-256 of the metadata */
     char predecessor[KW_NAME_MAX];    /* "": the first of its line */
     char successor[KW_NAME_MAX];      /* "": was not rotated */
@@ -42,6 +47,19 @@ struct key_record {
     uint64_t destroy_approval;        /* under which it was destroyed; 0: none was needed */
     struct keeper_key_phase phases[KEY_STATE_MAX];
 };
+
+/* What a CA's key has signed in one scope of CRLs; crl_numbers.h is about them. */
+struct crl_numbers {
+    uint16_t key; /* place of its record */
+    uint8_t
+        scope[STATE_SCOPE_BYTES]; /* of the SHA-256 of the distribution point's URL; zero: all */
+    uint64_t last;                /* number */
+    int64_t complete_at;          /* thisUpdate of the last complete list */
+    uint64_t complete, complete_before; /* its number, and of the one before it; 0: none */
+    bool has_delta;                     /* one of the number `last` was signed */
+};
+/* In the order in which they stand in the state. */
+int crl_numbers_compare(const struct crl_numbers *a, const struct crl_numbers *b);
 
 struct state {
     uint64_t version;    /* rises with each save */
@@ -59,6 +77,8 @@ struct state {
     uint8_t journal_mac[KW_HASH_BYTES]; /* of that row */
     unsigned n;
     struct key_record at[STATE_KEYS_MAX]; /* records keep their place */
+    unsigned n_scopes;
+    struct crl_numbers scopes[STATE_SCOPES_MAX]; /* ascending */
 };
 
 /* Plain form, without sealing. KW_E_TOO_LARGE; room of STATE_ENCODED_MAX suffices. */

@@ -297,6 +297,19 @@ static kw_status create(struct kw_op *op, struct init *it, const struct key_poli
     return record_key(op, it, policy->key_id, key_class_text(policy->class_));
 }
 
+/* Where lists of a part of its certificates may say that they lie: /crl/devices.7.crl, … */
+static kw_status put_crl_place(struct kw_op *op, const struct init *it,
+                               const struct ceremony_ca *ca, struct key_policy *policy)
+{
+    int n = snprintf(policy->scopes[0], sizeof(policy->scopes[0]), "%s/crl/%s.",
+                     it->config.public_url, ca->id);
+
+    ENSURE(op, n > 0 && n < (int)sizeof(policy->scopes[0]), KW_E_INPUT,
+           "public_url is too long for the places of CRLs: '%s'", it->config.public_url);
+    policy->n_scopes = 1;
+    return KW_OK;
+}
+
 static kw_status make_ca(struct kw_op *op, struct init *it, const struct ceremony_ca *ca)
 {
     struct key_policy policy;
@@ -306,6 +319,7 @@ static kw_status make_ca(struct kw_op *op, struct init *it, const struct ceremon
 
     TRY(op, begin_policy(op, &policy, "ca-", ca->id, KEY_CLASS_ISSUING_CA));
     policy.crl_max_s = CRL_MAX_S;
+    TRY(op, put_crl_place(op, it, ca, &policy));
     TRY(op, put_issuer(op, it, ca, &policy));
     TRY(op, put_rules(op, it, ca, &policy));
     TRY(op, create(op, it, &policy, &key));

@@ -125,10 +125,14 @@ void rig_policy(enum rig_key key, const struct rig *rig, struct key_policy *ret)
     set_octets(ret->issuer_dn, &ret->issuer_dn_len, rig_ca_dn(key));
     if (ret->class_ == KEY_CLASS_ISSUING_CA) {
         ret->crl_max_s = 7 * RIG_DAY_S;
+        ret->n_scopes = 1;
+        (void)snprintf(ret->scopes[0], sizeof(ret->scopes[0]), "http://localhost:8080/crl/%s.",
+                       rig_key_ids[key]);
         add_rules(ret);
     }
     if (key == RIG_CA2) { /* a rule that the first CA does not have */
         assert_true(KW_TEXT_SET(ret->rules[0].name, "second"));
+        ret->n_rules--; /* and none for a CA */
     }
     if (key == RIG_OCSP) {
         ret->ocsp_max_s = RIG_DAY_S;

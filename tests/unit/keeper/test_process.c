@@ -1,4 +1,5 @@
 /* The gate's client and the real program: a ceremony, a server's day, and what goes wrong. */
+#include <endian.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -145,7 +146,8 @@ static kw_status many(struct kw_op *op, void *ctx, struct crl_entry *ret, bool *
 
     (void)op;
     memset(serial, 0x11, sizeof(serial));
-    memcpy(serial + 4, n, sizeof(*n));
+    uint32_t mark = htobe32(*n);
+    memcpy(serial + 4, &mark, sizeof(mark));
     *ret = (struct crl_entry){KW_SPAN_ARRAY(serial), os_clock_unix_s(), 1};
     *ret_more = (*n)++ < CRL_ENTRIES;
     return KW_OK;
