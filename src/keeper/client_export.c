@@ -45,3 +45,23 @@ kw_status keeper_recovery_set(struct kw_op *op, struct keeper *keeper, const uin
     memcpy(msg.recovery_set.key, key, sizeof(msg.recovery_set.key));
     return keeper_call(op, keeper, KEEPER_ROW_RECOVERY_SET, &msg, -1, &room, &answer);
 }
+
+kw_status keeper_key_import(struct kw_op *op, struct keeper *keeper,
+                            const struct keeper_escrow *escrow, const struct kw_secret *recovery)
+{
+    struct keeper_msg msg = {
+        .key_import = {.state = escrow->state,
+                       .policy = escrow->policy,
+                       .mark = escrow->mark,
+                       .box = escrow->box}
+    };
+    struct channel_room room;
+    struct keeper_answer answer;
+
+    ENSURE(op, kw_secret_len(recovery) == sizeof(msg.key_import.recovery), KW_E_INPUT,
+           "no recovery key");
+    memcpy(msg.key_import.recovery, kw_secret_span(recovery).p, sizeof(msg.key_import.recovery));
+    kw_status status = keeper_call(op, keeper, KEEPER_ROW_KEY_IMPORT, &msg, -1, &room, &answer);
+    kw_wipe(msg.key_import.recovery, sizeof(msg.key_import.recovery));
+    return status;
+}

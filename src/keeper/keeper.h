@@ -313,6 +313,25 @@ kw_status keeper_vault_export(struct kw_op *op, struct keeper *keeper, uint64_t 
 kw_status keeper_recovery_set(struct kw_op *op, struct keeper *keeper, const uint8_t key[32],
                               uint64_t approval_id);
 
+/* A secret that left a vault in a box (VAULT_EXPORT), on its way into this one. */
+struct keeper_escrow {
+    enum key_state state;  /* pre-active, active, suspended or deactivated */
+    struct kw_span policy; /* encoded */
+    struct kw_span mark;   /* its check value */
+    struct kw_span box;
+};
+/**
+ * Take a key for data back into a vault, in a ceremony, as it was: the same id, policy and state.
+ * recovery: the private half of the key that the box is sealed to; the vault has that one or none.
+ * Who can give it needs no approval: M people have put their shares together.
+ *
+ * Errors  KW_E_CONFLICT the vault knows the id, also where that key was destroyed: it never comes
+ *         back; KW_E_DENIED another recovery key, or a policy without escrow; KW_E_INTEGRITY the
+ * box is another's; KW_E_STATE while serving; those of writing
+ */
+kw_status keeper_key_import(struct kw_op *op, struct keeper *keeper,
+                            const struct keeper_escrow *escrow, const struct kw_secret *recovery);
+
 /* --- two-person control (docs/protocol/keeper.md, Approvals) ------------------------------------
  */
 

@@ -32,6 +32,8 @@ enum {
     KEEPER_CMP_MAX = 16000,           /* all CA certificates in one answer; no large CRL */
     KEEPER_TUF_MAX = 1 << 20,         /* targets metadata with thousands of images */
     KEEPER_RECOVERY_BYTES = 32,       /* X25519 */
+    KEEPER_BOX_MAX = 256,             /* a secret in a box for the recovery key */
+    KEEPER_MARK_MAX = 32,             /* a secret's check value */
     KEEPER_CONTEXT_MAX = 256,         /* what a wrapped or derived key is for */
     KEEPER_LABEL_MAX = 64,            /* the kind of a derived key */
     KEEPER_SALT_MAX = 64,
@@ -96,7 +98,8 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING, KEEPER_ANY = KEEPER_OPEN 
     X(APPROVAL_AT, approval_at, 52, 48, KEEPER_OPEN, false)                                        \
     X(APPROVAL_CANCEL, approval_cancel, 53, 48, KEEPER_OPEN, false)                                \
     X(VAULT_EXPORT, vault_export, 56, 48, KEEPER_OPEN, true)                                       \
-    X(RECOVERY_SET, recovery_set, 57, 80, KEEPER_OPEN, false)
+    X(RECOVERY_SET, recovery_set, 57, 80, KEEPER_OPEN, false)                                      \
+    X(KEY_IMPORT, key_import, 58, 12656, KEEPER_CEREMONY, false)
 
 enum keeper_type {
 #define X(name, suffix, number, max, modes, fd) KEEPER_MSG_##name = number,
@@ -174,6 +177,13 @@ struct keeper_msg {
             uint64_t approval_id;
             uint8_t key[KEEPER_RECOVERY_BYTES];
         } recovery_set;
+        struct {
+            enum key_state state; /* in which it is taken over */
+            struct kw_span policy;
+            struct kw_span mark;                     /* its check value */
+            struct kw_span box;                      /* its secret, as VAULT_EXPORT sealed it */
+            uint8_t recovery[KEEPER_RECOVERY_BYTES]; /* private half, which opens the box */
+        } key_import;
         struct {
             uint64_t approval_id;
             struct kw_span roster;
@@ -296,7 +306,8 @@ extern const struct keeper_row keeper_rows[KEEPER_ROWS];
 /* Secrets cross with it, by design: buffers that held it are wiped on both sides. */
 static inline bool keeper_row_secret(const struct keeper_row *row)
 {
-    return row->type >= KEEPER_MSG_DATA_KEY && row->type <= KEEPER_MSG_DATA_OPEN;
+    return (row->type >= KEEPER_MSG_DATA_KEY && row->type <= KEEPER_MSG_DATA_OPEN) ||
+           row->type == KEEPER_MSG_KEY_IMPORT;
 }
 /* NULL for a number that is none. */
 const struct keeper_row *keeper_row_of(unsigned type);

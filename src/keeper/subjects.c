@@ -28,6 +28,9 @@ kw_status subject_key_create(struct kw_op *op, const struct key_policy *policy,
     approval_detail(&subject, "algorithm", "%s", key_alg_text((enum key_alg)policy->alg));
     approval_detail(&subject, "begins", "%s", kw_time_text(policy->not_before, when));
     approval_detail(&subject, "ends", "%s", kw_time_text(policy->not_after, when));
+    if (policy->escrow) {
+        approval_detail(&subject, "escrow", "backups hold its secret, for the recovery shares");
+    }
     add_hash(&subject, "policy", kw_out_span(&encoded));
     *ret = subject;
     return KW_OK;

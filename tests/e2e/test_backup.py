@@ -1,5 +1,7 @@
 """A store that was put back forgets nothing: what yesterday's copy un-revokes elsewhere is never good here."""
 import json
+import os
+import pathlib
 import shutil
 import subprocess
 import threading
@@ -605,3 +607,61 @@ def test_several_vaults(tmp_path):
     told = [entry for _, entry in one.log_entries() if entry['type'] == 'backup.create']
     assert 'without vault issuing' in told[-1]['detail'] and 'without' not in told[0]['detail']
     one.stop()
+
+
+def bring(gate, file, shares, check=True):
+    return run(KEYWRIGHT, 'restore', 'secrets', file, '--state', gate.state, '--keeper', KEEPER,
+               '--share-file', shares_of(shares, 1, 3), check=check)
+
+
+def test_escrowed_secrets_come_back_and_destroyed_ones_do_not(tmp_path):
+    """The vault is lost: another server opens the data again. What was destroyed since stays so."""
+    def post(gate, path, **body):
+        reply = gate.ask('operators', 'POST', f'/api/v1/data-keys{path}', body=json.dumps(body).encode(),
+                         headers={'content-type': 'application/json'}, who=gate.operator)
+        assert reply.status < 300, reply
+        return json.loads(reply.body)
+    gate, shares, file = Gate(tmp_path / 'gate', '--approver', 'bob'), tmp_path / 'shares', tmp_path / 'one.kwb'
+    recovery(gate, shares)
+    gate.start()
+    for name, options in (('kept', ['--escrow']), ('gone', ['--escrow']), ('own', [])):
+        gate.approved('key', 'create', name, '--class', 'data-kek', *options)
+    key = post(gate, '', id='disk', kek='kept', context='disk', give_key=True)['key']
+    assert gate.cli('key', 'create', 'tls-2', '--class', 'provisioning-signer', '--escrow', check=False).returncode == 2
+    gate.cli('backup', 'create', '--out', file)
+    listed = {row['id']: row['keys'] for row in gate.json('backup', 'list')['items']}
+    assert len(listed) == 1 and all(sorted(keys.split()) == ['gone', 'kept'] for keys in listed.values()), listed
+    assert len(gate.json('backup', 'list', '--key', 'gone')['items']) == 1
+    assert gate.json('backup', 'list', '--key', 'own')['items'] == []
+    gate.approved('key', 'destroy', 'gone', '--reason', 'end of the project')
+    gate.stop()
+    said = bring(gate, file, shares).stdout
+    assert 'left out: it was destroyed, the log says' in said and 'its vault knows it' in said
+
+    other = Gate(tmp_path / 'other')
+    assert bring(other, file, tmp_path / 'gate', check=False).returncode != 0  # no shares there
+    said = bring(other, file, shares).stdout
+    assert said.count('brought back') == 3 and '1 brought back' in said, said  # two keys, one data key
+    other.start()
+    assert post(other, '/disk/unwrap')['key'] == key
+    assert {entry['object'] for _, entry in other.log_entries() if entry['type'] == 'backup.restore'} == {
+        'key:kept', 'key:gone'}
+    assert other.cli('doctor', check=False).returncode == 0
+    other.stop()
+    again = bring(other, file, shares).stdout
+    assert again.count('its vault knows it') == 2 and '0 brought back' in again
+
+
+def test_nothing_stays_of_a_backup_that_was_looked_at(kept):
+    """Killed in the middle, too: what was decrypted goes."""
+    def left():
+        return {path for path in pathlib.Path('/tmp').glob('keywright-backup-*') if path.stat().st_uid == os.getuid()}
+    before = left()
+    for wait_s in (0.005, 0.02, 0.05, 0.1):
+        process = subprocess.Popen([KEYWRIGHT, 'backup', 'verify', kept.file, '--share-file', shares_of(kept.shares, 1, 2)],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(wait_s)
+        process.kill()
+        process.wait()
+    verify(kept.file, '--share-file', shares_of(kept.shares, 1, 2))
+    until('all is gone', lambda: left() <= before)

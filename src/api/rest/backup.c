@@ -1,4 +1,7 @@
 #include "service/backup/backup.h"
+
+#include <stdio.h>
+
 #include "api/rest/rest.h"
 #include "base/hex.h"
 
@@ -42,6 +45,42 @@ REST_HANDLER(rest_backup_create)
                               &body));
     TRY(op, backup_start(op, rest_service(ctx), body.approval));
     return show(op, ctx, response);
+}
+
+struct telling {
+    struct codec_list list;
+    uint64_t n, next;
+};
+
+static kw_status tell(struct kw_op *op, void *ctx, const struct backup_told *told)
+{
+    struct backup_told_view shown = {0};
+    struct telling *it = ctx;
+
+    KW_TEXT_SET(shown.id, told->id);
+    KW_TEXT_SET(shown.actor, told->actor);
+    KW_TEXT_SET(shown.detail, told->detail);
+    KW_TEXT_SET(shown.keys, told->keys);
+    shown.made_ms = told->made_ms;
+    it->n++;
+    it->next = told->index + 1;
+    return rest_item(op, &it->list, &backup_told_view, &shown);
+}
+
+REST_HANDLER(rest_backup_list)
+{
+    char room[KW_NAME_MAX], next[24];
+    const char *key = NULL;
+    struct telling it = {0};
+    uint64_t from = 0, max = 0;
+
+    TRY(op, rest_query_text(op, request, "key", room, sizeof(room), &key));
+    TRY(op, rest_query_u64(op, request, "after", 0, INT64_MAX, &from));
+    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
+    TRY(op, rest_list(op, response, &it.list));
+    TRY(op, backup_each_told(op, rest_service(ctx), from, key, (unsigned)max, tell, &it));
+    (void)snprintf(next, sizeof(next), "%llu", (unsigned long long)it.next);
+    return codec_json_list_end(op, &it.list, it.n == max ? next : NULL);
 }
 
 REST_HANDLER(rest_backup_part)

@@ -173,6 +173,8 @@ static const struct codec_field birth_fields[] = {
                  "class firmware-signer: versions, # for digits, * at the end; any where absent"),
     FIELD_STRING("labels", struct key_birth, labels, 0,
                  "class kdf-master: what labels begin with, separated by commas"),
+    FIELD_BOOL("escrow", struct key_birth, escrow, 0,
+               "keys for data: backups hold its secret, sealed to the recovery key"),
     FIELD_INT("days", struct key_birth, days, 0, 0, 36500,
               "originator-usage period; the class's where absent"),
     FIELD_INT("approval", struct key_birth, approval_id, 0, 0, INT64_MAX, "number of its approval"),

@@ -85,6 +85,7 @@ REST_HANDLER(rest_log_prove);
 REST_HANDLER(rest_doctor);
 REST_HANDLER(rest_backup_show);
 REST_HANDLER(rest_backup_create);
+REST_HANDLER(rest_backup_list);
 REST_HANDLER(rest_backup_part);
 REST_HANDLER(rest_backup_discard);
 REST_HANDLER(rest_backup_recovery);

@@ -63,6 +63,7 @@ const struct route rest_routes[] = {
     {HTTP_GET,  V1 "/doctor",                   AUTH_OPERATOR, NULL, 0,    60000, 0, rest_doctor,       ERR, "is everything as it should be, and each signature accounted for?"},
     {HTTP_GET,  V1 "/backup",                   AUTH_OPERATOR, NULL, 0,    MS, 0, rest_backup_show,     ERR, "the backup that is being made, or ready"},
     {HTTP_POST, V1 "/backup",                   AUTH_OPERATOR, JSON, BODY, MS, 0, rest_backup_create,   ERR, "make a backup; approval, where a rule wants one"},
+    {HTTP_GET,  V1 "/backups",                  AUTH_OPERATOR, NULL, 0,    MS, 0, rest_backup_list,     ERR, "backups that were made, as the log tells; ?key=ID: those that hold its secret"},
     {HTTP_GET,  V1 "/backup/part",              AUTH_OPERATOR, NULL, 0,    MS, 0, rest_backup_part,     ERR, "its octets from offset on, at most 4 MiB"},
     {HTTP_POST, V1 "/backup/recovery",          AUTH_OPERATOR, JSON, BODY, MS, 0, rest_backup_recovery, ERR, "set the public half of the recovery key"},
     {HTTP_POST, V1 "/backup/discard",           AUTH_OPERATOR, JSON, BODY, MS, 0, rest_backup_discard,  ERR, "it was fetched: remove it from the server"},

@@ -113,6 +113,15 @@ static const struct codec_field log_fields[] = {
     FIELD_INT("size", struct log_view, size, 0, 0, 0, "entries"),
 };
 
+static const struct codec_field backup_told_fields[] = {
+    FIELD_STRING("id", struct backup_told_view, id, 0, "of the backup"),
+    FIELD_TIME("made", struct backup_told_view, made_ms, 0, "when it was made"),
+    FIELD_STRING("actor", struct backup_told_view, actor, 0, "who asked for it"),
+    FIELD_STRING("keys", struct backup_told_view, keys, 0,
+                 "whose secrets it holds, and which vaults it lacks"),
+    FIELD_STRING("detail", struct backup_told_view, detail, 0, "its hash and size"),
+};
+
 static const struct codec_field backup_fields[] = {
     FIELD_STRING("stage", struct backup_view, stage, 0, "none, making, ready, failed"),
     FIELD_STRING("id", struct backup_view, id, CODEC_OMIT_EMPTY, "of the backup"),
@@ -210,6 +219,7 @@ const struct view finding_view = VIEW(finding_fields);
 const struct view finding_list = VIEW(finding_list_fields);
 const struct view lifecycle_view = VIEW(lifecycle_fields);
 const struct view backup_view = VIEW(backup_fields);
+const struct view backup_told_view = VIEW(backup_told_fields);
 const struct view secret_view = VIEW(secret_fields);
 const struct view problem_view = VIEW(problem_fields);
 const struct view profile_view = VIEW(profile_fields);
@@ -226,3 +236,4 @@ PAGE(key)
 PAGE(ca)
 PAGE(vault)
 PAGE(data_key)
+PAGE(backup_told)

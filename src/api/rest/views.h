@@ -76,6 +76,11 @@ struct backup_view {
     char code[32], why[KW_OP_TEXT_MAX];
 };
 
+struct backup_told_view {
+    char id[40], actor[64], detail[256], keys[256];
+    int64_t made_ms;
+};
+
 struct proof_view {
     uint64_t index, size;
     char root[VIEW_B64_HASH];
@@ -177,6 +182,7 @@ VIEW_PAGE_OF(key)
 VIEW_PAGE_OF(ca)
 VIEW_PAGE_OF(vault)
 VIEW_PAGE_OF(data_key)
+VIEW_PAGE_OF(backup_told)
 VIEW_PAGE_OF(request)
 struct station_page {
     unsigned n;
@@ -196,12 +202,13 @@ struct view {
     unsigned n;
 };
 extern const struct view device_view, cert_view, key_view, ca_view, log_view, proof_view,
-    backup_view, secret_view, problem_view, approval_view, roster_view, vault_view;
+    backup_view, backup_told_view, secret_view, problem_view, approval_view, roster_view,
+    vault_view;
 extern const struct view finding_view, lifecycle_view, data_key_view, data_rewrap_view;
 extern const struct view request_view, request_page;
 extern const struct view station_view, station_page;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,
-    vault_page, data_key_page;
+    vault_page, data_key_page, backup_told_page;
 
 #endif

@@ -361,6 +361,54 @@ kw_status keyring_make(struct kw_op *op, struct keyring *keyring, const struct k
     return KW_OK;
 }
 
+/* Of an id under which there never was a key, as an import of it was cut short. */
+static void forget_stub(struct keyring *keyring, const char *key_id)
+{
+    static const uint8_t none[KW_HASH_BYTES];
+    struct state *state = keyring->state;
+    const struct key_record *record = state_find(state, key_id);
+
+    if (record && record == &state->at[state->n - 1] && record->state == KEY_DESTROYED &&
+        kw_span_equal(KW_SPAN_ARRAY(record->spki_sha256), KW_SPAN_ARRAY(none))) {
+        state->n--;
+    }
+}
+
+/* No step of its life happens here: it is in the state in which it was, elsewhere. */
+static void take_over(struct key_record *record, enum key_state state,
+                      const struct key_cause *cause)
+{
+    struct keeper_key_phase *phase = &record->phases[state];
+
+    record->state = state;
+    phase->since_unix = cause->now_unix;
+    (void)snprintf(phase->who, sizeof(phase->who), "%s", cause->who);
+    (void)snprintf(phase->reason, sizeof(phase->reason), "%s", cause->reason);
+}
+
+kw_status keyring_import(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
+                         enum key_state state, struct kw_secret **secret,
+                         const struct key_cause *cause)
+{
+    AUTO(keeper_key) *key = calloc(1, sizeof(*key));
+    struct key_record *record = NULL;
+
+    ENSURE(op, key, KW_E_MEMORY, "no memory for a key");
+    ENSURE(op, keyring->n < STATE_KEYS_MAX, KW_E_LIMIT, "a vault holds at most %d keys",
+           STATE_KEYS_MAX);
+    forget_stub(keyring, policy->key_id);
+    TRY(op, reserve_id(op, keyring, policy, /* predecessor= */ NULL, &record));
+    key->record = record;
+    key->policy = *policy;
+    key->secret = TAKE(*secret);
+    struct vault_key sealed = {.secret = key->secret};
+    TRY(op, vault_key_save(op, &keyring->vault, &key->policy, &sealed));
+    TRY(op, write_made(op, keyring, key, cause));
+    take_over(record, state, cause);
+    keyring->at[keyring->n++] = TAKE(key);
+    return keyring_save(op, keyring);
+}
+
 kw_status keyring_create(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
                          const struct key_cause *cause, struct keeper_key **ret)
 {

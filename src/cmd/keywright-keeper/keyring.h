@@ -87,6 +87,11 @@ struct keeper_key *keyring_find(const struct keyring *keyring, const char *key_i
  * writing. */
 kw_status keyring_create(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
                          const struct key_cause *cause, struct keeper_key **ret);
+/* Take a secret key over that was in another vault, or an older state of this one; secret is taken.
+ * KW_E_CONFLICT the id was ever used here; KW_E_LIMIT; those of writing. */
+kw_status keyring_import(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
+                         enum key_state state, struct kw_secret **secret,
+                         const struct key_cause *cause);
 /**
  * Make a key's successor under the same policy, with its period from now on; the overlap begins
  * when the successor becomes active. Errors: KW_E_CONFLICT it has one; KW_E_STATE destroyed, or its

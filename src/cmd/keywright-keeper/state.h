@@ -32,7 +32,7 @@ struct key_record {
     char key_id[KW_NAME_MAX];
     enum key_class class_;
     uint32_t alg;
-    enum key_state state; /* written by keyring_step() alone */
+    enum key_state state; /* written by keyring_step() alone, once it is in the vault */
     int64_t not_before, not_after;
     uint8_t spki_sha256[KW_HASH_BYTES]; /* of the public key; zero: secret, or never made */
     uint64_t signatures;                /* uses; after a crash never fewer than there were */

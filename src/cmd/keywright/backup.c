@@ -9,7 +9,9 @@
 
 #include "base/hex.h"
 #include "base/time.h"
+#include "base/uri.h"
 #include "cmd/keywright/owners.h"
+#include "cmd/keywright/scratch.h"
 #include "cmd/keywright/unpack.h"
 #include "codec/json.h"
 #include "crypto/digest.h"
@@ -287,6 +289,25 @@ kw_status cli_backup_create(struct kw_op *op, struct cli *cli)
     return KW_OK;
 }
 
+/* --- list ------------------------------------------------------------------------------------- */
+
+/* A key that is to be destroyed lives on in these. */
+kw_status cli_backup_list(struct kw_op *op, struct cli *cli)
+{
+    static const char *const columns[] = {"id", "made", "actor", "keys", NULL};
+    const char *key = cli->options[OPT_KEY];
+    char path[KW_URI_MAX];
+    AUTO(kw_bytes) *query = NULL;
+
+    TRY(op, kw_bytes_new(KW_URI_MAX, &query));
+    TRY(op, kw_uri_encode(key ? key : "", query));
+    ENSURE(op,
+           snprintf(path, sizeof(path), "/api/v1/backups%s%.*s", key ? "?key=" : "",
+                    (int)query->len, (const char *)query->p) < (int)sizeof(path),
+           KW_E_INPUT, "--key is too long");
+    return cli_list(op, cli, path, &backup_told_page, sizeof(struct backup_told_page), columns);
+}
+
 /* --- verify ----------------------------------------------------------------------------------- */
 
 static void print_outer(const struct backup_file *file)
@@ -316,8 +337,8 @@ static kw_status verify_content(struct kw_op *op, const struct cli *cli,
 
 static kw_status verify(struct kw_op *op, const struct cli *cli, struct backup_file *file)
 {
-    char dir[] = "/tmp/keywright-backup-XXXXXX";
-    char inner[64];
+    AUTO_SCRATCH scratch = {0};
+    char inner[96];
 
     TRY(op, backup_file_open(op, cli, cli->args[0], file));
     print_outer(file);
@@ -325,15 +346,9 @@ static kw_status verify(struct kw_op *op, const struct cli *cli, struct backup_f
         (void)puts("content        not looked at: that needs the shares (--share-file)");
         return KW_OK;
     }
-    ENSURE(op, mkdtemp(dir), KW_E_IO, "no folder in /tmp");
-    (void)snprintf(inner, sizeof(inner), "%s/state", dir);
-    kw_status status = verify_content(op, cli, file, inner);
-    struct kw_op own;
-    kw_op_init(&own, NULL, 0);
-    if (!kw_ok(os_tree_remove(&own, dir))) {
-        (void)fprintf(stderr, "keywright backup verify: %s was left behind: remove it\n", dir);
-    }
-    return status;
+    TRY(op, scratch_new(op, &scratch));
+    (void)snprintf(inner, sizeof(inner), "%s/state", scratch.dir);
+    return verify_content(op, cli, file, inner);
 }
 
 kw_status cli_backup_verify(struct kw_op *op, struct cli *cli)

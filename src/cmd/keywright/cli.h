@@ -45,6 +45,7 @@ enum cli_option {
     OPT_TUF_ROLE,
     OPT_VERSIONS,
     OPT_LABELS,
+    OPT_ESCROW,
     OPT_DAYS,
     OPT_LOG,
     OPT_SHARE_FILE,
@@ -205,9 +206,11 @@ kw_status cli_log_verify(struct kw_op *op, struct cli *cli);
 kw_status cli_log_prove(struct kw_op *op, struct cli *cli);
 kw_status cli_backup_keys(struct kw_op *op, struct cli *cli);
 kw_status cli_backup_create(struct kw_op *op, struct cli *cli);
+kw_status cli_backup_list(struct kw_op *op, struct cli *cli);
 kw_status cli_backup_verify(struct kw_op *op, struct cli *cli);
 kw_status cli_restore(struct kw_op *op, struct cli *cli);
 kw_status cli_restore_replay(struct kw_op *op, struct cli *cli);
 kw_status cli_restore_accept_loss(struct kw_op *op, struct cli *cli);
+kw_status cli_restore_secrets(struct kw_op *op, struct cli *cli);
 
 #endif

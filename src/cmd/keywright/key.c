@@ -93,6 +93,7 @@ kw_status cli_key_destroy(struct kw_op *op, struct cli *cli)
 struct birth {
     char id[KW_NAME_MAX], class_[24], alg[16], tuf_role[16];
     char product[64], versions[64], labels[256];
+    bool escrow;
     uint32_t days, approval;
 };
 static const struct codec_field birth_fields[] = {
@@ -103,6 +104,7 @@ static const struct codec_field birth_fields[] = {
     FIELD_STRING("product", struct birth, product, CODEC_OMIT_EMPTY, ""),
     FIELD_STRING("versions", struct birth, versions, CODEC_OMIT_EMPTY, ""),
     FIELD_STRING("labels", struct birth, labels, CODEC_OMIT_EMPTY, ""),
+    FIELD_BOOL("escrow", struct birth, escrow, CODEC_OMIT_EMPTY, ""),
     FIELD_INT("days", struct birth, days, CODEC_OMIT_EMPTY, 0, UINT32_MAX, ""),
     FIELD_INT("approval", struct birth, approval, CODEC_OMIT_EMPTY, 0, UINT32_MAX, ""),
 };
@@ -115,7 +117,7 @@ static kw_status take(struct kw_op *op, const char *given, const char *what, cha
 
 kw_status cli_key_create(struct kw_op *op, struct cli *cli)
 {
-    struct birth birth = {0};
+    struct birth birth = {.escrow = cli->options[OPT_ESCROW] != NULL};
 
     ENSURE(op, cli->options[OPT_CLASS], KW_E_INPUT, "--class is missing");
     TRY(op, take(op, cli->args[0], "no key id", birth.id, sizeof(birth.id)));

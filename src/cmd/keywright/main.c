@@ -67,6 +67,7 @@ static const struct {
                   "versions of a firmware-signer: # for digits, * at the end"                            },
     [OPT_LABELS] = {"labels",       false, "L,L",
                   "what labels of a kdf-master begin with"                                               },
+    [OPT_ESCROW] = {"escrow",       true,  "",        "backups hold the secret of this key for data, sealed to the recovery shares"},
     [OPT_DAYS] = {"days",         false, "N",       "originator-usage period; else the class's"},
     [OPT_ALL] = {"all",          true,  "",        "all keys"},
     [OPT_FORMAT] = {"format",       false, "FORMAT",  "table, csv, svg or mermaid"},
@@ -141,7 +142,7 @@ static const struct command {
     {"key",    "list",     NULL,         REMOTE,                                 cli_key_list,        "keys: the keeper's, then the devices'"},
     {"key",    "show",     "KEY",        REMOTE,                                 cli_key_show,        "one key"},
     {"key",    "lifecycle", "[KEY]",     REMOTE | OPT(CLASS) | OPT(ALL) | OPT(FORMAT) | OPT(LANG) | OPT(OUT), cli_key_lifecycle, "a key's lifecycle table and diagram; empty cells are findings"},
-    {"key",    "create",   "KEY",        REMOTE | OPT(CLASS) | OPT(ALG) | OPT(TUF_ROLE) | OPT(PRODUCT) | OPT(VERSIONS) | OPT(LABELS) | OPT(DAYS) | OPT(APPROVAL), cli_key_create, "make a key in the keeper"},
+    {"key",    "create",   "KEY",        REMOTE | OPT(CLASS) | OPT(ALG) | OPT(TUF_ROLE) | OPT(PRODUCT) | OPT(VERSIONS) | OPT(LABELS) | OPT(ESCROW) | OPT(DAYS) | OPT(APPROVAL), cli_key_create, "make a key in the keeper"},
     {"key",    "activate", "KEY",        REMOTE | OPT(REASON) | OPT(APPROVAL),   cli_key_activate,    "take a key into use, or into use again"},
     {"key",    "suspend",  "KEY",        REMOTE | OPT(REASON) | OPT(APPROVAL),   cli_key_suspend,     "take a key out of use for a while"},
     {"key",    "deactivate", "KEY",      REMOTE | OPT(REASON) | OPT(APPROVAL),   cli_key_deactivate,  "take a key out of use, for ever"},
@@ -178,9 +179,11 @@ static const struct command {
     {"log",    "prove",    "INDEX",      OPT(ADMIN) | OPT(JSON) | OPT(VKEY),     cli_log_prove,       "prove that an entry is in the log, and check the proof"},
     {"backup", "keys",     NULL,         OPT(STATE) | OPT(ADMIN) | OPT(SHARES) | OPT(OUT) | OPT(KEEPER) | OPT(APPROVAL), cli_backup_keys, "make the recovery key that backups are encrypted to, as shares"},
     {"backup", "create",   NULL,         OPT(ADMIN) | OPT(OUT) | OPT(APPROVAL),  cli_backup_create,   "an encrypted backup, while the server serves"},
+    {"backup", "list",     NULL,         REMOTE | OPT(KEY),                      cli_backup_list,     "backups that were made, and whose secrets they hold; --key ID: those that hold this key's"},
     {"backup", "verify",   "FILE",       OPT(VKEY) | OPT(SHARE_FILE),            cli_backup_verify,   "is a backup whole and unaltered; with the shares also its content"},
     {"restore", "replay",  NULL,         OPT(STATE) | OPT(LOG) | OPT(KEEPER),    cli_restore_replay,  "let a restored store learn from an exported log what happened since"},
     {"restore", "accept-loss", NULL,     OPT(STATE) | OPT(REASON) | OPT(KEEPER), cli_restore_accept_loss, "where no export reaches the last signed head: go on as a new log, and say so in it"},
+    {"restore", "secrets", "FILE",       OPT(STATE) | OPT(VKEY) | OPT(SHARE_FILE) | OPT(KEEPER), cli_restore_secrets, "bring escrowed keys for data back from a backup, by shares"},
     {"restore", NULL,      "FILE",       OPT(STATE) | OPT(VKEY) | OPT(SHARE_FILE) | OPT(VAULT) | OPT(UNLOCK) | OPT(CHECKPOINT), cli_restore, "a state folder from a backup"},
 };
 /* clang-format on */

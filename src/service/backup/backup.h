@@ -36,6 +36,21 @@ kw_status backup_part(struct kw_op *op, struct service *service, uint64_t offset
 /* KW_E_CONFLICT one is being made. */
 kw_status backup_discard(struct kw_op *op, struct service *service);
 
+/* One that was made, as the log tells of it. */
+struct backup_told {
+    uint64_t index; /* of its entry */
+    char id[BACKUP_ID_TEXT];
+    int64_t made_ms;
+    char actor[64];
+    char detail[256]; /* its hash and size */
+    char keys[256];   /* whose secrets it holds, separated by blanks; and which vaults it lacks */
+};
+/* At most max of them, oldest first, out of the log from this entry on. key_id: only those that
+ * hold its secret; NULL: all. Blocks for as long as the log is read. */
+kw_status backup_each_told(
+    struct kw_op *op, struct service *service, uint64_t from, const char *key_id, unsigned max,
+    kw_status (*each)(struct kw_op *op, void *ctx, const struct backup_told *told), void *ctx);
+
 /**
  * Set the recovery key's public half, while serving. KW_E_APPROVAL where people must approve
  * (subject_recovery_set(), keeper/subjects.h); those of the keeper.

@@ -336,6 +336,9 @@ kw_status key_birth_policy(struct kw_op *op, const struct key_birth *birth, stru
         ret->not_after = now_s + (int64_t)birth->days * DAY_S;
         ret->processing_until = reads_s ? ret->not_after + reads_s : 0;
     }
+    ENSURE(op, !birth->escrow || (key_class_symmetric(class_) && !key_class_signs(class_)),
+           KW_E_INPUT, "a key of class %s never leaves its vault: no escrow", birth->class_);
+    ret->escrow = birth->escrow ? 1 : 0;
     return take_terms(op, birth, ret);
 }
 

@@ -46,6 +46,7 @@ struct key_birth {
     char product[POLICY_SCOPE_MAX];    /* firmware-signer */
     char versions[POLICY_PATTERN_MAX]; /* firmware-signer: model/version_pattern.h; "": any */
     char labels[256];                  /* kdf-master: what labels begin with, separated by commas */
+    bool escrow;                       /* keys for data: backups hold the secret, for the shares */
     uint32_t days;                     /* of its originator-usage period; 0: the class's */
     uint64_t approval_id;
 };

@@ -184,15 +184,135 @@ static void not_without_people(void **state)
     (void)close(fd);
 }
 
+/* --- the way back ----------------------------------------------------------------------------- */
+
+struct way_back {
+    struct rig *rig;
+    const char *key_id;
+    enum kw_code code;
+    const char *reason;
+    void (*twist)(struct keeper_msg *msg);
+    bool asked;
+};
+
+static struct keeper_reply bring(struct way_back *it, const struct package_key *key)
+{
+    static uint8_t octets[POLICY_ENCODED_MAX];
+    struct kw_out policy = KW_OUT_ARRAY(octets);
+    struct keeper_msg msg;
+
+    assert_ok(policy_encode(&key->policy, &policy));
+    rig_msg(it->rig, &msg, "");
+    msg.key_import.state = key->state;
+    msg.key_import.policy = kw_out_span(&policy);
+    msg.key_import.mark = kw_span_sub(key->public_half, 0, KEEPER_MARK_MAX); /* of a CA: longer */
+    msg.key_import.box = key->box;
+    memcpy(msg.key_import.recovery, kw_secret_span(recovery).p, BOX_KEY_BYTES);
+    if (it->twist) {
+        it->twist(&msg);
+    }
+    return rig_ask(it->rig, &keeper_rows[KEEPER_ROW_KEY_IMPORT], &msg, -1);
+}
+
+static kw_status bring_escrowed(struct kw_op *op, void *ctx, const struct package_key *key)
+{
+    struct way_back *it = ctx;
+
+    (void)op;
+    if (strcmp(key->key_id, it->key_id) != 0) {
+        return KW_OK;
+    }
+    struct keeper_reply reply = bring(it, key);
+    if (reply.code != it->code) {
+        print_error("%s\n", reply.text);
+    }
+    assert_int_equal(reply.code, it->code);
+    assert_non_null(strstr(reply.text, it->reason));
+    it->asked = true;
+    return KW_OK;
+}
+
+static void other_recovery(struct keeper_msg *msg)
+{
+    msg->key_import.recovery[7] ^= 1;
+}
+static void other_mark(struct keeper_msg *msg)
+{
+    static const uint8_t mark[8] = {1, 2, 3};
+
+    msg->key_import.mark = KW_SPAN_ARRAY(mark);
+}
+static void no_box(struct keeper_msg *msg)
+{
+    msg->key_import.box = KW_SPAN(NULL, 0);
+}
+static void was_destroyed(struct keeper_msg *msg)
+{
+    msg->key_import.state = KEY_DESTROYED;
+}
+
+/* Another vault takes what is escrowed, as it was, and from the right recovery key alone. */
+static void brought_to_another_vault(void **state)
+{
+    struct rig *rig = *state;
+    struct rig *other = rig_new();
+    struct kw_op op;
+    int fd = memfd_create("package", MFD_CLOEXEC);
+    const char *kek = purpose_ids[PURPOSE_KEK];
+    struct way_back tries[] = {
+        {other, kek,                      KW_E_INTEGRITY, "escrow:",        other_mark,     false},
+        {other, kek,                      KW_E_INTEGRITY, "escrow:",        no_box,         false},
+        {other, kek,                      KW_E_DENIED,    "escrow:",        was_destroyed,  false},
+        {other, purpose_ids[PURPOSE_MAC], KW_E_DENIED,    "without escrow", NULL,           false},
+        {other, "ca",                     KW_E_DENIED,    "without escrow", NULL,           false},
+        {other, kek,                      KW_CODE_OK,     "",               NULL,           false},
+        {other, kek,                      KW_E_CONFLICT,  "used before",    NULL,           false},
+        {rig,   kek,                      KW_E_DENIED,    "another one",    other_recovery, false},
+        {rig,   kek,                      KW_E_CONFLICT,  "used before",    NULL,           false},
+    };
+
+    kw_op_init(&op, "test", 0);
+    assert_int_equal(set_recovery(rig, public_half, 0).code, KW_CODE_OK);
+    struct keeper_reply reply = export_into(rig, fd, 0);
+    struct keeper_answer answer = purpose_good(KEEPER_ROW_VAULT_EXPORT, &reply);
+    struct kw_span package = read_package(fd, answer.exported);
+    rig_start(other, /* ceremony= */ false);
+    struct way_back serving = {other, kek, KW_E_STATE, "state:", NULL, false};
+    assert_ok(package_each(&op, package, bring_escrowed, &serving));
+    assert_int_equal(rig_end(other), 0);
+    rig_start(other, /* ceremony= */ true);
+    for (size_t i = 0; i < KW_COUNT(tries); i++) {
+        assert_ok(package_each(&op, package, bring_escrowed, &tries[i]));
+        assert_true(tries[i].asked);
+    }
+    /* it opens what the first one wrapped */
+    assert_int_equal(rig_end(other), 0);
+    rig_start(other, /* ceremony= */ false);
+    rig_right_request(other);
+    struct keeper_msg msg;
+    rig_msg(rig, &msg, kek);
+    msg.data.context = kw_span_text("disk");
+    msg.data.octets = kw_span_text("0123456789abcdef");
+    reply = rig_ask(rig, &keeper_rows[KEEPER_ROW_DATA_WRAP], &msg, -1);
+    assert_int_equal(reply.code, KW_CODE_OK);
+    assert_ok(keeper_answer_decode(&keeper_rows[KEEPER_ROW_DATA_WRAP], reply.result, &answer));
+    rig_msg(other, &msg, kek);
+    msg.data.context = kw_span_text("disk");
+    msg.data.octets = answer.octets;
+    reply = rig_ask(other, &keeper_rows[KEEPER_ROW_DATA_UNWRAP], &msg, -1);
+    assert_string_equal(reply.text, "");
+    (void)close(fd);
+    rig_free(other);
+}
+
 #define TEST_RIG(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST_RIG(only_escrowed_secrets),
-        TEST_RIG(into_a_memory_file_alone),
-        TEST_RIG(no_bad_recovery_key),
-        TEST_RIG(not_without_people),
+        TEST_RIG(only_escrowed_secrets),    TEST_RIG(into_a_memory_file_alone),
+        TEST_RIG(no_bad_recovery_key),      TEST_RIG(not_without_people),
+        TEST_RIG(brought_to_another_vault),
     };
 
     return cmocka_run_group_tests_name("export", tests, NULL, NULL);

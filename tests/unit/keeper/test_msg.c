@@ -63,6 +63,13 @@ static void sample_two_person(enum keeper_row_index row, struct keeper_msg *msg)
         msg->recovery_set.approval_id = UINT64_MAX;
         memset(msg->recovery_set.key, 0xa5, sizeof(msg->recovery_set.key));
         break;
+    case KEEPER_ROW_KEY_IMPORT:
+        msg->key_import.state = KEY_DEACTIVATED;
+        msg->key_import.policy = KW_SPAN(octets, POLICY_ENCODED_MAX);
+        msg->key_import.mark = KW_SPAN(octets, KEEPER_MARK_MAX);
+        msg->key_import.box = KW_SPAN(octets, KEEPER_BOX_MAX);
+        memset(msg->key_import.recovery, 0xa5, sizeof(msg->key_import.recovery));
+        break;
     default:
         break;
     }
@@ -147,7 +154,7 @@ static void sample_statement(enum keeper_row_index row, struct keeper_msg *msg)
         msg->derive.len = KEEPER_DERIVE_MAX;
         break;
     default:
-        if (keeper_row_secret(&keeper_rows[row])) {
+        if (keeper_row_secret(&keeper_rows[row]) && row != KEEPER_ROW_KEY_IMPORT) {
             sample_data(row, msg);
         } else if (row >= KEEPER_ROW_KEY_ROTATE && row <= KEEPER_ROW_KEY_POLICY) {
             sample_life(row, msg);
@@ -168,7 +175,8 @@ static struct keeper_msg sample(enum keeper_row_index row)
                   row == KEEPER_ROW_ROSTER_SET || row == KEEPER_ROW_ROSTER_AT ||
                   row == KEEPER_ROW_JOURNAL_READ || row == KEEPER_ROW_APPROVAL_SIGN ||
                   row == KEEPER_ROW_APPROVAL_AT || row == KEEPER_ROW_APPROVAL_CANCEL ||
-                  row == KEEPER_ROW_VAULT_EXPORT || row == KEEPER_ROW_RECOVERY_SET;
+                  row == KEEPER_ROW_VAULT_EXPORT || row == KEEPER_ROW_RECOVERY_SET ||
+                  row == KEEPER_ROW_KEY_IMPORT;
 
     assert_true(KW_TEXT_SET(msg.key_id, no_key ? "" : "issuing-ca.1"));
     switch (row) {
