@@ -13,8 +13,9 @@ struct api {
 };
 
 /* One table a protocol; each with its length. */
-extern const struct route est_routes[], device_routes[], rest_routes[], relying_routes[];
-extern const unsigned est_routes_n, device_routes_n, rest_routes_n, relying_routes_n;
+extern const struct route cmp_routes[], est_routes[], device_routes[], rest_routes[],
+    relying_routes[];
+extern const unsigned cmp_routes_n, est_routes_n, device_routes_n, rest_routes_n, relying_routes_n;
 
 /* http_authenticate: certificate of the connection, or HTTP Basic with a registration secret. ctx:
  * struct api. */

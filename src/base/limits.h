@@ -18,6 +18,7 @@ enum {
     KW_CERT_MAX = 8192,      /* DER of one certificate; ours are below 1200 */
     KW_CSR_MAX = 8192,       /* DER of one PKCS#10 request */
     KW_EST_BODY_MAX = 16384, /* base64 of KW_CSR_MAX with line ends and slack */
+    KW_CMP_BODY_MAX = 32768, /* a PKIMessage with its chain of certificates; below 8 KB */
     KW_OCSP_REQ_MAX = 4096,  /* one to a few CertIDs; RFC 6960 clients send below 200 */
     KW_JSON_BODY_MAX =
         65536, /* request bodies; the largest, a batch of a few hundred units, is 40 KB */

@@ -71,9 +71,9 @@ enum cmp_fail {
 enum cmp_status { CMP_ACCEPTED = 0, CMP_GRANTED_WITH_MODS = 1, CMP_REJECTION = 2, CMP_WAITING = 3 };
 
 enum {
-    CMP_MESSAGE_MAX = 32768, /* a request with a chain of certificates is below 8 KB */
-    CMP_ID_MAX = 32,         /* transactionID: 128 bits are recommended */
-    CMP_NONCE_MIN = 16,      /* RFC 9483 section 3.1: at least 128 bits */
+    CMP_MESSAGE_MAX = KW_CMP_BODY_MAX,
+    CMP_ID_MAX = 32,    /* transactionID: 128 bits are recommended */
+    CMP_NONCE_MIN = 16, /* RFC 9483 section 3.1: at least 128 bits */
     CMP_NONCE_MAX = 64,
     CMP_KID_MAX = 128, /* senderKID: a key identifier, or the name of a shared secret */
     CMP_EXTRA_MAX = 16,

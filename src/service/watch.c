@@ -7,6 +7,7 @@
 
 #include "os/clock.h"
 #include "service/approvals/approvals.h"
+#include "service/cmp/cmp.h"
 #include "service/doctor/doctor.h"
 #include "service/keys/data.h"
 #include "service/keys/rotate.h"
@@ -21,6 +22,7 @@ enum {
     REQUESTS_EVERY_MS = 20000,
     RENEW_DEADLINE_MS = 30000,
     DATA_EVERY_MS = 5000,
+    CMP_EVERY_MS = 2000,
     DATA_DEADLINE_MS = 6000,     /* the rest goes on at the next look */
     DATA_AFTER_FAULT_MS = 60000, /* what is refused now will not be taken at once */
 };
@@ -32,6 +34,7 @@ struct watch {
     int64_t requests_ms;  /* when it last looked at enrolments that wait; the thread's */
     bool resumed;         /* what was approved before the start; the thread's */
     int64_t renewed_ms;   /* when it last looked at the server's own certificates; the thread's */
+    int64_t cmp_ms;       /* when it last looked at transactions of CMP; the thread's */
     int64_t data_ms;      /* when it looks at data keys again; the thread's */
     int64_t steps_ms; /* when it last looked at what the keepers did by themselves; the thread's */
     pthread_mutex_t lock;
@@ -155,6 +158,22 @@ static void look_at_steps(struct watch *watch)
     }
 }
 
+/* Certificates that nobody confirmed in time. */
+static void look_at_cmp(struct watch *watch)
+{
+    int64_t now_ms = os_clock_mono_ms();
+    struct kw_op op;
+
+    if (now_ms - watch->cmp_ms < CMP_EVERY_MS) {
+        return;
+    }
+    watch->cmp_ms = now_ms;
+    kw_op_init(&op, "system", now_ms + RENEW_DEADLINE_MS);
+    if (!kw_ok(cmp_settle(&op, watch->service, os_clock_unix_ms()))) {
+        service_complain(watch->service, &op, "transactions of CMP could not be ended");
+    }
+}
+
 static void *run(void *ctx)
 {
     while (sleep_on(ctx)) {
@@ -164,6 +183,7 @@ static void *run(void *ctx)
         look_at_requests(ctx);
         look_at_steps(ctx);
         rewrap(ctx);
+        look_at_cmp(ctx);
     }
     return NULL;
 }

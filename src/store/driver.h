@@ -28,6 +28,7 @@ enum store_noun {
     STORE_NOUN_STATION,
     STORE_NOUN_SUBJECT,
     STORE_NOUN_CERT_WHOLE,
+    STORE_NOUN_CMP,
     STORE_NOUN_MAX
 };
 enum { STORE_STATEMENTS_MAX = 12 }; /* of one noun */

@@ -22,7 +22,7 @@ struct listeners {
     struct tls_server *tls[2]; /* devices, operators */
     struct http_server *server;
     struct door doors[DOORS];
-    unsigned device_rows[2]; /* of device_tables; borrowed by the server */
+    unsigned device_rows[3], relying_rows[2]; /* of the tables; borrowed by the server */
 };
 
 void listeners_free(struct listeners *listeners)
@@ -143,12 +143,16 @@ static kw_status open_door(struct kw_op *op, struct listeners *it, unsigned i,
 static kw_status open_doors(struct kw_op *op, struct listeners *it)
 {
     const struct config *config = &it->api->service->config;
-    static const struct route *const device_tables[] = {est_routes, device_routes, NULL};
+    static const struct route *const device_tables[] = {est_routes, device_routes, cmp_routes,
+                                                        NULL};
     static const struct route *const operator_tables[] = {rest_routes, NULL};
-    static const struct route *const relying_tables[] = {relying_routes, NULL};
+    static const struct route *const relying_tables[] = {relying_routes, cmp_routes, NULL};
 
     it->device_rows[0] = est_routes_n;
     it->device_rows[1] = device_routes_n;
+    it->device_rows[2] = cmp_routes_n;
+    it->relying_rows[0] = relying_routes_n;
+    it->relying_rows[1] = cmp_routes_n;
     struct http_listener devices = {
         .name = "devices", .tls = it->tls[0], .tables = device_tables, .n_rows = it->device_rows};
     struct http_listener operators = {.name = "operators",
@@ -156,7 +160,7 @@ static kw_status open_doors(struct kw_op *op, struct listeners *it)
                                       .tables = operator_tables,
                                       .n_rows = &rest_routes_n};
     struct http_listener relying = {
-        .name = "relying", .tables = relying_tables, .n_rows = &relying_routes_n};
+        .name = "relying", .tables = relying_tables, .n_rows = it->relying_rows};
     TRY(op, open_door(op, it, 0, &config->devices, &devices));
     TRY(op, open_door(op, it, 1, &config->operators, &operators));
     return open_door(op, it, 2, &config->relying, &relying);
