@@ -18,6 +18,7 @@ static const struct {
     const unsigned *n;
 } tables[] = {
     {"est",     est_routes,     &est_routes_n    },
+    {"cmp",     cmp_routes,     &cmp_routes_n    },
     {"device",  device_routes,  &device_routes_n },
     {"rest",    rest_routes,    &rest_routes_n   },
     {"relying", relying_routes, &relying_routes_n},
@@ -28,21 +29,25 @@ static const struct {
     unsigned method;
     const char *path;
 } open_to_all[] = {
-    {HTTP_GET,  "/.well-known/est/cacerts"         },
-    {HTTP_GET,  "/.well-known/est/{label}/cacerts" },
-    {HTTP_GET,  "/.well-known/est/csrattrs"        },
-    {HTTP_GET,  "/.well-known/est/{label}/csrattrs"},
-    {HTTP_POST, "/device/v1/receipts"              }, /* signed by the key that is gone */
-    {HTTP_GET,  "/healthz"                         },
-    {HTTP_GET,  "/metrics"                         },
-    {HTTP_POST, "/ocsp/{ca}"                       },
-    {HTTP_GET,  "/ocsp/{ca}/{request...}"          },
-    {HTTP_GET,  "/crl/{file}"                      },
-    {HTTP_GET,  "/ca/{file}"                       },
-    {HTTP_GET,  "/log/checkpoint"                  },
-    {HTTP_GET,  "/log/checkpoint/{n}"              },
-    {HTTP_GET,  "/log/successor/{n}"               },
-    {HTTP_GET,  "/log/tile/{path...}"              },
+    {HTTP_GET,  "/.well-known/est/cacerts"                },
+    {HTTP_GET,  "/.well-known/est/{label}/cacerts"        },
+    {HTTP_GET,  "/.well-known/est/csrattrs"               },
+    {HTTP_GET,  "/.well-known/est/{label}/csrattrs"       },
+    {HTTP_POST, "/.well-known/cmp"                        }, /* messages protect themselves */
+    {HTTP_POST, "/.well-known/cmp/{operation}"            },
+    {HTTP_POST, "/.well-known/cmp/p/{profile}"            },
+    {HTTP_POST, "/.well-known/cmp/p/{profile}/{operation}"},
+    {HTTP_POST, "/device/v1/receipts"                     }, /* signed by the key that is gone */
+    {HTTP_GET,  "/healthz"                                },
+    {HTTP_GET,  "/metrics"                                },
+    {HTTP_POST, "/ocsp/{ca}"                              },
+    {HTTP_GET,  "/ocsp/{ca}/{request...}"                 },
+    {HTTP_GET,  "/crl/{file}"                             },
+    {HTTP_GET,  "/ca/{file}"                              },
+    {HTTP_GET,  "/log/checkpoint"                         },
+    {HTTP_GET,  "/log/checkpoint/{n}"                     },
+    {HTTP_GET,  "/log/successor/{n}"                      },
+    {HTTP_GET,  "/log/tile/{path...}"                     },
 };
 
 static bool is_open(const struct route *row)
