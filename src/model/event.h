@@ -50,6 +50,13 @@
     X(REQUEST_APPROVE, "request.approve", "registration")                                          \
     X(REQUEST_REFUSE, "request.refuse", "registration")                                            \
     X(REQUEST_ISSUE, "request.issue", "registration")                                              \
+    X(DEVICE_SUSPEND, "device.suspend", "device")                                                  \
+    X(DEVICE_RESUME, "device.resume", "device")                                                    \
+    X(BATCH_OPEN, "batch.open", "registration")                                                    \
+    X(BATCH_CLOSE, "batch.close", "registration")                                                  \
+    X(BATCH_QUARANTINE, "batch.quarantine", "registration")                                        \
+    X(BATCH_RELEASE, "batch.release", "registration")                                              \
+    X(KEY_BLOCK, "key.block", "key")                                                               \
     X(REQUEST_LAPSE, "request.lapse", "registration")                                              \
     X(STATION_GRANT, "station.grant", "device")                                                    \
     X(STATION_END, "station.end", "device")

@@ -16,6 +16,7 @@
 #include "service/log/gap.h"
 #include "service/log/log.h"
 #include "service/profiles.h"
+#include "service/quality/batch.h"
 #include "service/validation/crl_maker.h"
 #include "service/validation/ocsp_responder.h"
 #include "service/validation/status_keep.h"
@@ -148,6 +149,7 @@ kw_status service_start(struct kw_op *op, struct service *service)
     TRY(op, status_keep_start(op, service->status));
     TRY(op, crl_maker_start(op, service, &service->crl_maker));
     TRY(op, ocsp_presigner_start(op, service, &service->presigner));
+    TRY(op, batch_worker_start(op, service, &service->batches));
     return watch_start(op, service, &service->watch);
 }
 
@@ -159,6 +161,7 @@ void service_close(struct service *service)
     backup_free(service->backup);
     watch_stop(service->watch);
     ocsp_presigner_stop(service->presigner);
+    batch_worker_stop(service->batches);
     crl_maker_stop(service->crl_maker);
     status_keep_stop(service->status);
     if (service->log) {

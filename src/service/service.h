@@ -36,6 +36,7 @@ struct status_keep;
 struct serial_pool;
 struct watch;
 struct backup_maker;
+struct batch_worker;
 
 /* The server's own certificates, or its CAs, are others now. */
 typedef kw_status (*service_certs_changed)(struct kw_op *op, void *ctx);
@@ -65,6 +66,7 @@ struct service {
     struct crl_maker *crl_maker;
     struct serial_pool *serials;
     struct watch *watch;
+    struct batch_worker *batches;
     struct backup_maker *backup;
     pthread_mutex_t rotation; /* one change of keys and certificates at a time; guards the next */
     service_certs_changed certs_changed;

@@ -118,6 +118,28 @@ struct request_view {
     char csr[VIEW_CSR];
 };
 
+struct batch_view {
+    char name[KW_NAME_MAX], product[KW_NAME_MAX], state[16], finding[256];
+    uint64_t quota, units, checked;
+    int64_t opened_ms, closed_ms;
+};
+
+/* A key that nobody may use, and what adding keys to a list led to. */
+struct blocked_view {
+    char kind[12], id[VIEW_HEX], list[KW_NAME_MAX];
+    int64_t added_ms;
+};
+struct hit_view {
+    char owner[KW_NAME_MAX], ca[KW_NAME_MAX], serial[2 * KW_SERIAL_MAX + 1], profile[KW_NAME_MAX];
+    char state[16];
+};
+struct block_view {
+    uint64_t added, known, lines, hits;
+    unsigned n;
+    struct hit_view at[VIEW_PAGE];
+    char next[KW_NAME_MAX];
+};
+
 struct secret_view {
     char id[KW_NAME_MAX], secret[64];
 };
@@ -189,6 +211,8 @@ struct station_page {
     struct station_view at[VIEW_PAGE];
     char next[2 * KW_NAME_MAX]; /* "STATION/PRODUCT" */
 };
+VIEW_PAGE_OF(batch)
+VIEW_PAGE_OF(blocked)
 
 enum { VIEW_FINDINGS = 400 };
 struct finding_list {
@@ -205,8 +229,9 @@ extern const struct view device_view, cert_view, key_view, ca_view, log_view, pr
     backup_view, backup_told_view, secret_view, problem_view, approval_view, roster_view,
     vault_view;
 extern const struct view finding_view, lifecycle_view, data_key_view, data_rewrap_view;
-extern const struct view request_view, request_page;
 extern const struct view station_view, station_page;
+extern const struct view request_view, request_page, batch_view, batch_page, blocked_view,
+    blocked_page, block_view;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,
     vault_page, data_key_page, backup_told_page;

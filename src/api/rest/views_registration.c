@@ -22,9 +22,18 @@ static const struct codec_field request_fields[] = {
                  "the request itself, while it is open"),
 };
 
-static const struct codec_field request_page_fields[] = {
-    FIELD_ARRAY("items", struct request_page, at, n, 0, request_fields, "one page"),
-    FIELD_STRING("next", struct request_page, next, 0, "give it back as 'after'"),
+static const struct codec_field batch_fields[] = {
+    FIELD_STRING("name", struct batch_view, name, 0, "batch"),
+    FIELD_STRING("product", struct batch_view, product, 0, "of its units"),
+    FIELD_STRING("state", struct batch_view, state, 0, "open, closing, closed, quarantined"),
+    FIELD_INT("units", struct batch_view, units, 0, 0, 0, "registered so far"),
+    FIELD_INT("quota", struct batch_view, quota, CODEC_OMIT_EMPTY, 0, 0, "at most so many"),
+    FIELD_INT("checked", struct batch_view, checked, CODEC_OMIT_EMPTY, 0, 0,
+              "RSA keys compared at its close"),
+    FIELD_TIME("opened", struct batch_view, opened_ms, 0, "when it was opened"),
+    FIELD_TIME("closed", struct batch_view, closed_ms, CODEC_OMIT_EMPTY, "when it was closed"),
+    FIELD_STRING("finding", struct batch_view, finding, CODEC_OMIT_EMPTY,
+                 "why it is in quarantine, or was released"),
 };
 
 static const struct codec_field station_fields[] = {
@@ -41,6 +50,42 @@ static const struct codec_field station_page_fields[] = {
 const struct view station_view = {.fields = station_fields, .n = KW_COUNT(station_fields)};
 const struct view station_page = {.fields = station_page_fields,
                                   .n = KW_COUNT(station_page_fields)};
-const struct view request_view = {.fields = request_fields, .n = KW_COUNT(request_fields)};
-const struct view request_page = {.fields = request_page_fields,
-                                  .n = KW_COUNT(request_page_fields)};
+static const struct codec_field blocked_fields[] = {
+    FIELD_STRING("kind", struct blocked_view, kind, 0, "which hash: spki, number, modulus"),
+    FIELD_STRING("id", struct blocked_view, id, 0, "hexadecimal"),
+    FIELD_STRING("list", struct blocked_view, list, 0, "on which list"),
+    FIELD_TIME("added", struct blocked_view, added_ms, 0, "when"),
+};
+
+static const struct codec_field hit_fields[] = {
+    FIELD_STRING("owner", struct hit_view, owner, 0, "whose certificate it is"),
+    FIELD_STRING("ca", struct hit_view, ca, 0, "issuing CA"),
+    FIELD_STRING("serial", struct hit_view, serial, 0, "serial number"),
+    FIELD_STRING("profile", struct hit_view, profile, 0, "profile"),
+    FIELD_STRING("state", struct hit_view, state, 0, "valid, superseded, held"),
+};
+static const struct codec_field block_fields[] = {
+    FIELD_ARRAY("items", struct block_view, at, n, 0, hit_fields,
+                "certificates whose key is blocked; the first ones"),
+    FIELD_STRING("next", struct block_view, next, 0, "give it back as 'after'"),
+    FIELD_INT("added", struct block_view, added, 0, 0, 0, "keys blocked now"),
+    FIELD_INT("known", struct block_view, known, 0, 0, 0, "that were blocked before"),
+    FIELD_INT("lines", struct block_view, lines, 0, 0, 0, "looked at"),
+    FIELD_INT("hits", struct block_view, hits, 0, 0, 0, "certificates concerned"),
+};
+
+#define VIEW(fields_) {.fields = (fields_), .n = KW_COUNT(fields_)}
+const struct view request_view = VIEW(request_fields);
+const struct view batch_view = VIEW(batch_fields);
+const struct view blocked_view = VIEW(blocked_fields);
+const struct view block_view = VIEW(block_fields);
+
+#define PAGE(name)                                                                                 \
+    static const struct codec_field name##_page_fields[] = {                                       \
+        FIELD_ARRAY("items", struct name##_page, at, n, 0, name##_fields, "one page"),             \
+        FIELD_STRING("next", struct name##_page, next, 0, "give it back as 'after'"),              \
+    };                                                                                             \
+    const struct view name##_page = VIEW(name##_page_fields);
+PAGE(request)
+PAGE(batch)
+PAGE(blocked)

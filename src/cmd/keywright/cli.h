@@ -69,6 +69,8 @@ enum cli_option {
     OPT_KEK,
     OPT_CONTEXT,
     OPT_BATCH,
+    OPT_QUOTA,
+    OPT_LIST,
     OPT_ISSUER,
     OPT_CMP,
     OPT_MAX_OPTION
@@ -113,6 +115,9 @@ kw_status cli_number(struct kw_op *op, const struct cli *cli, enum cli_option op
 /* --shares M,N; 2,3 where absent. KW_E_INPUT. */
 kw_status cli_shares(struct kw_op *op, const struct cli *cli, unsigned *ret_m, unsigned *ret_n);
 
+/* The same with a body of another kind. */
+kw_status cli_post_text(struct kw_op *op, struct cli *cli, const char *path, const char *media,
+                        struct kw_span body, struct kw_bytes **ret);
 /* One REST exchange with the operators' listener. The body is JSON or empty. ret: the answer's
  * body; refusals become op's failure. */
 kw_status cli_get(struct kw_op *op, struct cli *cli, const char *path, struct kw_bytes **ret);
@@ -154,6 +159,18 @@ kw_status cli_cert_list(struct kw_op *op, struct cli *cli);
 kw_status cli_station_list(struct kw_op *op, struct cli *cli);
 kw_status cli_station_grant(struct kw_op *op, struct cli *cli);
 kw_status cli_station_revoke(struct kw_op *op, struct cli *cli);
+kw_status cli_device_suspend(struct kw_op *op, struct cli *cli);
+kw_status cli_device_resume(struct kw_op *op, struct cli *cli);
+kw_status cli_batch_list(struct kw_op *op, struct cli *cli);
+kw_status cli_batch_show(struct kw_op *op, struct cli *cli);
+kw_status cli_batch_open(struct kw_op *op, struct cli *cli);
+kw_status cli_batch_close(struct kw_op *op, struct cli *cli);
+kw_status cli_batch_quarantine(struct kw_op *op, struct cli *cli);
+kw_status cli_batch_release(struct kw_op *op, struct cli *cli);
+kw_status cli_blocklist_list(struct kw_op *op, struct cli *cli);
+kw_status cli_blocklist_add(struct kw_op *op, struct cli *cli);
+kw_status cli_blocklist_import(struct kw_op *op, struct cli *cli);
+kw_status cli_blocklist_hits(struct kw_op *op, struct cli *cli);
 kw_status cli_request_list(struct kw_op *op, struct cli *cli);
 kw_status cli_request_show(struct kw_op *op, struct cli *cli);
 kw_status cli_request_approve(struct kw_op *op, struct cli *cli);

@@ -153,3 +153,12 @@ kw_status cli_post(struct kw_op *op, struct cli *cli, const char *path, struct k
 
     return call(op, cli, &request, ret);
 }
+
+kw_status cli_post_text(struct kw_op *op, struct cli *cli, const char *path, const char *media,
+                        struct kw_span body, struct kw_bytes **ret)
+{
+    struct http_call request = {
+        .method = HTTP_POST, .path = path, .content_type = media, .body = body};
+
+    return call(op, cli, &request, ret);
+}

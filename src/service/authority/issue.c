@@ -12,6 +12,7 @@
 #include "service/authority/lint.h"
 #include "service/authority/serials.h"
 #include "service/log/gap.h"
+#include "service/quality/quality.h"
 #include "service/validation/shard.h"
 
 enum {
@@ -244,6 +245,7 @@ kw_status authority_issue(struct kw_op *op, struct service *service,
     TRY(op, service_profile(op, service, request->profile, &it.profile));
     TRY(op, find_ca(op, &it));
     TRY(op, check_key(op, &it));
+    TRY(op, quality_check(op, service, request->key, request->owner));
     describe_cert(&it);
     describe_key(&it);
     TRY(op, sign(op, &it, &der), "signing with CA '%s'", it.ca->id);

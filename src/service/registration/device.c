@@ -10,6 +10,7 @@
 #include "crypto/cert.h"
 #include "os/clock.h"
 #include "service/authority/revoke.h"
+#include "service/quality/batch.h"
 #include "service/registration/secret.h"
 
 /* The OID for hardwareModuleName where a product names none of its own: the arc for examples of RFC
@@ -80,6 +81,7 @@ static kw_status insert_device(struct kw_op *op, struct store_txn *txn, void *ct
 {
     struct device_change *change = ctx;
 
+    TRY(op, batch_admit(op, change->service, txn, &change->device));
     kw_status status = store_device_insert(op, txn, &change->device);
     if (status.code == KW_E_CONFLICT) {
         kw_op_clear(op);

@@ -1,0 +1,295 @@
+#include "service/quality/blocklist.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hex.h"
+#include "crypto/cert.h"
+#include "crypto/weak_key.h"
+#include "os/clock.h"
+#include "service/registration/device.h"
+
+enum { WALK_MAX = 4000 }; /* well below a second */
+
+static const struct {
+    const char *prefix; /* may be left out where `bare` */
+    enum blocked_kind kind;
+    size_t octets;
+    bool bare;
+} forms[] = {
+    {"spki:",    BLOCKED_SPKI,    KW_HASH_BYTES,     true },
+    {"number:",  BLOCKED_NUMBER,  KEY_NUMBER_BYTES,  false},
+    {"modulus:", BLOCKED_MODULUS, KEY_MODULUS_BYTES, true },
+};
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static struct kw_span trimmed(struct kw_span line)
+{
+    while (line.len > 0 && strchr(" \t\r", line.p[line.len - 1])) {
+        line.len--;
+    }
+    while (line.len > 0 && (*line.p == ' ' || *line.p == '\t')) {
+        line = kw_span_sub(line, 1, line.len);
+    }
+    return line;
+}
+
+static kw_status read_digits(struct kw_span digits, size_t octets, struct store_blocked *ret)
+{
+    char text[2 * KW_HASH_BYTES + 1];
+    struct kw_out out = {ret->id, octets, 0};
+
+    if (digits.len != 2 * octets) {
+        return KW_FAIL(KW_E_INPUT);
+    }
+    memcpy(text, digits.p, digits.len);
+    text[digits.len] = 0;
+    if (!kw_ok(kw_unhex(text, &out)) || out.len != octets) {
+        return KW_FAIL(KW_E_INPUT);
+    }
+    ret->id_len = (uint32_t)octets;
+    return KW_OK;
+}
+
+kw_status blocklist_parse_line(struct kw_span line, struct store_blocked *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    line = trimmed(line);
+    if (line.len == 0 || *line.p == '#') {
+        return KW_OK;
+    }
+    if (line.len > BLOCKLIST_LINE_MAX || memchr(line.p, 0, line.len)) {
+        return KW_FAIL(KW_E_INPUT);
+    }
+    for (unsigned i = 0; i < KW_COUNT(forms); i++) {
+        size_t n = strlen(forms[i].prefix);
+        bool named = line.len > n && memcmp(line.p, forms[i].prefix, n) == 0;
+        if (!named && !(forms[i].bare && line.len == 2 * forms[i].octets)) {
+            continue;
+        }
+        ret->kind = forms[i].kind;
+        return read_digits(named ? kw_span_sub(line, n, line.len) : line, forms[i].octets, ret);
+    }
+    return KW_FAIL(KW_E_INPUT);
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+static struct kw_span name_of(const struct key_names *names, enum blocked_kind kind)
+{
+    switch (kind) {
+    case BLOCKED_SPKI:
+        return KW_SPAN_ARRAY(names->spki);
+    case BLOCKED_NUMBER:
+        return KW_SPAN_ARRAY(names->number);
+    default:
+        return names->has_modulus ? KW_SPAN_ARRAY(names->modulus) : KW_SPAN(NULL, 0);
+    }
+}
+
+kw_status blocklist_find(struct kw_op *op, struct service *service, const struct pubkey *key,
+                         bool *ret_blocked, struct store_blocked *ret)
+{
+    struct key_names names;
+
+    *ret_blocked = false;
+    TRY(op, key_names(op, key, &names));
+    for (unsigned i = 0; i < KW_COUNT(forms); i++) {
+        struct kw_span name = name_of(&names, forms[i].kind);
+        if (name.len == 0) {
+            continue;
+        }
+        kw_status status = store_blocked_get(op, service->store, forms[i].kind, name, ret);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            continue;
+        }
+        TRY(op, status);
+        *ret_blocked = true;
+        return KW_OK;
+    }
+    return KW_OK;
+}
+
+/* --- whom it hits ----------------------------------------------------------------------------- */
+
+static void note_hit(struct blocklist_report *report, const struct store_cert *cert)
+{
+    report->n_hits++;
+    if (report->n_told >= BLOCKLIST_HITS_MAX) {
+        return;
+    }
+    struct blocklist_hit *hit = &report->hits[report->n_told++];
+    KW_TEXT_SET(hit->owner, cert->owner);
+    KW_TEXT_SET(hit->ca, cert->ca);
+    KW_TEXT_SET(hit->profile, cert->profile);
+    kw_hex(KW_SPAN(cert->serial, cert->serial_len), hit->serial, sizeof(hit->serial));
+    hit->state = cert->state;
+}
+
+/* The certificates of one key, by its owner. */
+static kw_status note_key(struct kw_op *op, struct service *service,
+                          const uint8_t id[KW_HASH_BYTES], struct blocklist_report *report)
+{
+    struct store_pubkey key;
+    struct store_cert cert;
+
+    TRY(op, store_pubkey_get(op, service->store, id, &key));
+    struct store_cert_filter filter = {.owner = key.owner};
+    for (;;) {
+        unsigned n = 0;
+        TRY(op, store_cert_list(op, service->store, &filter, 1, &cert, &n));
+        if (n == 0) {
+            return KW_OK;
+        }
+        filter.after_row = cert.row;
+        if (memcmp(cert.pubkey, id, KW_HASH_BYTES) == 0 && cert.state != CERT_STATE_REVOKED) {
+            note_hit(report, &cert);
+        }
+    }
+}
+
+static kw_status note_spki(struct kw_op *op, struct service *service,
+                           const struct store_blocked *blocked, struct blocklist_report *report)
+{
+    uint8_t id[KW_HASH_BYTES];
+    kw_status status =
+        store_pubkey_like(op, service->store, KW_SPAN(blocked->id, blocked->id_len), id);
+
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    return note_key(op, service, id, report);
+}
+
+static kw_status look_at(struct kw_op *op, struct service *service, const struct store_cert *cert,
+                         struct blocklist_report *report)
+{
+    struct store_blocked found;
+    bool blocked = false;
+    AUTO(cert) *parsed = NULL;
+
+    if (cert->state == CERT_STATE_REVOKED || cert->der_len == 0) {
+        return KW_OK;
+    }
+    TRY(op, cert_parse(op, KW_SPAN(cert->der, cert->der_len), &parsed));
+    TRY(op, blocklist_find(op, service, cert_public(parsed), &blocked, &found));
+    if (blocked) {
+        note_hit(report, cert);
+    }
+    return KW_OK;
+}
+
+kw_status blocklist_walk(struct kw_op *op, struct service *service, int64_t *after,
+                         struct blocklist_report *ret)
+{
+    struct store_cert_filter filter = {.after_row = *after};
+    struct store_cert cert;
+
+    memset(ret, 0, sizeof(*ret));
+    for (; ret->lines < WALK_MAX && ret->n_told < BLOCKLIST_HITS_MAX; ret->lines++) {
+        unsigned n = 0;
+        TRY(op, store_cert_list(op, service->store, &filter, 1, &cert, &n));
+        if (n == 0) {
+            *after = 0;
+            return KW_OK;
+        }
+        filter.after_row = *after = cert.row;
+        TRY(op, look_at(op, service, &cert, ret));
+    }
+    return KW_OK;
+}
+
+/* --- adding ----------------------------------------------------------------------------------- */
+
+struct addition {
+    struct service *service;
+    const char *list;
+    struct kw_span text; /* this chunk's lines */
+    struct blocklist_report *report;
+    uint64_t added, known;
+};
+
+static bool next_line(struct kw_span *rest, struct kw_span *ret)
+{
+    if (rest->len == 0) {
+        return false;
+    }
+    const uint8_t *end = memchr(rest->p, '\n', rest->len);
+    size_t n = end ? (size_t)(end - rest->p) : rest->len;
+    *ret = kw_span_sub(*rest, 0, n);
+    *rest = kw_span_sub(*rest, end ? n + 1 : n, rest->len);
+    return true;
+}
+
+static kw_status add_in(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct addition *it = ctx;
+    struct event event = {.type = EVENT_KEY_BLOCK};
+    struct kw_span rest = it->text, line;
+    int64_t now_ms = os_clock_unix_ms();
+
+    it->added = it->known = 0;
+    while (next_line(&rest, &line)) {
+        struct store_blocked blocked;
+        bool is_new = false;
+        TRY(op, blocklist_parse_line(line, &blocked));
+        if (blocked.kind == 0) {
+            continue;
+        }
+        KW_TEXT_SET(blocked.list, it->list);
+        blocked.added_ms = now_ms;
+        TRY(op, store_blocked_add(op, txn, &blocked, &is_new));
+        it->added += is_new;
+        it->known += !is_new;
+    }
+    if (it->added == 0) {
+        return KW_OK;
+    }
+    (void)snprintf(event.object, sizeof(event.object), "blocklist:%.80s", it->list);
+    (void)snprintf(event.detail, sizeof(event.detail), "%llu keys blocked",
+                   (unsigned long long)it->added);
+    return service_record(op, it->service, txn, &event);
+}
+
+/* Look at every line before anything is written. */
+static kw_status check_text(struct kw_op *op, struct kw_span text, uint64_t *ret_lines)
+{
+    struct kw_span rest = text, line;
+    struct store_blocked blocked;
+
+    *ret_lines = 0;
+    while (next_line(&rest, &line)) {
+        (*ret_lines)++;
+        ENSURE(op, *ret_lines <= BLOCKLIST_LINES_MAX, KW_E_TOO_LARGE,
+               "a list is taken in pieces of at most %d lines", BLOCKLIST_LINES_MAX);
+        ENSURE(op, kw_ok(blocklist_parse_line(line, &blocked)), KW_E_INPUT,
+               "line %llu is no entry of a block list", (unsigned long long)*ret_lines);
+    }
+    return KW_OK;
+}
+
+kw_status blocklist_add(struct kw_op *op, struct service *service, const char *list,
+                        struct kw_span text, struct blocklist_report *ret)
+{
+    struct addition it = {.service = service, .list = list, .text = text};
+    struct kw_span rest = text, line;
+
+    memset(ret, 0, sizeof(*ret));
+    TRY(op, device_check_name(op, "the list's name", list));
+    TRY(op, check_text(op, text, &ret->lines));
+    TRY(op, store_change(op, service->store, add_in, &it), "list '%s'", list);
+    ret->added = it.added;
+    ret->known = it.known;
+    while (next_line(&rest, &line)) {
+        struct store_blocked blocked;
+        TRY(op, blocklist_parse_line(line, &blocked));
+        if (blocked.kind == BLOCKED_SPKI) {
+            TRY(op, note_spki(op, service, &blocked, ret));
+        }
+    }
+    return KW_OK;
+}

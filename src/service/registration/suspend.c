@@ -1,0 +1,126 @@
+#include "service/registration/suspend.h"
+
+#include <stdio.h>
+
+#include "os/clock.h"
+#include "service/authorities.h"
+#include "service/validation/crl_maker.h"
+#include "service/validation/ocsp_responder.h"
+
+struct suspending {
+    struct service *service;
+    const char *id, *cause; /* cause NULL: an operator's own */
+    const char *reason;
+    char owner[KW_NAME_MAX];
+    int64_t now_ms;
+    unsigned n_certs;
+};
+
+/* Everybody who is told about certificates hears of it. */
+static void spread(struct service *service)
+{
+    AUTO(authorities) *all = service_authorities(service);
+
+    ocsp_cache_forget(service);
+    for (unsigned i = 0; all && i < all->n; i++) {
+        crl_maker_wake(service, all->at[i].id);
+    }
+}
+
+static kw_status record(struct kw_op *op, struct store_txn *txn, const struct suspending *it,
+                        enum event_type type, const char *cause, const char *reason)
+{
+    struct event event = {.type = type};
+
+    KW_TEXT_SET(event.object, it->owner);
+    (void)snprintf(event.detail, sizeof(event.detail), "%u certificates %s, by %.95s%s%.160s",
+                   it->n_certs, type == EVENT_DEVICE_SUSPEND ? "held" : "released", cause,
+                   *reason ? ": " : "", reason);
+    return service_record(op, it->service, txn, &event);
+}
+
+static kw_status suspend_in(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct suspending *it = ctx;
+    struct store_suspension suspension = {.at_ms = it->now_ms};
+    struct store_device device;
+
+    TRY(op, store_device_get_txn(op, txn, it->id, &device));
+    ENSURE(op, device.state == DEVICE_REGISTERED || device.state == DEVICE_ACTIVE, KW_E_STATE,
+           "device '%s' is %s", it->id, device_state_text(device.state));
+    KW_TEXT_SET(suspension.owner, it->owner);
+    KW_TEXT_SET(suspension.cause, it->cause);
+    KW_TEXT_SET(suspension.reason, it->reason);
+    suspension.before = device.state;
+    TRY(op, store_suspension_insert(op, txn, &suspension));
+    device.state = DEVICE_SUSPENDED;
+    TRY(op, store_device_update(op, txn, &device));
+    TRY(op, store_suspension_hold(op, txn, it->owner, it->now_ms / 1000, &it->n_certs));
+    return record(op, txn, it, EVENT_DEVICE_SUSPEND, it->cause, it->reason);
+}
+
+static kw_status begin(struct kw_op *op, struct suspending *it)
+{
+    int n = snprintf(it->owner, sizeof(it->owner), "device:%s", it->id);
+
+    ENSURE(op, n > 0 && (size_t)n < sizeof(it->owner), KW_E_NOT_FOUND, "no device '%.64s'", it->id);
+    it->now_ms = os_clock_unix_ms();
+    return KW_OK;
+}
+
+kw_status device_suspend(struct kw_op *op, struct service *service, const char *id,
+                         const char *cause, const char *reason)
+{
+    struct suspending it = {.service = service, .id = id, .cause = cause, .reason = reason};
+
+    ENSURE(op, *reason && strlen(reason) < STORE_REASON_MAX, KW_E_INPUT,
+           "a suspension needs a reason of at most %d octets", STORE_REASON_MAX - 1);
+    TRY(op, begin(op, &it));
+    TRY(op, store_change(op, service->store, suspend_in, &it), "suspending device '%s'", id);
+    spread(service);
+    return KW_OK;
+}
+
+static kw_status check_cause(struct kw_op *op, const struct suspending *it,
+                             const struct store_suspension *found)
+{
+    bool by_batch = strncmp(found->cause, "batch:", strlen("batch:")) == 0;
+
+    if (it->cause) {
+        ENSURE(op, strcmp(it->cause, found->cause) == 0, KW_E_STATE,
+               "device '%s' was suspended by %.80s", it->id, found->cause);
+        return KW_OK;
+    }
+    ENSURE(op, !by_batch, KW_E_STATE, "device '%s' is in quarantine with its batch '%.64s'", it->id,
+           found->cause + strlen("batch:"));
+    return KW_OK;
+}
+
+static kw_status resume_in(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct suspending *it = ctx;
+    struct store_suspension found;
+    struct store_device device;
+
+    TRY(op, store_device_get_txn(op, txn, it->id, &device));
+    ENSURE(op, device.state == DEVICE_SUSPENDED, KW_E_STATE, "device '%s' is %s", it->id,
+           device_state_text(device.state));
+    TRY(op, store_suspension_get_txn(op, txn, it->owner, &found));
+    TRY(op, check_cause(op, it, &found));
+    device.state = found.before;
+    TRY(op, store_device_update(op, txn, &device));
+    TRY(op, store_suspension_release(op, txn, it->owner, &it->n_certs));
+    TRY(op, store_suspension_delete(op, txn, it->owner));
+    return record(op, txn, it, EVENT_DEVICE_RESUME, it->cause ? it->cause : op->principal, "");
+}
+
+kw_status device_resume(struct kw_op *op, struct service *service, const char *id,
+                        const char *cause)
+{
+    struct suspending it = {.service = service, .id = id, .cause = cause, .reason = ""};
+
+    TRY(op, begin(op, &it));
+    TRY(op, store_change(op, service->store, resume_in, &it), "resuming device '%s'", id);
+    spread(service);
+    return KW_OK;
+}

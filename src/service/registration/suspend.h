@@ -1,0 +1,23 @@
+/* Taking devices out of use for a while: certificateHold on all their certificates, and back. */
+#ifndef SERVICE_REGISTRATION_SUSPEND_H
+#define SERVICE_REGISTRATION_SUSPEND_H
+
+#include "service/service.h"
+#include "store/registration.h"
+
+/**
+ * Suspend a device: it enrols and renews nothing, its certificates that are in force are held
+ * (RFC 5280 certificateHold). cause: "operator:NAME" or "batch:NAME"; who suspended it ends it.
+ * Errors: KW_E_NOT_FOUND; KW_E_STATE it is suspended already, or retired; KW_E_INPUT no reason.
+ */
+kw_status device_suspend(struct kw_op *op, struct service *service, const char *id,
+                         const char *cause, const char *reason);
+/**
+ * The device is what it was before, and so are those of its certificates that are still held.
+ * cause: NULL = an operator's own; a batch's quarantine ends only with that cause.
+ * Errors: KW_E_STATE it is not suspended, or by a batch's quarantine; KW_E_NOT_FOUND.
+ */
+kw_status device_resume(struct kw_op *op, struct service *service, const char *id,
+                        const char *cause);
+
+#endif
