@@ -258,13 +258,16 @@ static kw_status compare(struct kw_op *op, struct batch_worker *worker, struct s
 {
     struct batch_change it = {.service = worker->service, .batch = batch};
     char finding[256] = "";
+    struct store_batch after;
 
     TRY(op, batch_compare(op, worker->service, batch, goes_on, worker, &it.checked, finding));
     if (!*finding) {
         return store_change(op, worker->service->store, finish_in, &it);
     }
-    return batch_set(op, worker->service, batch->name, EVENT_BATCH_QUARANTINE, finding, it.checked,
-                     batch);
+    TRY(op, batch_set(op, worker->service, batch->name, EVENT_BATCH_QUARANTINE, finding, it.checked,
+                      &after));
+    *batch = after;
+    return KW_OK;
 }
 
 /* Others may have changed the unit meanwhile: as good. */
