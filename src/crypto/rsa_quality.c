@@ -16,21 +16,32 @@ enum {
     ROCA_GENERATOR = 65537,
 };
 
+/* clang-format off */
 static const struct {
     const char *text, *meaning;
 } flaws[] = {
-    [RSA_SOUND] = {"sound",          "no flaw was found"                                    },
-    [RSA_FLAW_SIZE] = {"size",           "the RSA modulus is shorter than 2048 bits"            },
-    [RSA_FLAW_EXPONENT_EVEN] = {"even-exponent",  "the RSA exponent is even"                             },
-    [RSA_FLAW_EXPONENT_SMALL] = {"small-exponent", "the RSA exponent is below 65537"                      },
-    [RSA_FLAW_EVEN] = {"even-modulus",   "the RSA modulus is even"                              },
-    [RSA_FLAW_SMALL_FACTOR] = {"small-factor",   "the RSA modulus has a prime factor below 65536"       },
-    [RSA_FLAW_PRIME] = {"prime",          "the RSA modulus is a prime number"                    },
-    [RSA_FLAW_SQUARE] = {"square",         "the RSA modulus is a square"                          },
+    [RSA_SOUND] = {"sound",
+        "no flaw was found"},
+    [RSA_FLAW_SIZE] = {"size",
+        "the RSA modulus is shorter than 2048 bits"},
+    [RSA_FLAW_EXPONENT_EVEN] = {"even-exponent",
+        "the RSA exponent is even"},
+    [RSA_FLAW_EXPONENT_SMALL] = {"small-exponent",
+        "the RSA exponent is below 65537"},
+    [RSA_FLAW_EVEN] = {"even-modulus",
+        "the RSA modulus is even"},
+    [RSA_FLAW_SMALL_FACTOR] = {"small-factor",
+        "the RSA modulus has a prime factor below 65536"},
+    [RSA_FLAW_PRIME] = {"prime",
+        "the RSA modulus is a prime number"},
+    [RSA_FLAW_SQUARE] = {"square",
+        "the RSA modulus is a square"},
     [RSA_FLAW_FERMAT] = {"fermat",
-                   "the RSA primes are so close together that Fermat's method finds them"   },
-    [RSA_FLAW_ROCA] = {"roca",           "the RSA primes have the form of CVE-2017-15361 (ROCA)"},
+        "the RSA primes are so close together that Fermat's method finds them"},
+    [RSA_FLAW_ROCA] = {"roca",
+        "the RSA primes have the form of CVE-2017-15361 (ROCA)"},
 };
+/* clang-format on */
 _Static_assert(KW_COUNT(flaws) == RSA_FLAW_MAX, "every flaw has a row");
 
 const char *rsa_flaw_text(enum rsa_flaw flaw)

@@ -23,6 +23,11 @@ const char *batch_state_text(enum batch_state state)
     return state >= BATCH_OPEN && (unsigned)state < KW_COUNT(states) ? states[state] : "unknown";
 }
 
+enum {
+    IN_USE = 1u << BATCH_OPEN | 1u << BATCH_CLOSING | 1u << BATCH_CLOSED,
+    OUT_OF_USE = 1u << BATCH_QUARANTINED,
+};
+
 /* Which change leads from which states to which; everything else is refused. */
 static const struct {
     enum event_type type;
@@ -30,11 +35,9 @@ static const struct {
     enum batch_state to;
     const char *wish;
 } steps[] = {
-    {EVENT_BATCH_CLOSE,      1u << BATCH_OPEN | 1u << BATCH_CLOSING | 1u << BATCH_CLOSED, BATCH_CLOSING,
-     "closed"                                                                                                         },
-    {EVENT_BATCH_QUARANTINE, 1u << BATCH_OPEN | 1u << BATCH_CLOSING | 1u << BATCH_CLOSED,
-     BATCH_QUARANTINED,                                                                                  "quarantined"},
-    {EVENT_BATCH_RELEASE,    1u << BATCH_QUARANTINED,                                     BATCH_CLOSED,  "released"   },
+    {EVENT_BATCH_CLOSE,      IN_USE,     BATCH_CLOSING,     "closed"     },
+    {EVENT_BATCH_QUARANTINE, IN_USE,     BATCH_QUARANTINED, "quarantined"},
+    {EVENT_BATCH_RELEASE,    OUT_OF_USE, BATCH_CLOSED,      "released"   },
 };
 
 /* --- changes ---------------------------------------------------------------------------------- */

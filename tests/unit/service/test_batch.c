@@ -308,6 +308,7 @@ static void shared_factor_puts_the_batch_in_quarantine(void **state)
 
 /* --- block lists ------------------------------------------------------------------------------ */
 
+#define SHA256 "e3b0c44298fc1c149AFBF4C8996FB92427ae41e4649b934ca495991b7852b855"
 static void lines_of_block_lists(void **state)
 {
     static const struct {
@@ -315,23 +316,21 @@ static void lines_of_block_lists(void **state)
         enum kw_code code;
         enum blocked_kind kind;
     } rows[] = {
-        {"",                                                                        KW_CODE_OK, 0              },
-        {"# spki:00",                                                               KW_CODE_OK, 0              },
-        {"   \t\r",                                                                 KW_CODE_OK, 0              },
-        {"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",        KW_CODE_OK,
-         BLOCKED_SPKI                                                                                          },
-        {"spki:E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855\r", KW_CODE_OK,
-         BLOCKED_SPKI                                                                                          },
-        {"0123456789abcdef0123",                                                    KW_CODE_OK, BLOCKED_MODULUS},
-        {"modulus:0123456789abcdef0123",                                            KW_CODE_OK, BLOCKED_MODULUS},
-        {"number:0123456789abcdef0123456789abcd",                                   KW_CODE_OK, BLOCKED_NUMBER },
-        {"0123456789abcdef0123456789abcd",                                          KW_E_INPUT, 0              },
-        {"spki:0123",                                                               KW_E_INPUT, 0              },
-        {"number:",                                                                 KW_E_INPUT, 0              },
-        {"0123456789abcdef012g",                                                    KW_E_INPUT, 0              },
-        {"0123456789abcdef0123 0",                                                  KW_E_INPUT, 0              },
+        {"",                                      KW_CODE_OK, 0              },
+        {"# spki:00",                             KW_CODE_OK, 0              },
+        {"   \t\r",                               KW_CODE_OK, 0              },
+        {SHA256,                                  KW_CODE_OK, BLOCKED_SPKI   },
+        {"spki:" SHA256 "\r",                     KW_CODE_OK, BLOCKED_SPKI   },
+        {"0123456789abcdef0123",                  KW_CODE_OK, BLOCKED_MODULUS},
+        {"modulus:0123456789abcdef0123",          KW_CODE_OK, BLOCKED_MODULUS},
+        {"number:0123456789abcdef0123456789abcd", KW_CODE_OK, BLOCKED_NUMBER },
+        {"0123456789abcdef0123456789abcd",        KW_E_INPUT, 0              },
+        {"spki:0123",                             KW_E_INPUT, 0              },
+        {"number:",                               KW_E_INPUT, 0              },
+        {"0123456789abcdef012g",                  KW_E_INPUT, 0              },
+        {"0123456789abcdef0123 0",                KW_E_INPUT, 0              },
         {"\xef\xbb\xbf"
-         "0123456789abcdef0123",                                           KW_E_INPUT, 0              },
+         "0123456789abcdef0123",         KW_E_INPUT, 0              },
     };
     struct store_blocked blocked;
 
