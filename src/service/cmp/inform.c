@@ -43,26 +43,16 @@ static kw_status root_update(struct kw_op *op, struct serving *it, struct questi
  */
 
 static kw_status choose_profile(struct kw_op *op, const struct serving *it,
-                                const struct bound_profile **ret)
+                                const struct profile **ret)
 {
-    const char *proof = it->secret ? "secret" : "idevid";
+    struct enrol_asker asker = cmp_asker(it);
 
-    if (*it->profile) {
-        return service_profile(op, it->service, it->profile, ret);
-    }
-    for (unsigned i = 0; i < it->service->n_profiles; i++) {
-        const struct profile *profile = &it->service->profiles[i].data;
-        if (profile_speaks(profile, "cmp") && strcmp(profile->enrol, proof) == 0) {
-            *ret = &it->service->profiles[i];
-            return KW_OK;
-        }
-    }
-    return FAIL(op, KW_E_NOT_FOUND, "no profile is asked for over CMP with this proof");
+    return enrol_profile_for(op, it->service, &asker, it->profile, ret);
 }
 
 static kw_status cert_template(struct kw_op *op, struct serving *it, struct question *q)
 {
-    const struct bound_profile *profile = NULL;
+    const struct profile *profile = NULL;
     uint8_t room[KW_DN_MAX];
     struct kw_out subject = KW_OUT_ARRAY(room);
     struct store_device device;
@@ -70,7 +60,7 @@ static kw_status cert_template(struct kw_op *op, struct serving *it, struct ques
 
     it->fail = CMP_BAD_REQUEST;
     TRY(op, choose_profile(op, it, &profile));
-    TRY(op, profile_key_algs(&profile->data, &algs));
+    TRY(op, profile_key_algs(profile, &algs));
     if (*it->device_id) {
         TRY(op, store_device_get(op, it->service->store, it->device_id, &device));
         TRY(op, subject_build(op, it->service, &device, &subject));
@@ -149,13 +139,13 @@ static kw_status crl_status(struct kw_op *op, struct serving *it, struct questio
 /* RFC 9810 section 5.3.19.6: of the CA that issued the asker's certificate, or would. */
 static kw_status current_crl(struct kw_op *op, struct serving *it, struct question *q)
 {
-    const struct bound_profile *profile = NULL;
+    const struct profile *profile = NULL;
     const struct ca *ca = it->cert ? authorities_issuer_of(it->all, it->cert) : NULL;
 
     it->fail = CMP_BAD_REQUEST;
     if (!ca) {
         TRY(op, choose_profile(op, it, &profile));
-        TRY(op, authorities_issuing(op, it->all, profile->data.ca, &ca));
+        TRY(op, authorities_issuing(op, it->all, profile->ca, &ca));
     }
     return put_crl(op, it, ca->id, /* has_time= */ false, 0, &q->answer);
 }

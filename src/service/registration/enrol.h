@@ -68,4 +68,11 @@ kw_status enrol_again(struct kw_op *op, struct service *service, const struct en
                       const char *profile, const struct enrol_request *request,
                       struct store_cert *ret);
 
+/* The profile that such an asker would get a certificate of (templates, attributes).
+ * KW_E_NOT_FOUND.
+ */
+kw_status enrol_profile_for(struct kw_op *op, struct service *service,
+                            const struct enrol_asker *asker, const char *label,
+                            const struct profile **ret);
+
 #endif

@@ -32,10 +32,6 @@ kw_status enrol_check_birth(struct kw_op *op, const struct enrolment *it,
 kw_status enrol_admit_station(struct kw_op *op, struct store_txn *txn, const struct enrolment *it);
 /* By the label ("" = what the proof leads to), the proof and the protocol. */
 kw_status enrol_choose_profile(struct kw_op *op, struct enrolment *it, const char *name);
-/* The profile that such an asker would get a certificate of. */
-kw_status enrol_profile_for(struct kw_op *op, struct service *service,
-                            const struct enrol_asker *asker, const char *label,
-                            const struct profile **ret);
 /* Does the profile take the asker's protocol? */
 kw_status enrol_check_protocol(struct kw_op *op, const struct enrolment *it);
 /* Is the request of the connection that it came over (RFC 7030 section 3.5)? */

@@ -1,0 +1,399 @@
+"""`openssl cmp` as the foreign client of the CMP server (RFC 9810, 9483, 9811), and its messages altered."""
+import re
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cmp_messages import (CERTCONF, CP, ERROR, IP, KUP, PKICONF, POLLREP, POLLREQ, RP, Client, Message, encode)
+from harness import Credential, Gate, new_key, run, serial_hex, until, words
+
+
+@pytest.fixture
+def client(gate, tmp_path):
+    """A registered device whose secret is for CMP."""
+    return Client(gate, tmp_path / 'client', *gate.register(None, '--cmp'))
+
+
+@pytest.fixture(scope='module')
+def born(gate, tmp_path_factory):
+    """A device with its IDevID (idevid) and an LDevID (ldevid), both by CMP."""
+    one = Client(gate, tmp_path_factory.mktemp('born'), *gate.register(None, '--cmp'))
+    one.ask('ir', 'idevid', *one.by_secret())
+    one.ask('cr', 'ldevid', *one.by_cert('idevid'))
+    return one
+
+
+def state_of(gate, cert):
+    return gate.json('cert', 'show', serial_hex(cert))['state']
+
+
+def load_key(client, name):
+    return serialization.load_pem_private_key((client.folder / f'{name}.key').read_bytes(), None)
+
+
+# --- what a device does ------------------------------------------------------------------------------
+
+@pytest.mark.parametrize('door', ['relying', 'devices'])
+def test_first_certificate_by_secret(gate, client, door):
+    cert = client.ask('ir', 'idevid', *client.by_secret(), '-subject', f'/CN={client.id}', '-cacertsout', client.folder / 'ca.pem',
+                      '-chainout', client.folder / 'chain.pem', door=door)
+    shown = gate.json('cert', 'show', serial_hex(cert))
+    assert (shown['owner'], shown['profile'], shown['state']) == (f'device:{client.id}', 'idevid', 'valid')
+    assert (client.folder / 'ca.pem').read_bytes().strip() in gate.root.read_bytes(), 'the secret makes the root trusted'
+    run('openssl', 'verify', '-x509_strict', '-CAfile', client.folder / 'ca.pem', '-untrusted', client.folder / 'chain.pem',
+        client.folder / 'idevid.pem')
+
+
+@pytest.mark.parametrize('mac', ['hmac-sha1', 'hmacWithSHA256'])
+@pytest.mark.parametrize('confirm', [(), ('-implicit_confirm',)])
+def test_confirmation(gate, client, confirm, mac):
+    done = client.run('ir', *client.by_secret(), '-mac', mac, '-newkey', client.key('k'), '-certout', client.folder / 'k.pem', *confirm)
+    assert ('sending CERTCONF' in words(done)) is not bool(confirm)
+    assert state_of(gate, client.cert('k')) == 'valid'
+
+
+def test_a_life_by_signature(gate, born, tmp_path):
+    gone = born.ask('cr', 'first', *born.by_cert('idevid'))
+    assert gate.json('cert', 'show', serial_hex(gone))['profile'] == 'ldevid'
+    following = born.ask('kur', 'second', *born.by_cert('first'), '-implicit_confirm')
+    assert state_of(gate, gone) == 'superseded' and state_of(gate, following) == 'valid'
+    born.run('rr', '-oldcert', born.folder / 'second.pem', '-revreason', '1', *born.by_cert('second'))
+    shown = gate.json('cert', 'show', serial_hex(following))
+    assert (shown['state'], shown['reason']) == ('revoked', 'keyCompromise')
+    refused = born.run('rr', '-oldcert', born.folder / 'second.pem', '-revreason', '1', *born.by_cert('idevid'), check=False)
+    assert refused.returncode != 0 and 'certRevoked' in words(refused)
+    refused = born.run('genm', *born.by_cert('second'), check=False)
+    assert refused.returncode != 0 and 'signerNotTrusted' in words(refused), 'a revoked certificate opens nothing'
+
+
+def test_pkcs10(gate, client):
+    def request(name):
+        run('openssl', 'req', '-new', '-key', client.key(name), '-subj', f'/CN={client.id}', '-out', client.folder / f'{name}.csr')
+        return ('-csr', client.folder / f'{name}.csr', '-certout', client.folder / f'{name}.pem')
+    client.run('p10cr', *request('idevid'), *client.by_secret())
+    client.run('p10cr', *request('ldevid'), *client.by_cert('idevid'), '-implicit_confirm', path='/.well-known/cmp/p/ldevid/pkcs10')
+    assert [gate.json('cert', 'show', serial_hex(client.cert(name)))['profile'] for name in ('idevid', 'ldevid')] == ['idevid', 'ldevid']
+
+
+@pytest.mark.parametrize('info', ['caCerts', 'certReqTemplate', 'rootCaCert', 'currentCRL'])
+def test_general_messages(gate, born, info):
+    if info in ('currentCRL', 'caCerts'):
+        done = born.run('genm', *born.by_cert('idevid'), '-infotype', info)
+        assert re.search(rf'ITAV of type: id-it-{info}', words(done)), words(done)
+        return
+    oid = {'certReqTemplate': b'\x13', 'rootCaCert': b'\x14'}[info]
+    message = Message(born.request('genm', *born.by_cert('idevid'), '-infotype', 'caCerts'))
+    message.body[1][0][1][0][1] = [[6, b'\x2b\x06\x01\x05\x05\x07\x04' + oid]]
+    answer = born.post(message.sign(load_key(born, 'idevid')).der()).check(gate.root)
+    kind = answer.body[1][0][1][0][1]
+    assert kind[0][1][-1:] == {'certReqTemplate': b'\x13', 'rootCaCert': b'\x12'}[info]
+    if info == 'certReqTemplate':
+        assert born.id.encode() in encode(kind[1]), "the subject's name, as the registry has it"
+    else:
+        assert len(kind) == 1, 'no root follows this one'
+
+
+def test_crl_by_issuer_and_time(gate, born):
+    """crlStatusList: the CRL where the asker has none, nothing where it has the newest."""
+    def ask(*more):
+        message = Message(born.request('genm', *born.by_cert('idevid'), '-infotype', 'caCerts'))
+        issuer = born.cert('idevid').issuer.public_bytes()
+        name = [0xa1, [[0x30, [[0xa4, issuer]]]]]
+        message.body[1][0][1][0][1] = [[6, b'\x2b\x06\x01\x05\x05\x07\x04\x16'], [0x30, [[0x30, [name, *more]]]]]
+        return born.post(message.sign(load_key(born, 'idevid')).der()).check(gate.root).body[1][0][1][0][1]
+    oid, lists = ask()
+    crl = x509.load_der_x509_crl(encode(lists[1][0]))
+    assert oid[1][-1:] == b'\x17' and crl.issuer == born.cert('idevid').issuer
+    assert len(ask([24, b'20991231235959Z'])) == 1, 'no newer one'
+
+
+def test_over_what_the_address_says(gate, born):
+    assert 'badRequest' in words(born.run('genm', *born.by_cert('idevid'), path='/.well-known/cmp/revocation', check=False))
+    for path in ('/.well-known/cmp/p/nothing', '/.well-known/cmp/nothing'):
+        assert gate.ask('relying', 'POST', path, b'x', {'Content-Type': 'application/pkixcmp'}).status == 404
+
+
+# --- who may not -------------------------------------------------------------------------------------
+
+def test_wrong_secret_counts(gate, client):
+    for _ in range(2):
+        done = client.run('ir', *client.by_secret('wrong'), '-newkey', client.key('k'), '-certout', 'k.pem', '-unprotected_errors',
+                          check=False)
+        assert done.returncode != 0 and 'badMessageCheck' in words(done)
+    counted = [entry for _, entry in gate.log_entries(30)
+               if entry['type'] == 'access.refuse' and entry['object'] == f'device:{client.id}']
+    assert len(counted) == 2
+    client.ask('ir', 'k', *client.by_secret())
+
+
+def test_a_secret_that_is_not_for_cmp_is_refused_and_not_counted(gate, tmp_path):
+    other = Client(gate, tmp_path / 'other', *gate.register())
+    message = other.request('genm', *other.by_secret(), '-infotype', 'caCerts')
+    assert other.post(message).check(gate.root).fail() == 'badMessageCheck'
+
+
+def test_a_secret_is_used_once(gate, client):
+    client.ask('ir', 'first', *client.by_secret())
+    done = client.run('ir', *client.by_secret(), '-newkey', client.key('k'), '-certout', 'k.pem', check=False)
+    assert done.returncode != 0 and 'notAuthorized' in words(done) and 'used already' in words(done)
+
+
+def test_strange_certificate(gate, born, tmp_path):
+    """Names, serial number and key identifier as in the true one; another key signed it."""
+    true = born.cert('idevid')
+    key = new_key()
+    forged = x509.CertificateBuilder(true.issuer, true.subject, key.public_key(), true.serial_number, true.not_valid_before,
+                                     true.not_valid_after)
+    for extension in true.extensions:
+        forged = forged.add_extension(extension.value, extension.critical)
+    stranger = Client(gate, tmp_path / 'stranger', born.id)
+    Credential(stranger.folder, 'forged', key, forged.sign(new_key(), x509.base.hashes.SHA256()))
+    answer = stranger.post(stranger.request('genm', *stranger.by_cert('forged'), '-infotype', 'caCerts')).check(gate.root)
+    assert (answer.type, answer.fail()) == (ERROR, 'signerNotTrusted')
+
+
+def test_another_devices_certificate_is_not_revoked(gate, born, client):
+    victim = client.ask('ir', 'victim', *client.by_secret())
+    done = born.run('rr', '-oldcert', client.folder / 'victim.pem', '-revreason', '1', *born.by_cert('idevid'), check=False)
+    assert done.returncode != 0 and 'notAuthorized' in words(done)
+    assert state_of(gate, victim) == 'valid'
+
+
+@pytest.mark.parametrize('reason,said', [('2', 'badRequest'), ('6', 'badRequest'), ('-1', 'badRequest')])
+def test_reasons_that_are_not_a_devices(gate, born, reason, said):
+    cert = born.ask('cr', f'reason{reason}', *born.by_cert('idevid'))
+    done = born.run('rr', '-oldcert', born.folder / f'reason{reason}.pem', '-revreason', reason, *born.by_cert('idevid'), check=False)
+    assert done.returncode != 0 and said in words(done)
+    assert state_of(gate, cert) == 'valid'
+
+
+# --- messages that are wrong -------------------------------------------------------------------------
+
+def test_what_is_no_message(gate):
+    def post(body, kind='application/pkixcmp'):
+        return gate.ask('relying', 'POST', '/.well-known/cmp', body, {'Content-Type': kind}).status
+    assert [post(b''), post(b'\x30\x03\x02\x01\x02'), post(b'\x30\x80' + bytes(60)), post(b'\xff' * 500)] == [400] * 4
+    assert post(b'x', 'text/plain') == 415
+    assert post(bytes(40000)) == 413
+    assert gate.ask('relying', 'GET', '/.well-known/cmp').status == 405
+
+
+def longer_ago(message):
+    message.field(0)[1] = b'20200101000000Z'
+
+
+def older_version(message):
+    message.header[1][0][1] = b'\x01'
+
+
+HEADERS = {
+    'unsupportedVersion': older_version,
+    'badDataFormat': lambda message: message.drop(4),
+    'badSenderNonce': lambda message: message.put(5, bytes(8)),
+    'badTime': longer_ago,
+    'badMessageCheck': lambda message: message.unprotected(),
+    'badRecipientNonce': lambda message: message.put(6, bytes(16)),
+    'badAlg': lambda message: message.field(1)[1][1][1].__setitem__(2, [2, b'\x01\x00\x00']),
+}
+
+
+@pytest.mark.parametrize('said', HEADERS)
+def test_headers(gate, client, said):
+    """Each wrong header has its own failure bit, in a protected error that belongs to the request."""
+    message = Message(client.request('ir', *client.by_secret(), '-newkey', client.key('k')))
+    HEADERS[said](message)
+    if message.protection and said != 'badAlg':
+        message.mac(client.secret)
+    answer = client.post(message.der())
+    answer.check(gate.root, client.secret if said == 'badRecipientNonce' else None)
+    assert (answer.type, answer.status(), answer.fail()) == (ERROR, 2, said), answer.text()
+    assert answer.field(4) == message.field(4) and answer.field(6) == message.field(5), 'its transactionID and nonce'
+    assert len(answer.field(5)[1]) >= 16
+
+
+def request_of(message):
+    """CertRequest: certReqId, certTemplate, …"""
+    return message.body[1][0][1][0][1][0]
+
+
+def flip_signature(message):
+    proof = message.body[1][0][1][0][1][1][1]
+    proof[-1][1] = proof[-1][1][:-1] + bytes([proof[-1][1][-1] ^ 1])
+
+
+def drop_key(message):
+    template = request_of(message)[1][1]
+    template[1] = [node for node in template[1] if node[0] != 0xa6]
+
+
+def twice(message):
+    message.body[1][0][1] *= 2
+
+
+BODIES = {
+    'badPOP': flip_signature,
+    'badCertTemplate': drop_key,
+    'badDataFormat': twice,
+    'badRequest': lambda message: request_of(message)[1].__setitem__(0, [2, b'\x07']),
+    'raVerified': lambda message: message.body[1][0][1][0][1].__setitem__(1, [0x80, b'']),
+}
+
+
+@pytest.mark.parametrize('said', BODIES)
+def test_bodies(gate, client, said):
+    before = gate.counts()
+    message = Message(client.request('ir', *client.by_secret(), '-newkey', client.key('k')))
+    BODIES[said](message)
+    answer = client.post(message.mac(client.secret).der()).check(gate.root, client.secret)
+    assert answer.type == (ERROR if said == 'badDataFormat' else IP)
+    assert answer.fail() == ('badPOP' if said == 'raVerified' else said), answer.text()
+    assert gate.counts() == before, 'nothing was issued'
+    client.ask('ir', 'k2', *client.by_secret())  # and the secret is still good
+
+
+def test_kur_is_by_the_certificate_itself(gate, born, client):
+    message = Message(born.request('kur', *born.by_cert('ldevid'), '-newkey', born.key('k')))
+    controls = request_of(message)[1][2]
+    controls[1][0][1][1][1][1][1] = b'\x01\x02\x03'
+    answer = born.post(message.sign(load_key(born, 'ldevid')).der()).check(gate.root)
+    assert (answer.type, answer.fail()) == (KUP, 'badCertId')
+    by_secret = Message(client.request('ir', *client.by_secret(), '-newkey', client.key('k')))
+    by_secret.body[0] = 0xa0 | 7
+    answer = client.post(by_secret.mac(client.secret).der()).check(gate.root, client.secret)
+    assert (answer.type, answer.fail()) == (KUP, 'wrongIntegrity')
+
+
+def test_altered_on_the_way(gate, born):
+    octets = bytearray(born.request('cr', *born.by_cert('idevid'), '-newkey', born.key('k')))
+    whole = Message(bytes(octets))
+    at = bytes(octets).index(whole.field(4)[1])
+    octets[at] ^= 1
+    answer = born.post(bytes(octets)).check(gate.root)
+    assert (answer.type, answer.fail()) == (ERROR, 'badMessageCheck')
+
+
+# --- transactions ------------------------------------------------------------------------------------
+
+def cert_conf(answer, request, key, hash_=None, nonce=None):
+    """certConf for the certificate in `answer`, by hand: header of the request, protected by its key or secret."""
+    message = Message(request.der())
+    message.put(6, nonce or answer.field(5)[1])
+    message.put(5, b'c' * 16)
+    digest = hash_ or answer.cert().fingerprint(answer.cert().signature_hash_algorithm)
+    message.body[0] = 0xa0 | CERTCONF
+    message.body[1] = [[0x30, [[0x30, [[4, digest], [2, b'\x00']]]]]]
+    return message.sign(key)
+
+
+@pytest.fixture
+def unconfirmed(gate, born):
+    """A transaction whose certificate was sent: request, answer, key of its protection."""
+    key = load_key(born, 'idevid')
+    request = Message(born.request('cr', *born.by_cert('idevid'), '-newkey', born.key(f'u{id(object())}')))
+    answer = born.post(request.der()).check(gate.root)
+    assert answer.type == CP and answer.status() == 0
+    return request, answer, key
+
+
+def test_the_same_request_again(gate, born, unconfirmed):
+    request, answer, key = unconfirmed
+    before = gate.counts()
+    assert born.post(request.der()).der() == answer.der(), 'octet for octet'
+    other = Message(request.der())
+    other.put(5, b'n' * 16)
+    assert born.post(other.sign(key).der()).check(gate.root).fail() == 'transactionIdInUse'
+    other.put(4, b't' * 16)
+    assert born.post(other.sign(key).der()).cert() == answer.cert(), 'the same CertReqMsg, so the same certificate'
+    assert gate.counts() == before
+
+
+def test_confirmation_must_fit(gate, born, client, unconfirmed):
+    request, answer, key = unconfirmed
+    wrong = cert_conf(answer, request, key, hash_=bytes(32))
+    assert born.post(wrong.der()).check(gate.root).fail() == 'badCertId'
+    wrong = cert_conf(answer, request, key, nonce=bytes(16))
+    assert born.post(wrong.der()).check(gate.root).fail() == 'badRecipientNonce'
+    by_other = Message(client.request('ir', *client.by_secret(), '-newkey', client.key('k')))
+    by_other.put(4, request.field(4)[1])
+    by_other.put(6, answer.field(5)[1])
+    by_other.body[:] = cert_conf(answer, request, key).body
+    assert client.post(by_other.mac(client.secret).der()).fail() == 'wrongIntegrity'
+    right = cert_conf(answer, request, key)
+    assert born.post(right.der()).check(gate.root).type == PKICONF
+    assert born.post(right.der()).type == PKICONF, 'the same again'
+    right.put(6, born.post(right.der()).field(5)[1])
+    assert born.post(right.sign(key).der()).check(gate.root).fail() == 'certConfirmed'
+    assert state_of(gate, answer.cert()) == 'valid'
+
+
+def test_a_refused_certificate_is_revoked(gate, born, unconfirmed):
+    request, answer, key = unconfirmed
+    refusal = cert_conf(answer, request, key)
+    refusal.body[1][0][1][0][1].append([0x30, [[2, b'\x02']]])
+    assert born.post(refusal.sign(key).der()).check(gate.root).type == PKICONF
+    assert state_of(gate, answer.cert()) == 'revoked'
+
+
+def test_nothing_to_go_on_with(gate, born, unconfirmed):
+    request, answer, key = unconfirmed
+    stray = cert_conf(answer, request, key)
+    stray.put(4, b's' * 16)
+    assert born.post(stray.sign(key).der()).check(gate.root).fail() == 'badRequest'
+
+
+def test_not_confirmed_in_time(own_gate, tmp_path):
+    """A restart in between changes nothing: the transaction goes on, or time ends it."""
+    client = Client(own_gate, tmp_path / 'client', *own_gate.register(None, '--cmp'))
+    client.ask('ir', 'idevid', *client.by_secret())
+    key = load_key(client, 'idevid')
+    pairs = []
+    for name in ('kept', 'lost'):
+        request = Message(client.request('cr', *client.by_cert('idevid'), '-newkey', client.key(name)))
+        pairs.append((request, client.post(request.der())))
+    assert own_gate.stop() == 0
+    own_gate.start()
+    assert client.post(cert_conf(pairs[0][1], pairs[0][0], key).der()).type == PKICONF
+    assert own_gate.stop() == 0
+    own_gate.env = {'KEYWRIGHT_TEST_CLOCK_OFFSET_S': '400'}
+    own_gate.start()
+    until('what was not confirmed is revoked', lambda: state_of(own_gate, pairs[1][1].cert()) == 'revoked')
+    assert state_of(own_gate, pairs[0][1].cert()) == 'valid'
+    assert state_of(own_gate, client.cert('idevid')) == 'valid'
+
+
+def test_waits_for_an_officer(tmp_path):
+    gate = Gate(tmp_path / 'gate')
+    profile = gate.state / 'profiles/ldevid.yaml'
+    profile.write_text(profile.read_text().replace('approval: none', 'approval: officer'))
+    gate.start()
+    try:
+        client = Client(gate, tmp_path / 'client', *gate.register(None, '--cmp'))
+        client.ask('ir', 'idevid', *client.by_secret())
+        key = load_key(client, 'idevid')
+        request = Message(client.request('cr', *client.by_cert('idevid'), '-newkey', client.key('k')))
+        waiting = client.post(request.der()).check(gate.root)
+        assert (waiting.type, waiting.status()) == (CP, 3)
+        poll = Message(request.der())
+        poll.put(6, waiting.field(5)[1])
+        poll.body[:] = [0xa0 | POLLREQ, [[0x30, [[0x30, [[2, b'\x00']]]]]]]
+        again = client.post(poll.sign(key).der()).check(gate.root)
+        assert again.type == POLLREP and int.from_bytes(again.body[1][0][1][0][1][1][1], 'big') > 0
+        (number,) = re.findall(r'^ *(\d+)', gate.cli('request', 'list').stdout, re.M)
+        gate.cli('request', 'approve', number)
+        poll.put(5, b'p' * 16)
+        poll.put(6, again.field(5)[1])
+        answer = client.post(poll.sign(key).der()).check(gate.root)
+        assert (answer.type, answer.status()) == (CP, 0)
+        assert client.post(cert_conf(answer, request, key).der()).type == PKICONF
+        assert state_of(gate, answer.cert()) == 'valid'
+    finally:
+        gate.stop()
+
+
+def test_a_revocation_that_comes_again(gate, born):
+    """Its certificate protects it: the answer is the kept one, though the certificate is revoked by now."""
+    born.ask('cr', 'gone', *born.by_cert('idevid'))
+    message = born.request('rr', '-oldcert', born.folder / 'gone.pem', '-revreason', '4', *born.by_cert('gone'))
+    first = born.post(message).check(gate.root)
+    assert (first.type, first.status()) == (RP, 0)
+    assert born.post(message).der() == first.der()
