@@ -1,4 +1,6 @@
 """`openssl cmp` as the foreign client of the CMP server (RFC 9810, 9483, 9811), and its messages altered."""
+import hashlib
+import hmac
 import re
 
 import pytest
@@ -111,6 +113,25 @@ def test_over_what_the_address_says(gate, born):
     assert 'badRequest' in words(born.run('genm', *born.by_cert('idevid'), path='/.well-known/cmp/revocation', check=False))
     for path in ('/.well-known/cmp/p/nothing', '/.well-known/cmp/nothing'):
         assert gate.ask('relying', 'POST', path, b'x', {'Content-Type': 'application/pkixcmp'}).status == 404
+
+
+def pbmac1(message, secret, count=1000):
+    """RFC 9481 section 6.1.2, which openssl does not speak: PBKDF2 and HMAC, both with SHA-256."""
+    salt, sha256 = b'0123456789abcdef', [0x30, [[6, b'\x2a\x86\x48\x86\xf7\x0d\x02\x09'], [5, b'']]]
+    kdf = [0x30, [[6, b'\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c'], [0x30, [[4, salt], [2, count.to_bytes(2, 'big')], [2, b'\x20'], sha256]]]]
+    message.field(1)[:] = [0x30, [[6, b'\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0e'], [0x30, [kdf, sha256]]]]
+    key = hashlib.pbkdf2_hmac('sha256', secret.encode(), salt, count, 32)
+    return key, message._protect(hmac.new(key, message.protected(), 'sha256').digest())
+
+
+def test_pbmac1(gate, client):
+    message = Message(client.request('ir', *client.by_secret(), '-newkey', client.key('k'), '-implicit_confirm'))
+    _, wrong = pbmac1(Message(message.der()), 'wrong')
+    assert client.post(wrong.der()).check(gate.root).fail() == 'badMessageCheck'
+    key, right = pbmac1(message, client.secret)
+    answer = client.post(right.der())
+    assert hmac.compare_digest(hmac.new(key, answer.protected(), 'sha256').digest(), answer.protection)
+    assert (answer.type, answer.status()) == (IP, 0) and state_of(gate, answer.cert()) == 'valid'
 
 
 # --- who may not -------------------------------------------------------------------------------------

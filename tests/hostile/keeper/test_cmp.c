@@ -1,0 +1,142 @@
+/* A gate that wants the CMP signer's word for something that is no answer of this server, now. */
+#include "crypto/cmp.h"
+#include "hostile/keeper/rig_purposes.h"
+#include "os/clock.h"
+
+static const uint8_t nonce[16] = {7}, id[16] = {9};
+
+/* Catches the octets that would be signed. */
+static kw_status catch(struct kw_op *op, void *ctx, struct kw_span message, bool pss,
+                       struct kw_out *sig)
+{
+    struct kw_out *caught = ctx;
+
+    (void)pss;
+    TRY(op, kw_out_set(caught, message));
+    return kw_out_set(sig, KW_SPAN(nonce, sizeof(nonce)));
+}
+
+/* The header of a right answer by the key "cmp". */
+static struct cmp_header right(void)
+{
+    return (struct cmp_header){
+        .pvno = 2,
+        .sender = KW_SPAN_ARRAY(purpose_cmp_name),
+        .now = os_clock_unix_s(),
+        .sender_kid = KW_SPAN(pubkey_sha1(purpose_public[PURPOSE_CMP]), 20),
+        .transaction_id = KW_SPAN_ARRAY(id),
+        .sender_nonce = KW_SPAN_ARRAY(nonce),
+        .recip_nonce = KW_SPAN_ARRAY(nonce),
+    };
+}
+
+static struct kw_span protected_part(const struct cmp_header *header, enum cmp_type type)
+{
+    static uint8_t room[KEEPER_CMP_MAX];
+    static struct kw_out caught;
+    AUTO(privkey) *key = NULL;
+    AUTO(kw_bytes) *content = NULL;
+    AUTO(kw_bytes) *der = NULL;
+    struct cmp_protector protector = {0};
+
+    caught = KW_OUT_ARRAY(room);
+    assert_ok(privkey_remote(NULL, purpose_public[PURPOSE_CMP], catch, &caught, NULL, &key));
+    assert_ok(cmp_confirm_reply(NULL, &content));
+    protector.key = key;
+    assert_ok(cmp_build(NULL, header, type, kw_bytes_span(content), &protector, &der));
+    return kw_out_span(&caught);
+}
+
+static struct keeper_reply ask(struct kw_span octets)
+{
+    return purpose_ask(KEEPER_ROW_SIGN_CMP, "cmp", octets, (struct kw_span){0});
+}
+
+static void refused(const struct cmp_header *header, enum cmp_type type, const char *reason)
+{
+    attack_begin();
+    struct keeper_reply reply = ask(protected_part(header, type));
+    attack_check(&keeper_rows[KEEPER_ROW_SIGN_CMP], &reply, KW_E_DENIED, reason);
+}
+
+static void answers_are_signed(void **state)
+{
+    static const enum cmp_type types[] = {CMP_IP,   CMP_CP,    CMP_KUP,    CMP_RP, CMP_PKICONF,
+                                          CMP_GENP, CMP_ERROR, CMP_POLLREP};
+    struct cmp_header header = right();
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(types); i++) {
+        header.pvno = 2 + i % 2;
+        struct kw_span octets = protected_part(&header, types[i]);
+        struct keeper_reply reply = ask(octets);
+        struct keeper_answer answer = purpose_good(KEEPER_ROW_SIGN_CMP, &reply);
+        assert_ok(pubkey_verify(NULL, purpose_public[PURPOSE_CMP], octets, answer.octets));
+    }
+}
+
+static void the_key_asks_for_nothing(void **state)
+{
+    static const enum cmp_type types[] = {CMP_IR, CMP_CR,     CMP_P10CR,    CMP_KUR,    CMP_RR,
+                                          CMP_GENM, CMP_NESTED, CMP_CERTCONF, CMP_POLLREQ};
+    struct cmp_header header = right();
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(types); i++) {
+        refused(&header, types[i], "cmp-type:");
+    }
+}
+
+static void wrong_headers(void **state)
+{
+    struct cmp_header header = right();
+
+    (void)state;
+    header.pvno = 1;
+    refused(&header, CMP_PKICONF, "cmp-version:");
+    header = right();
+    header.sender = KW_SPAN(NULL, 0);
+    refused(&header, CMP_PKICONF, "cmp-sender:");
+    header = right();
+    header.sender_kid = KW_SPAN_ARRAY(nonce);
+    refused(&header, CMP_PKICONF, "cmp-key:");
+    header = right();
+    header.now -= 3600;
+    refused(&header, CMP_PKICONF, "cmp-time:");
+    header.now += 7200;
+    refused(&header, CMP_PKICONF, "cmp-time:");
+    header = right();
+    header.sender_nonce = KW_SPAN(nonce, 8);
+    refused(&header, CMP_PKICONF, "cmp-nonce:");
+}
+
+/* Nothing before, behind or between. */
+static void not_der(void **state)
+{
+    struct cmp_header header = right();
+    uint8_t room[KEEPER_CMP_MAX];
+    struct kw_span part = protected_part(&header, CMP_PKICONF);
+
+    (void)state;
+    memcpy(room, part.p, part.len);
+    room[part.len] = 0;
+    attack_begin();
+    struct keeper_reply reply = ask(KW_SPAN(room, part.len + 1));
+    attack_check(&keeper_rows[KEEPER_ROW_SIGN_CMP], &reply, KW_E_INPUT, "not the protected part");
+    attack_begin();
+    reply = ask(KW_SPAN(room, part.len - 1));
+    attack_check(&keeper_rows[KEEPER_ROW_SIGN_CMP], &reply, KW_E_INPUT, "not the protected part");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_are_signed),
+        cmocka_unit_test(the_key_asks_for_nothing),
+        cmocka_unit_test(wrong_headers),
+        cmocka_unit_test(not_der),
+    };
+
+    return cmocka_run_group_tests_name("hostile_keeper_cmp", tests, purpose_setup,
+                                       purpose_teardown);
+}
