@@ -21,8 +21,9 @@ static bool what_in_range(unsigned kind, unsigned what)
     case KEEPER_JOURNAL_EVENT:
         return what <= KEY_EVENT_MAX; /* the last: it was made */
     case KEEPER_JOURNAL_CUT:
-    case KEEPER_JOURNAL_CLOCK:
         return what == 0;
+    case KEEPER_JOURNAL_VAULT:
+        return what > 0 && what < KEEPER_VAULT_DEED_MAX;
     default:
         return false;
     }
@@ -68,6 +69,16 @@ const char *keeper_journal_what(const struct keeper_journal_row *row)
         [KEEPER_SIGN_CMP] = "CMP answer",
     };
 
+    static const char *const deeds[KEEPER_VAULT_DEED_MAX] = {
+        [KEEPER_VAULT_OPENED] = "opened",
+        [KEEPER_VAULT_SEALED] = "sealed",
+        [KEEPER_VAULT_NEW_SECRET] = "given a new secret",
+        [KEEPER_VAULT_CLOCK] = "told that the clock is right",
+    };
+
+    if (row->kind == KEEPER_JOURNAL_VAULT) {
+        return row->what < KEEPER_VAULT_DEED_MAX && deeds[row->what] ? deeds[row->what] : "";
+    }
     if (row->kind == KEEPER_JOURNAL_EVENT) {
         return row->what == KEY_EVENT_MAX ? "made" : key_event_text((enum key_event)row->what);
     }

@@ -248,7 +248,14 @@ enum keeper_journal_kind {
     KEEPER_JOURNAL_USES,    /* a key's uses within a minute; digest: d = SHA-256(d || SHA-256(m)) */
     KEEPER_JOURNAL_EVENT,   /* a key was made (what: KEY_EVENT_MAX), or came into another state */
     KEEPER_JOURNAL_CUT,     /* the row before was torn by a power cut; count: octets */
-    KEEPER_JOURNAL_CLOCK,   /* somebody confirmed the clock; count: seconds that it moved ahead */
+    KEEPER_JOURNAL_VAULT,   /* a person at the vault's socket; what: enum keeper_vault_deed */
+};
+enum keeper_vault_deed {
+    KEEPER_VAULT_OPENED = 1,
+    KEEPER_VAULT_SEALED,
+    KEEPER_VAULT_NEW_SECRET,
+    KEEPER_VAULT_CLOCK, /* the clock was confirmed; count: seconds that it moved ahead, 0: others */
+    KEEPER_VAULT_DEED_MAX
 };
 struct keeper_journal_row {
     uint64_t seq; /* 1, 2, … without a gap */

@@ -21,6 +21,7 @@
     X(KEY_ROTATE, "key.rotate", "key")                                                             \
     X(KEY_ARCHIVE, "key.archive", "key")                                                           \
     X(KEY_UNACCOUNTED, "key.unaccounted", "key")                                                   \
+    X(KEY_ACKNOWLEDGE, "key.acknowledge", "key")                                                   \
     X(CERT_ISSUE, "cert.issue", "certificate")                                                     \
     X(CERT_RENEW, "cert.renew", "certificate")                                                     \
     X(CERT_REVOKE, "cert.revoke", "certificate")                                                   \
@@ -41,7 +42,9 @@
     X(ACCESS_REFUSE, "access.refuse", "access")                                                    \
     X(KEEPER_REFUSE, "keeper.refuse", "keeper")                                                    \
     X(KEEPER_LOST, "keeper.lost", "keeper")                                                        \
+    X(VAULT_OPEN, "vault.open", "vault")                                                           \
     X(VAULT_SEAL, "vault.seal", "vault")                                                           \
+    X(VAULT_CLOCK, "vault.clock", "vault")                                                         \
     X(VAULT_REKEY, "vault.rekey", "vault")                                                         \
     X(DATA_CREATE, "data.create", "key")                                                           \
     X(DATA_UNWRAP, "data.unwrap", "key")                                                           \

@@ -101,6 +101,18 @@ def test_a_signature_behind_the_servers_back(own_gate):
     assert hashlib.sha256(tbs).hexdigest() in said and 'rogue' in said
     events = [entry for _, entry in own_gate.log_entries() if entry['type'] == 'key.unaccounted']
     assert len(events) == 1 and events[0]['digest'] == hashlib.sha256(tbs).hexdigest()
+    # somebody finds out what it was, and answers for it; nothing is excused beforehand
+    digest = events[0]['digest']
+    assert own_gate.cli('doctor', 'acknowledge', digest, check=False).returncode == 2
+    other = hashlib.sha256(b'to be signed one day').hexdigest()
+    assert own_gate.cli('doctor', 'acknowledge', other, '--reason', 'x', check=False).returncode == 3
+    own_gate.cli('doctor', 'acknowledge', digest, '--reason', 'our own test of the alarm')
+    done = own_gate.cli('doctor')
+    assert 'acknowledged' in done.stdout and digest in done.stdout
+    events = [entry for _, entry in own_gate.log_entries() if entry['type'] == 'key.acknowledge']
+    assert len(events) == 1 and 'our own test of the alarm' in events[0]['detail']
+    assert events[0]['actor'] == 'operator:admin', events[0]
+    assert own_gate.cli('doctor', 'acknowledge', digest, '--reason', 'again', check=False).returncode == 3
 
 
 def test_what_time_did_to_keys_is_in_the_log(tmp_path):

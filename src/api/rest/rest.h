@@ -92,6 +92,7 @@ REST_HANDLER(rest_log_tile);
 REST_HANDLER(rest_log_tail);
 REST_HANDLER(rest_log_prove);
 REST_HANDLER(rest_doctor);
+REST_HANDLER(rest_doctor_acknowledge);
 REST_HANDLER(rest_backup_show);
 REST_HANDLER(rest_backup_create);
 REST_HANDLER(rest_backup_list);

@@ -70,6 +70,7 @@ const struct route rest_routes[] = {
     {HTTP_GET,  V1 "/log/tail",                 AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_tail,        ERR, "newest entries; max, first"},
     {HTTP_GET,  V1 "/log/prove/{index}",        AUTH_OPERATOR, NULL, 0,    MS, 0, rest_log_prove,       ERR, "inclusion proof of an entry"},
     {HTTP_GET,  V1 "/doctor",                   AUTH_OPERATOR, NULL, 0,    60000, 0, rest_doctor,       ERR, "is everything as it should be, and each signature accounted for?"},
+    {HTTP_POST, V1 "/doctor/acknowledge",       AUTH_OPERATOR, JSON, BODY, 60000, 0, rest_doctor_acknowledge, ERR, "a person found out what an unaccounted signature was, and says so in the log"},
     {HTTP_GET,  V1 "/backup",                   AUTH_OPERATOR, NULL, 0,    MS, 0, rest_backup_show,     ERR, "the backup that is being made, or ready"},
     {HTTP_POST, V1 "/backup",                   AUTH_OPERATOR, JSON, BODY, MS, 0, rest_backup_create,   ERR, "make a backup; approval, where a rule wants one"},
     {HTTP_GET,  V1 "/backups",                  AUTH_OPERATOR, NULL, 0,    MS, 0, rest_backup_list,     ERR, "backups that were made, as the log tells; ?key=ID: those that hold its secret"},

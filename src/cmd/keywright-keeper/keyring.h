@@ -184,6 +184,9 @@ kw_status keyring_note(struct kw_op *op, struct keyring *keyring, struct keeper_
 kw_status keyring_note_digest(struct kw_op *op, struct keyring *keyring, struct keeper_key *key,
                               enum keeper_purpose purpose, const uint8_t digest[KW_HASH_BYTES],
                               const char *who);
+/* What a person did at the vault's socket: the server's log gets it from here. */
+kw_status keyring_note_deed(struct kw_op *op, struct keyring *keyring, enum keeper_vault_deed deed,
+                            uint32_t count, int64_t now_unix);
 /* Uses of minutes that are over (all: also of this one) into the journal. */
 kw_status keyring_flush(struct kw_op *op, struct keyring *keyring, int64_t now_unix, bool all);
 /* A clean end: what was reserved and not used is given back. */

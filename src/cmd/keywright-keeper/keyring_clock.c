@@ -90,12 +90,10 @@ void keyring_trust_clock(struct keyring *keyring, int64_t now_unix, int64_t up_s
 kw_status keyring_confirm_clock(struct kw_op *op, struct keyring *keyring, int64_t now_unix,
                                 int64_t up_s)
 {
-    struct keeper_journal_row row = {.time_ms = now_unix * 1000, .kind = KEEPER_JOURNAL_CLOCK};
     int64_t moved_s = now_unix - keyring->state->clock_floor;
+    uint32_t count = moved_s < 0 || moved_s > INT32_MAX ? 0 : (uint32_t)moved_s;
 
-    row.count = moved_s < 0 || moved_s > INT32_MAX ? 0 : (uint32_t)moved_s;
-    (void)KW_TEXT_SET(row.who, "person"); /* it fits */
-    TRY(op, journal_append(op, keyring->journal, &row));
+    TRY(op, keyring_note_deed(op, keyring, KEEPER_VAULT_CLOCK, count, now_unix));
     keyring_trust_clock(keyring, now_unix, up_s);
     return keyring_save(op, keyring);
 }

@@ -145,6 +145,18 @@ static kw_status write_use(struct kw_op *op, struct keyring *keyring, const stru
     return journal_append(op, keyring->journal, &row);
 }
 
+kw_status keyring_note_deed(struct kw_op *op, struct keyring *keyring, enum keeper_vault_deed deed,
+                            uint32_t count, int64_t now_unix)
+{
+    struct keeper_journal_row row = {.time_ms = now_unix * 1000,
+                                     .kind = KEEPER_JOURNAL_VAULT,
+                                     .what = (uint8_t)deed,
+                                     .count = count};
+
+    (void)KW_TEXT_SET(row.who, "person"); /* it fits */
+    return journal_append(op, keyring->journal, &row);
+}
+
 static kw_status flush_one(struct kw_op *op, struct keyring *keyring, const struct keeper_key *key,
                            struct bulk_uses *uses)
 {

@@ -171,7 +171,12 @@ static kw_status open_vault(struct kw_op *op, const struct options *options, str
     } else {
         TRY(op, vault_open_by(op, &opening->folder, options->unlock));
     }
-    return keyring_load(op, &opening->folder, opening->custody, &server->keyring);
+    bool reopened = vault_take_reopened(&opening->folder);
+    TRY(op, keyring_load(op, &opening->folder, opening->custody, &server->keyring));
+    if (reopened) {
+        TRY(op, keyring_note_deed(op, server->keyring, KEEPER_VAULT_OPENED, 0, os_clock_unix_s()));
+    }
+    return KW_OK;
 }
 
 /* What a driver opens while it serves. */

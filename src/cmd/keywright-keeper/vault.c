@@ -201,6 +201,27 @@ kw_status vault_mark_sealed(struct kw_op *op, const struct vault *vault)
                          kw_span_text("sealed by an operator; 'keywright vault open' opens it\n"));
 }
 
+/* Its journal is sealed too: the next keeper writes the row. */
+kw_status vault_mark_reopened(struct kw_op *op, const struct vault *vault)
+{
+    char from[KW_PATH_BYTES], to[KW_PATH_BYTES];
+
+    TRY(op, path_of(op, vault, "sealed", from));
+    TRY(op, path_of(op, vault, "reopened", to));
+    ENSURE(op, rename(from, to) == 0 || errno == ENOENT, KW_E_IO, "renaming '%s': %s", from,
+           strerror(errno));
+    return KW_OK;
+}
+
+bool vault_take_reopened(const struct vault *vault)
+{
+    char path[KW_PATH_BYTES];
+    struct kw_op op;
+
+    kw_op_init(&op, NULL, 0);
+    return kw_ok(path_of(&op, vault, "reopened", path)) && unlink(path) == 0;
+}
+
 kw_status vault_unmark_sealed(struct kw_op *op, const struct vault *vault)
 {
     char path[KW_PATH_BYTES];

@@ -64,6 +64,9 @@ kw_status vault_rekey_end(struct kw_op *op, struct vault *vault);
 bool vault_sealed_by_hand(const struct vault *vault);
 kw_status vault_mark_sealed(struct kw_op *op, const struct vault *vault);
 kw_status vault_unmark_sealed(struct kw_op *op, const struct vault *vault);
+/* The same, where the next keeper opens it: it asks by vault_take_reopened(), once. */
+kw_status vault_mark_reopened(struct kw_op *op, const struct vault *vault);
+bool vault_take_reopened(const struct vault *vault);
 
 /* The KEK of a generation. KW_E_INTEGRITY it is neither this one nor the one before. */
 kw_status vault_kek_of(struct kw_op *op, const struct vault *vault, uint32_t generation,

@@ -83,6 +83,7 @@ static kw_status load(struct kw_op *op, struct vault_opening *opening, struct ke
     if (kw_ok(status)) {
         opening->fresh = false;
         opening->allowed_until_ms = 0;
+        TRY(op, keyring_note_deed(op, *keyring, KEEPER_VAULT_OPENED, 0, os_clock_unix_s()));
         return vault_unmark_sealed(op, &(*keyring)->vault);
     }
     kw_op_init(&again, "keeper", 0);
@@ -172,7 +173,9 @@ static kw_status use_new(struct kw_op *op, struct vault_opening *opening, struct
 {
     if (!opening->fresh) {
         opening->allowed_until_ms = 0;
-        return keyring_rekey(op, *keyring, opener);
+        TRY(op, keyring_rekey(op, *keyring, opener));
+        TRY(op, keyring_note_deed(op, *keyring, KEEPER_VAULT_NEW_SECRET, 0, os_clock_unix_s()));
+        return keyring_save(op, *keyring);
     }
     TRY(op, vault_fill(op, &opening->folder, opener));
     return load(op, opening, keyring);
@@ -293,6 +296,15 @@ static kw_status take_share(struct kw_op *op, struct vault_opening *opening,
 
 /* --- sealing ---------------------------------------------------------------------------------- */
 
+/* The gate's own wish is in the log already. */
+static kw_status seal_by_person(struct kw_op *op, struct vault_opening *opening,
+                                struct keyring **keyring)
+{
+    ENSURE(op, *keyring, KW_E_STATE, "the vault is sealed already");
+    TRY(op, keyring_note_deed(op, *keyring, KEEPER_VAULT_SEALED, 0, os_clock_unix_s()));
+    return vault_open_seal(op, opening, keyring);
+}
+
 kw_status vault_open_seal(struct kw_op *op, struct vault_opening *opening, struct keyring **keyring)
 {
     char dir[KW_PATH_BYTES];
@@ -316,7 +328,7 @@ static kw_status open_by_method(struct kw_op *op, struct vault_opening *opening,
 {
     TRY(op, must_be_sealed(op, opening, keyring));
     ENSURE(op, !unlock_asks(opening->unlock), KW_E_STATE, "the vault needs its secret");
-    TRY(op, vault_unmark_sealed(op, &opening->folder));
+    TRY(op, vault_mark_reopened(op, &opening->folder));
     opening->restart = true;
     return KW_OK;
 }
@@ -336,7 +348,7 @@ kw_status vault_open_do(struct kw_op *op, struct vault_opening *opening, struct 
     case OPENING_SHARE:
         return take_share(op, opening, keyring, request, now_mono_ms);
     case OPENING_SEAL:
-        return vault_open_seal(op, opening, keyring);
+        return seal_by_person(op, opening, keyring);
     case OPENING_FORGET:
         forget_shares(opening);
         opener_done(&opening->next);

@@ -208,6 +208,7 @@ kw_status cli_approval_roster(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_enroll(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_dismiss(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_rule(struct kw_op *op, struct cli *cli);
+kw_status cli_doctor_acknowledge(struct kw_op *op, struct cli *cli);
 kw_status cli_doctor(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_status(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_open(struct kw_op *op, struct cli *cli);

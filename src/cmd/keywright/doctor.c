@@ -44,6 +44,33 @@ static kw_status judge(struct kw_op *op, const struct cli *cli, struct kw_span j
     return KW_OK;
 }
 
+struct acknowledgement {
+    char digest[2 * KW_HASH_BYTES + 1], reason[256];
+};
+static const struct codec_field acknowledgement_fields[] = {
+    FIELD_STRING("digest", struct acknowledgement, digest, 0, ""),
+    FIELD_STRING("reason", struct acknowledgement, reason, 0, ""),
+};
+
+kw_status cli_doctor_acknowledge(struct kw_op *op, struct cli *cli)
+{
+    const char *reason = cli->options[OPT_REASON];
+    struct acknowledgement body = {0};
+    AUTO(kw_bytes) *json = NULL;
+    AUTO(kw_bytes) *answer = NULL;
+
+    ENSURE(op, reason && *reason && KW_TEXT_SET(body.reason, reason), KW_E_INPUT,
+           "--reason TEXT is needed: what it was, and how that was found out");
+    ENSURE(op, KW_TEXT_SET(body.digest, cli->args[0]), KW_E_INPUT,
+           "DIGEST is what 'keywright doctor' shows");
+    TRY(op, kw_bytes_new(512, &json));
+    TRY(op, codec_json_encode(op, acknowledgement_fields, KW_COUNT(acknowledgement_fields), &body,
+                              json));
+    TRY(op, cli_post(op, cli, "/api/v1/doctor/acknowledge", kw_bytes_span(json), &answer));
+    (void)puts("acknowledged   the log says so");
+    return KW_OK;
+}
+
 kw_status cli_doctor(struct kw_op *op, struct cli *cli)
 {
     AUTO(kw_bytes) *json = NULL;

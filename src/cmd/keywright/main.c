@@ -120,6 +120,7 @@ static const struct command {
     const char *doc;
 } commands[] = {
     {"init",   NULL,       NULL,         INIT_OPTIONS,                           cli_init,            "root ceremony: make a state folder, its CAs, keys and first operator"},
+    {"doctor", "acknowledge", "DIGEST",  REMOTE | OPT(REASON),                   cli_doctor_acknowledge, "say in the log what an unaccounted signature was"},
     {"doctor", NULL,       NULL,         REMOTE,                                 cli_doctor,          "is everything as it should be, and each signature accounted for?"},
     {"ca",     "list",     NULL,         REMOTE,                                 cli_ca_list,         "CAs"},
     {"ca",     "rotate",   "CA",         REMOTE | OPT(REASON) | OPT(APPROVAL) | OPT(OUT), cli_ca_rotate, "make a CA's next key and its request to the root"},

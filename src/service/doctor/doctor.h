@@ -41,6 +41,14 @@ kw_status doctor_run(struct kw_op *op, struct service *service, finding_fn each,
 /* The keeper's journal against the log. */
 kw_status reconcile(struct kw_op *op, struct service *service, finding_fn each, void *ctx);
 /**
+ * A person found out what an unaccounted signature was (the server was ended between the keeper and
+ * the log) and says so, for ever, in the log: from then on it is a note, no fault. digest: SHA-256
+ * of what was signed. Errors: KW_E_NOT_FOUND no unaccounted use has it, so nothing can be excused
+ * before it is done; KW_E_INPUT no reason.
+ */
+kw_status reconcile_acknowledge(struct kw_op *op, struct service *service,
+                                const uint8_t digest[KW_HASH_BYTES], const char *reason);
+/**
  * Before the server begins to serve: signatures that no event speaks of (the server was ended
  * between the keeper and the log, or somebody else asked the keeper) become events
  * "key.unaccounted", so that nothing stays silent. Looks only at what is new since the last time.

@@ -25,6 +25,7 @@ struct use {
     struct keeper_journal_row row;
     bool accounted;
     bool recorded; /* an event "key.unaccounted" speaks of it */
+    bool excused;  /* an event "key.acknowledge" does: a person found out what it was */
 };
 
 struct books {
@@ -121,9 +122,12 @@ static struct use *first_of(struct books *books, const uint8_t digest[KW_HASH_BY
     return &books->uses[low];
 }
 
+/* What an event says of a use. */
+enum word { WORD_DONE, WORD_UNACCOUNTED, WORD_EXCUSED };
+
 /* Every use with this digest: by this key, or (NULL) as a head of the log by any of its keys. */
 static void account(struct books *books, const uint8_t digest[KW_HASH_BYTES], struct kw_span key,
-                    bool unaccounted)
+                    enum word word)
 {
     const struct use *end = books->uses + books->n;
 
@@ -132,8 +136,9 @@ static void account(struct books *books, const uint8_t digest[KW_HASH_BYTES], st
         bool is_head = key.len == 0 && use->row.what == KEEPER_SIGN_CHECKPOINT;
         if (is_head || kw_span_equal(kw_span_text(use->row.key_id), key)) {
             books->n_heads -= is_head && !use->accounted ? 1 : 0;
-            use->accounted |= !unaccounted;
-            use->recorded |= unaccounted;
+            use->accounted |= word == WORD_DONE;
+            use->recorded |= word == WORD_UNACCOUNTED;
+            use->excused |= word == WORD_EXCUSED;
         }
     }
 }
@@ -152,6 +157,14 @@ static struct kw_span member(struct kw_span entry, const char *name)
     return end ? kw_span_sub(rest, 0, (size_t)(end - rest.p)) : KW_SPAN(NULL, 0);
 }
 
+static enum word word_of(struct kw_span type)
+{
+    if (kw_span_equal(type, kw_span_text("key.unaccounted"))) {
+        return WORD_UNACCOUNTED;
+    }
+    return kw_span_equal(type, kw_span_text("key.acknowledge")) ? WORD_EXCUSED : WORD_DONE;
+}
+
 static void take_event(struct books *books, struct kw_span entry)
 {
     struct kw_span hex = member(entry, "\"digest\":\"");
@@ -164,10 +177,8 @@ static void take_event(struct books *books, struct kw_span entry)
     }
     memcpy(text, hex.p, hex.len);
     if (kw_ok(kw_unhex(text, &out))) {
-        struct kw_span type = member(entry, "\"type\":\"");
         books->n_events++;
-        account(books, digest, member(entry, "\"key\":\""),
-                kw_span_equal(type, kw_span_text("key.unaccounted")));
+        account(books, digest, member(entry, "\"key\":\""), word_of(member(entry, "\"type\":\"")));
     }
 }
 
@@ -182,7 +193,7 @@ static kw_status take_head(struct kw_op *op, struct books *books)
         TRY(op, log_line_origin(op, books->service, n, head.origin));
         TRY(op, checkpoint_body(op, &head, body, sizeof(body)), "a head of the log");
         digest_sha256(kw_span_text(body), digest);
-        account(books, digest, KW_SPAN(NULL, 0), /* unaccounted= */ false);
+        account(books, digest, KW_SPAN(NULL, 0), WORD_DONE);
     }
     return KW_OK;
 }
@@ -244,17 +255,19 @@ static bool in_flight(const struct use *use, int64_t now_ms)
 static struct finding describe(const struct use *use)
 {
     const struct keeper_journal_row *row = &use->row;
-    struct finding found = {
-        .level = FINDING_FAULT, .check = "unaccounted", .time_ms = row->time_ms};
+    struct finding found = {.level = use->excused ? FINDING_NOTE : FINDING_FAULT,
+                            .time_ms = row->time_ms};
 
+    KW_TEXT_SET(found.check, use->excused ? "acknowledged" : "unaccounted");
     KW_TEXT_SET(found.object, row->key_id);
     KW_TEXT_SET(found.request_id, row->who);
     kw_hex(KW_SPAN_ARRAY(row->digest), found.digest, sizeof(found.digest));
     (void)snprintf(found.text, sizeof(found.text),
                    "key '%.95s' was used for a %s (row %llu) that the log has no event of%s",
                    row->key_id, keeper_journal_what(row), (unsigned long long)row->seq,
-                   use->recorded ? "; recorded as key.unaccounted when the server started"
-                                 : "; find out who asked for it");
+                   use->excused    ? "; somebody found out what it was, see key.acknowledge"
+                   : use->recorded ? "; recorded as key.unaccounted when the server started"
+                                   : "; find out who asked for it");
     return found;
 }
 
@@ -262,7 +275,7 @@ static kw_status tell(struct kw_op *op, struct books *books, finding_fn each, vo
 {
     struct finding sum = {.level = FINDING_OK, .check = "journal"};
     int64_t now_ms = os_clock_unix_ms();
-    uint64_t n_wrong = 0, n_waiting = 0;
+    uint64_t n_wrong = 0, n_waiting = 0, n_excused = 0;
 
     for (size_t i = 0; i < books->n; i++) {
         const struct use *use = &books->uses[i];
@@ -273,7 +286,9 @@ static kw_status tell(struct kw_op *op, struct books *books, finding_fn each, vo
             n_waiting++;
             continue;
         }
-        if (n_wrong++ < TOLD_MAX) {
+        n_excused += use->excused;
+        n_wrong += !use->excused;
+        if (n_wrong + n_excused <= TOLD_MAX) {
             struct finding found = describe(use);
             TRY(op, each(op, ctx, &found));
         }
@@ -281,9 +296,10 @@ static kw_status tell(struct kw_op *op, struct books *books, finding_fn each, vo
     sum.level = n_wrong > 0 ? FINDING_FAULT : FINDING_OK;
     (void)snprintf(sum.text, sizeof(sum.text),
                    "%zu signatures and openings of %llu rows: %llu without an event, %llu on their "
-                   "way; %llu more in bulk (TLS, OCSP)",
+                   "way, %llu acknowledged; %llu more in bulk (TLS, OCSP)",
                    books->n, (unsigned long long)books->n_rows, (unsigned long long)n_wrong,
-                   (unsigned long long)n_waiting, (unsigned long long)books->n_bulk);
+                   (unsigned long long)n_waiting, (unsigned long long)n_excused,
+                   (unsigned long long)books->n_bulk);
     return each(op, ctx, &sum);
 }
 
@@ -318,6 +334,55 @@ kw_status reconcile(struct kw_op *op, struct service *service, finding_fn each, 
     TRY(op, read_log(op, &books, 0));
     sort_by(&books, by_time);
     return tell(op, &books, each, ctx);
+}
+
+/* --- what a person found out ------------------------------------------------------------------ */
+
+/* All rows and all of the log, sorted by digest. */
+static kw_status read_all(struct kw_op *op, struct books *books)
+{
+    books->edge = malloc(sizeof(*books->edge));
+    ENSURE(op, books->edge, KW_E_MEMORY, "no memory for the log's head");
+    tlog_edge_init(books->edge);
+    for (unsigned i = 0; i < books->service->n_vaults; i++) {
+        TRY(op, read_rows(op, books, books->service->vaults[i], 1), "vault '%s'",
+            books->service->config.vaults[i].name);
+    }
+    sort_by(books, by_digest);
+    return read_log(op, books, 0);
+}
+
+/* NULL where each one is accounted for, or still on its way. */
+static const struct use *find_unaccounted(struct books *books, const uint8_t digest[KW_HASH_BYTES])
+{
+    const struct use *end = books->uses + books->n;
+    int64_t now_ms = os_clock_unix_ms();
+
+    for (const struct use *use = first_of(books, digest);
+         use < end && memcmp(use->row.digest, digest, KW_HASH_BYTES) == 0; use++) {
+        if (!use->accounted && !use->excused && (use->recorded || !in_flight(use, now_ms))) {
+            return use;
+        }
+    }
+    return NULL;
+}
+
+kw_status reconcile_acknowledge(struct kw_op *op, struct service *service,
+                                const uint8_t digest[KW_HASH_BYTES], const char *reason)
+{
+    __attribute__((cleanup(books_done))) struct books books = {.service = service};
+    struct event event = {.type = EVENT_KEY_ACKNOWLEDGE};
+
+    ENSURE(op, *reason, KW_E_INPUT, "a reason is needed: what it was, and how that was found out");
+    TRY(op, read_all(op, &books));
+    const struct use *use = find_unaccounted(&books, digest);
+    ENSURE(op, use, KW_E_NOT_FOUND, "no unaccounted use has this digest");
+    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", use->row.key_id);
+    (void)snprintf(event.detail, sizeof(event.detail), "%s (row %llu) acknowledged: %.300s",
+                   keeper_journal_what(&use->row), (unsigned long long)use->row.seq, reason);
+    memcpy(event.digest, digest, sizeof(event.digest));
+    KW_TEXT_SET(event.key, use->row.key_id);
+    return service_record_alone(op, service, &event);
 }
 
 /* --- at the start ----------------------------------------------------------------------------- */
@@ -382,7 +447,8 @@ static kw_status record_all(struct kw_op *op, const struct books *books)
     for (size_t i = 0; i < books->n && n < RECORDED_MAX; i++) {
         const struct use *use = &books->uses[i];
         /* Heads of the log need all of it: `keywright doctor` looks at them. */
-        if (!use->accounted && !use->recorded && use->row.what != KEEPER_SIGN_CHECKPOINT) {
+        if (!use->accounted && !use->recorded && !use->excused &&
+            use->row.what != KEEPER_SIGN_CHECKPOINT) {
             TRY(op, record(op, books->service, use), "recording an unaccounted signature");
             n++;
         }

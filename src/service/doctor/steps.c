@@ -1,4 +1,4 @@
-/* What time did to keys, in the log: the keeper acts by itself, and nobody asked the server. */
+/* What time did to keys, and people to vaults, in the log: nobody asked the server for it. */
 #include <stdio.h>
 
 #include "service/doctor/doctor.h"
@@ -7,6 +7,7 @@ enum { PAGE = 48 };
 
 struct page {
     struct service *service;
+    const char *vault; /* its name */
     struct keeper_journal_row rows[PAGE];
     unsigned n;
     char mark[48]; /* name of the blob whose version is the last row that was looked at */
@@ -40,6 +41,27 @@ static kw_status record_step(struct kw_op *op, struct store_txn *txn, struct ser
     return service_record(op, service, txn, &event);
 }
 
+/* By its socket, on the machine: who it was the machine's own records say. */
+static kw_status record_deed(struct kw_op *op, struct store_txn *txn, const struct page *page,
+                             const struct keeper_journal_row *row)
+{
+    static const enum event_type types[KEEPER_VAULT_DEED_MAX] = {
+        [KEEPER_VAULT_OPENED] = EVENT_VAULT_OPEN,
+        [KEEPER_VAULT_SEALED] = EVENT_VAULT_SEAL,
+        [KEEPER_VAULT_NEW_SECRET] = EVENT_VAULT_REKEY,
+        [KEEPER_VAULT_CLOCK] = EVENT_VAULT_CLOCK,
+    };
+    struct event event = {.type = types[row->what], .unix_ms = row->time_ms};
+
+    KW_TEXT_SET(event.source, "keywright-keeper");
+    KW_TEXT_SET(event.actor, "keeper:person");
+    (void)snprintf(event.object, sizeof(event.object), "vault:%.60s", page->vault);
+    (void)snprintf(event.detail, sizeof(event.detail),
+                   "%s by somebody on the server's machine (row %llu of its journal)",
+                   keeper_journal_what(row), (unsigned long long)row->seq);
+    return service_record(op, page->service, txn, &event);
+}
+
 static kw_status record_page(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     const struct page *page = ctx;
@@ -47,6 +69,9 @@ static kw_status record_page(struct kw_op *op, struct store_txn *txn, void *ctx)
     for (unsigned i = 0; i < page->n; i++) {
         if (is_own_step(&page->rows[i])) {
             TRY(op, record_step(op, txn, page->service, &page->rows[i]));
+        }
+        if (page->rows[i].kind == KEEPER_JOURNAL_VAULT) {
+            TRY(op, record_deed(op, txn, page, &page->rows[i]));
         }
     }
     return store_blob_put(op, txn, page->mark, page->last, kw_span_text("journal"));
@@ -67,7 +92,7 @@ static kw_status load_mark(struct kw_op *op, struct page *page)
 
 static kw_status look_at_vault(struct kw_op *op, struct service *service, unsigned i)
 {
-    struct page page = {.service = service};
+    struct page page = {.service = service, .vault = service->config.vaults[i].name};
     uint64_t end = 0;
 
     (void)snprintf(page.mark, sizeof(page.mark), "steps:%.31s", service->config.vaults[i].name);
