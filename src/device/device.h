@@ -28,6 +28,7 @@ struct device_config {
     int64_t floor_ms; /* the latest time that the server told: the clock is never believed to be
                          before it */
     bool wiped;
+    bool renew_asked; /* by the server, in the last hello: renewal is due */
 };
 
 struct device {

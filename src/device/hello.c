@@ -20,10 +20,12 @@ static const struct codec_field hello_fields[] = {
 struct welcome {
     char device[KW_NAME_MAX];
     int64_t time_ms;
+    bool renew;
 };
 static const struct codec_field welcome_fields[] = {
     FIELD_STRING("device", struct welcome, device, CODEC_REQUIRED, "who the server takes us for"),
     FIELD_TIME("time", struct welcome, time_ms, CODEC_REQUIRED, "the server's clock"),
+    FIELD_BOOL("renew", struct welcome, renew, 0, "renew now"),
 };
 
 static void fill(const struct device *device, const struct cert *cert, struct hello *hello)
@@ -40,14 +42,18 @@ static void fill(const struct device *device, const struct cert *cert, struct he
 }
 
 /* The floor is only written when it moved by an hour: flash wears. */
-static kw_status raise_floor(struct kw_op *op, struct device *device, int64_t told_ms)
+static kw_status remember(struct kw_op *op, struct device *device, const struct welcome *welcome)
 {
     enum { FLOOR_STEP_MS = 3600000 };
+    bool same = device->config.renew_asked == welcome->renew;
 
-    if (told_ms < device->config.floor_ms + FLOOR_STEP_MS) {
+    if (welcome->time_ms < device->config.floor_ms + FLOOR_STEP_MS && same) {
         return KW_OK;
     }
-    device->config.floor_ms = told_ms;
+    if (welcome->time_ms > device->config.floor_ms) {
+        device->config.floor_ms = welcome->time_ms;
+    }
+    device->config.renew_asked = welcome->renew;
     return state_save_config(op, device);
 }
 
@@ -74,5 +80,5 @@ kw_status device_hello(struct kw_op *op, struct device *device, enum device_iden
         "hello");
     ENSURE(op, strcmp(welcome.device, device->config.device_id) == 0, KW_E_AUTH,
            "the server takes us for '%.60s'", welcome.device);
-    return raise_floor(op, device, welcome.time_ms);
+    return remember(op, device, &welcome);
 }

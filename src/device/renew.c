@@ -121,6 +121,7 @@ kw_status device_renew(struct kw_op *op, struct device *device, bool force)
 
     TRY(op, state_take_turn(op, device, &turn));
     TRY(op, state_read_cert(op, device, DEVICE_LDEVID, &old));
+    force |= device->config.renew_asked;
     if (!force && device_now_s(device) < device_renew_at(old)) {
         return KW_OK;
     }

@@ -17,6 +17,8 @@ static const struct codec_field config_fields[] = {
                  "version that runs here"),
     FIELD_TIME("time_floor", struct device_config, floor_ms, CODEC_OMIT_EMPTY,
                "latest time that the server told"),
+    FIELD_BOOL("renew_asked", struct device_config, renew_asked, CODEC_OMIT_EMPTY,
+               "the server wants the identity renewed now"),
     FIELD_BOOL("wiped", struct device_config, wiped, CODEC_OMIT_EMPTY,
                "the identity was destroyed"),
 };

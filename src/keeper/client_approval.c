@@ -60,6 +60,22 @@ kw_status keeper_approval_cancel(struct kw_op *op, struct keeper *keeper, uint64
     return ask(op, keeper, KEEPER_ROW_APPROVAL_CANCEL, &msg, ret);
 }
 
+kw_status keeper_approval_use(struct kw_op *op, struct keeper *keeper,
+                              const struct approval_subject *subject, uint64_t approval_id)
+{
+    struct keeper_msg msg = {
+        .approval_use = {.id = approval_id, .subject = *subject}
+    };
+    struct channel_room room;
+    struct keeper_answer answer;
+
+    ENSURE(op, kw_ok(approval_subject_check(subject)), KW_E_INPUT,
+           "the operation '%s' cannot be described to those who approve it",
+           approval_op_text(subject->op));
+    memcpy(msg.key_id, subject->key_id, sizeof(msg.key_id));
+    return keeper_call(op, keeper, KEEPER_ROW_APPROVAL_USE, &msg, -1, &room, &answer);
+}
+
 kw_status keeper_roster_set(struct kw_op *op, struct keeper *keeper, const struct roster *roster,
                             uint64_t approval_id)
 {

@@ -382,6 +382,14 @@ kw_status keeper_approval_sign(struct kw_op *op, struct keeper *keeper, uint64_t
 kw_status keeper_approval_at(struct kw_op *op, struct keeper *keeper, uint64_t id, bool next,
                              struct keeper_approval *ret);
 /* End a request that its requester has not signed. */
+/**
+ * Use up an approved request for an operation that the server does without a key:
+ * APPROVE_REVOKE_PLAN alone (KW_E_DENIED for others). KW_OK: it was approved, for exactly this
+ * subject, and is used now, durably; or no rule wants approval. Errors: those of
+ * approvals_require().
+ */
+kw_status keeper_approval_use(struct kw_op *op, struct keeper *keeper,
+                              const struct approval_subject *subject, uint64_t approval_id);
 kw_status keeper_approval_cancel(struct kw_op *op, struct keeper *keeper, uint64_t id,
                                  struct keeper_approval *ret);
 

@@ -97,6 +97,7 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING, KEEPER_ANY = KEEPER_OPEN 
     X(APPROVAL_SIGN, approval_sign, 51, 664, KEEPER_OPEN, false)                                   \
     X(APPROVAL_AT, approval_at, 52, 48, KEEPER_OPEN, false)                                        \
     X(APPROVAL_CANCEL, approval_cancel, 53, 48, KEEPER_OPEN, false)                                \
+    X(APPROVAL_USE, approval_use, 54, 2120, KEEPER_OPEN, false)                                    \
     X(VAULT_EXPORT, vault_export, 56, 48, KEEPER_OPEN, true)                                       \
     X(RECOVERY_SET, recovery_set, 57, 80, KEEPER_OPEN, false)                                      \
     X(KEY_IMPORT, key_import, 58, 12656, KEEPER_CEREMONY, false)
@@ -196,6 +197,10 @@ struct keeper_msg {
             char requester[KW_NAME_MAX];
             struct approval_subject subject;
         } approval_open;
+        struct {
+            uint64_t id;
+            struct approval_subject subject;
+        } approval_use;
         struct {
             uint64_t id;
             enum approval_verdict verdict;

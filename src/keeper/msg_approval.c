@@ -1,14 +1,11 @@
-/* APPROVAL_OPEN, APPROVAL_SIGN, APPROVAL_AT, APPROVAL_CANCEL: requests for approval. */
+/* APPROVAL_OPEN, APPROVAL_SIGN, APPROVAL_AT, APPROVAL_CANCEL, APPROVAL_USE: requests for approval.
+ */
 #include "keeper/msg_rows.h"
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-void enc_approval_open(struct kw_writer *w, const struct keeper_msg *msg)
+static void write_subject(struct kw_writer *w, const struct approval_subject *subject)
 {
-    const struct approval_subject *subject = &msg->approval_open.subject;
-
-    kw_writer_text(w, msg->key_id);
-    kw_writer_text(w, msg->approval_open.requester);
     kw_writer_u8(w, (uint8_t)subject->op);
     kw_writer_u8(w, (uint8_t)subject->class_);
     kw_writer_u8(w, (uint8_t)subject->n);
@@ -19,13 +16,9 @@ void enc_approval_open(struct kw_writer *w, const struct keeper_msg *msg)
 }
 
 /* What the text could not say is malformed, not merely refused. */
-void dec_approval_open(struct kw_reader *r, struct keeper_msg *ret)
+static void read_subject(struct kw_reader *r, const char *key_id, struct approval_subject *subject)
 {
-    struct approval_subject *subject = &ret->approval_open.subject;
-
-    kw_reader_text(r, ret->key_id, sizeof(ret->key_id));
-    kw_reader_text(r, ret->approval_open.requester, sizeof(ret->approval_open.requester));
-    memcpy(subject->key_id, ret->key_id, sizeof(subject->key_id));
+    memcpy(subject->key_id, key_id, sizeof(subject->key_id));
     subject->op = (enum approval_op)kw_reader_u8(r);
     subject->class_ = (enum key_class)kw_reader_u8(r);
     unsigned n = kw_reader_u8(r);
@@ -40,6 +33,34 @@ void dec_approval_open(struct kw_reader *r, struct keeper_msg *ret)
     if (!kw_ok(approval_subject_check(subject))) {
         kw_reader_reject(r);
     }
+}
+
+void enc_approval_open(struct kw_writer *w, const struct keeper_msg *msg)
+{
+    kw_writer_text(w, msg->key_id);
+    kw_writer_text(w, msg->approval_open.requester);
+    write_subject(w, &msg->approval_open.subject);
+}
+
+void dec_approval_open(struct kw_reader *r, struct keeper_msg *ret)
+{
+    kw_reader_text(r, ret->key_id, sizeof(ret->key_id));
+    kw_reader_text(r, ret->approval_open.requester, sizeof(ret->approval_open.requester));
+    read_subject(r, ret->key_id, &ret->approval_open.subject);
+}
+
+void enc_approval_use(struct kw_writer *w, const struct keeper_msg *msg)
+{
+    kw_writer_text(w, msg->key_id);
+    kw_writer_u64(w, msg->approval_use.id);
+    write_subject(w, &msg->approval_use.subject);
+}
+
+void dec_approval_use(struct kw_reader *r, struct keeper_msg *ret)
+{
+    kw_reader_text(r, ret->key_id, sizeof(ret->key_id));
+    ret->approval_use.id = kw_reader_u64(r);
+    read_subject(r, ret->key_id, &ret->approval_use.subject);
 }
 
 void enc_approval_sign(struct kw_writer *w, const struct keeper_msg *msg)
@@ -157,3 +178,15 @@ void dec_approval_at_answer(struct kw_reader *r, struct keeper_answer *ret)
 SAME_ANSWER(approval_open)
 SAME_ANSWER(approval_sign)
 SAME_ANSWER(approval_cancel)
+
+void enc_approval_use_answer(struct kw_writer *w, const struct keeper_answer *answer)
+{
+    (void)w; /* the outcome is all there is */
+    (void)answer;
+}
+
+void dec_approval_use_answer(struct kw_reader *r, struct keeper_answer *ret)
+{
+    (void)r;
+    (void)ret;
+}

@@ -20,7 +20,8 @@
     X(ROSTER, "roster", false, "change who approves, or which operations need approval")           \
     X(VAULT_SHARES, "vault-shares", false, "replace the shares that open the vault")               \
     X(VAULT_EXPORT, "vault-export", false, "take an encrypted copy of the vault")                  \
-    X(POLICY_CHANGE, "policy-change", false, "change the policy of a key")
+    X(POLICY_CHANGE, "policy-change", false, "change the policy of a key")                         \
+    X(REVOKE_PLAN, "revoke-plan", false, "revoke certificates by a plan: many, or compromised")
 
 /* Stored and signed: append only. */
 enum approval_op {

@@ -62,7 +62,12 @@
     X(KEY_BLOCK, "key.block", "key")                                                               \
     X(REQUEST_LAPSE, "request.lapse", "registration")                                              \
     X(STATION_GRANT, "station.grant", "device")                                                    \
-    X(STATION_END, "station.end", "device")
+    X(STATION_END, "station.end", "device")                                                        \
+    X(CERT_HOLD, "cert.hold", "certificate")                                                       \
+    X(CERT_RELEASE, "cert.release", "certificate")                                                 \
+    X(REVOKE_PLAN, "revoke.plan", "certificate")                                                   \
+    X(REVOKE_RUN, "revoke.run", "certificate")                                                     \
+    X(REVOKE_DONE, "revoke.done", "certificate")
 
 enum event_type {
 #define X(name, text, category) EVENT_##name,

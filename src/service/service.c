@@ -17,6 +17,7 @@
 #include "service/log/log.h"
 #include "service/profiles.h"
 #include "service/quality/batch.h"
+#include "service/revocation/revocation.h"
 #include "service/validation/crl_maker.h"
 #include "service/validation/ocsp_responder.h"
 #include "service/validation/status_keep.h"
@@ -150,6 +151,7 @@ kw_status service_start(struct kw_op *op, struct service *service)
     TRY(op, crl_maker_start(op, service, &service->crl_maker));
     TRY(op, ocsp_presigner_start(op, service, &service->presigner));
     TRY(op, batch_worker_start(op, service, &service->batches));
+    TRY(op, revoker_start(op, service, &service->revoker));
     return watch_start(op, service, &service->watch);
 }
 
@@ -162,6 +164,7 @@ void service_close(struct service *service)
     watch_stop(service->watch);
     ocsp_presigner_stop(service->presigner);
     batch_worker_stop(service->batches);
+    revoker_stop(service->revoker);
     crl_maker_stop(service->crl_maker);
     status_keep_stop(service->status);
     if (service->log) {

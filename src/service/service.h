@@ -35,6 +35,7 @@ struct crl_maker;
 struct status_keep;
 struct serial_pool;
 struct watch;
+struct revoker;
 struct backup_maker;
 struct batch_worker;
 
@@ -67,6 +68,7 @@ struct service {
     struct serial_pool *serials;
     struct watch *watch;
     struct batch_worker *batches;
+    struct revoker *revoker;
     struct backup_maker *backup;
     pthread_mutex_t rotation; /* one change of keys and certificates at a time; guards the next */
     service_certs_changed certs_changed;

@@ -6,7 +6,8 @@ enum { DEVICE_INSERT, DEVICE_UPDATE, DEVICE_FIRMWARE, DEVICE_STATE, DEVICE_GET, 
 #define DEVICE_COLUMNS                                                                             \
     "SELECT d.id, p.text, d.serial, h.text, d.state, d.registered_ms,"                             \
     " d.last_seen_ms, d.agent, d.root_of_trust, d.simulated, d.secret_hash, d.secret_expires_ms,"  \
-    " d.secret_used_csr, d.secret_failures, d.firmware, b.text"                                    \
+    " d.secret_used_csr, d.secret_failures, d.firmware, b.text,"                                   \
+    " d.renew_plan"                                                                                \
     " FROM owner o JOIN device d ON d.owner = o.id JOIN name p ON p.id = d.product"                \
     " JOIN name h ON h.id = d.hw_type LEFT JOIN name b ON b.id = d.batch "
 
@@ -138,6 +139,7 @@ static kw_status row_read(struct kw_op *op, const struct store_rows *rows, struc
         .simulated = store_row_int(rows, 9) != 0,
         .secret_expires_ms = store_row_int(rows, 11),
         .secret_failures = (uint32_t)store_row_int(rows, 13),
+        .renew_plan = store_row_int(rows, 16),
     };
 
     TRY(op, read_texts(op, rows, &device));

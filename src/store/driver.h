@@ -34,6 +34,8 @@ enum store_noun {
     STORE_NOUN_SUBJECT,
     STORE_NOUN_CERT_WHOLE,
     STORE_NOUN_CMP,
+    STORE_NOUN_REVOKE_PLAN,
+    STORE_NOUN_REVOKE_MORE,
     STORE_NOUN_MAX
 };
 enum { STORE_STATEMENTS_MAX = 12 }; /* of one noun */

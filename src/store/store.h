@@ -119,6 +119,7 @@ struct store_device {
     uint8_t secret_used_csr[KW_HASH_BYTES]; /* SHA-256 of the request that used it up; all zero =
                                                unused */
     uint32_t secret_failures;               /* wrong secrets in a row */
+    int64_t renew_plan; /* it is to renew for this plan of revocation (read only); 0 = none */
 };
 /* KW_E_CONFLICT id or serial was used before. */
 kw_status store_device_insert(struct kw_op *op, struct store_txn *txn,

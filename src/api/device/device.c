@@ -19,10 +19,13 @@ static const struct codec_field hello_fields[] = {
 struct hello_answer {
     char device[KW_NAME_MAX];
     int64_t time_ms;
+    bool renew;
 };
 static const struct codec_field hello_answer_fields[] = {
     FIELD_STRING("device", struct hello_answer, device, 0, "who the server takes you for"),
     FIELD_TIME("time", struct hello_answer, time_ms, 0, "the server's clock"),
+    FIELD_BOOL("renew", struct hello_answer, renew, CODEC_OMIT_EMPTY,
+               "renew now: the certificate is about to be revoked"),
 };
 
 static kw_status hello(struct kw_op *op, void *ctx, const struct http_request *request,
@@ -34,7 +37,8 @@ static kw_status hello(struct kw_op *op, void *ctx, const struct http_request *r
 
     TRY(op, codec_json_decode(op, request->body, hello_fields, KW_COUNT(hello_fields), &said),
         "hello");
-    TRY(op, device_seen(op, api->service, request->who.id, &said));
+    TRY(op,
+        device_seen(op, api->service, request->who.id, request->peer_cert, &said, &answer.renew));
     KW_TEXT_SET(answer.device, request->who.id);
     TRY(op, kw_bytes_new(256, &response->body));
     response->content_type = "application/json";

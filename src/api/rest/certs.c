@@ -254,3 +254,31 @@ REST_HANDLER(rest_cert_revoke)
     view(&cert, &shown);
     return rest_answer(op, &cert_view, &shown, response);
 }
+
+/* --- on hold ---------------------------------------------------------------------------------- */
+
+static kw_status change_hold(struct kw_op *op, void *ctx, const struct http_request *request,
+                             struct http_response *response,
+                             kw_status (*change)(struct kw_op *op, struct service *service,
+                                                 const struct store_cert *cert))
+{
+    struct store_cert cert;
+    struct cert_view shown;
+
+    TRY(op, codec_json_decode(op, request->body, NULL, 0, NULL), "the body");
+    TRY(op, find(op, ctx, request, &cert));
+    TRY(op, change(op, rest_service(ctx), &cert), "certificate of %s", cert.owner);
+    TRY(op, store_cert_by_fingerprint(op, rest_service(ctx)->store, cert.fingerprint, &cert));
+    view(&cert, &shown);
+    return rest_answer(op, &cert_view, &shown, response);
+}
+
+REST_HANDLER(rest_cert_hold)
+{
+    return change_hold(op, ctx, request, response, authority_hold);
+}
+
+REST_HANDLER(rest_cert_release)
+{
+    return change_hold(op, ctx, request, response, authority_release);
+}

@@ -1,4 +1,5 @@
-/* ROSTER_SET, ROSTER_AT, APPROVAL_OPEN, APPROVAL_SIGN, APPROVAL_AT, APPROVAL_CANCEL. */
+/* ROSTER_SET, ROSTER_AT, APPROVAL_OPEN, APPROVAL_SIGN, APPROVAL_AT, APPROVAL_CANCEL,
+ * APPROVAL_USE. */
 #include "cmd/keywright-keeper/approvals.h"
 #include "cmd/keywright-keeper/server.h"
 
@@ -106,4 +107,16 @@ kw_status handle_approval_cancel(struct kw_op *op, struct server *server, struct
     TRY(op, approvals_cancel(op, server->keyring, request->msg->approval_at.id, request->now_unix,
                              &record));
     return show(op, server, record, request);
+}
+
+/* Of what the server does by itself, and only of that: everything else uses its approval where it
+ * is done, with the key. */
+kw_status handle_approval_use(struct kw_op *op, struct server *server, struct request *request)
+{
+    const struct keeper_msg *msg = request->msg;
+
+    ENSURE(op, msg->approval_use.subject.op == APPROVE_REVOKE_PLAN, KW_E_DENIED,
+           "approval: %s is approved where it is done",
+           approval_op_text(msg->approval_use.subject.op));
+    return approvals_require(op, server, &msg->approval_use.subject, msg->approval_use.id);
 }

@@ -8,11 +8,21 @@ static const struct {
     enum cli_option option;
     const char *key;
 } cert_filters[] = {
-    {OPT_OWNER,    "owner"       },
-    {OPT_CA,       "ca"          },
-    {OPT_PROFILE,  "profile"     },
-    {OPT_STATE_IS, "state"       },
-    {OPT_EXPIRES,  "expires_days"},
+    {OPT_OWNER,          "owner"         },
+    {OPT_DEVICE,         "device"        },
+    {OPT_SERIAL,         "serial"        },
+    {OPT_KEY_HASH,       "key"           },
+    {OPT_SUBJECT_IS,     "subject"       },
+    {OPT_CA,             "ca"            },
+    {OPT_PROFILE,        "profile"       },
+    {OPT_PRODUCT,        "product"       },
+    {OPT_BATCH,          "batch"         },
+    {OPT_FIRMWARE,       "firmware"      },
+    {OPT_FIRMWARE_FROM,  "firmware_from" },
+    {OPT_FIRMWARE_BELOW, "firmware_below"},
+    {OPT_STATE_IS,       "state"         },
+    {OPT_EXPIRES,        "expires_days"  },
+    {OPT_EXPIRES_HOURS,  "expires_hours" },
 };
 
 kw_status cli_cert_list(struct kw_op *op, struct cli *cli)
@@ -57,4 +67,22 @@ kw_status cli_cert_revoke(struct kw_op *op, struct cli *cli)
 
     TRY(op, cli_post_reason(op, cli, "certs", "revoke", &answer));
     return cli_show(op, cli, &cert_view, kw_bytes_span(answer));
+}
+
+static kw_status change_hold(struct kw_op *op, struct cli *cli, const char *verb)
+{
+    AUTO(kw_bytes) *answer = NULL;
+
+    TRY(op, cli_post_reason(op, cli, "certs", verb, &answer));
+    return cli_show(op, cli, &cert_view, kw_bytes_span(answer));
+}
+
+kw_status cli_cert_hold(struct kw_op *op, struct cli *cli)
+{
+    return change_hold(op, cli, "hold");
+}
+
+kw_status cli_cert_release(struct kw_op *op, struct cli *cli)
+{
+    return change_hold(op, cli, "release");
 }

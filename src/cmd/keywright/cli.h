@@ -73,6 +73,17 @@ enum cli_option {
     OPT_LIST,
     OPT_ISSUER,
     OPT_CMP,
+    OPT_DEVICE,
+    OPT_KEY_HASH,
+    OPT_FIRMWARE,
+    OPT_FIRMWARE_FROM,
+    OPT_FIRMWARE_BELOW,
+    OPT_SUBJECT_IS,
+    OPT_HOLD,
+    OPT_REPLACE_FIRST,
+    OPT_DRY_RUN,
+    OPT_EXPIRES_HOURS,
+    OPT_CHAIN,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */
@@ -178,6 +189,12 @@ kw_status cli_request_refuse(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_show(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_pem(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_revoke(struct kw_op *op, struct cli *cli);
+kw_status cli_cert_hold(struct kw_op *op, struct cli *cli);
+kw_status cli_cert_release(struct kw_op *op, struct cli *cli);
+kw_status cli_revoke_plan(struct kw_op *op, struct cli *cli);
+kw_status cli_revoke_run(struct kw_op *op, struct cli *cli);
+kw_status cli_revoke_show(struct kw_op *op, struct cli *cli);
+kw_status cli_revoke_list(struct kw_op *op, struct cli *cli);
 kw_status cli_key_list(struct kw_op *op, struct cli *cli);
 kw_status cli_key_show(struct kw_op *op, struct cli *cli);
 kw_status cli_key_create(struct kw_op *op, struct cli *cli);

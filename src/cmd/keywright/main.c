@@ -78,6 +78,17 @@ static const struct {
     [OPT_CMP] = {"cmp",          true,  "",        "the one-time secret is for CMP too"},
     [OPT_QUOTA] = {"quota",        false, "N",       "units of the batch at most"},
     [OPT_LIST] = {"list",         false, "NAME",    "name of the block list (local)"},
+    [OPT_DEVICE] = {"device",       false, "ID",      "of this device"},
+    [OPT_KEY_HASH] = {"key-hash",     false, "SHA256",  "for this public key: SHA-256 of its SubjectPublicKeyInfo"},
+    [OPT_FIRMWARE] = {"firmware",     false, "PATTERN", "of devices that run such a version: # for digits, * at the end"},
+    [OPT_FIRMWARE_FROM] = {"firmware-from", false, "VERSION", "of devices that run this version or a newer one"},
+    [OPT_FIRMWARE_BELOW] = {"firmware-below", false, "VERSION", "of devices that run an older version"},
+    [OPT_SUBJECT_IS] = {"subject",      false, "TEXT",    "whose common name begins so; '*TEXT': whose subject holds it anywhere"},
+    [OPT_HOLD] = {"hold",         true,  "",        "put on hold instead (certificateHold)"},
+    [OPT_REPLACE_FIRST] = {"replace-first", true, "",       "devices renew first; until --hours are over (168)"},
+    [OPT_DRY_RUN] = {"dry-run",      true,  "",        "only tell; keep no plan"},
+    [OPT_EXPIRES_HOURS] = {"expires-hours", false, "N",     "only those in force that end within N hours"},
+    [OPT_CHAIN] = {"chain",        true,  "",        "with the CAs' certificates up to the root"},
     [OPT_APPROVAL] = {"approval",     false, "N",       "number of the approval, where rules want one"},
     [OPT_YES] = {"yes",          true,  "",        "sign without asking"                                },
     [OPT_AS] = {"as",           false, "NAME",    "who signs; else the operator of the credential"     },
@@ -110,6 +121,11 @@ _Static_assert(KW_COUNT(options) == OPT_MAX_OPTION, "a row for each option");
      OPT(OFFLINE) | OPT(SHARES) | OPT(PROFILES) | OPT(KEEPER) | OPT(OPERATOR) | OPT(APPROVER) |    \
      OPT(APPROVALS) | OPT(USER) | OPT(KEEPER_USER) | OPT(VAULTS) | OPT(PASSPHRASE_FILE))
 #define REMOTE (OPT(ADMIN) | OPT(JSON))
+/* Which certificates. */
+#define SELECTION                                                                                  \
+    (OPT(SERIAL) | OPT(DEVICE) | OPT(OWNER) | OPT(KEY_HASH) | OPT(CA) | OPT(PROFILE) |             \
+     OPT(PRODUCT) | OPT(BATCH) | OPT(FIRMWARE) | OPT(FIRMWARE_FROM) | OPT(FIRMWARE_BELOW) |        \
+     OPT(SUBJECT_IS))
 #define SIGN (REMOTE | OPT(YES) | OPT(AS) | OPT(KEY))
 
 /* clang-format off */
@@ -150,10 +166,16 @@ static const struct command {
     {"request", "show",    "N",          REMOTE,                                 cli_request_show,    "one of them, with what was asked"},
     {"request", "approve", "N",          REMOTE | OPT(REASON),                   cli_request_approve, "let it be issued at its asker's next call"},
     {"request", "refuse",  "N",          REMOTE | OPT(REASON),                   cli_request_refuse,  "refuse it; --reason is told to who asked"},
-    {"cert",   "list",     NULL,         REMOTE | OPT(OWNER) | OPT(CA) | OPT(PROFILE) | OPT(STATE_IS) | OPT(EXPIRES), cli_cert_list, "certificates"},
+    {"cert",   "list",     NULL,         REMOTE | SELECTION | OPT(STATE_IS) | OPT(EXPIRES) | OPT(EXPIRES_HOURS) | OPT(FORMAT) | OPT(OUT), cli_cert_list, "certificates"},
     {"cert",   "show",     "CERT",       REMOTE,                                 cli_cert_show,       "one certificate, by serial number or fingerprint"},
     {"cert",   "pem",      "CERT",       OPT(ADMIN) | OPT(OUT),                  cli_cert_pem,        "the certificate itself"},
     {"cert",   "revoke",   "CERT",       REMOTE | OPT(REASON),                   cli_cert_revoke,     "revoke a certificate, for ever"},
+    {"cert",   "hold",     "CERT",       REMOTE,                                 cli_cert_hold,       "put a certificate on hold"},
+    {"cert",   "release",  "CERT",       REMOTE,                                 cli_cert_release,    "end a certificate's hold"},
+    {"revoke", "plan",     NULL,         REMOTE | SELECTION | OPT(REASON) | OPT(HOLD) | OPT(REPLACE_FIRST) | OPT(HOURS) | OPT(DRY_RUN), cli_revoke_plan, "plan the revocation of many certificates; revokes nothing"},
+    {"revoke", "run",      "PLAN",       REMOTE | OPT(APPROVAL),                 cli_revoke_run,      "run a plan in the background"},
+    {"revoke", "show",     "PLAN",       REMOTE,                                 cli_revoke_show,     "how far a plan is, and who enforces it since when"},
+    {"revoke", "list",     NULL,         REMOTE,                                 cli_revoke_list,     "plans of revocation"},
     {"key",    "list",     NULL,         REMOTE,                                 cli_key_list,        "keys: the keeper's, then the devices'"},
     {"key",    "show",     "KEY",        REMOTE,                                 cli_key_show,        "one key"},
     {"key",    "lifecycle", "[KEY]",     REMOTE | OPT(CLASS) | OPT(ALL) | OPT(FORMAT) | OPT(LANG) | OPT(OUT), cli_key_lifecycle, "a key's lifecycle table and diagram; empty cells are findings"},

@@ -7,62 +7,139 @@
 #include "os/clock.h"
 #include "service/authorities.h"
 
-struct revocation {
-    struct service *service;
-    const struct store_cert *cert;
-    int reason;
-    int64_t now_ms;
-};
-
 static bool is_compromise(int reason)
 {
     return reason == REVOKE_KEY_COMPROMISE || reason == REVOKE_CA_COMPROMISE ||
            reason == REVOKE_AA_COMPROMISE;
 }
 
+/* --- one certificate, within a change --------------------------------------------------------- */
+
+static enum key_event key_event_of(const struct authority_deed *deed)
+{
+    if (deed->next == CERT_STATE_HELD) {
+        return KEY_EVENT_SUSPEND;
+    }
+    if (deed->next == CERT_STATE_VALID) {
+        return KEY_EVENT_ACTIVATE;
+    }
+    return is_compromise(deed->reason) ? KEY_EVENT_COMPROMISE : KEY_EVENT_DEACTIVATE;
+}
+
 /* The key goes with its certificate; a key that was destroyed meanwhile stays so. */
-static kw_status retire_key(struct kw_op *op, struct store_txn *txn, const struct revocation *it)
+static kw_status step_key(struct kw_op *op, struct store_txn *txn,
+                          const struct store_cert_brief *cert, const struct authority_deed *deed)
 {
     struct store_pubkey key;
     enum key_state next = KEY_STATE_MAX;
-    enum key_event event = is_compromise(it->reason) ? KEY_EVENT_COMPROMISE : KEY_EVENT_DEACTIVATE;
 
-    TRY(op, store_pubkey_get_txn(op, txn, it->cert->pubkey, &key));
-    if (!kw_ok(key_step(key.state, event, &next))) {
+    TRY(op, store_pubkey_get_txn(op, txn, cert->pubkey, &key));
+    if (!kw_ok(key_step(key.state, key_event_of(deed), &next))) {
         return KW_OK;
     }
-    return store_pubkey_set_state(op, txn, key.id, next, it->now_ms);
+    return store_pubkey_set_state(op, txn, key.id, next, deed->now_ms);
 }
 
-static kw_status revoke_in(struct kw_op *op, struct store_txn *txn, void *ctx)
+static kw_status check_deed(struct kw_op *op, const struct store_cert_brief *cert,
+                            const struct authority_deed *deed)
 {
-    const struct revocation *it = ctx;
-    const struct store_cert *cert = it->cert;
-    char serial[2 * KW_SERIAL_MAX + 1];
-    struct event event = {.type = EVENT_CERT_REVOKE, .unix_ms = it->now_ms};
+    char when[KW_TIME_TEXT];
 
-    TRY(op, store_cert_set_state(op, txn, cert->row, CERT_STATE_REVOKED, it->now_ms / 1000,
-                                 it->reason));
-    TRY(op, retire_key(op, txn, it));
+    ENSURE(op, cert->state != CERT_STATE_REVOKED, KW_E_STATE, "it was revoked already at %s",
+           kw_time_text(cert->revoked_s, when));
+    ENSURE(op, deed->next != CERT_STATE_HELD || cert->state != CERT_STATE_HELD, KW_E_STATE,
+           "it is on hold since %s", kw_time_text(cert->revoked_s, when));
+    if (deed->next == CERT_STATE_VALID) {
+        ENSURE(op, cert->state == CERT_STATE_HELD, KW_E_STATE, "it is not on hold");
+        ENSURE(op, cert->whole, KW_E_STATE,
+               "it is known from the log alone (restore replay), and will never be good");
+    }
+    return KW_OK;
+}
+
+static kw_status record_deed(struct kw_op *op, struct service *service, struct store_txn *txn,
+                             const struct store_cert_brief *cert, const struct authority_deed *deed)
+{
+    static const enum event_type types[] = {[CERT_STATE_VALID] = EVENT_CERT_RELEASE,
+                                            [CERT_STATE_HELD] = EVENT_CERT_HOLD,
+                                            [CERT_STATE_REVOKED] = EVENT_CERT_REVOKE};
+    char serial[2 * KW_SERIAL_MAX + 1], plan[40] = "";
+    struct event event = {.type = types[deed->next], .unix_ms = deed->now_ms};
+
     kw_hex(KW_SPAN(cert->serial, cert->serial_len), serial, sizeof(serial));
+    if (deed->plan > 0) {
+        (void)snprintf(plan, sizeof(plan), ", plan %lld", (long long)deed->plan);
+    }
     (void)snprintf(event.object, sizeof(event.object), "cert:%.48s/%.40s", cert->ca, serial);
-    (void)snprintf(event.detail, sizeof(event.detail), "%.95s of %.95s, reason %s", cert->profile,
-                   cert->owner, revoke_reason_text(it->reason));
-    return service_record(op, it->service, txn, &event);
+    (void)snprintf(event.detail, sizeof(event.detail), "%.95s of %.95s, reason %s%s", cert->profile,
+                   cert->owner, revoke_reason_text(deed->reason), plan);
+    return service_record(op, service, txn, &event);
+}
+
+kw_status authority_do(struct kw_op *op, struct service *service, struct store_txn *txn,
+                       const struct store_cert_brief *cert, const struct authority_deed *deed)
+{
+    bool release = deed->next == CERT_STATE_VALID;
+
+    TRY(op, check_deed(op, cert, deed));
+    TRY(op, store_cert_set_state(op, txn, cert->row, deed->next, release ? 0 : deed->now_ms / 1000,
+                                 release ? 0 : deed->reason));
+    TRY(op, step_key(op, txn, cert, deed));
+    return record_deed(op, service, txn, cert, deed);
+}
+
+/* --- one certificate, by an operator ---------------------------------------------------------- */
+
+struct lone_deed {
+    struct service *service;
+    int64_t row;
+    struct authority_deed deed;
+};
+
+static kw_status do_alone(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct lone_deed *it = ctx;
+    struct store_cert_brief cert;
+
+    TRY(op, store_cert_brief_txn(op, txn, it->row, &cert));
+    return authority_do(op, it->service, txn, &cert, &it->deed);
+}
+
+static kw_status change_alone(struct kw_op *op, struct service *service,
+                              const struct store_cert *cert, enum cert_state next, int reason)
+{
+    struct lone_deed it = {
+        .service = service,
+        .row = cert->row,
+        .deed = {.next = next, .reason = reason, .now_ms = os_clock_unix_ms()}
+    };
+
+    TRY(op, store_change(op, service->store, do_alone, &it), "recording the revocation");
+    return KW_OK;
 }
 
 kw_status authority_revoke(struct kw_op *op, struct service *service, const struct store_cert *cert,
                            int reason)
 {
-    struct revocation it = {
-        .service = service, .cert = cert, .reason = reason, .now_ms = os_clock_unix_ms()};
     char when[KW_TIME_TEXT];
 
     ENSURE(op, cert->state != CERT_STATE_REVOKED, KW_E_STATE, "it was revoked already at %s (%s)",
            kw_time_text(cert->revoked_s, when), revoke_reason_text(cert->reason));
-    TRY(op, store_change(op, service->store, revoke_in, &it), "recording the revocation");
-    return KW_OK;
+    return change_alone(op, service, cert, CERT_STATE_REVOKED, reason);
 }
+
+kw_status authority_hold(struct kw_op *op, struct service *service, const struct store_cert *cert)
+{
+    return change_alone(op, service, cert, CERT_STATE_HELD, REVOKE_CERTIFICATE_HOLD);
+}
+
+kw_status authority_release(struct kw_op *op, struct service *service,
+                            const struct store_cert *cert)
+{
+    return change_alone(op, service, cert, CERT_STATE_VALID, REVOKE_CERTIFICATE_HOLD);
+}
+
+/* --- finding ---------------------------------------------------------------------------------- */
 
 static kw_status find_serial(struct kw_op *op, struct service *service, const char *ca,
                              const char *hex, struct store_cert *ret)

@@ -3,6 +3,7 @@
 #define SERVICE_AUTHORITY_REVOKE_H
 
 #include "service/service.h"
+#include "store/revoke_plan.h"
 
 /**
  * Revoke one certificate, for ever. The key's record goes to compromised (keyCompromise,
@@ -11,6 +12,22 @@
  */
 kw_status authority_revoke(struct kw_op *op, struct service *service, const struct store_cert *cert,
                            int reason);
+/* certificateHold, and its end: what was superseded is that again. KW_E_STATE revoked, on hold
+ * already, or not on hold; also for what is known from the log alone, which never becomes good. */
+kw_status authority_hold(struct kw_op *op, struct service *service, const struct store_cert *cert);
+kw_status authority_release(struct kw_op *op, struct service *service,
+                            const struct store_cert *cert);
+
+/* The same as part of a change: state, key and log entry; the store's notices tell OCSP and CRL
+ * maker when it is durable. next: REVOKED, HELD, or VALID (the end of a hold). */
+struct authority_deed {
+    enum cert_state next;
+    int reason;
+    int64_t now_ms;
+    int64_t plan; /* 0 = none */
+};
+kw_status authority_do(struct kw_op *op, struct service *service, struct store_txn *txn,
+                       const struct store_cert_brief *cert, const struct authority_deed *deed);
 /* Find by "ca/serialhex", serial hex (any CA) or fingerprint hex. KW_E_NOT_FOUND, KW_E_INPUT. */
 kw_status authority_find(struct kw_op *op, struct service *service, const char *id,
                          struct store_cert *ret);

@@ -225,6 +225,43 @@ static kw_status revoked(struct kw_op *op, struct store_txn *txn, struct batch *
                       event->unix_ms);
 }
 
+/* Holds and their ends, of what the store knows whole: what is known from the log alone is on hold
+ * for ever. */
+static kw_status held(struct kw_op *op, struct store_txn *txn, const struct event *event,
+                      enum cert_state next)
+{
+    struct cert_name name;
+    struct store_cert cert;
+
+    ENSURE(op, read_cert_name(event->object, &name), KW_E_INTEGRITY, "'%.64s' names no certificate",
+           event->object);
+    TRY(op, store_cert_by_serial_txn(op, txn, name.ca, KW_SPAN(name.serial, name.len), &cert), "%s",
+        event->object);
+    bool hold = next == CERT_STATE_HELD;
+    if (cert.state == CERT_STATE_REVOKED || cert.der_len == 0 ||
+        (cert.state == CERT_STATE_HELD) == hold) {
+        return KW_OK;
+    }
+    TRY(op, store_cert_set_state(op, txn, cert.row, next, hold ? event->unix_ms / 1000 : 0,
+                                 hold ? REVOKE_CERTIFICATE_HOLD : 0));
+    return retire_key(op, txn, cert.pubkey, hold ? KEY_EVENT_SUSPEND : KEY_EVENT_ACTIVATE,
+                      event->unix_ms);
+}
+
+static kw_status put_on_hold(struct kw_op *op, struct store_txn *txn, struct batch *batch,
+                             const struct event *event)
+{
+    (void)batch;
+    return held(op, txn, event, CERT_STATE_HELD);
+}
+
+static kw_status released(struct kw_op *op, struct store_txn *txn, struct batch *batch,
+                          const struct event *event)
+{
+    (void)batch;
+    return held(op, txn, event, CERT_STATE_VALID);
+}
+
 /* "product P, serial number S[, batch B]"; without them it is a new secret, which the log does not
  * hold. */
 static kw_status registered(struct kw_op *op, struct store_txn *txn, struct batch *batch,
@@ -301,13 +338,15 @@ static const struct {
     kw_status (*apply)(struct kw_op *op, struct store_txn *txn, struct batch *batch,
                        const struct event *event);
 } effects[] = {
-    {EVENT_CERT_ISSUE,      issued    },
-    {EVENT_CERT_RENEW,      issued    },
-    {EVENT_CERT_REVOKE,     revoked   },
-    {EVENT_DEVICE_REGISTER, registered},
-    {EVENT_DEVICE_RETIRE,   retired   },
-    {EVENT_KEY_DESTROY,     destroyed },
-    {EVENT_CRL_SIGN,        crl_signed},
+    {EVENT_CERT_ISSUE,      issued     },
+    {EVENT_CERT_RENEW,      issued     },
+    {EVENT_CERT_REVOKE,     revoked    },
+    {EVENT_CERT_HOLD,       put_on_hold},
+    {EVENT_CERT_RELEASE,    released   },
+    {EVENT_DEVICE_REGISTER, registered },
+    {EVENT_DEVICE_RETIRE,   retired    },
+    {EVENT_KEY_DESTROY,     destroyed  },
+    {EVENT_CRL_SIGN,        crl_signed },
 };
 
 /* --- the whole -------------------------------------------------------------------------------- */

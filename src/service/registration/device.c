@@ -12,6 +12,7 @@
 #include "service/authority/revoke.h"
 #include "service/quality/batch.h"
 #include "service/registration/secret.h"
+#include "service/revocation/revocation.h"
 
 /* The OID for hardwareModuleName where a product names none of its own: the arc for examples of RFC
  * 5612. */
@@ -269,7 +270,7 @@ static kw_status note_hello(struct kw_op *op, struct store_txn *txn, void *ctx)
 }
 
 kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
-                      const struct device_hello *hello)
+                      const struct cert *cert, const struct device_hello *hello, bool *ret_renew)
 {
     struct sign_of_life it = {.change = {.service = service}, .hello = hello};
     struct store_device *device = &it.change.device;
@@ -281,6 +282,7 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
     (void)snprintf(it.root_of_trust, sizeof(it.root_of_trust), "%.80s%s", hello->root_of_trust,
                    hello->simulated ? " SIMULATED" : "");
     TRY(op, store_device_get(op, service->store, id, device), "device '%s'", id);
+    TRY(op, revocation_hello(op, service, device, cert, ret_renew));
     if (!is_news(device, &it) && it.now_ms - device->last_seen_ms < SEEN_EVERY_MS) {
         return KW_OK;
     }

@@ -39,8 +39,10 @@ struct device_hello {
     char certificate[80]; /* fingerprint hex of the certificate that the device considers current */
 };
 /* Record that a device is alive (not a log entry each time: the first one and changes are). */
+/* cert: the one that it came with. ret_renew: it should renew now (a plan of
+ * revocation wants its certificate replaced first). */
 kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
-                      const struct device_hello *hello);
+                      const struct cert *cert, const struct device_hello *hello, bool *ret_renew);
 
 /**
  * Take a signed receipt of destruction: the signature must verify with that key, and the key must

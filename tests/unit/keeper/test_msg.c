@@ -56,6 +56,12 @@ static void sample_two_person(enum keeper_row_index row, struct keeper_msg *msg)
     case KEEPER_ROW_APPROVAL_CANCEL:
         msg->approval_at.id = UINT64_MAX;
         break;
+    case KEEPER_ROW_APPROVAL_USE:
+        sample_open(msg);
+        struct approval_subject subject = msg->approval_open.subject;
+        msg->approval_use.subject = subject;
+        msg->approval_use.id = UINT64_MAX;
+        break;
     case KEEPER_ROW_VAULT_EXPORT:
         msg->vault_export.approval_id = UINT64_MAX;
         break;

@@ -1,0 +1,286 @@
+/* Plans of revocation: make, run, look. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/rest/rest.h"
+#include "api/rest/views_revocation.h"
+#include "base/hex.h"
+#include "service/revocation/enforced.h"
+
+static const char *state_text(enum plan_state state)
+{
+    static const char *const texts[] = {
+        [0] = "planned",
+        [PLAN_GATHERING] = "gathering",
+        [PLAN_READY] = "ready",
+        [PLAN_RUNNING] = "running",
+        [PLAN_REPLACING] = "replacing",
+        [PLAN_DONE] = "done",
+        [PLAN_ABANDONED] = "abandoned",
+    };
+    _Static_assert(KW_COUNT(texts) == PLAN_STATE_MAX, "every state has a text");
+
+    return (unsigned)state < PLAN_STATE_MAX ? texts[state] : "unknown";
+}
+
+/* --- as shown --------------------------------------------------------------------------------- */
+
+static void view_counts(const struct store_plan *plan, struct plan_view *ret)
+{
+    const char *at = plan->summary;
+
+    for (ret->n_counts = 0; ret->n_counts < VIEW_SUMMARY; ret->n_counts++) {
+        struct plan_count_view *count = &ret->counts[ret->n_counts];
+        if (!plan_summary_next(&at, count->kind, count->name, &count->n)) {
+            return;
+        }
+    }
+}
+
+static void view_plan(const struct store_plan *plan, struct plan_view *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    ret->id = (uint64_t)plan->id;
+    KW_TEXT_SET(ret->state, state_text(plan->state));
+    KW_TEXT_SET(ret->reason, revoke_reason_text(plan->reason));
+    KW_TEXT_SET(ret->selection, plan->selection);
+    kw_hex(KW_SPAN_ARRAY(plan->digest), ret->digest, sizeof(ret->digest));
+    ret->replace_first = plan->replace_first;
+    ret->certificates = plan->n;
+    ret->done = plan->done;
+    ret->passed_over = plan->passed_over;
+    ret->created_ms = plan->created_ms;
+    ret->started_ms = plan->started_ms;
+    ret->ended_ms = plan->ended_ms;
+    if (plan->replace_first && plan->started_ms > 0) {
+        ret->deadline_ms = plan->started_ms + plan->deadline_s * 1000;
+    }
+    KW_TEXT_SET(ret->created_by, plan->created_by);
+    KW_TEXT_SET(ret->started_by, plan->started_by);
+    view_counts(plan, ret);
+}
+
+static void view_sample(const struct store_cert_brief *cert, struct plan_sample_view *ret)
+{
+    KW_TEXT_SET(ret->ca, cert->ca);
+    kw_hex(KW_SPAN(cert->serial, cert->serial_len), ret->serial, sizeof(ret->serial));
+    KW_TEXT_SET(ret->owner, cert->owner);
+    KW_TEXT_SET(ret->profile, cert->profile);
+    KW_TEXT_SET(ret->state, cert_state_text(cert->state));
+}
+
+/* Who should enforce it: each has its line, also before it does. */
+static void add_party(struct plan_view *ret, const char *party, int64_t at_ms)
+{
+    for (unsigned i = 0; i < ret->n_parties; i++) {
+        if (strcmp(ret->parties[i].party, party) == 0) {
+            ret->parties[i].enforced_ms = at_ms > 0 ? at_ms : ret->parties[i].enforced_ms;
+            return;
+        }
+    }
+    if (ret->n_parties < VIEW_PARTIES) {
+        KW_TEXT_SET(ret->parties[ret->n_parties].party, party);
+        ret->parties[ret->n_parties++].enforced_ms = at_ms;
+    }
+}
+
+static kw_status view_parties(struct kw_op *op, struct service *service, struct plan_view *ret)
+{
+    struct store_party parties[VIEW_PARTIES];
+    char party[KW_NAME_MAX + 8];
+    unsigned n = 0;
+
+    add_party(ret, "gate", 0);
+    add_party(ret, "ocsp", 0);
+    for (unsigned i = 0; i < ret->n_counts; i++) {
+        if (strcmp(ret->counts[i].kind, "ca") == 0) {
+            (void)snprintf(party, sizeof(party), "crl:%.90s", ret->counts[i].name);
+            add_party(ret, party, 0);
+        }
+    }
+    if (ret->id == 0) {
+        return KW_OK;
+    }
+    TRY(op, store_plan_parties(op, service->store, (int64_t)ret->id, VIEW_PARTIES, parties, &n));
+    for (unsigned i = 0; i < n; i++) {
+        add_party(ret, parties[i].name, parties[i].at_ms);
+    }
+    return KW_OK;
+}
+
+static kw_status answer_plan(struct kw_op *op, struct service *service,
+                             const struct store_plan *plan, struct http_response *response)
+{
+    struct store_plan now;
+    struct plan_view shown;
+
+    view_plan(plan, &shown);
+    TRY(op, revocation_get(op, service, plan->id, &now, &shown.waiting));
+    shown.needs_approval = plan->state == PLAN_READY && revocation_needs_approval(service, plan);
+    TRY(op, view_parties(op, service, &shown));
+    return rest_answer(op, &plan_view, &shown, response);
+}
+
+/* --- as asked for ----------------------------------------------------------------------------- */
+
+/* What the wish points into. */
+struct wish_room {
+    struct plan_body body;
+    uint8_t serial[KW_SERIAL_MAX], key[KW_HASH_BYTES];
+    char owner[KW_NAME_MAX];
+};
+
+static const char *or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+static kw_status read_octets(struct kw_op *op, struct wish_room *room,
+                             struct store_cert_filter *ret)
+{
+    struct kw_out serial = KW_OUT_ARRAY(room->serial), key = KW_OUT_ARRAY(room->key);
+    const struct plan_body *body = &room->body;
+
+    if (*body->serial) {
+        ENSURE(op, kw_ok(kw_unhex_number(body->serial, &serial)), KW_E_INPUT,
+               "'%s' is no serial number in hexadecimal", body->serial);
+        ret->serial = kw_out_span(&serial);
+    }
+    if (*body->key) {
+        ENSURE(op, kw_ok(kw_unhex(body->key, &key)) && key.len == KW_HASH_BYTES, KW_E_INPUT,
+               "'%s' is no SHA-256 of a public key in hexadecimal", body->key);
+        ret->key = room->key;
+    }
+    return KW_OK;
+}
+
+static kw_status read_wish(struct kw_op *op, struct wish_room *room, struct revocation_wish *ret)
+{
+    const struct plan_body *body = &room->body;
+
+    *ret = (struct revocation_wish){
+        .filter = {.owner = or_null(body->owner),
+                   .ca = or_null(body->ca),
+                   .profile = or_null(body->profile),
+                   .product = or_null(body->product),
+                   .batch = or_null(body->batch),
+                   .firmware = or_null(body->firmware),
+                   .firmware_from = or_null(body->firmware_from),
+                   .firmware_below = or_null(body->firmware_below),
+                   .subject = or_null(body->subject)},
+        .hold = body->hold,
+        .replace_first = body->replace_first,
+        .deadline_s = (int64_t)body->deadline_hours * 3600,
+        .dry_run = body->dry_run,
+        .reason = body->hold ? REVOKE_CERTIFICATE_HOLD : REVOKE_UNSPECIFIED,
+    };
+    if (*body->reason) {
+        ret->reason = revoke_reason_from_text(body->reason);
+        ENSURE(op, ret->reason >= 0, KW_E_INPUT, "'%s' is no reason of a revocation", body->reason);
+    }
+    if (*body->device) {
+        ENSURE(op, !ret->filter.owner, KW_E_INPUT, "a device is an owner: one of them is enough");
+        (void)snprintf(room->owner, sizeof(room->owner), "device:%.80s", body->device);
+        ret->filter.owner = room->owner;
+    }
+    return read_octets(op, room, &ret->filter);
+}
+
+REST_HANDLER(rest_plan_make)
+{
+    struct service *service = rest_service(ctx);
+    struct wish_room room = {0};
+    struct revocation_wish wish;
+    struct revocation_preview preview;
+    struct plan_view shown;
+
+    TRY(op, codec_json_decode(op, request->body, plan_body.fields, plan_body.n, &room.body));
+    TRY(op, read_wish(op, &room, &wish));
+    TRY(op, revocation_plan(op, service, &wish, &preview));
+    view_plan(&preview.plan, &shown);
+    shown.needs_approval = preview.needs_approval;
+    for (unsigned i = 0; i < preview.n_samples && i < VIEW_SAMPLES; i++) {
+        view_sample(&preview.samples[i], &shown.samples[shown.n_samples++]);
+    }
+    TRY(op, view_parties(op, service, &shown));
+    response->status = preview.plan.id > 0 ? 201 : 200;
+    return rest_answer(op, &plan_view, &shown, response);
+}
+
+static kw_status plan_of(struct kw_op *op, const struct http_request *request, int64_t *ret)
+{
+    const char *id = rest_param(request, "id");
+    char *end = NULL;
+
+    *ret = strtoll(id, &end, 10);
+    ENSURE(op, *id && !*end && *ret > 0, KW_E_NOT_FOUND, "'%.20s' is no number of a plan", id);
+    return KW_OK;
+}
+
+REST_HANDLER(rest_plan_show)
+{
+    struct service *service = rest_service(ctx);
+    struct store_plan plan;
+    uint64_t waiting = 0;
+    int64_t id = 0;
+
+    TRY(op, plan_of(op, request, &id));
+    TRY(op, revocation_get(op, service, id, &plan, &waiting));
+    return answer_plan(op, service, &plan, response);
+}
+
+struct run_body {
+    uint64_t approval;
+};
+static const struct codec_field run_fields[] = {
+    FIELD_INT("approval", struct run_body, approval, 0, 0, INT64_MAX, "number of its approval"),
+};
+
+REST_HANDLER(rest_plan_run)
+{
+    struct service *service = rest_service(ctx);
+    struct keeper_approval pending = {0};
+    struct run_body body = {0};
+    struct store_plan plan;
+    int64_t id = 0;
+
+    TRY(op, plan_of(op, request, &id));
+    TRY(op, codec_json_decode(op, request->body, run_fields, KW_COUNT(run_fields), &body));
+    kw_status status = revocation_start(op, service, id, body.approval, &pending, &plan);
+    if (status.code == KW_E_APPROVAL) {
+        return rest_pending(op, service, status, &pending, response);
+    }
+    TRY(op, status);
+    return answer_plan(op, service, &plan, response);
+}
+
+REST_HANDLER(rest_plan_list)
+{
+    struct service *service = rest_service(ctx);
+    uint64_t after = 0, max = 0;
+    struct codec_list list;
+    struct store_plan plan;
+    char next[24] = "";
+
+    TRY(op, rest_query_u64(op, request, "after", 0, INT64_MAX, &after));
+    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
+    TRY(op, rest_list(op, response, &list));
+    for (uint64_t i = 0; i < max; i++) {
+        kw_status status = store_plan_next(op, service->store, (int64_t)after,
+                                           ~(1U << PLAN_GATHERING) & 0xffU, &plan);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            return codec_json_list_end(op, &list, NULL);
+        }
+        TRY(op, status);
+        after = (uint64_t)plan.id;
+        struct plan_line_view line = {
+            .id = after, .certificates = plan.n, .done = plan.done, .created_ms = plan.created_ms};
+        KW_TEXT_SET(line.state, state_text(plan.state));
+        KW_TEXT_SET(line.reason, revoke_reason_text(plan.reason));
+        KW_TEXT_SET(line.selection, plan.selection);
+        TRY(op, rest_item(op, &list, &plan_line_view, &line));
+    }
+    (void)snprintf(next, sizeof(next), "%llu", (unsigned long long)after);
+    return codec_json_list_end(op, &list, next);
+}

@@ -1,0 +1,233 @@
+"""Revocation of many certificates as an operation: plans, their blast radius, running, holds, renewal first."""
+import hashlib
+import json
+import time
+
+import harness
+import pytest
+from harness import Agent, Device, Gate, serial_hex, until, words
+
+
+@pytest.fixture(scope='module')
+def fleet(tmp_path_factory):
+    """A gate with two batches of three devices."""
+    gate = Gate(tmp_path_factory.mktemp('fleet'), '--approver', 'bob')
+    gate.start()
+    gate.batches = {}
+    for batch in ('B-1', 'B-2'):
+        gate.batches[batch] = [enrolled(gate, batch) for _ in range(3)]
+    yield gate
+    assert gate.stop() == 0, gate.log()[-3000:]
+
+
+def enrolled(gate, batch):
+    """A foreign device of a batch, with both identities."""
+    ident = gate.new_id('REV')
+    ident, secret = gate.register(ident, '--batch', batch)
+    device = Device.__new__(Device)
+    device.gate, device.id, device.secret = gate, ident, secret
+    device.folder = gate.folder / 'devices' / ident
+    device.folder.mkdir(parents=True)
+    device.idevid = device.get('idevid', secret=(ident, secret))
+    device.ldevid = device.get('ldevid', who=device.idevid)
+    return device
+
+
+def digest_of(gate, certs):
+    lines = ''.join(f'{c["ca"]}/{c["serial"]}\n' for c in sorted(certs, key=lambda c: c['issued']))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def counts(plan):
+    return {(c['kind'], c['name']): c['n'] for c in plan['counts']}
+
+
+def ended(gate, number):
+    return until(f'plan {number} is done', lambda: (p := gate.json('revoke', 'show', number))['state'] == 'done' and p)
+
+
+def refused(gate, who):
+    """The gate lets this certificate in no more."""
+    try:
+        return gate.ask('devices', 'POST', '/device/v1/hello', json.dumps({'agent': 'a', 'root_of_trust': 'r'}),
+                        {'Content-Type': 'application/json'}, who=who).status != 200
+    except OSError:
+        return True
+
+
+def test_plan_tells_exactly_what_it_means(fleet):
+    before = fleet.counts()
+    certs = fleet.json('cert', 'list', '--batch', 'B-1')['items']
+    assert len(certs) == 6
+    dry = fleet.json('revoke', 'plan', '--batch', 'B-1', '--profile', 'ldevid', '--dry-run')
+    assert dry['id'] == 0 and dry['certificates'] == 3
+    assert fleet.json('revoke', 'list')['items'] == []
+    shown = counts(dry)
+    assert shown['profile', 'ldevid'] == 3 and shown['state', 'valid'] == 3 and shown['batch', 'B-1'] == 3
+    assert shown['devices', 'all'] == 3 and ('devices', 'with no certificate left') not in shown
+    ldevids = [c for c in certs if c['profile'] == 'ldevid']
+    assert dry['digest'] == digest_of(fleet, ldevids)
+    assert {s['serial'] for s in dry['samples']} == {c['serial'] for c in ldevids}
+    every = fleet.json('revoke', 'plan', '--batch', 'B-1', '--dry-run')
+    assert counts(every)['devices', 'with no certificate left'] == 3
+    assert fleet.counts() == before
+    text = fleet.cli('revoke', 'plan', '--batch', 'B-1', '--dry-run').stdout
+    assert 'with no certificate left' in text and 'nothing was revoked' in text and 'gate' in text
+
+
+@pytest.mark.parametrize('args, why', [
+    ((), 'say which certificates'),
+    (('--batch', 'B-9'), 'no certificate'),
+    (('--batch', 'B-1', '--reason', 'certificateHold'), 'a hold has the reason'),
+    (('--batch', 'B-1', '--hold', '--reason', 'superseded'), 'a hold has the reason'),
+    (('--batch', 'B-1', '--reason', 'keyCompromise', '--replace-first'), 'compromised key'),
+    (('--firmware', '2.*'), 'say which certificates'),
+    (('--profile', 'ldevid', '--firmware', '2.*'), 'product'),
+    (('--batch', 'B-1', '--reason', 'boredom'), 'no reason'),
+])
+def test_what_does_not_go_together_is_refused(fleet, args, why):
+    done = fleet.cli('revoke', 'plan', *args, check=False)
+    assert done.returncode in (2, 3) and why in words(done), words(done)
+
+
+def test_a_batch_is_revoked_and_everybody_enforces_it(fleet):
+    plan = fleet.json('revoke', 'plan', '--batch', 'B-1', '--profile', 'ldevid', '--reason', 'cessationOfOperation')
+    number = str(plan['id'])
+    assert plan['state'] == 'ready' and not plan['needs_approval']
+    assert all(device.hello().status == 200 for device in fleet.batches['B-1'])
+    fleet.json('revoke', 'run', number)
+    plan = ended(fleet, number)
+    assert (plan['done'], plan['passed_over'], plan['certificates']) == (3, 0, 3)
+    assert all(refused(fleet, device.ldevid) for device in fleet.batches['B-1'])
+    assert all(device.hello().status == 200 for device in fleet.batches['B-2'])
+    states = {c['state'] for c in fleet.json('cert', 'list', '--batch', 'B-1', '--profile', 'ldevid')['items']}
+    assert states == {'revoked'}
+    # the list that relying parties fetch has them, and it is known since when
+    def all_enforce():
+        shown = fleet.json('revoke', 'show', number)
+        return all('enforced' in party for party in shown['enforced']) and shown
+    plan = until('the CRL is seen', all_enforce)
+    assert {p['party'] for p in plan['enforced']} >= {'gate', 'ocsp', 'crl:devices'}
+    crl = harness.x509.load_der_x509_crl(fleet.ask('relying', 'GET', '/crl/devices.crl').body)
+    for device in fleet.batches['B-1']:
+        assert crl.get_revoked_certificate_by_serial_number(device.ldevid.cert.serial_number) is not None
+    # every one has its own entry, by who started it, with the plan's number
+    entries = [e for _, e in fleet.log_entries() if e['type'] == 'cert.revoke' and f'plan {number}' in e['detail']]
+    assert len(entries) == 3 and {e['actor'] for e in entries} == {'operator:admin'}
+    # again: nothing more to do
+    again = fleet.json('revoke', 'run', number)
+    assert again['state'] == 'done' and again['done'] == 3
+    keys = [fleet.json('key', 'show', harness.key_id(d.ldevid.cert.public_key()))['state'] for d in fleet.batches['B-1']]
+    assert keys == ['deactivated'] * 3
+
+
+def test_compromise_needs_another_persons_approval(fleet):
+    device = enrolled(fleet, 'B-3')
+    plan = fleet.json('revoke', 'plan', '--device', device.id, '--profile', 'ldevid', '--reason', 'keyCompromise')
+    number = str(plan['id'])
+    assert plan['needs_approval']
+    request = fleet.request('revoke', 'run', number)
+    text = fleet.cli('approval', 'show', request).stdout
+    assert plan['digest'] in text and 'revoke-plan' in text and f'plan: {number}' in text
+    assert fleet.json('revoke', 'show', number)['state'] == 'ready' and device.hello().status == 200
+    fleet.cli('approval', 'sign', request, '--yes', who='bob')
+    assert ended(fleet, number)['done'] == 1
+    assert refused(fleet, device.ldevid)
+    assert fleet.json('key', 'show', harness.key_id(device.ldevid.cert.public_key()))['state'] == 'compromised'
+    # an approval is for one plan only
+    other = enrolled(fleet, 'B-3')
+    second = fleet.json('revoke', 'plan', '--device', other.id, '--reason', 'keyCompromise')['id']
+    done = fleet.cli('revoke', 'run', second, '--approval', request, check=False)
+    assert done.returncode == 1, words(done)
+    assert other.hello().status == 200
+
+
+def test_hold_and_release(fleet):
+    device = enrolled(fleet, 'B-4')
+    serial = serial_hex(device.ldevid.cert)
+    held = fleet.json('cert', 'hold', serial)
+    assert held['state'] == 'held' and held['reason'] == 'certificateHold'
+    assert refused(fleet, device.ldevid)
+    assert fleet.cli('cert', 'hold', serial, check=False).returncode == 1
+    released = fleet.json('cert', 'release', serial)
+    assert released['state'] == 'valid' and 'reason' not in released
+    assert device.hello().status == 200
+    assert fleet.cli('cert', 'release', serial, check=False).returncode == 1
+    assert fleet.json('key', 'show', harness.key_id(device.ldevid.cert.public_key()))['state'] == 'active'
+    # a plan holds as well; what is revoked at last was not good since the hold
+    number = str(fleet.json('revoke', 'plan', '--device', device.id, '--hold')['id'])
+    fleet.cli('revoke', 'run', number)
+    ended(fleet, number)
+    since = fleet.json('cert', 'show', serial)['revoked']
+    time.sleep(1.1)
+    fleet.cli('cert', 'revoke', serial)
+    shown = fleet.json('cert', 'show', serial)
+    assert shown['state'] == 'revoked' and shown['revoked'] == since
+    assert fleet.cli('cert', 'release', serial, check=False).returncode == 1
+    types = [e['type'] for _, e in fleet.log_entries()]
+    assert types.count('cert.hold') == 3 and types.count('cert.release') == 1
+
+
+def test_renewal_first(fleet, tmp_path):
+    """The agent is told to renew; its old certificate goes when it uses the new one."""
+    agent = Agent(fleet, tmp_path / 'agent', fleet.new_id('AGT'))
+    agent.put_secret(fleet.register(agent.id, '--batch', 'B-5')[1])
+    agent.enrol()
+    lazy = enrolled(fleet, 'B-5')
+    old = agent.cert('ldevid')
+    number = str(fleet.json('revoke', 'plan', '--batch', 'B-5', '--profile', 'ldevid', '--replace-first', '--reason',
+                            'superseded')['id'])
+    fleet.cli('revoke', 'run', number)
+    plan = until('it waits', lambda: (p := fleet.json('revoke', 'show', number))['state'] == 'replacing' and p)
+    assert plan['waiting'] == 2 and plan['done'] == 0 and 'deadline' in plan
+    agent.do('hello')
+    assert fleet.json('cert', 'show', serial_hex(old))['state'] == 'valid'
+    agent.do('renew')  # not due by time: asked for
+    assert agent.cert('ldevid') != old
+    assert fleet.json('cert', 'show', serial_hex(old))['state'] == 'revoked'
+    assert fleet.json('revoke', 'show', number)['waiting'] == 1
+    agent.do('hello')
+    assert 'not due' in words(agent.do('renew'))  # once
+    answer = lazy.hello()
+    assert answer.status == 200 and json.loads(answer.body)['renew'] is True
+    lazy.renew()
+    assert 'renew' not in json.loads(lazy.hello().body)
+    plan = ended(fleet, number)
+    assert plan['done'] == 2 and plan['waiting'] == 0
+
+
+def test_firmware_and_key_select(fleet, tmp_path):
+    agents = []
+    for version in ('1.9.0', '1.10.0', '2.0.0'):
+        one = Agent(fleet, tmp_path / version, fleet.new_id('FW'))
+        one.put_secret(fleet.register(one.id, '--batch', 'B-6')[1])
+        one.enrol()
+        one.do('hello', '--firmware', version)
+        agents.append(one)
+    plan = fleet.json('revoke', 'plan', '--product', 'thermostat-1', '--profile', 'ldevid', '--firmware-from', '1.10',
+                      '--firmware-below', '2.0.0', '--dry-run')
+    assert [s['owner'] for s in plan['samples']] == [f'device:{agents[1].id}']
+    cert = agents[2].cert('ldevid')
+    plan = fleet.json('revoke', 'plan', '--key-hash', harness.key_id(cert.public_key()), '--dry-run')
+    assert [s['serial'] for s in plan['samples']] == [serial_hex(cert)]
+
+
+def test_a_killed_run_goes_on(own_gate):
+    """kill -9 in the middle: what was done stays, the rest follows, nothing twice."""
+    devices = [own_gate.register(None, '--batch', 'K-1') for _ in range(12)]
+    key_of = {}
+    for device, secret in devices:
+        for _ in range(1):
+            key = harness.new_key()
+            reply = own_gate.enrol(harness.csr_der(key, device), secret=(device, secret))
+            assert reply.status == 200, reply
+            key_of[device] = key
+    number = str(own_gate.json('revoke', 'plan', '--batch', 'K-1')['id'])
+    own_gate.cli('revoke', 'run', number)
+    own_gate.kill()
+    own_gate.start()
+    plan = ended(own_gate, number)
+    assert plan['done'] == 12 and plan['passed_over'] == 0
+    entries = [e['object'] for _, e in own_gate.log_entries() if e['type'] == 'cert.revoke']
+    assert len(entries) == len(set(entries)) == 12
+    own_gate.cli('doctor', check=False)
