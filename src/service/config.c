@@ -54,8 +54,10 @@ static const struct codec_field config_fields[] = {
                  "user of the keeper and its vault where started as root; as 'user' where absent"),
     FIELD_STRINGS("cas", struct config, cas, n_cas, CODEC_REQUIRED, "issuing CAs"),
     FIELD_INT("crl_hours", struct config, crl_hours, 0, 1, 8760, "life of a CRL"),
-    FIELD_INT("crl_shards", struct config, crl_shards, 0, 0, 4096,
+    FIELD_INT("crl_shards", struct config, crl_shards, 0, 0, 1024,
               "parts of each CA's list that new certificates are spread over; 0: the whole list"),
+    FIELD_INT("crl_delta_from", struct config, crl_delta_from, 0, 0, 100000000,
+              "entries from which on a CA's whole list has deltas"),
     FIELD_INT("ocsp_minutes", struct config, ocsp_minutes, 0, 2, 10080, "life of an OCSP answer"),
     FIELD_INT("revoke_approval_above", struct config, revoke_approval_above, 0, 0, 1000000000,
               "plans that revoke more certificates than that need approval by others"),
@@ -82,6 +84,7 @@ void config_defaults(struct config *config)
         .n_cas = 2,
         .cas = {"devices",   "services"},
         .crl_hours = 24,
+        .crl_delta_from = 1000,
         .ocsp_minutes = 60,
         .revoke_approval_above = 1000,
         .revoke_approval_compromise = true,
@@ -227,9 +230,9 @@ static kw_status put_text(struct kw_bytes *text, const struct config *config)
     }
     TRY(NULL, put_vaults(text, config));
     return kw_bytes_printf(text,
-                           "crl_hours: %u\ncrl_shards: %u\nocsp_minutes: %u\ncheckpoint_ms: %u\n"
+                           "crl_hours: %u\ncrl_shards: %u\ncrl_delta_from: %u\nocsp_minutes: %u\ncheckpoint_ms: %u\n"
                            "pool_threads: %u\nloop_threads: %u\nconnections_max: %u\n",
-                           config->crl_hours, config->crl_shards, config->ocsp_minutes,
+                           config->crl_hours, config->crl_shards, config->crl_delta_from, config->ocsp_minutes,
                            config->checkpoint_ms, config->pool_threads, config->loop_threads,
                            config->connections_max);
 }

@@ -44,9 +44,10 @@ struct config {
     char keeper_user[32]; /* the keeper becomes this one instead; "" = user */
     uint32_t n_cas;
     char cas[CONFIG_CAS_MAX][KW_NAME_MAX];
-    uint32_t crl_hours;    /* life of a CRL; made anew at half of it and after each revocation */
-    uint32_t crl_shards;   /* parts of a CA's list; new certificates name theirs; 0 = one list */
-    uint32_t ocsp_minutes; /* life of an OCSP answer */
+    uint32_t crl_hours;      /* life of a CRL; made anew at half of it and after each revocation */
+    uint32_t crl_shards;     /* parts of a CA's list; new certificates name theirs; 0 = one list */
+    uint32_t crl_delta_from; /* a whole list of so many entries has deltas */
+    uint32_t ocsp_minutes;   /* life of an OCSP answer */
     uint32_t revoke_approval_above;  /* plans for more certificates than that need approval */
     bool revoke_approval_compromise; /* and those for a compromise, however few */
     uint32_t checkpoint_ms; /* at most so long until an entry is under a signed checkpoint */

@@ -108,6 +108,7 @@ static kw_status open_parts(struct kw_op *op, struct service *service,
     TRY(op, backup_new(op, service, &service->backup));
     TRY(op, ocsp_cache_new(op, &service->ocsp_cache));
     TRY(op, status_keep_new(op, service, &service->status));
+    TRY(op, crl_maker_new(op, service, &service->crl_maker));
     TRY(op, vaults_open(op, service, keeper));
     TRY(op, open_store(op, service));
     TRY(op, log_bind(op, service->log, service), "log");
@@ -148,7 +149,7 @@ kw_status service_start(struct kw_op *op, struct service *service)
     TRY(op, reconcile_at_start(op, service), "the keeper's journal");
     TRY(op, log_start(op, service->log));
     TRY(op, status_keep_start(op, service->status));
-    TRY(op, crl_maker_start(op, service, &service->crl_maker));
+    TRY(op, crl_maker_start(op, service->crl_maker));
     TRY(op, ocsp_presigner_start(op, service, &service->presigner));
     TRY(op, batch_worker_start(op, service, &service->batches));
     TRY(op, revoker_start(op, service, &service->revoker));
@@ -177,6 +178,7 @@ void service_close(struct service *service)
     vaults_close(service);
     log_free(service->log);
     ocsp_cache_free(service->ocsp_cache);
+    crl_maker_free(service->crl_maker);
     status_keep_free(service->status);
     serials_free(service->serials);
     pthread_mutex_destroy(&service->authorities_lock);

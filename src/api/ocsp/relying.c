@@ -33,17 +33,31 @@ static void release_reply(void *shared)
     ocsp_entry_unref(shared);
 }
 
+/* Has the asker this very version? If-Modified-Since counts only without If-None-Match (RFC 9110
+ * section 13.2.2); a date other than the one we gave is not ours. */
+static bool is_fresh(const struct http_request *request, const char *etag,
+                     const char *last_modified)
+{
+    const char *has = request->header(request, "If-None-Match");
+    const char *since = request->header(request, "If-Modified-Since");
+
+    if (has) {
+        return strstr(has, etag) != NULL;
+    }
+    return since && strcmp(since, last_modified) == 0;
+}
+
 /* RFC 9919 section 7.2: a cache of HTTP knows what it may do with the answer to a GET. */
 static kw_status describe_get(struct kw_op *op, const struct http_request *request,
                               const struct ocsp_reply *reply, struct http_response *response)
 {
     const struct ocsp_entry *entry = reply->entry;
-    const char *has = request->header(request, "If-None-Match");
-
     TRY(op, http_response_header(op, response, "ETag", entry->etag));
     TRY(op, http_response_header(op, response, "Last-Modified", entry->last_modified));
     TRY(op, http_response_header(op, response, "Expires", entry->expires));
-    response->status = has && strstr(has, entry->etag) ? 304 : response->status;
+    if (is_fresh(request, entry->etag, entry->last_modified)) {
+        response->status = 304;
+    }
     return KW_OK;
 }
 
@@ -135,16 +149,44 @@ static kw_status stem(struct kw_op *op, const char *file, const char *suffix, ch
     return KW_OK;
 }
 
+static void release_crl(void *shared)
+{
+    crl_doc_unref(shared);
+}
+
+/* A cache asks again soon, for something may be revoked at any time; mostly it hears that nothing
+ * was. */
+static kw_status describe_crl(struct kw_op *op, const struct http_request *request,
+                              const struct crl_doc *doc, struct http_response *response)
+{
+    int64_t left_s = doc->next_update - service_now_ms() / 1000;
+    char age[48];
+
+    (void)snprintf(age, sizeof(age), "max-age=%lld, public",
+                   (long long)(left_s < CRL_MAX_AGE_S ? left_s : CRL_MAX_AGE_S));
+    TRY(op, http_response_header(op, response, "Cache-Control", age));
+    TRY(op, http_response_header(op, response, "ETag", doc->etag));
+    TRY(op, http_response_header(op, response, "Last-Modified", doc->last_modified));
+    if (is_fresh(request, doc->etag, doc->last_modified)) {
+        response->status = 304;
+    }
+    return KW_OK;
+}
+
 static kw_status crl(struct kw_op *op, void *ctx, const struct http_request *request,
                      struct http_response *response)
 {
-    char ca[KW_NAME_MAX], age[32];
+    char name[KW_NAME_MAX];
+    struct crl_doc *doc = NULL;
 
-    TRY(op, stem(op, kw_uri_param(&request->params, "file"), ".crl", ca, sizeof(ca)));
-    TRY(op, crl_get(op, ((struct api *)ctx)->service, ca, &response->body));
+    TRY(op, stem(op, kw_uri_param(&request->params, "file"), ".crl", name, sizeof(name)));
+    TRY(op, crl_lend(op, ((struct api *)ctx)->service, name, &doc));
     response->content_type = "application/pkix-crl";
-    (void)snprintf(age, sizeof(age), "max-age=%d", CRL_MAX_AGE_S);
-    return http_response_header(op, response, "Cache-Control", age);
+    response->keep_shared = true;
+    response->shared_body = kw_bytes_span(doc->der);
+    response->shared = doc;
+    response->shared_release = release_crl;
+    return describe_crl(op, request, doc, response);
 }
 
 static kw_status ca_cert(struct kw_op *op, void *ctx, const struct http_request *request,

@@ -5,303 +5,352 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "crypto/cert.h"
-#include "crypto/crl.h"
 #include "os/clock.h"
 #include "service/authorities.h"
 #include "service/authority/expire.h"
 #include "service/log/gap.h"
+#include "service/validation/crl_make.h"
 
-enum { GATHER_MS = 100, RETRY_MS = 2000, IDLE_MS = 30000, MAKE_DEADLINE_MS = 60000 };
+enum {
+    GATHER_MS = 100,
+    RETRY_MS = 2000,
+    IDLE_MS = 30000,
+    MAKE_DEADLINE_MS = 60000,
+    REST_FACTOR = 20, /* making a list may take a twentieth of the time */
+    SHARDS_LISTED_MAX = SHARD_MAX + 1,
+};
 
 struct crl_maker {
     struct service *service;
+    struct crl_lists *lists;
+    struct crl_journal *journal;
+    atomic_bool started;  /* the first lists are made */
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t work;
-    bool dirty[SERVICE_CAS_MAX];
-    int64_t next_update_s[SERVICE_CAS_MAX]; /* of the newest CRL; 0 = none */
+    bool touched;
     bool stop, running;
     pthread_t thread;
 };
 
-/* --- one CRL ---------------------------------------------------------------------------------- */
-
-struct revoked {
-    uint8_t serial[KW_SERIAL_MAX];
-    uint8_t serial_len;
-    uint8_t reason;
-    int64_t at_s;
-};
-
-struct revoked_list {
-    struct revoked *at;
-    size_t n, cap;
-    size_t next; /* to be handed to crl_build() */
-};
-
-static void revoked_list_done(struct revoked_list *list)
+static struct crl_pace pace_now(const struct crl_maker *maker)
 {
-    free(list->at);
-}
-
-static kw_status grow(struct kw_op *op, struct revoked_list *list)
-{
-    size_t cap = list->cap ? 2 * list->cap : 256;
-    struct revoked *at = realloc(list->at, cap * sizeof(*at));
-
-    ENSURE(op, at, KW_E_MEMORY, "no memory for a CRL of %zu entries", cap);
-    list->at = at;
-    list->cap = cap;
-    return KW_OK;
-}
-
-static kw_status gather(struct kw_op *op, void *ctx, const struct store_revoked *one)
-{
-    struct revoked_list *list = ctx;
-    struct kw_span serial = one->serial;
-
-    ENSURE(op, serial.len <= KW_SERIAL_MAX, KW_E_INTEGRITY, "a serial number of %zu octets",
-           serial.len);
-    if (list->n == list->cap) {
-        TRY(op, grow(op, list));
-    }
-    struct revoked *revoked = &list->at[list->n++];
-    memcpy(revoked->serial, serial.p, serial.len);
-    revoked->serial_len = (uint8_t)serial.len;
-    revoked->reason = (uint8_t)one->reason;
-    revoked->at_s = one->revoked_s;
-    return KW_OK;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const struct revoked *left = a;
-    const struct revoked *right = b;
-
-    if (left->serial_len != right->serial_len) {
-        return left->serial_len < right->serial_len ? -1 : 1;
-    }
-    return memcmp(left->serial, right->serial, left->serial_len);
-}
-
-/* One name, one scope: a relying party may judge a certificate by the list of any of the CA's keys,
- * so each lists what all of them issued (RFC 5280 section 5). */
-static kw_status gather_all(struct kw_op *op, struct service *service,
-                            const struct authorities *all, const struct ca *ca,
-                            struct revoked_list *list)
-{
-    for (unsigned i = 0; i < all->n; i++) {
-        if (strcmp(all->at[i].base, ca->base) == 0) {
-            TRY(op, store_cert_revoked_each(op, service->store, all->at[i].id, STORE_SHARD_ANY, 0,
-                                            gather, list));
-        }
-    }
-    if (list->n > 1) { /* crl_build() takes them as they ascend */
-        qsort(list->at, list->n, sizeof(list->at[0]), compare);
-    }
-    return KW_OK;
-}
-
-static kw_status hand_out(struct kw_op *op, void *ctx, struct crl_entry *ret, bool *ret_more)
-{
-    struct revoked_list *list = ctx;
-
-    (void)op;
-    *ret_more = list->next < list->n;
-    if (*ret_more) {
-        const struct revoked *revoked = &list->at[list->next++];
-        *ret = (struct crl_entry){.serial = KW_SPAN(revoked->serial, revoked->serial_len),
-                                  .revoked_unix = revoked->at_s,
-                                  .reason = revoked->reason};
-    }
-    return KW_OK;
-}
-
-struct crl_change {
-    struct service *service;
-    const struct ca *ca;
-    char name[KW_NAME_MAX + 8], counter[KW_NAME_MAX + 8];
-    uint64_t number;
-    size_t entries;
-    struct kw_span der;
-};
-
-static kw_status take_number(struct kw_op *op, struct store_txn *txn, void *ctx)
-{
-    struct crl_change *change = ctx;
-
-    return store_counter_next(op, txn, change->counter, &change->number);
-}
-
-static kw_status put_crl(struct kw_op *op, struct store_txn *txn, void *ctx)
-{
-    const struct crl_change *change = ctx;
-    struct event event = {.type = EVENT_CRL_SIGN};
-
-    TRY(op, cert_tbs_sha256(op, change->der, event.digest));
-    KW_TEXT_SET(event.key, change->ca->key_id);
-    TRY(op, store_blob_put(op, txn, change->name, change->number, change->der));
-    (void)snprintf(event.object, sizeof(event.object), "ca:%.80s", change->ca->id);
-    (void)snprintf(event.detail, sizeof(event.detail), "CRL %llu with %zu entries",
-                   (unsigned long long)change->number, change->entries);
-    return service_record(op, change->service, txn, &event);
-}
-
-static kw_status make(struct kw_op *op, struct service *service, const struct authorities *all,
-                      const struct ca *ca, int64_t *ret_next_update)
-{
-    __attribute__((cleanup(revoked_list_done))) struct revoked_list list = {0};
-    struct crl_change change = {.service = service, .ca = ca};
-    AUTO(kw_bytes) *der = NULL;
-
-    (void)snprintf(change.name, sizeof(change.name), "crl:%s", ca->id);
-    /* "a monotonically increasing sequence number for a given CRL scope and CRL issuer" (RFC 5280
-     * section 5.2.3): the name is the issuer, whatever the key */
-    (void)snprintf(change.counter, sizeof(change.counter), "crl:%s", ca->base);
-    TRY(op, store_change(op, service->store, take_number, &change));
-    TRY(op, gather_all(op, service, all, ca, &list));
-    struct crl_spec spec = {
-        .issuer_dn = cert_subject(ca->cert),
-        .issuer_key = cert_public(ca->cert),
-        .number = change.number,
-        .this_update = os_clock_unix_s(),
-        .next = hand_out,
-        .ctx = &list,
+    return (struct crl_pace){
+        .now_s = os_clock_unix_s(),
+        .now_ms = os_clock_mono_ms(),
+        .life_s = (int64_t)maker->service->config.crl_hours * 3600,
+        .gather_ms = GATHER_MS,
     };
-    spec.next_update = spec.this_update + (int64_t)service->config.crl_hours * 3600;
-    TRY(op, crl_build(op, &spec, ca->crl_key, &der), "signing CRL %llu",
-        (unsigned long long)change.number);
-    change.der = kw_bytes_span(der);
-    change.entries = list.n;
-    TRY(op, store_change(op, service->store, put_crl, &change), "keeping the CRL");
-    *ret_next_update = spec.next_update;
+}
+
+/* --- which lists ------------------------------------------------------------------------------ */
+
+static kw_status add_shards(struct kw_op *op, struct crl_maker *maker, const struct ca *ca)
+{
+    const struct config *config = &maker->service->config;
+    struct crl_list_id id = {.ca = ca->index};
+    unsigned n = 0;
+    AUTO(kw_bytes) *room = NULL;
+
+    TRY(op, kw_bytes_new(SHARDS_LISTED_MAX * sizeof(uint32_t), &room));
+    uint32_t *shards = (uint32_t *)(void *)room->p;
+    TRY(op, store_cert_shards(op, maker->service->store, ca->id, SHARDS_LISTED_MAX, shards, &n));
+    for (unsigned i = 0; i < n; i++) { /* of what was issued, whatever the configuration says now */
+        id.shard = shards[i];
+        crl_lists_add(maker->lists, &id);
+    }
+    for (id.shard = 1; id.shard <= config->crl_shards; id.shard++) {
+        crl_lists_add(maker->lists, &id);
+    }
     return KW_OK;
 }
 
-/* --- when ------------------------------------------------------------------------------------- */
-
-static bool due(struct crl_maker *maker, unsigned ca, int64_t now_s)
+/* A CA that came by a rotation has its lists at once. */
+static kw_status add_lists(struct kw_op *op, struct crl_maker *maker, const struct ca *ca)
 {
-    int64_t half_life_s = (int64_t)maker->service->config.crl_hours * 1800;
+    struct crl_list_id whole = {.ca = ca->index};
+    struct crl_list_id life = {.ca = ca->index, .shard = SHARD_LIFE};
 
-    pthread_mutex_lock(&maker->lock);
-    bool is_due = maker->dirty[ca] || maker->next_update_s[ca] - half_life_s <= now_s;
-    maker->dirty[ca] = false;
-    pthread_mutex_unlock(&maker->lock);
-    return is_due;
-}
-
-static void settle(struct crl_maker *maker, unsigned ca, bool made, int64_t next_update_s)
-{
-    pthread_mutex_lock(&maker->lock);
-    if (made) {
-        maker->next_update_s[ca] = next_update_s;
-    } else {
-        maker->dirty[ca] = true;
-    }
-    pthread_mutex_unlock(&maker->lock);
-}
-
-static kw_status make_if_due(struct kw_op *op, struct crl_maker *maker,
-                             const struct authorities *all, const struct ca *ca)
-{
-    struct service *service = maker->service;
-    int64_t next_update_s = 0;
-
-    if (!due(maker, ca->index, os_clock_unix_s())) {
+    if (crl_lists_has(maker->lists, &whole)) {
         return KW_OK;
     }
-    kw_status status = make(op, service, all, ca, &next_update_s);
-    settle(maker, ca->index, kw_ok(status), next_update_s);
-    TRY(op, status, "CRL of CA '%s'", ca->id);
+    crl_lists_add(maker->lists, &whole);
+    crl_lists_add(maker->lists, &life);
+    return add_shards(op, maker, ca);
+}
+
+/* --- one list --------------------------------------------------------------------------------- */
+
+/* The older one of the last two complete lists: whoever holds either can use the delta. */
+static struct crl_base base_of(struct crl_maker *maker, unsigned ca)
+{
+    const struct crl_base *bases = crl_lists_bases(maker->lists, ca);
+
+    return bases[0].number > 0 ? bases[0] : bases[1];
+}
+
+static void note_base(struct crl_maker *maker, unsigned ca, uint64_t number, uint64_t mark)
+{
+    struct crl_base *bases = crl_lists_bases(maker->lists, ca);
+
+    bases[0] = bases[1];
+    bases[1] = (struct crl_base){.number = number, .mark = mark};
+    crl_journal_cut(maker->journal, crl_lists_oldest_mark(maker->lists));
+}
+
+/* The keeper may have signed a complete list that nobody has: it is no base, and those before may
+ * be too old for the keeper. */
+static void forget_bases(struct crl_maker *maker, unsigned ca)
+{
+    struct crl_base *bases = crl_lists_bases(maker->lists, ca);
+
+    bases[0] = bases[1] = (struct crl_base){0};
+}
+
+/* Failing to keep it costs a new one at the next start, no more. */
+static void save(struct kw_op *op, struct crl_maker *maker, const struct crl_order *order,
+                 const struct crl_doc *doc)
+{
+    char name[SHARD_NAME_MAX];
+
+    crl_list_name(order->ca->id, &order->id, name);
+    if (!order->id.delta && !kw_ok(crl_doc_save(op, maker->service, name, doc))) {
+        service_complain(maker->service, op, "a revocation list could not be kept");
+        kw_op_clear(op);
+    }
+}
+
+static kw_status make_complete(struct kw_op *op, struct crl_maker *maker, struct crl_order *order,
+                               struct crl_doc **ret)
+{
+    AUTO(crl_doc) *old = crl_lists_get(maker->lists, &order->id);
+    bool whole = order->id.shard == SHARD_WHOLE;
+    uint64_t mark = crl_journal_mark(maker->journal); /* before the store is read */
+
+    order->not_after_from = old ? old->this_update : 0;
+    order->has_delta = whole && old && old->entries >= maker->service->config.crl_delta_from;
+    kw_status status = crl_make(op, order, ret);
+    if (whole && kw_ok(status)) {
+        note_base(maker, order->ca->index, (*ret)->number, mark);
+    } else if (whole) {
+        forget_bases(maker, order->ca->index);
+    }
+    return status;
+}
+
+static kw_status make_delta(struct kw_op *op, struct crl_maker *maker, struct crl_order *order,
+                            struct crl_doc **ret)
+{
+    struct crl_base base = base_of(maker, order->ca->index);
+
+    ENSURE(op, base.number > 0, KW_E_NOT_FOUND, "there is no complete list yet");
+    order->base_number = base.number;
+    order->base_mark = base.mark;
+    return crl_make(op, order, ret);
+}
+
+/* A list that has deltas has its first one at once. */
+static void begin_delta(struct crl_maker *maker, const struct crl_order *order,
+                        const struct crl_doc *doc)
+{
+    struct crl_list_id delta = {.ca = order->id.ca, .delta = true};
+
+    if (!order->id.delta && order->id.shard == SHARD_WHOLE &&
+        doc->entries >= maker->service->config.crl_delta_from) {
+        crl_lists_touch(maker->lists, &delta, os_clock_mono_ms());
+    }
+}
+
+static kw_status make_one(struct kw_op *op, struct crl_maker *maker, const struct authorities *all,
+                          const struct crl_list_id *id)
+{
+    AUTO(crl_doc) *doc = NULL;
+    int64_t begun_ms = os_clock_mono_ms();
+
+    if (id->ca >= all->n) {
+        return KW_OK;
+    }
+    struct crl_order order = {
+        .service = maker->service,
+        .all = all,
+        .ca = &all->at[id->ca],
+        .id = *id,
+        .journal = maker->journal,
+    };
+    kw_status status = id->delta ? make_delta(op, maker, &order, &doc)
+                                 : make_complete(op, maker, &order, &doc);
+    int64_t now_ms = os_clock_mono_ms();
+    int64_t rest_ms = kw_ok(status) ? REST_FACTOR * (now_ms - begun_ms) : RETRY_MS;
+    crl_lists_settle(maker->lists, id, doc, now_ms + rest_ms);
+    if (id->delta && status.code == KW_E_NOT_FOUND) { /* with the next complete list */
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status, "CRL of CA '%s'", order.ca->id);
+    begin_delta(maker, &order, doc);
+    save(op, maker, &order, doc);
     return KW_OK;
 }
 
-/* Every CA has its turn, whatever becomes of another's. The first failure is told. */
+/* Every list has its turn, whatever becomes of another's. The first failure is told. */
 static kw_status make_due(struct kw_op *op, struct crl_maker *maker)
 {
+    AUTO(authorities) *all = service_authorities(maker->service);
+    struct crl_list_id id;
     kw_status first = KW_OK;
 
-    AUTO(authorities) *all = service_authorities(maker->service);
-
     for (unsigned i = 0; i < all->n; i++) {
+        TRY(op, add_lists(op, maker, &all->at[i]));
+    }
+    struct crl_pace pace = pace_now(maker); /* once: what comes now has its turn at the next look */
+    while (crl_lists_take_due(maker->lists, &pace, &id)) {
         struct kw_op own;
-        kw_op_init(&own, op->principal, op->deadline_ms);
-        kw_status status = make_if_due(kw_ok(first) ? op : &own, maker, all, &all->at[i]);
+        kw_op_init(&own, op->principal, os_clock_mono_ms() + MAKE_DEADLINE_MS);
+        kw_status status = make_one(kw_ok(first) ? op : &own, maker, all, &id);
         first = kw_ok(first) ? status : first;
     }
     return first;
 }
 
-static bool any_dirty(const struct crl_maker *maker)
-{
-    for (unsigned i = 0; i < SERVICE_CAS_MAX; i++) {
-        if (maker->dirty[i]) {
-            return true;
-        }
-    }
-    return false;
-}
+/* --- when ------------------------------------------------------------------------------------- */
 
-/* Sleep up to `ms`, or until there is work (`until_work`), or the end. True: go on. */
-static bool pause_ms(struct crl_maker *maker, unsigned ms, bool until_work)
+/* Sleep until a list may be due, or something new is. False: the end. */
+static bool wait_for_work(struct crl_maker *maker, int64_t ms)
 {
-    int64_t until_ns = os_clock_mono_ns() + (int64_t)ms * 1000000;
+    int64_t until_ns = os_clock_mono_ns() + ms * 1000000;
     struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
     int timed_out = 0;
 
     pthread_mutex_lock(&maker->lock);
-    while (!maker->stop && !timed_out && !(until_work && any_dirty(maker))) {
+    while (!maker->stop && !timed_out && !maker->touched) {
         timed_out = pthread_cond_timedwait(&maker->work, &maker->lock, &until);
     }
+    maker->touched = false;
     bool go_on = !maker->stop;
     pthread_mutex_unlock(&maker->lock);
     return go_on;
 }
 
-static kw_status work_once(struct crl_maker *maker)
+static void work_once(struct crl_maker *maker)
 {
     struct kw_op op;
 
     kw_op_init(&op, "system", os_clock_mono_ms() + MAKE_DEADLINE_MS);
-    kw_status status = make_due(&op, maker);
-    if (!kw_ok(status)) {
+    if (!kw_ok(make_due(&op, maker))) {
         service_complain(maker->service, &op, "revocation lists could not be made");
         kw_op_clear(&op);
     }
-    kw_status expired = expire_superseded(&op, maker->service);
-    if (!kw_ok(expired)) {
+    if (!kw_ok(expire_superseded(&op, maker->service))) {
         service_complain(maker->service, &op, "replaced certificates could not be revoked");
     }
-    return kw_ok(status) ? expired : status;
 }
 
 static void *work(void *ctx)
 {
     struct crl_maker *maker = ctx;
+    struct crl_pace pace = pace_now(maker);
 
-    while (pause_ms(maker, IDLE_MS, /* until_work= */ true) &&
-           pause_ms(maker, GATHER_MS, /* until_work= */ false)) {
-        while (!kw_ok(work_once(maker)) && pause_ms(maker, RETRY_MS, /* until_work= */ false)) {
-        }
+    while (wait_for_work(maker, crl_lists_wait_ms(maker->lists, &pace, IDLE_MS))) {
+        work_once(maker);
+        pace = pace_now(maker);
     }
     return NULL;
 }
 
-kw_status crl_maker_start(struct kw_op *op, struct service *service, struct crl_maker **ret)
+static void touch(struct crl_maker *maker)
+{
+    pthread_mutex_lock(&maker->lock);
+    maker->touched = true;
+    pthread_cond_signal(&maker->work);
+    pthread_mutex_unlock(&maker->lock);
+}
+
+/* --- starting --------------------------------------------------------------------------------- */
+
+/* What was published before is served until there is something newer. */
+static void load_kept(struct crl_maker *maker, const struct authorities *all,
+                      const struct crl_list_id *id)
+{
+    char name[SHARD_NAME_MAX];
+    struct kw_op quiet;
+    AUTO(crl_doc) *doc = NULL;
+
+    kw_op_init(&quiet, NULL, 0);
+    crl_list_name(all->at[id->ca].id, id, name);
+    if (kw_ok(crl_doc_load(&quiet, maker->service, name, &doc)) &&
+        doc->next_update > os_clock_unix_s()) {
+        crl_lists_settle(maker->lists, id, doc, 0);
+        crl_lists_touch(maker->lists, id, os_clock_mono_ms());
+    }
+}
+
+static kw_status prepare(struct kw_op *op, struct crl_maker *maker)
+{
+    AUTO(authorities) *all = service_authorities(maker->service);
+
+    for (unsigned i = 0; i < all->n; i++) {
+        TRY(op, add_lists(op, maker, &all->at[i]));
+        struct crl_list_id id = {.ca = i};
+        load_kept(maker, all, &id);
+        id.shard = SHARD_LIFE;
+        load_kept(maker, all, &id);
+        for (id.shard = 1; id.shard <= SHARD_MAX; id.shard++) {
+            if (crl_lists_has(maker->lists, &id)) {
+                load_kept(maker, all, &id);
+            }
+        }
+    }
+    return KW_OK;
+}
+
+kw_status crl_maker_new(struct kw_op *op, struct service *service, struct crl_maker **ret)
 {
     struct crl_maker *maker = calloc(1, sizeof(*maker));
+    pthread_condattr_t monotonic;
 
     ENSURE(op, maker, KW_E_MEMORY, "no memory for CRLs");
     maker->service = service;
     pthread_mutex_init(&maker->lock, NULL);
-    pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&maker->work, &monotonic);
     pthread_condattr_destroy(&monotonic);
     *ret = maker;
-    TRY(op, make_due(op, maker));
+    TRY(op, crl_lists_new(op, &maker->lists));
+    return crl_journal_new(op, &maker->journal);
+}
+
+static bool has_whole_lists(struct crl_maker *maker)
+{
+    AUTO(authorities) *all = service_authorities(maker->service);
+
+    for (unsigned i = 0; i < all->n; i++) {
+        AUTO(crl_doc) *doc = crl_lists_get(maker->lists, &(struct crl_list_id){.ca = i});
+        if (!doc) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What was not kept; the rest when the thread runs. A part that cannot be made (a key whose policy
+ * knows no parts, say) is told and tried again: the whole list is there. */
+static kw_status make_first(struct kw_op *op, struct crl_maker *maker)
+{
+    kw_status status = make_due(op, maker);
+
+    if (!kw_ok(status) && has_whole_lists(maker)) {
+        service_complain(maker->service, op, "revocation lists could not be made");
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    return status;
+}
+
+kw_status crl_maker_start(struct kw_op *op, struct crl_maker *maker)
+{
+    TRY(op, prepare(op, maker));
+    TRY(op, make_first(op, maker));
+    atomic_store(&maker->started, true);
     ENSURE(op, pthread_create(&maker->thread, NULL, work, maker) == 0, KW_E_MEMORY,
            "no thread for CRLs");
     maker->running = true;
@@ -310,19 +359,92 @@ kw_status crl_maker_start(struct kw_op *op, struct service *service, struct crl_
 
 void crl_maker_stop(struct crl_maker *maker)
 {
-    if (!maker) {
-        return;
-    }
-    if (maker->running) {
+    if (maker && maker->running) {
         pthread_mutex_lock(&maker->lock);
         maker->stop = true;
         pthread_cond_broadcast(&maker->work);
         pthread_mutex_unlock(&maker->lock);
         pthread_join(maker->thread, NULL);
+        maker->running = false;
     }
-    pthread_cond_destroy(&maker->work);
-    pthread_mutex_destroy(&maker->lock);
-    free(maker);
+}
+
+void crl_maker_free(struct crl_maker *maker)
+{
+    if (maker) {
+        crl_lists_free(maker->lists);
+        crl_journal_free(maker->journal);
+        pthread_cond_destroy(&maker->work);
+        pthread_mutex_destroy(&maker->lock);
+        free(maker);
+    }
+}
+
+/* --- notices ---------------------------------------------------------------------------------- */
+
+static bool is_listed(enum cert_state state)
+{
+    return state == CERT_STATE_HELD || state == CERT_STATE_REVOKED;
+}
+
+static void write_step(struct crl_maker *maker, const struct ca *ca,
+                       const struct store_notice *notice)
+{
+    bool held = notice->state == CERT_STATE_HELD;
+    struct crl_step step = {
+        .serial_len = (uint8_t)notice->serial_len,
+        .reason = (uint8_t)(held ? REVOKE_CERTIFICATE_HOLD : notice->reason),
+        .listed = is_listed(notice->state),
+    };
+
+    step.at_s = step.listed ? notice->revoked_s : os_clock_unix_s();
+    KW_TEXT_SET(step.base, ca->base);
+    memcpy(step.serial, notice->serial, sizeof(step.serial));
+    crl_journal_add(maker->journal, &step);
+}
+
+/* The whole list of every key of that CA, and the part that the certificate names. */
+static void touch_lists(struct crl_maker *maker, const struct authorities *all,
+                        const struct ca *ca, unsigned shard)
+{
+    int64_t now_ms = os_clock_mono_ms();
+    struct crl_list_id id = {.ca = ca->index, .shard = shard};
+
+    if (shard != SHARD_WHOLE) {
+        crl_lists_touch(maker->lists, &id, now_ms);
+    }
+    for (unsigned i = 0; i < all->n; i++) {
+        struct crl_list_id whole = {.ca = i};
+        struct crl_list_id delta = {.ca = i, .delta = true};
+        if (strcmp(all->at[i].base, ca->base) == 0) {
+            crl_lists_touch(maker->lists, &whole, now_ms);
+            if (crl_lists_has(maker->lists, &delta)) {
+                crl_lists_touch(maker->lists, &delta, now_ms);
+            }
+        }
+    }
+}
+
+void crl_maker_notice(struct service *service, const struct store_notice at[], unsigned n)
+{
+    struct crl_maker *maker = service->crl_maker;
+    AUTO(authorities) *all = service_authorities(service);
+    bool any = false;
+
+    for (unsigned i = 0; i < n; i++) {
+        const struct ca *ca = NULL;
+        struct kw_op quiet;
+        kw_op_init(&quiet, NULL, 0);
+        if (at[i].what == STORE_NOTICE_CERT && (is_listed(at[i].state) || is_listed(at[i].before)) &&
+            kw_ok(authorities_find(&quiet, all, at[i].ca, &ca))) {
+            write_step(maker, ca, &at[i]);
+            touch_lists(maker, all, ca, at[i].shard);
+            any = true;
+        }
+    }
+    if (any) {
+        touch(maker);
+    }
 }
 
 void crl_maker_wake(struct service *service, const char *ca_id)
@@ -333,34 +455,9 @@ void crl_maker_wake(struct service *service, const char *ca_id)
     struct kw_op quiet;
 
     kw_op_init(&quiet, NULL, 0);
-    if (!maker || !kw_ok(authorities_find(&quiet, all, ca_id, &asked))) {
-        return;
-    }
-    for (unsigned i = 0; i < all->n; i++) { /* every key of it lists what any of them issued */
-        if (strcmp(all->at[i].base, asked->base) == 0) {
-            pthread_mutex_lock(&maker->lock);
-            maker->dirty[i] = true;
-            pthread_cond_signal(&maker->work);
-            pthread_mutex_unlock(&maker->lock);
-        }
-    }
-}
-
-static bool is_listed(enum cert_state state)
-{
-    return state == CERT_STATE_HELD || state == CERT_STATE_REVOKED;
-}
-
-void crl_maker_notice(struct service *service, const struct store_notice at[], unsigned n)
-{
-    const char *woken = "";
-
-    for (unsigned i = 0; i < n; i++) {
-        if (at[i].what == STORE_NOTICE_CERT &&
-            (is_listed(at[i].state) || is_listed(at[i].before)) && strcmp(at[i].ca, woken) != 0) {
-            crl_maker_wake(service, at[i].ca);
-            woken = at[i].ca;
-        }
+    if (kw_ok(authorities_find(&quiet, all, ca_id, &asked))) {
+        touch_lists(maker, all, asked, SHARD_WHOLE);
+        touch(maker);
     }
 }
 
@@ -368,62 +465,57 @@ void crl_maker_doubt(struct service *service)
 {
     AUTO(authorities) *all = service_authorities(service);
 
+    crl_journal_forget_all(service->crl_maker->journal);
     for (unsigned i = 0; all && i < all->n; i++) {
         crl_maker_wake(service, all->at[i].id);
     }
 }
 
-static bool out_of_date(struct service *service, const struct ca *ca)
-{
-    struct crl_maker *maker = service->crl_maker;
-    unsigned i = ca->index;
-
-    if (!maker) {
-        return true;
-    }
-    pthread_mutex_lock(&maker->lock);
-    bool old = maker->next_update_s[i] <= os_clock_unix_s();
-    pthread_mutex_unlock(&maker->lock);
-    return old;
-}
+/* --- giving out ------------------------------------------------------------------------------- */
 
 /* In a gap none is made: the one that the store holds, for as long as it says itself. */
-static kw_status get_old(struct kw_op *op, struct service *service, const char *ca_id,
-                         struct kw_bytes **ret)
+static kw_status lend_kept(struct kw_op *op, struct service *service, const char *stem,
+                           struct crl_doc **ret)
 {
-    char name[KW_NAME_MAX + 8];
-    uint64_t number = 0;
-    AUTO(kw_bytes) *der = NULL;
-    AUTO(crl) *crl = NULL;
+    AUTO(crl_doc) *doc = NULL;
 
-    (void)snprintf(name, sizeof(name), "crl:%s", ca_id);
-    TRY(op, store_blob_get(op, service->store, name, &number, &der));
-    TRY(op, crl_parse(op, kw_bytes_span(der), &crl));
-    if (os_clock_unix_s() >= crl_next_update(crl)) {
+    TRY(op, crl_doc_load(op, service, stem, &doc));
+    if (os_clock_unix_s() >= doc->next_update) {
         return log_gap_refuse(op, service);
     }
-    *ret = TAKE(der);
+    *ret = TAKE(doc);
     return KW_OK;
 }
 
-kw_status crl_get(struct kw_op *op, struct service *service, const char *ca_id,
+kw_status crl_lend(struct kw_op *op, struct service *service, const char *stem,
+                   struct crl_doc **ret)
+{
+    AUTO(authorities) *all = service_authorities(service);
+    AUTO(crl_doc) *doc = NULL;
+    struct crl_list_id id;
+
+    if (strcmp(stem, "root") == 0) { /* made in the ceremony: the root is not here to make another */
+        return crl_doc_load(op, service, stem, ret);
+    }
+    TRY(op, crl_list_find(op, all, stem, &id));
+    if (atomic_load(&service->gap.open)) {
+        return lend_kept(op, service, stem, ret);
+    }
+    ENSURE(op, atomic_load(&service->crl_maker->started), KW_E_UNAVAILABLE, "no CRL is made yet");
+    ENSURE(op, crl_lists_has(service->crl_maker->lists, &id), KW_E_NOT_FOUND, "no list '%s'", stem);
+    doc = crl_lists_get(service->crl_maker->lists, &id);
+    ENSURE(op, doc, KW_E_UNAVAILABLE, "list '%s' is not made yet", stem);
+    ENSURE(op, os_clock_unix_s() < doc->next_update, KW_E_UNAVAILABLE,
+           "the newest list '%s' has ended", stem);
+    *ret = TAKE(doc);
+    return KW_OK;
+}
+
+kw_status crl_get(struct kw_op *op, struct service *service, const char *stem,
                   struct kw_bytes **ret)
 {
-    char name[KW_NAME_MAX + 8];
-    uint64_t number = 0;
-    AUTO(authorities) *all = service_authorities(service);
-    const struct ca *ca = NULL;
+    AUTO(crl_doc) *doc = NULL;
 
-    if (strcmp(ca_id, "root") ==
-        0) { /* made in the ceremony: the root is not here to make another */
-        return store_blob_get(op, service->store, "crl:root", &number, ret);
-    }
-    TRY(op, authorities_find(op, all, ca_id, &ca));
-    if (atomic_load(&service->gap.open)) {
-        return get_old(op, service, ca_id, ret);
-    }
-    ENSURE(op, !out_of_date(service, ca), KW_E_UNAVAILABLE, "the newest CRL of CA '%s' has ended",
-           ca_id);
-    (void)snprintf(name, sizeof(name), "crl:%s", ca_id);
-    return store_blob_get(op, service->store, name, &number, ret);
+    TRY(op, crl_lend(op, service, stem, &doc));
+    return kw_bytes_copy(kw_bytes_span(doc->der), ret);
 }

@@ -1,12 +1,10 @@
 #include "service/validation/ocsp_sign.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/hex.h"
-#include "crypto/digest.h"
 #include "os/clock.h"
 #include "service/log/gap.h"
+#include "service/validation/crl_doc.h"
 #include "service/validation/status_keep.h"
 
 enum { KEEP_BACK_S = 60 }; /* a cache lets go so long before nextUpdate (RFC 9919 section 7) */
@@ -49,32 +47,12 @@ static kw_status look_up(struct kw_op *op, struct service *service, const struct
     return is_revoked(&subject->standing) ? KW_OK : log_gap_refuse(op, service);
 }
 
-/* "Fri, 21 Nov 2026 09:10:55 GMT" (RFC 9110 section 5.6.7) */
-static void http_date(int64_t unix_s, char text[KW_TIME_TEXT])
-{
-    static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    time_t seconds = (time_t)unix_s;
-    struct tm tm = {0};
-
-    (void)gmtime_r(&seconds, &tm); /* cannot fail before the year 2^31 */
-    (void)snprintf(text, KW_TIME_TEXT, "%.3s, %02u %.3s %04d %02u:%02u:%02u GMT",
-                   days + 3 * tm.tm_wday, (unsigned)tm.tm_mday, months + 3 * tm.tm_mon,
-                   (tm.tm_year + 1900) % 10000, (unsigned)tm.tm_hour, (unsigned)tm.tm_min,
-                   (unsigned)tm.tm_sec);
-}
-
 /* RFC 9919 section 7.2: ETag, Last-Modified (thisUpdate), Expires (nextUpdate). */
 static void describe(struct ocsp_entry *entry, int64_t next_update)
 {
-    uint8_t hash[KW_HASH_BYTES];
-    char hex[2 * KW_HASH_BYTES + 1];
-
-    digest_sha256(kw_bytes_span(entry->der), hash);
-    kw_hex(KW_SPAN_ARRAY(hash), hex, sizeof(hex));
-    (void)snprintf(entry->etag, sizeof(entry->etag), "\"%s\"", hex);
-    http_date(entry->signed_s, entry->last_modified);
-    http_date(next_update, entry->expires);
+    http_etag_text(kw_bytes_span(entry->der), entry->etag);
+    http_date_text(entry->signed_s, entry->last_modified);
+    http_date_text(next_update, entry->expires);
 }
 
 static kw_status sign(struct kw_op *op, const struct ca *ca, struct kw_span nonce,

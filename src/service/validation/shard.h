@@ -13,7 +13,7 @@ struct ca;
 
 enum {
     SHARD_WHOLE = 0,    /* on no part, the whole list alone */
-    SHARD_MAX = 4096,   /* parts are numbered from 1 */
+    SHARD_MAX = 1024,   /* parts are numbered from 1 */
     SHARD_LIFE = 65535, /* certificates that never end */
     SHARD_NAME_MAX = KW_NAME_MAX + 16,
     SHARD_URL_MAX = 256 + SHARD_NAME_MAX + 16,
