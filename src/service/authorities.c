@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "crypto/dn.h"
+#include "service/validation/ocsp_responder.h"
 
 /* A line has gaps where a rotation was cut; certificates are looked for up to here. */
 enum { GENERATIONS_MAX = 32 };
@@ -326,6 +327,7 @@ kw_status service_bind_cas(struct kw_op *op, struct service *service)
     service->authorities = TAKE(all);
     pthread_mutex_unlock(&service->authorities_lock);
     authorities_unref(old);
+    ocsp_cache_forget(service); /* a new signer signs anew */
     return KW_OK;
 }
 

@@ -1,5 +1,7 @@
 """Revocation that bites: requests, handshakes, OCSP, CRLs, as foreign relying parties see them."""
 import base64
+import datetime
+import email.utils
 import os
 import re
 import ssl
@@ -228,6 +230,60 @@ def test_ocsp_caching_headers(gate):
     assert int(reply.headers['content-length']) == len(reply.body)
 
 
+def test_ocsp_headers_of_get(gate):
+    """RFC 9919 section 7.2; a cache that asks again hears that nothing is new."""
+    text = base64.b64encode(request_for(gate.device_cert, gate.cert('ca-devices'), hashes.SHA256())).decode()
+    path = '/ocsp/devices/' + urllib.parse.quote(text, safe='')
+    reply = gate.curl('relying', path)
+    answer = ocsp.load_der_ocsp_response(reply.body)
+
+    def date(name):
+        return email.utils.parsedate_to_datetime(reply.headers[name]).replace(tzinfo=None)
+    assert date('last-modified') == answer.this_update and date('expires') == answer.next_update
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    assert abs(now - answer.this_update) < datetime.timedelta(minutes=10), 'signed now, not yesterday'
+    again = gate.curl('relying', path, '-H', f'If-None-Match: {reply.headers["etag"]}')
+    assert again.status == 304 and again.body == b''
+
+
+def test_ocsp_get_in_the_other_alphabet(gate):
+    text = slashed_request(gate, gate.cert('ca-devices'))
+    for same in (text.replace('/', '_').replace('+', '-'), text.replace('/', '_').replace('+', '-').rstrip('=')):
+        answer = ocsp.load_der_ocsp_response(gate.curl('relying', '/ocsp/devices/' + same).body)
+        assert answer.certificate_status == ocsp.OCSPCertStatus.GOOD
+
+
+def test_several_questions_in_one(gate, pki):
+    """OpenSSL asks about two of ours and one that nobody issued: each has its own answer."""
+    good, bad = gate.device(), gate.device()
+    revoke(gate, bad.ldevid.cert, 'superseded')
+    said = words(run('openssl', 'ocsp', '-CAfile', pki / 'root.pem', '-url', f'{gate.url("relying")}/ocsp/devices',
+                     '-issuer', pki / 'ca-devices.pem', '-cert', good.ldevid.cert_file, '-cert', bad.ldevid.cert_file,
+                     '-serial', '0x1234567890abcdef'))
+    assert 'Response verify OK' in said
+    assert f'{good.ldevid.cert_file}: good' in said and f'{bad.ldevid.cert_file}: revoked' in said
+    assert 'Reason: superseded' in said and '0x1234567890abcdef: unknown' in said
+
+
+@pytest.mark.parametrize('digest', ['-sha384', '-sha512'])
+def test_hash_that_we_do_not_answer(gate, pki, digest):
+    said = openssl_ocsp(gate, pki, gate.device().ldevid.cert_file, digest, check=False)
+    assert 'unauthorized' in said and 'good' not in said
+
+
+def test_name_of_ours_and_key_of_another(gate):
+    """Both hashes count: right name with another key, and the other way round, are foreign issuers."""
+    ours, other = (request_for(gate.device_cert, gate.cert(name)) for name in ('ca-devices', 'ca-services'))
+    asked = ocsp.load_der_ocsp_request(ours)
+
+    def status(request):
+        reply = gate.ask('relying', 'POST', '/ocsp/devices', request, {'Content-Type': 'application/ocsp-request'})
+        return ocsp.load_der_ocsp_response(reply.body).response_status
+    assert status(ours) == ocsp.OCSPResponseStatus.SUCCESSFUL
+    for mixed in (other, ours.replace(asked.issuer_key_hash, bytes(20)), ours.replace(asked.issuer_name_hash, bytes(20))):
+        assert mixed != ours and status(mixed) == ocsp.OCSPResponseStatus.UNAUTHORIZED
+
+
 def test_a_kept_answer_is_not_given_after_the_revocation(gate, pki):
     device = gate.device()
     text = base64.b64encode(request_for(device.ldevid.cert, gate.cert('ca-devices'))).decode()
@@ -281,6 +337,56 @@ def test_crl(gate, pki, tmp_path):
         fine, bad = (verify(one.cert_file, *options, crls=crls) for one in (device.idevid, device.ldevid))
         assert fine.returncode == 0, words(fine)
         assert bad.returncode != 0 and 'certificate revoked' in words(bad), words(bad)
+
+
+def test_list_of_certificates_without_end(gate, pki, tmp_path):
+    """An IDevID names a list of its own, with an issuingDistributionPoint in DER, that OpenSSL takes for it alone."""
+    device = gate.device()
+    (point,) = device.idevid.cert.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    url = point.full_name[0].value
+    path = urllib.parse.urlsplit(url).path
+    assert path == '/crl/devices.life.crl'
+    revoke(gate, device.idevid.cert)
+    until('its list has it', lambda: listed(gate, device.idevid.cert, 'devices.life'), 5)
+    reply = gate.curl('relying', path)
+    crl = x509.load_der_x509_crl(reply.body)
+    idp = crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint)
+    assert idp.critical and idp.value.full_name[0].value == url
+    assert not any((idp.value.only_contains_user_certs, idp.value.only_contains_ca_certs, idp.value.indirect_crl,
+                    idp.value.only_contains_attribute_certs, idp.value.only_some_reasons))
+    # SEQUENCE { [0] { [0] { [6] url } } } and nothing else: what is FALSE by default is absent
+    name = url.encode()
+    want = bytes([0x30, len(name) + 6, 0xa0, len(name) + 4, 0xa0, len(name) + 2, 0x86, len(name)]) + name
+    assert want in crl.public_bytes(Encoding.DER) and len(name) < 110
+    (tmp_path / 'life.crl').write_bytes(reply.body)
+    run('openssl', 'crl', '-inform', 'DER', '-in', tmp_path / 'life.crl', '-out', tmp_path / 'life.pem',
+        '-CAfile', pki / 'ca-devices.pem', '-verify')
+
+    def verify(cert):
+        return words(run('openssl', 'verify', '-crl_check', '-CAfile', pki / 'root.pem', '-untrusted',
+                         pki / 'ca-devices.pem', '-CRLfile', tmp_path / 'life.pem', cert, check=False))
+    assert 'certificate revoked' in verify(device.idevid.cert_file)
+    assert 'different CRL scope' in verify(device.ldevid.cert_file), 'the list is not about this one'
+    assert verify(gate.device().idevid.cert_file).strip().endswith(': OK')
+
+
+def test_crl_headers(gate):
+    first = gate.curl('relying', '/crl/services.crl')
+    etag, modified = first.headers['etag'], first.headers['last-modified']
+    assert re.fullmatch(r'"[0-9a-f]{64}"', etag)
+    crl = x509.load_der_x509_crl(first.body)
+    assert email.utils.parsedate_to_datetime(modified) == crl.last_update.replace(tzinfo=datetime.timezone.utc)
+    for header in (f'If-None-Match: {etag}', f'If-None-Match: "x", {etag}', f'If-Modified-Since: {modified}'):
+        again = gate.curl('relying', '/crl/services.crl', '-H', header)
+        assert again.status == 304 and again.body == b'' and again.headers['etag'] == etag
+    for header in ('If-None-Match: "x"', 'If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT'):
+        assert gate.curl('relying', '/crl/services.crl', '-H', header).body == first.body
+
+
+@pytest.mark.parametrize('name', ['nobody', 'devices.s1', 'devices.delta', 'devices.x', '.life', 'devices.life.life'])
+def test_no_such_list(gate, name):
+    reply = gate.curl('relying', f'/crl/{name}.crl')
+    assert reply.status == 404 and reply.headers['content-type'].startswith('text/plain')
 
 
 def test_crl_numbers_rise(gate):

@@ -201,6 +201,6 @@ kw_status crl_doc_load(struct kw_op *op, struct service *service, const char *na
     }
     TRY(op, crl_parse(op, kw_bytes_span(der), &crl), "CRL %s", name);
     ENSURE(op, crl_number(crl, &number), KW_E_NOT_FOUND, "CRL %s has no number", name);
-    return crl_doc_new(op, &der, number, crl_count(crl), crl_this_update(crl),
-                       crl_next_update(crl), ret);
+    return crl_doc_new(op, &der, number, crl_count(crl), crl_this_update(crl), crl_next_update(crl),
+                       ret);
 }

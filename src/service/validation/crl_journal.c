@@ -45,8 +45,7 @@ static bool make_room(struct crl_journal *journal)
         return true;
     }
     size_t cap = journal->cap ? 2 * journal->cap : 64;
-    struct crl_step *at =
-        journal->n < STEPS_MAX ? realloc(journal->at, cap * sizeof(*at)) : NULL;
+    struct crl_step *at = journal->n < STEPS_MAX ? realloc(journal->at, cap * sizeof(*at)) : NULL;
     if (!at) {
         return false;
     }

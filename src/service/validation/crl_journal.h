@@ -1,6 +1,6 @@
 /*
- * What became revoked, held or released since a moment, in the order in which it became durable: the
- * content of delta CRLs. In memory; a process that starts begins with complete lists.
+ * What became revoked, held or released since a moment, in the order in which it became durable:
+ * the content of delta CRLs. In memory; a process that starts begins with complete lists.
  */
 #ifndef SERVICE_VALIDATION_CRL_JOURNAL_H
 #define SERVICE_VALIDATION_CRL_JOURNAL_H

@@ -177,8 +177,7 @@ static kw_status set_places(struct kw_op *op, const struct crl_order *order,
         spec->scope = scope;
     }
     if (order->has_delta) {
-        (void)snprintf(delta_url, SHARD_URL_MAX, "%.255s/crl/%.90s.delta.crl", base,
-                       order->ca->id);
+        (void)snprintf(delta_url, SHARD_URL_MAX, "%.255s/crl/%.90s.delta.crl", base, order->ca->id);
         spec->delta_url = delta_url;
     }
     return KW_OK;

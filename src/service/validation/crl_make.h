@@ -13,9 +13,9 @@ struct crl_order {
     const struct ca *ca;
     struct crl_list_id id;
     struct crl_journal *journal;
-    /* Who ended before this stood on a list that was made after his end, and needs not stand on this
-     * one (RFC 5280 section 5.1: "until it appears on one regularly scheduled CRL issued beyond the
-     * revoked certificate's validity period"). */
+    /* Who ended before this stood on a list that was made after his end, and needs not stand on
+     * this one (RFC 5280 section 5.1: "until it appears on one regularly scheduled CRL issued
+     * beyond the revoked certificate's validity period"). */
     int64_t not_after_from;
     uint64_t base_number, base_mark; /* of a delta */
     bool has_delta;                  /* of a whole list: tell where its deltas are */

@@ -176,8 +176,8 @@ static kw_status make_one(struct kw_op *op, struct crl_maker *maker, const struc
         .id = *id,
         .journal = maker->journal,
     };
-    kw_status status = id->delta ? make_delta(op, maker, &order, &doc)
-                                 : make_complete(op, maker, &order, &doc);
+    kw_status status =
+        id->delta ? make_delta(op, maker, &order, &doc) : make_complete(op, maker, &order, &doc);
     int64_t now_ms = os_clock_mono_ms();
     int64_t rest_ms = kw_ok(status) ? REST_FACTOR * (now_ms - begun_ms) : RETRY_MS;
     crl_lists_settle(maker->lists, id, doc, now_ms + rest_ms);
@@ -404,8 +404,8 @@ static void write_step(struct crl_maker *maker, const struct ca *ca,
 }
 
 /* The whole list of every key of that CA, and the part that the certificate names. */
-static void touch_lists(struct crl_maker *maker, const struct authorities *all,
-                        const struct ca *ca, unsigned shard)
+static void touch_lists(struct crl_maker *maker, const struct authorities *all, const struct ca *ca,
+                        unsigned shard)
 {
     int64_t now_ms = os_clock_mono_ms();
     struct crl_list_id id = {.ca = ca->index, .shard = shard};
@@ -435,7 +435,8 @@ void crl_maker_notice(struct service *service, const struct store_notice at[], u
         const struct ca *ca = NULL;
         struct kw_op quiet;
         kw_op_init(&quiet, NULL, 0);
-        if (at[i].what == STORE_NOTICE_CERT && (is_listed(at[i].state) || is_listed(at[i].before)) &&
+        if (at[i].what == STORE_NOTICE_CERT &&
+            (is_listed(at[i].state) || is_listed(at[i].before)) &&
             kw_ok(authorities_find(&quiet, all, at[i].ca, &ca))) {
             write_step(maker, ca, &at[i]);
             touch_lists(maker, all, ca, at[i].shard);
@@ -494,7 +495,8 @@ kw_status crl_lend(struct kw_op *op, struct service *service, const char *stem,
     AUTO(crl_doc) *doc = NULL;
     struct crl_list_id id;
 
-    if (strcmp(stem, "root") == 0) { /* made in the ceremony: the root is not here to make another */
+    if (strcmp(stem, "root") ==
+        0) { /* made in the ceremony: the root is not here to make another */
         return crl_doc_load(op, service, stem, ret);
     }
     TRY(op, crl_list_find(op, all, stem, &id));
