@@ -42,6 +42,7 @@ REST_HANDLER(rest_device_retire);
 REST_HANDLER(rest_station_list);
 REST_HANDLER(rest_station_grant);
 REST_HANDLER(rest_station_end);
+REST_HANDLER(rest_device_import);
 REST_HANDLER(rest_device_suspend);
 REST_HANDLER(rest_device_resume);
 REST_HANDLER(rest_batch_list);

@@ -118,6 +118,19 @@ struct request_view {
     char csr[VIEW_CSR];
 };
 
+/* What became of the lines of an import. */
+enum { VIEW_IMPORT = 1000 };
+struct import_line_view {
+    uint32_t line;
+    char class_[16], id[KW_NAME_MAX], detail[KW_OP_TEXT_MAX], secret[64];
+};
+struct import_view {
+    bool dry_run;
+    uint64_t registered, known, bad;
+    unsigned n;
+    struct import_line_view at[VIEW_IMPORT];
+};
+
 struct batch_view {
     char name[KW_NAME_MAX], product[KW_NAME_MAX], state[16], finding[256];
     uint64_t quota, units, checked;
@@ -230,6 +243,7 @@ extern const struct view device_view, cert_view, key_view, ca_view, log_view, pr
     vault_view;
 extern const struct view finding_view, lifecycle_view, data_key_view, data_rewrap_view;
 extern const struct view station_view, station_page;
+extern const struct view import_view;
 extern const struct view request_view, request_page, batch_view, batch_page, blocked_view,
     blocked_page, block_view;
 extern const struct view profile_view; /* of struct profile */

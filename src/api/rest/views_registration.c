@@ -22,6 +22,25 @@ static const struct codec_field request_fields[] = {
                  "the request itself, while it is open"),
 };
 
+static const struct codec_field import_line_fields[] = {
+    FIELD_INT("line", struct import_line_view, line, 0, 0, 0, "within the piece, from 1"),
+    FIELD_STRING("class", struct import_line_view, class_, 0,
+                 "registered, known, renewed; duplicate, conflict, character, too-long, columns, "
+                 "batch, value"),
+    FIELD_STRING("id", struct import_line_view, id, CODEC_OMIT_EMPTY, "device id"),
+    FIELD_STRING("detail", struct import_line_view, detail, CODEC_OMIT_EMPTY, "why not"),
+    FIELD_STRING("secret", struct import_line_view, secret, CODEC_OMIT_EMPTY,
+                 "one-time registration secret; told only here"),
+};
+static const struct codec_field import_fields[] = {
+    FIELD_BOOL("dry_run", struct import_view, dry_run, 0, "nothing was changed"),
+    FIELD_INT("registered", struct import_view, registered, 0, 0, 0, "lines, new"),
+    FIELD_INT("known", struct import_view, known, 0, 0, 0, "lines, registered before"),
+    FIELD_INT("bad", struct import_view, bad, 0, 0, 0, "lines that were refused"),
+    FIELD_ARRAY("lines", struct import_view, at, n, 0, import_line_fields, "each line"),
+};
+const struct view import_view = {.fields = import_fields, .n = KW_COUNT(import_fields)};
+
 static const struct codec_field batch_fields[] = {
     FIELD_STRING("name", struct batch_view, name, 0, "batch"),
     FIELD_STRING("product", struct batch_view, product, 0, "of its units"),

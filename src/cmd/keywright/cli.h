@@ -71,6 +71,10 @@ enum cli_option {
     OPT_BATCH,
     OPT_QUOTA,
     OPT_LIST,
+    OPT_SECRETS,
+    OPT_SINCE,
+    OPT_CONSUMER,
+    OPT_EXTERNAL,
     OPT_ISSUER,
     OPT_CMP,
     OPT_DEVICE,
@@ -170,6 +174,7 @@ kw_status cli_cert_list(struct kw_op *op, struct cli *cli);
 kw_status cli_station_list(struct kw_op *op, struct cli *cli);
 kw_status cli_station_grant(struct kw_op *op, struct cli *cli);
 kw_status cli_station_revoke(struct kw_op *op, struct cli *cli);
+kw_status cli_device_import(struct kw_op *op, struct cli *cli);
 kw_status cli_device_suspend(struct kw_op *op, struct cli *cli);
 kw_status cli_device_resume(struct kw_op *op, struct cli *cli);
 kw_status cli_batch_list(struct kw_op *op, struct cli *cli);

@@ -196,6 +196,19 @@ kw_status batch_admit(struct kw_op *op, struct service *service, struct store_tx
     return store_batch_update(op, txn, &batch);
 }
 
+kw_status batch_give_back(struct kw_op *op, struct store_txn *txn,
+                          const struct store_device *device)
+{
+    struct store_batch batch;
+
+    if (!*device->batch) {
+        return KW_OK;
+    }
+    TRY(op, store_batch_get_txn(op, txn, device->batch, &batch));
+    batch.units -= batch.units > 0;
+    return store_batch_update(op, txn, &batch);
+}
+
 kw_status batch_refuse_quarantined(struct kw_op *op, struct service *service, const char *owner)
 {
     static const char prefix[] = "device:";

@@ -86,6 +86,7 @@ static kw_status insert_device(struct kw_op *op, struct store_txn *txn, void *ct
     kw_status status = store_device_insert(op, txn, &change->device);
     if (status.code == KW_E_CONFLICT) {
         kw_op_clear(op);
+        TRY(op, batch_give_back(op, txn, &change->device)); /* others of this change go on */
         return FAIL(op, KW_E_CONFLICT, "device '%s' or its serial number was registered before",
                     change->device.id);
     }
@@ -109,27 +110,52 @@ static kw_status make_secret(struct kw_op *op, struct service *service, uint32_t
                : secret_make(op, now_ms, hours, secret, device);
 }
 
+kw_status device_describe(struct kw_op *op, const struct device_request *request,
+                          struct store_device *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    TRY(op, check_request(op, request));
+    KW_TEXT_SET(ret->id, request->id);
+    KW_TEXT_SET(ret->product, request->product);
+    KW_TEXT_SET(ret->serial, request->serial ? request->serial : request->id);
+    ENSURE(op, KW_TEXT_SET(ret->hw_type, request->hw_type ? request->hw_type : HW_TYPE_DEFAULT),
+           KW_E_INPUT, "the hardware type is too long");
+    if (request->batch) {
+        KW_TEXT_SET(ret->batch, request->batch);
+    }
+    ret->state = DEVICE_REGISTERED;
+    ret->registered_ms = os_clock_unix_ms();
+    return KW_OK;
+}
+
+static void describe_event(struct device_change *change)
+{
+    const struct store_device *device = &change->device;
+
+    name_object(change, EVENT_DEVICE_REGISTER);
+    (void)snprintf(change->event.detail, sizeof(change->event.detail),
+                   "product %.80s, serial number %.80s%s%.80s", device->product, device->serial,
+                   *device->batch ? ", batch " : "", device->batch);
+}
+
+kw_status device_put(struct kw_op *op, struct service *service, struct store_txn *txn,
+                     const struct store_device *device)
+{
+    struct device_change change = {.service = service, .device = *device};
+
+    describe_event(&change);
+    return insert_device(op, txn, &change);
+}
+
 kw_status device_register(struct kw_op *op, struct service *service,
                           const struct device_request *request, char secret[DEVICE_SECRET_TEXT])
 {
-    struct device_change change = {.service = service, .device = {.state = DEVICE_REGISTERED}};
+    struct device_change change = {.service = service};
     struct store_device *device = &change.device;
 
-    TRY(op, check_request(op, request));
-    KW_TEXT_SET(device->id, request->id);
-    KW_TEXT_SET(device->product, request->product);
-    KW_TEXT_SET(device->serial, request->serial ? request->serial : request->id);
-    ENSURE(op, KW_TEXT_SET(device->hw_type, request->hw_type ? request->hw_type : HW_TYPE_DEFAULT),
-           KW_E_INPUT, "the hardware type is too long");
-    if (request->batch) {
-        KW_TEXT_SET(device->batch, request->batch);
-    }
-    device->registered_ms = os_clock_unix_ms();
+    TRY(op, device_describe(op, request, device));
     TRY(op, make_secret(op, service, request->secret_hours, request->cmp, secret, device));
-    name_object(&change, EVENT_DEVICE_REGISTER);
-    (void)snprintf(change.event.detail, sizeof(change.event.detail),
-                   "product %.80s, serial number %.80s%s%.80s", device->product, device->serial,
-                   *device->batch ? ", batch " : "", device->batch);
+    describe_event(&change);
     return store_change(op, service->store, insert_device, &change);
 }
 

@@ -23,6 +23,12 @@ kw_status device_check_name(struct kw_op *op, const char *what, const char *text
  * hash and told only here. */
 kw_status device_register(struct kw_op *op, struct service *service,
                           const struct device_request *request, char secret[DEVICE_SECRET_TEXT]);
+/* For registering many in one change: what the record would be, without a secret (KW_E_INPUT), and
+ * its way into the store. A change may go on after device_put() failed: nothing is left of it. */
+kw_status device_describe(struct kw_op *op, const struct device_request *request,
+                          struct store_device *ret);
+kw_status device_put(struct kw_op *op, struct service *service, struct store_txn *txn,
+                     const struct store_device *device);
 /* A new secret for a device that has no certificate yet or lost its identity; the old one ends.
  * cmp: as in struct device_request. KW_E_STATE retired. */
 kw_status device_new_secret(struct kw_op *op, struct service *service, const char *id,

@@ -1,0 +1,207 @@
+"""The registration authority: bulk import, approval by an officer, suspension, block lists."""
+import csv
+import hashlib
+import json
+import re
+import shutil
+
+import pytest
+
+from harness import SOURCE, Gate, certs_in, csr_der, key_id, new_key, until, words
+
+
+@pytest.fixture(scope='module')
+def gate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('registration')
+    profiles = folder / 'profiles'
+    shutil.copytree(SOURCE / 'profiles', profiles)
+    text = (profiles / 'idevid.yaml').read_text()
+    text = re.sub('^name: idevid$', 'name: officer-idevid', text, count=1, flags=re.M)
+    text = re.sub('^approval:.*$', 'approval: officer', text, count=1, flags=re.M)
+    (profiles / 'officer-idevid.yaml').write_text(text)
+    one = Gate(folder / 'gate', '--profiles', profiles)
+    one.start()
+    yield one
+    one.stop()
+
+
+def import_(gate, path, *options, check=True):
+    return gate.cli('device', 'import', path, *options, check=check)
+
+
+def test_a_file_of_devices(gate, tmp_path):
+    path, out = tmp_path / 'units.csv', tmp_path / 'secrets.csv'
+    path.write_bytes(b'\xef\xbb\xbfid,serial,product,batch\r\n' +
+                     b''.join(b'U-%04d,S-%04d,meter-1,B1\r\n' % (i, i) for i in range(1200)))
+    preview = import_(gate, path, '--dry-run')
+    assert 'preview: 1200 registered, 0 known before, 0 refused' in preview.stdout
+    assert gate.cli('device', 'show', 'U-0000', check=False).returncode == 3
+    done = import_(gate, path, '--secrets', out)
+    assert '1200 registered, 0 known' in done.stdout
+    secrets = dict(csv.reader(out.open()))
+    assert len(secrets) == 1200 and out.stat().st_mode & 0o777 == 0o600
+    assert gate.json('batch', 'show', 'B1')['units'] == 1200
+    reply = gate.enrol(csr_der(new_key(), 'U-0007'), secret=('U-0007', secrets['U-0007']))
+    assert reply.status == 200, reply
+    # Cut and begun anew: what is there stays, and who has no use of the lost secret gets another.
+    out.unlink()
+    again = import_(gate, path, '--secrets', out)
+    assert '0 registered, 1200 known before, 0 refused' in again.stdout
+    secrets = dict(csv.reader(out.open()))
+    assert len(secrets) == 1199 and 'U-0007' not in secrets
+    reply = gate.enrol(csr_der(new_key(), 'U-0008'), secret=('U-0008', secrets['U-0008']))
+    assert reply.status == 200, reply
+
+
+BAD = {
+    '"V-1",same,m,,': 'registered',
+    'V-1,other,m,,': 'duplicate',
+    'V-2,same,m,,': 'conflict',
+    '溫度計,s3,m,,': 'character',
+    'V 4,s4,m,,': 'character',
+    'V-5,s5': 'columns',
+    'V-6,s6,m,,,': 'columns',
+    'V-7,"s7,m,,': 'columns',
+    'V-8,s8,"m"x,,': 'columns',
+    'X' * 65 + ',s9,m,,': 'too-long',
+    'V-10,' + 's' * 300 + ',m,,': 'too-long',
+    'V-11,s11,,,': 'value',
+    'V-12,s12,m,1.2.x,': 'value',
+    ',s13,m,,': 'character',
+    'V-14,s14,m,,CLOSED': 'batch',
+    'V-15,s15,other,,B-OF-M': 'batch',
+    '\ufeffV-16,s16,m,,': 'character',
+    'V-17\x01,s17,m,,': 'character',
+}
+
+
+def test_bad_lines_by_class(gate):
+    gate.cli('batch', 'open', 'CLOSED', '--product', 'm')
+    gate.cli('batch', 'close', 'CLOSED')
+    gate.cli('batch', 'open', 'B-OF-M', '--product', 'm')
+    body = ('id,serial,product,hw_type,batch\n' + '\n'.join(BAD) + '\nV-18,s18,m,,\xff').encode('utf-8')
+    body = body.replace('\xff'.encode('utf-8'), b'\xff')
+    before = gate.counts()
+    preview = gate.ask('operators', 'POST', '/api/v1/devices/import?dry_run=1', body,
+                       {'Content-Type': 'text/csv'}, who=gate.operator)
+    assert preview.status == 200, preview
+    assert gate.counts() == before
+    reply = gate.ask('operators', 'POST', '/api/v1/devices/import', body, {'Content-Type': 'text/csv'},
+                     who=gate.operator)
+    for answer in preview, reply:
+        lines = json.loads(answer.body)['lines']
+        assert [line['line'] for line in lines] == list(range(2, 3 + len(BAD)))
+        assert [line['class'] for line in lines] == list(BAD.values()) + ['character']
+    assert [bool(line.get('secret')) for line in lines].count(True) == 1
+    assert not any(line.get('secret') for line in json.loads(preview.body)['lines'])
+
+
+@pytest.mark.parametrize('body, media, status', [
+    (b'', 'text/csv', 400),
+    (b'serial,product\nS,m\n', 'text/csv', 400),
+    (b'id,id\nA,B\n', 'text/csv', 400),
+    (b'id,colour\nA,red\n', 'text/csv', 400),
+    (b'id\n' + b'A\n' * 1001, 'text/csv', 413),
+    (b'id,product\nA,m\n', 'text/html', 415),
+    (b'x' * ((1 << 20) + 1), 'text/csv', 413),
+])
+def test_what_is_no_import(gate, body, media, status):
+    reply = gate.ask('operators', 'POST', '/api/v1/devices/import', body, {'Content-Type': media},
+                     who=gate.operator)
+    assert reply.status == status, reply
+
+
+def test_lines_of_json(gate, tmp_path):
+    path = tmp_path / 'units.json'
+    path.write_text('{"id":"J-1","product":"m"}\n{"id":"J-2"}\n{"id":"J-3","color":1}\n[]\n')
+    done = import_(gate, path, '--product', 'from-option', check=False)
+    assert done.returncode == 1, words(done)
+    assert '2 registered, 0 known before, 2 refused' in done.stdout
+    assert 'line 3: columns' in done.stdout and 'line 4: columns' in done.stdout
+    assert gate.json('device', 'show', 'J-2')['product'] == 'from-option'
+
+
+def test_an_officer_approves(gate):
+    device, secret = gate.register()
+    csr = csr_der(new_key(), device)
+
+    def ask():
+        return gate.enrol(csr, secret=(device, secret), label='officer-idevid')
+
+    waiting = ask()
+    assert waiting.status == 202 and int(waiting.headers['retry-after']) > 0, waiting
+    assert ask().status == 202
+    (found,) = gate.json('request', 'list', '--in-state', 'waiting', '--owner', f'device:{device}')['items']
+    shown = gate.json('request', 'show', str(found['id']))
+    assert 'BEGIN CERTIFICATE REQUEST' in shown['csr']
+    assert shown['sha256'] == hashlib.sha256(csr).hexdigest()
+    refused = gate.cli('request', 'refuse', str(found['id']), check=False)
+    assert refused.returncode == 2 and 'reason' in words(refused)
+    assert gate.json('request', 'approve', str(found['id']))['decided_by'] == 'operator:admin'
+    reply = ask()
+    assert reply.status == 200, reply
+    assert gate.json('request', 'show', str(found['id']))['state'] == 'issued'
+    types = [entry['type'] for _, entry in gate.log_entries() if entry['object'] == f'request:{found["id"]}']
+    assert types == ['request.open', 'request.approve', 'request.issue']
+
+
+def test_an_officer_refuses(gate):
+    device, secret = gate.register()
+    csr = csr_der(new_key(), device)
+    assert gate.enrol(csr, secret=(device, secret), label='officer-idevid').status == 202
+    (found,) = gate.json('request', 'list', '--owner', f'device:{device}')['items']
+    gate.cli('request', 'refuse', str(found['id']), '--reason', 'not on the list')
+    reply = gate.enrol(csr, secret=(device, secret), label='officer-idevid')
+    assert reply.status == 403 and 'operator:admin' in reply.text and 'not on the list' in reply.text
+    assert gate.cli('request', 'approve', str(found['id']), check=False).returncode == 1
+
+
+def test_suspended_and_back(gate):
+    device = gate.device()
+    assert device.hello().status == 200
+    gate.cli('device', 'suspend', device.id, '--reason', 'stolen?')
+    assert gate.json('device', 'show', device.id)['state'] == 'suspended'
+    until('a held certificate opens no door', lambda: refused_at_the_door(device))
+    gate.cli('device', 'resume', device.id)
+    assert device.hello().status == 200
+    assert gate.cli('device', 'resume', device.id, check=False).returncode == 1
+
+
+def refused_at_the_door(device):
+    try:
+        return device.hello().status in (401, 403)
+    except OSError:
+        return True  # in the handshake already
+
+
+def test_a_blocked_key(gate, tmp_path):
+    device = gate.device()
+    hash_ = key_id(device.ldevid.key.public_key())
+    done = gate.cli('blocklist', 'add', hash_, '--list', 'leaked')
+    assert f'device:{device.id}' in done.stdout and 'keyCompromise' in done.stdout
+    assert hash_ in [row['id'] for row in gate.json('blocklist', 'list')['items']]
+    # badkeys' file of hashes of numbers: the key of a device that is not enrolled yet.
+    other, secret = gate.register()
+    key = new_key()
+    x = key.public_key().public_numbers().x
+    number = hashlib.sha256(x.to_bytes((x.bit_length() + 7) // 8, 'big')).digest()[:15]
+    dat = tmp_path / 'blocklist.dat'
+    dat.write_bytes(bytes(16) + number + b'\x05')
+    gate.cli('blocklist', 'import', dat, '--list', 'badkeys')
+    reply = gate.enrol(csr_der(key, other), secret=(other, secret))
+    assert reply.status == 403 and 'blocklist' in reply.text
+    reply = gate.enrol(csr_der(new_key(), other), secret=(other, secret))
+    assert reply.status == 200, reply
+    assert len(certs_in(reply.body)) == 1
+
+
+def test_the_same_request_under_another_name(gate):
+    first, first_secret = gate.register()
+    second, second_secret = gate.register()
+    csr = csr_der(new_key(), '')
+    reply = gate.enrol(csr, secret=(first, first_secret))
+    assert reply.status == 200, reply
+    assert gate.enrol(csr, secret=(second, second_secret)).status == 409
+    (cert,) = certs_in(reply.body)
+    gate.cli('cert', 'revoke', cert.fingerprint(cert.signature_hash_algorithm).hex())
+    assert gate.enrol(csr, secret=(first, first_secret)).status == 403
