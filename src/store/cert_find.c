@@ -41,12 +41,13 @@ static const char *const sql[PATH_MAX] = {
                              " AND c.row > coalesce(?1, 0) ORDER BY c.row",
     [PATH_OWNER] = WITH_DEVICE " FROM cert c LEFT JOIN device d ON d.owner = c.owner"
                                " WHERE c.owner = ?2 AND c.row > coalesce(?1, 0) ORDER BY c.row",
-    [PATH_BATCH] = WITH_DEVICE
-    " FROM device d JOIN cert c ON c.owner = d.owner"
-    " WHERE d.batch = ?2 AND d.owner >= coalesce(" LAST(
-        "owner") ", 0)"
-                 " AND (d.owner > coalesce(" LAST("owner") ", 0) OR c.row > ?1)"
-                                                           " ORDER BY d.owner, c.row",
+    [PATH_BATCH] =
+        WITH_DEVICE " FROM device d JOIN cert c ON c.owner = d.owner"
+                    " WHERE d.batch = ?2 AND d.id >= coalesce((SELECT id FROM device"
+                    " WHERE owner = " LAST("owner") "), '')"
+                                                    " AND (?1 IS NULL OR d.owner <> " LAST(
+                                                        "owner") " OR c.row > ?1)"
+                                                                 " ORDER BY d.id, c.row",
     [PATH_PRODUCT] = WITH_DEVICE
     " FROM device d JOIN cert c ON c.owner = d.owner"
     " WHERE d.product = ?2 AND d.serial >= coalesce((SELECT serial"

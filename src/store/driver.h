@@ -36,6 +36,7 @@ enum store_noun {
     STORE_NOUN_CMP,
     STORE_NOUN_REVOKE_PLAN,
     STORE_NOUN_REVOKE_MORE,
+    STORE_NOUN_STATS,
     STORE_NOUN_MAX
 };
 enum { STORE_STATEMENTS_MAX = 12 }; /* of one noun */

@@ -46,7 +46,7 @@ struct filter_text {
     char owner[KW_NAME_MAX], ca[KW_NAME_MAX], profile[KW_NAME_MAX], subject[256],
         product[KW_NAME_MAX], batch[KW_NAME_MAX], firmware[FIRMWARE_MAX],
         firmware_from[FIRMWARE_MAX], firmware_below[FIRMWARE_MAX];
-    char device[KW_NAME_MAX], serial[2 * KW_SERIAL_MAX + 4], key[VIEW_HEX], state[24], after[48];
+    char device[KW_NAME_MAX], serial[3 * KW_SERIAL_MAX + 4], key[VIEW_HEX], state[24], after[48];
     uint8_t serial_octets[KW_SERIAL_MAX], key_octets[KW_HASH_BYTES];
 };
 

@@ -66,6 +66,8 @@ REST_HANDLER(rest_plan_make);
 REST_HANDLER(rest_plan_list);
 REST_HANDLER(rest_plan_show);
 REST_HANDLER(rest_plan_run);
+REST_HANDLER(rest_stats);
+REST_HANDLER(rest_cert_download);
 REST_HANDLER(rest_key_list);
 REST_HANDLER(rest_key_show);
 REST_HANDLER(rest_key_create);

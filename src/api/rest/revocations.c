@@ -6,6 +6,7 @@
 #include "api/rest/views_revocation.h"
 #include "base/hex.h"
 #include "service/revocation/enforced.h"
+#include "store/registration.h"
 
 static const char *state_text(enum plan_state state)
 {
@@ -84,6 +85,24 @@ static void add_party(struct plan_view *ret, const char *party, int64_t at_ms)
     }
 }
 
+static kw_status add_consumers(struct kw_op *op, struct service *service, struct plan_view *ret)
+{
+    struct store_consumer consumer;
+    char after[KW_NAME_MAX] = "", party[KW_NAME_MAX + 16];
+    unsigned n = 1;
+
+    while (ret->n_parties < VIEW_PARTIES) {
+        TRY(op, store_consumer_list(op, service->store, after, 1, &consumer, &n));
+        if (n == 0) {
+            return KW_OK;
+        }
+        KW_TEXT_SET(after, consumer.name);
+        (void)snprintf(party, sizeof(party), "consumer:%.80s", consumer.name);
+        add_party(ret, party, 0);
+    }
+    return KW_OK;
+}
+
 static kw_status view_parties(struct kw_op *op, struct service *service, struct plan_view *ret)
 {
     struct store_party parties[VIEW_PARTIES];
@@ -98,6 +117,7 @@ static kw_status view_parties(struct kw_op *op, struct service *service, struct 
             add_party(ret, party, 0);
         }
     }
+    TRY(op, add_consumers(op, service, ret));
     if (ret->id == 0) {
         return KW_OK;
     }

@@ -46,7 +46,7 @@ extern const struct view plan_view, plan_line_view, plan_line_page;
 
 /* What a plan is asked for with; the command line encodes it, the server decodes it. */
 struct plan_body {
-    char serial[2 * KW_SERIAL_MAX + 4], device[KW_NAME_MAX], owner[KW_NAME_MAX], key[VIEW_HEX],
+    char serial[3 * KW_SERIAL_MAX + 4], device[KW_NAME_MAX], owner[KW_NAME_MAX], key[VIEW_HEX],
         ca[KW_NAME_MAX], profile[KW_NAME_MAX], product[KW_NAME_MAX], batch[KW_NAME_MAX],
         firmware[FIRMWARE_MAX], firmware_from[FIRMWARE_MAX], firmware_below[FIRMWARE_MAX],
         subject[256], reason[32];

@@ -43,6 +43,10 @@ kw_status cli_cert_list(struct kw_op *op, struct cli *cli)
         }
     }
     TRY(op, kw_bytes_append(path, KW_SPAN("", 1)));
+    const char *format = cli->options[OPT_FORMAT];
+    if (format && strcmp(format, "table") != 0) {
+        return cli_export(op, cli, (const char *)path->p, &cert_page, sizeof(struct cert_page));
+    }
     return cli_list(op, cli, (const char *)path->p, &cert_page, sizeof(struct cert_page), columns);
 }
 
@@ -85,4 +89,17 @@ kw_status cli_cert_hold(struct kw_op *op, struct cli *cli)
 kw_status cli_cert_release(struct kw_op *op, struct cli *cli)
 {
     return change_hold(op, cli, "release");
+}
+
+kw_status cli_cert_download(struct kw_op *op, struct cli *cli)
+{
+    const char *format = cli->options[OPT_FORMAT];
+    char verb[64], path[KW_URI_MAX];
+    AUTO(kw_bytes) *content = NULL;
+
+    (void)snprintf(verb, sizeof(verb), "download?format=%.16s%s", format ? format : "pem",
+                   cli->options[OPT_CHAIN] ? "&chain=1" : "");
+    TRY(op, cli_object_path(op, "certs", cli->args[0], verb, path, sizeof(path)));
+    TRY(op, cli_get(op, cli, path, &content));
+    return cli_write_out(op, cli, kw_bytes_span(content));
 }

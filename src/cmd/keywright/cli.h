@@ -196,6 +196,11 @@ kw_status cli_cert_pem(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_revoke(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_hold(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_release(struct kw_op *op, struct cli *cli);
+kw_status cli_stats(struct kw_op *op, struct cli *cli);
+kw_status cli_cert_download(struct kw_op *op, struct cli *cli);
+/* A list as CSV or JSON lines, page by page: --format csv or json, --out FILE. */
+kw_status cli_export(struct kw_op *op, struct cli *cli, const char *path, const struct view *page,
+                     size_t page_size);
 kw_status cli_revoke_plan(struct kw_op *op, struct cli *cli);
 kw_status cli_revoke_run(struct kw_op *op, struct cli *cli);
 kw_status cli_revoke_show(struct kw_op *op, struct cli *cli);

@@ -61,6 +61,7 @@ kw_status cli_write_out(struct kw_op *op, const struct cli *cli, struct kw_span 
     if (cli->options[OPT_OUT]) {
         return os_file_write(op, cli->options[OPT_OUT], 0644, content);
     }
-    (void)printf("%.*s", (int)content.len, (const char *)content.p);
+    ENSURE(op, fwrite(content.p, 1, content.len, stdout) == content.len, KW_E_IO,
+           "standard output cannot be written");
     return KW_OK;
 }

@@ -6,6 +6,7 @@
 #include "crypto/crl.h"
 #include "os/clock.h"
 #include "service/validation/crl_maker.h"
+#include "store/registration.h"
 
 enum { LOOK_FOR_MS = 7 * 86400000, OFTEN_FOR_MS = 300000, SELDOM_MS = 60000 };
 
@@ -108,6 +109,37 @@ static kw_status look_at_crls(struct kw_op *op, struct service *service,
     return KW_OK;
 }
 
+/* Who follows the log has heard of it when it has taken the plan's last entry. */
+static kw_status look_at_consumers(struct kw_op *op, struct service *service,
+                                   const struct store_plan *plan,
+                                   const struct store_party parties[], unsigned n)
+{
+    struct store_consumer consumer;
+    char after[KW_NAME_MAX] = "", party[KW_NAME_MAX + 16];
+    unsigned got = 0;
+
+    for (;;) {
+        TRY(op, store_consumer_list(op, service->store, after, 1, &consumer, &got));
+        if (got == 0) {
+            return KW_OK;
+        }
+        KW_TEXT_SET(after, consumer.name);
+        (void)snprintf(party, sizeof(party), "consumer:%.80s", consumer.name);
+        if (known(parties, n, party)) {
+            continue;
+        }
+        struct seen seen = {.plan = plan, .party = party};
+        kw_status status = store_consumer_passed(op, service->store, consumer.name,
+                                                 plan->log_size - 1, &seen.at_ms);
+        if (status.code == KW_E_NOT_FOUND) {
+            kw_op_clear(op);
+            continue;
+        }
+        TRY(op, status);
+        TRY(op, store_change(op, service->store, note, &seen));
+    }
+}
+
 static kw_status look_at_plan(struct kw_op *op, struct service *service,
                               const struct store_plan *plan)
 {
@@ -115,7 +147,8 @@ static kw_status look_at_plan(struct kw_op *op, struct service *service,
     unsigned n = 0;
 
     TRY(op, store_plan_parties(op, service->store, plan->id, REVOCATION_PARTIES_MAX, parties, &n));
-    return look_at_crls(op, service, plan, parties, n);
+    TRY(op, look_at_crls(op, service, plan, parties, n));
+    return plan->log_size > 0 ? look_at_consumers(op, service, plan, parties, n) : KW_OK;
 }
 
 kw_status enforced_look(struct kw_op *op, struct service *service)

@@ -6,8 +6,8 @@
 static const uint8_t nonce[16] = {7}, id[16] = {9};
 
 /* Catches the octets that would be signed. */
-static kw_status catch(struct kw_op *op, void *ctx, struct kw_span message, bool pss,
-                       struct kw_out *sig)
+static kw_status catch (struct kw_op *op, void *ctx, struct kw_span message, bool pss,
+                        struct kw_out *sig)
 {
     struct kw_out *caught = ctx;
 
@@ -61,8 +61,8 @@ static void refused(const struct cmp_header *header, enum cmp_type type, const c
 
 static void answers_are_signed(void **state)
 {
-    static const enum cmp_type types[] = {CMP_IP,   CMP_CP,    CMP_KUP,    CMP_RP, CMP_PKICONF,
-                                          CMP_GENP, CMP_ERROR, CMP_POLLREP};
+    static const enum cmp_type types[] = {CMP_IP,      CMP_CP,   CMP_KUP,   CMP_RP,
+                                          CMP_PKICONF, CMP_GENP, CMP_ERROR, CMP_POLLREP};
     struct cmp_header header = right();
 
     (void)state;
@@ -77,7 +77,7 @@ static void answers_are_signed(void **state)
 
 static void the_key_asks_for_nothing(void **state)
 {
-    static const enum cmp_type types[] = {CMP_IR, CMP_CR,     CMP_P10CR,    CMP_KUR,    CMP_RR,
+    static const enum cmp_type types[] = {CMP_IR,   CMP_CR,     CMP_P10CR,    CMP_KUR,    CMP_RR,
                                           CMP_GENM, CMP_NESTED, CMP_CERTCONF, CMP_POLLREQ};
     struct cmp_header header = right();
 
