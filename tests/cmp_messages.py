@@ -204,6 +204,8 @@ class Client:
         out = self.folder / 'request.der'
         if '-newkey' in options:
             options += ('-certout', self.folder / 'never.pem')
+        if '-infotype' in options:
+            options += ('-cacertsout', self.folder / 'never.pem')
         run('openssl', 'cmp', '-config', '', '-cmd', cmd, '-server', 'localhost:1', '-recipient', '/CN=whoever', '-reqout', out,
             '-total_timeout', 5, *options, check=False, cwd=self.folder)
         return out.read_bytes()

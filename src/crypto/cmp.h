@@ -97,7 +97,8 @@ struct cmp_message {
     int64_t time;               /* messageTime, Unix seconds */
     struct kw_span protect_alg; /* DER AlgorithmIdentifier */
     struct kw_span sender_kid, recip_kid, transaction_id, sender_nonce, recip_nonce;
-    bool implicit_confirm; /* asked for, or granted, in generalInfo */
+    bool implicit_confirm;       /* asked for, or granted, in generalInfo */
+    struct kw_span cert_profile; /* id-it-certProfile: the first name, UTF-8 */
     enum cmp_type type;
     struct kw_span content; /* contents of the body's tag */
 };

@@ -7,7 +7,7 @@
 
 enum { GENERAL_INFO_MAX = 16, HEADER_TAGS = 9 };
 
-static const struct kw_span implicit_confirm = CMP_IT("\x0d");
+static const struct kw_span implicit_confirm = CMP_IT("\x0d"), cert_profile = CMP_IT("\x15");
 
 /* clang-format off */
 static const struct {
@@ -179,6 +179,17 @@ static void read_free_text(struct kw_reader *field, struct cmp_message *ret)
     (void)der_read(field, DER_SEQUENCE);
 }
 
+/* CertProfileValue ::= SEQUENCE OF UTF8String (RFC 9810 section 5.1.1.4): one for each request. */
+static void read_profile(struct kw_reader *info, struct cmp_message *ret)
+{
+    struct kw_reader names = kw_reader_of(der_read(info, DER_SEQUENCE));
+
+    ret->cert_profile = der_read(&names, DER_UTF8);
+    if (!kw_ok(kw_reader_end(&names))) {
+        kw_reader_reject(info);
+    }
+}
+
 /* What is not known is passed over: it asks for things, it forbids none. */
 static void read_general_info(struct kw_reader *field, struct cmp_message *ret)
 {
@@ -187,6 +198,9 @@ static void read_general_info(struct kw_reader *field, struct cmp_message *ret)
     for (unsigned i = 0; i < GENERAL_INFO_MAX && list.rest.len > 0; i++) {
         struct kw_reader one = kw_reader_of(der_read(&list, DER_SEQUENCE));
         struct kw_span oid = der_read(&one, DER_OID);
+        if (kw_span_equal(oid, cert_profile)) {
+            read_profile(&one, ret);
+        }
         if (one.failed) {
             kw_reader_reject(field);
         }

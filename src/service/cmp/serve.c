@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "crypto/digest.h"
 #include "os/clock.h"
 #include "os/rng.h"
@@ -76,6 +77,24 @@ static kw_status check_header(struct kw_op *op, struct serving *it)
     it->fail = CMP_BAD_TIME;
     ENSURE(op, !message->has_time || (off <= TIME_OFF_S && off >= -TIME_OFF_S), KW_E_INPUT,
            "messageTime is %lld s off; leave it out where there is no clock", (long long)off);
+    return KW_OK;
+}
+
+/* The address comes before the header; where both name one, it is the same. */
+static kw_status choose_profile(struct kw_op *op, struct serving *it)
+{
+    struct kw_span name = it->message.cert_profile;
+
+    it->fail = CMP_BAD_REQUEST;
+    if (name.len == 0) {
+        return KW_OK;
+    }
+    ENSURE(op, name.len < sizeof(it->header_profile) && kw_utf8_is_plain(name), KW_E_INPUT,
+           "certProfile is no name of a profile");
+    memcpy(it->header_profile, name.p, name.len);
+    ENSURE(op, !*it->profile || strcmp(it->profile, it->header_profile) == 0, KW_E_INPUT,
+           "certProfile is another one than the address names");
+    it->profile = it->header_profile;
     return KW_OK;
 }
 
@@ -248,6 +267,7 @@ static kw_status handle(struct kw_op *op, struct serving *it, const char *operat
         return KW_OK;
     }
     TRY(op, cmp_who(op, it));
+    TRY(op, choose_profile(op, it));
     TRY(op, choose(op, it, operation, &kind));
     return kind->handle(op, it);
 }

@@ -23,7 +23,8 @@ enum {
 struct serving {
     struct service *service;
     struct authorities *all;
-    const char *profile;
+    const char *profile; /* of the address, else of the header; "" by the proof */
+    char header_profile[KW_NAME_MAX];
     struct cmp_message message;
     uint8_t sha256[KW_HASH_BYTES]; /* of the whole message */
     int64_t now_s;
