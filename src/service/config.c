@@ -229,12 +229,12 @@ static kw_status put_text(struct kw_bytes *text, const struct config *config)
         TRY(NULL, kw_bytes_printf(text, "  - \"%s\"\n", config->cas[i]));
     }
     TRY(NULL, put_vaults(text, config));
-    return kw_bytes_printf(text,
-                           "crl_hours: %u\ncrl_shards: %u\ncrl_delta_from: %u\nocsp_minutes: %u\ncheckpoint_ms: %u\n"
-                           "pool_threads: %u\nloop_threads: %u\nconnections_max: %u\n",
-                           config->crl_hours, config->crl_shards, config->crl_delta_from, config->ocsp_minutes,
-                           config->checkpoint_ms, config->pool_threads, config->loop_threads,
-                           config->connections_max);
+    return kw_bytes_printf(
+        text,
+        "crl_hours: %u\ncrl_shards: %u\ncrl_delta_from: %u\nocsp_minutes: %u\ncheckpoint_ms: %u\n"
+        "pool_threads: %u\nloop_threads: %u\nconnections_max: %u\n",
+        config->crl_hours, config->crl_shards, config->crl_delta_from, config->ocsp_minutes,
+        config->checkpoint_ms, config->pool_threads, config->loop_threads, config->connections_max);
 }
 
 static bool plain(const char *text)

@@ -129,7 +129,7 @@ def test_a_newer_client(gate, newer):
     genm('-infotype', 'crlStatusList', '-oldcrl', folder / 'new.crl', '-crlout', folder / 'newer.crl')
     genm('-infotype', 'rootCaCert', '-oldwithold', gate.root, '-newwithnew', folder / 'root2.pem')
     genm('-infotype', 'caCerts', '-cacertsout', folder / 'cas.pem')
-    assert len(x509.load_pem_x509_certificates((folder / 'cas.pem').read_bytes())) >= 2
+    assert (folder / 'cas.pem').read_text().count('BEGIN CERTIFICATE') >= 2
     newer.run('cr', *newer.by_cert('idevid'), '-newkey', newer.key('named'), '-certout', folder / 'named.pem', '-profile', 'ldevid')
     done = newer.run('cr', *newer.by_cert('idevid'), '-newkey', newer.key('named2'), '-certout', folder / 'named2.pem', '-profile', 'nothing',
                      check=False)
