@@ -114,21 +114,25 @@ kw_status cmp_read_protected(struct kw_op *op, struct kw_span der, struct cmp_me
 
 /* ir, cr, kur: the one CertReqMsg (RFC 4211). Borrows, but for the key. */
 struct cmp_cert_request {
-    int64_t id;             /* certReqId */
-    struct kw_span whole;   /* CertReqMsg */
-    struct kw_span request; /* CertRequest: what the proof of possession covers */
-    struct kw_span issuer;  /* DER Name, as asked */
-    struct kw_span subject; /* DER Name, as asked */
-    struct pubkey *key;     /* owned; NULL: none was asked for */
-    bool other_fields;      /* the template has what only an issuer sets (serialNumber, …) */
+    int64_t id;                  /* certReqId */
+    struct kw_span whole;        /* CertReqMsg */
+    struct kw_span request;      /* CertRequest: what the proof of possession covers */
+    struct kw_span issuer;       /* DER Name, as asked */
+    struct kw_span subject;      /* DER Name, as asked */
+    struct kw_span key_contents; /* of its SubjectPublicKeyInfo; empty: none */
+    struct pubkey *key;          /* owned; NULL until cmp_cert_request_key() */
+    bool other_fields;           /* the template has what only an issuer sets (serialNumber, …) */
     struct kw_span old_issuer, old_serial; /* control oldCertID: DER Name, magnitude */
     enum { CMP_POP_NONE, CMP_POP_RA, CMP_POP_SIGNATURE, CMP_POP_OTHER } pop;
     bool pop_input; /* poposkInput is there: it is not verified, so not taken */
     struct kw_span pop_alg, pop_signature;
 };
-/* KW_E_INPUT not one CertReqMsg; KW_E_UNSUPPORTED its key. ret: always to be done. */
+/* KW_E_INPUT not one CertReqMsg. */
 kw_status cmp_cert_request_read(struct kw_op *op, struct kw_span content,
                                 struct cmp_cert_request *ret);
+/* Its key. KW_E_INPUT none, or one that cannot be read; KW_E_UNSUPPORTED its algorithm. request: to
+ * be done from here on. */
+kw_status cmp_cert_request_key(struct kw_op *op, struct cmp_cert_request *request);
 void cmp_cert_request_done(struct cmp_cert_request *request);
 /* Did the owner of the key sign the request (RFC 4211 section 4.1, clause 3)? KW_E_DENIED. */
 kw_status cmp_pop_verify(struct kw_op *op, const struct cmp_cert_request *request);

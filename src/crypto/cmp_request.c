@@ -60,18 +60,26 @@ void cmp_template_read(struct kw_reader *r, struct cmp_template *ret)
 
 /* --- ir, cr, kur ------------------------------------------------------------------------------ */
 
-static kw_status read_key(struct kw_op *op, struct kw_span contents, struct pubkey **ret)
+/* An algorithm without a key asks for one to be made (RFC 9483 section 4.1.6). */
+static bool is_wish(struct kw_span contents)
+{
+    struct kw_reader r = kw_reader_of(contents);
+
+    (void)der_read(&r, DER_SEQUENCE);
+    return der_read(&r, DER_BIT_STRING).len <= 1;
+}
+
+kw_status cmp_cert_request_key(struct kw_op *op, struct cmp_cert_request *request)
 {
     AUTO(kw_bytes) *spki = NULL;
 
-    if (contents.len == 0) {
-        return KW_OK; /* the asker wants one made, or wants nothing sensible */
-    }
-    TRY(op, kw_bytes_new(contents.len + 8, &spki));
+    ENSURE(op, !is_wish(request->key_contents), KW_E_INPUT,
+           "the request has no public key: keys are not made here");
+    TRY(op, kw_bytes_new(request->key_contents.len + 8, &spki));
     struct der_writer w = der_writer_of(spki);
-    der_put(&w, DER_SEQUENCE, contents);
+    der_put(&w, DER_SEQUENCE, request->key_contents);
     TRY(op, der_written(&w));
-    TRY(op, pubkey_parse(op, kw_bytes_span(spki), ret), "the public key");
+    TRY(op, pubkey_parse(op, kw_bytes_span(spki), &request->key), "the public key");
     return KW_OK;
 }
 
@@ -124,6 +132,7 @@ static void read_request(struct kw_reader *r, struct cmp_template *template,
     }
     ret->issuer = template->issuer;
     ret->subject = template->subject;
+    ret->key_contents = template->key;
     ret->other_fields = template->other || template->serial.len > 0;
 }
 
@@ -168,7 +177,7 @@ kw_status cmp_cert_request_read(struct kw_op *op, struct kw_span content,
            kw_ok(kw_reader_end(&outer)) && kw_ok(kw_reader_end(&list)) &&
                kw_ok(kw_reader_end(&msg)),
            KW_E_INPUT, "not exactly one CertReqMsg");
-    return read_key(op, template.key, &ret->key);
+    return KW_OK;
 }
 
 void cmp_cert_request_done(struct cmp_cert_request *request)

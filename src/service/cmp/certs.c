@@ -66,12 +66,12 @@ static void asked_done(struct asked *asked)
 }
 
 static kw_status check_template(struct kw_op *op, struct serving *it,
-                                const struct cmp_cert_request *request)
+                                struct cmp_cert_request *request)
 {
     it->fail = CMP_BAD_REQUEST;
     ENSURE(op, request->id == 0, KW_E_INPUT, "certReqId must be 0");
     it->fail = CMP_BAD_CERT_TEMPLATE;
-    ENSURE(op, request->key, KW_E_INPUT, "the request has no public key: keys are not made here");
+    TRY(op, cmp_cert_request_key(op, request));
     ENSURE(op, !request->other_fields, KW_E_INPUT,
            "serialNumber, signingAlg and unique ids are the issuer's to set");
     for (unsigned i = 0; request->issuer.len > 0 && i < it->all->n; i++) {
@@ -122,11 +122,7 @@ static kw_status read_crmf(struct kw_op *op, struct serving *it, struct kw_span 
     struct cmp_cert_request *request = &asked->request;
 
     it->fail = CMP_BAD_DATA_FORMAT;
-    kw_status status = cmp_cert_request_read(op, content, request);
-    if (status.code == KW_E_UNSUPPORTED) {
-        it->fail = CMP_BAD_CERT_TEMPLATE;
-    }
-    TRY(op, status);
+    TRY(op, cmp_cert_request_read(op, content, request));
     it->in_body = true;
     TRY(op, check_old(op, it, request));
     TRY(op, check_template(op, it, request));
