@@ -11,6 +11,7 @@
 
 enum {
     CHALLENGE_MAX = 255, /* RFC 2985 section 5.4.1 */
+    KEY_NAME_MAX = 64,   /* key identifiers are hashes */
     ATTRIBUTES_MAX = 16, /* clients send below 5 */
 };
 
@@ -44,6 +45,7 @@ struct csr {
     uint8_t sha256[KW_HASH_BYTES], asked[KW_HASH_BYTES];
     char challenge[CHALLENGE_MAX + 1];
     bool has_challenge;
+    struct kw_bytes *decrypt_key, *decrypt_secret; /* NULL: absent */
     struct text_list san;
 };
 
@@ -84,14 +86,50 @@ static kw_status read_exts(struct kw_op *op, struct csr *csr, const ASN1_TYPE *v
     return san_texts(op, names, &csr->san);
 }
 
+/* Both are OCTET STRINGs (RFC 7030 section 4.4.1); an empty one names nothing. */
+static kw_status read_key_name(struct kw_op *op, const ASN1_TYPE *value, struct kw_bytes **ret)
+{
+    ENSURE(op, value->type == V_ASN1_OCTET_STRING, KW_E_INPUT, "a key identifier is no octets");
+    struct kw_span id = der_string(value->value.octet_string);
+    ENSURE(op, id.len > 0 && id.len <= KEY_NAME_MAX, KW_E_INPUT,
+           "a key identifier of %zu octets, 1 to %d are taken", id.len, (int)KEY_NAME_MAX);
+    return kw_bytes_copy(id, ret);
+}
+
+static kw_status read_decrypt_key(struct kw_op *op, struct csr *csr, const ASN1_TYPE *value)
+{
+    return read_key_name(op, value, &csr->decrypt_key);
+}
+
+static kw_status read_decrypt_secret(struct kw_op *op, struct csr *csr, const ASN1_TYPE *value)
+{
+    return read_key_name(op, value, &csr->decrypt_secret);
+}
+
+/* OBJECT IDENTIFIER contents of id-aa (1.2.840.113549.1.9.16.2) and one arc more. */
+#define ID_AA(arc) {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, (arc)}
+enum { ID_AA_BYTES = 11 };
+
 /* What is not in the table is ignored: a request is never an authorisation. */
 static const struct {
-    int nid;
+    int nid; /* NID_undef: by its octets, which OpenSSL has no number for */
+    uint8_t oid[ID_AA_BYTES];
     kw_status (*read)(struct kw_op *op, struct csr *csr, const ASN1_TYPE *value);
 } attributes[] = {
-    {NID_pkcs9_challengePassword, read_challenge},
-    {NID_ext_req,                 read_exts     },
+    {NID_pkcs9_challengePassword, {0},       read_challenge     },
+    {NID_ext_req,                 {0},       read_exts          },
+    {NID_undef,                   ID_AA(37), read_decrypt_secret}, /* decryptKeyID */
+    {NID_undef,                   ID_AA(54), read_decrypt_key   }, /* asymmDecryptKeyID */
 };
+
+static bool is_of_row(const ASN1_OBJECT *oid, size_t row)
+{
+    if (attributes[row].nid != NID_undef) {
+        return OBJ_obj2nid(oid) == attributes[row].nid;
+    }
+    return OBJ_length(oid) == ID_AA_BYTES &&
+           memcmp(OBJ_get0_data(oid), attributes[row].oid, ID_AA_BYTES) == 0;
+}
 
 static kw_status read_attribute(struct kw_op *op, struct csr *csr, size_t row)
 {
@@ -100,7 +138,7 @@ static kw_status read_attribute(struct kw_op *op, struct csr *csr, size_t row)
 
     for (int i = 0; list && i < sk_X509_ATTRIBUTE_num(list); i++) {
         X509_ATTRIBUTE *one = sk_X509_ATTRIBUTE_value(list, i);
-        if (OBJ_obj2nid(X509_ATTRIBUTE_get0_object(one)) != attributes[row].nid) {
+        if (!is_of_row(X509_ATTRIBUTE_get0_object(one), row)) {
             continue;
         }
         ENSURE(op, !found && X509_ATTRIBUTE_count(one) == 1, KW_E_INPUT,
@@ -203,6 +241,8 @@ void csr_free(struct csr *csr)
         pubkey_unref(csr->key);
         csr_info_free(csr->info);
         kw_bytes_free(csr->der);
+        kw_bytes_free(csr->decrypt_key);
+        kw_bytes_free(csr->decrypt_secret);
         OPENSSL_cleanse(csr->challenge, sizeof(csr->challenge));
         free(csr);
     }
@@ -242,6 +282,21 @@ struct kw_span csr_subject(const struct csr *csr)
 const char *csr_challenge(const struct csr *csr)
 {
     return csr->has_challenge ? csr->challenge : NULL;
+}
+
+static struct kw_span span_or_none(const struct kw_bytes *bytes)
+{
+    return bytes ? kw_bytes_span(bytes) : KW_SPAN(NULL, 0);
+}
+
+struct kw_span csr_decrypt_key(const struct csr *csr)
+{
+    return span_or_none(csr->decrypt_key);
+}
+
+struct kw_span csr_decrypt_secret(const struct csr *csr)
+{
+    return span_or_none(csr->decrypt_secret);
 }
 
 unsigned csr_san_count(const struct csr *csr)

@@ -27,6 +27,11 @@ const uint8_t *csr_asked_sha256(const struct csr *csr);
 const struct pubkey *csr_public(const struct csr *csr);
 struct kw_span csr_subject(const struct csr *csr); /* DER Name: a request, never an authorisation */
 const char *csr_challenge(const struct csr *csr);  /* challengePassword or NULL */
+/* RFC 7030 section 4.4.1: by which key the client will decrypt a private key that is made for it.
+ * Empty = not said. */
+struct kw_span csr_decrypt_key(const struct csr *csr); /* AsymmetricDecryptKeyIdentifier */
+struct kw_span csr_decrypt_secret(
+    const struct csr *csr); /* DecryptKeyIdentifier: of a symmetric one */
 unsigned csr_san_count(const struct csr *csr);
 const char *csr_san(const struct csr *csr, unsigned i); /* as cert_san() */
 

@@ -239,7 +239,9 @@ enum keeper_purpose {
     KEEPER_DATA_MAC_VERIFY,
     KEEPER_DATA_SEAL,
     KEEPER_DATA_OPEN,
-    KEEPER_SIGN_CMP, /* protected part of an answer of the Certificate Management Protocol */
+    KEEPER_SIGN_CMP,  /* protected part of an answer of the Certificate Management Protocol */
+    KEEPER_KEY_BIRTH, /* no signature: a key that is made for one of the CA's rules, see
+                         keeper_key_birth() */
     KEEPER_PURPOSE_MAX
 };
 /* What the keeper wrote down of its keys' use, one row after the other. */
@@ -289,6 +291,20 @@ kw_status keeper_privkey(struct kw_op *op, struct keeper *keeper, const char *ke
  * (subject_ca_cert(), keeper/subjects.h). KW_E_APPROVAL, and those above. */
 kw_status keeper_privkey_approved(struct kw_op *op, struct keeper *keeper, const char *ca_key_id,
                                   const char *rule, uint64_t approval_id, struct privkey **ret);
+/**
+ * Make a key pair for somebody else (RFC 7030 section 4.4): the private half comes back encrypted
+ * to the recipient (crypto/cms_key.h), is stored nowhere and known to nobody else.
+ *
+ * ca_key_id, rule  the CA and the rule of its policy for the certificate; it must allow it
+ * alg              enum key_alg, one of the rule's
+ * ret, ret_sealed  the public half; DER EnvelopedData
+ *
+ * Errors: KW_E_DENIED the policy; KW_E_UNSUPPORTED as cms_key_seal(); and those above.
+ */
+kw_status keeper_key_birth(struct kw_op *op, struct keeper *keeper, const char *ca_key_id,
+                           const char *rule, uint32_t alg, const struct pubkey *recipient,
+                           struct kw_span recipient_id, struct pubkey **ret,
+                           struct kw_bytes **ret_sealed);
 /**
  * Sign a log checkpoint body (audit/checkpoint.h). `proof` (n hashes of 32 octets) must prove that
  * the tree extends the last one this key signed; the keeper remembers that one durably, so it never

@@ -34,6 +34,8 @@ enum {
     KEEPER_RECOVERY_BYTES = 32,       /* X25519 */
     KEEPER_BOX_MAX = 256,             /* a secret in a box for the recovery key */
     KEEPER_MARK_MAX = 32,             /* a secret's check value */
+    KEEPER_RECIPIENT_MAX = 64,        /* key identifiers are hashes */
+    KEEPER_BORN_MAX = 6144,           /* an RSA-4096 key for an RSA-4096 key is 4,300 */
     KEEPER_CONTEXT_MAX = 256,         /* what a wrapped or derived key is for */
     KEEPER_LABEL_MAX = 64,            /* the kind of a derived key */
     KEEPER_SALT_MAX = 64,
@@ -82,6 +84,7 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING, KEEPER_ANY = KEEPER_OPEN 
     X(SIGN_FIRMWARE, sign_firmware, 24, 2192, KEEPER_OPEN, false)                                  \
     X(SIGN_TUF, sign_tuf, 25, 16384, KEEPER_OPEN, true)                                            \
     X(SIGN_CMP, sign_cmp, 26, 16136, KEEPER_OPEN, false)                                           \
+    X(KEY_BIRTH, key_birth, 27, 1328, KEEPER_OPEN, false)                                          \
     X(DATA_KEY, data_key, 32, 392, KEEPER_OPEN, false)                                             \
     X(DATA_WRAP, data_wrap, 33, 904, KEEPER_OPEN, false)                                           \
     X(DATA_UNWRAP, data_unwrap, 34, 1024, KEEPER_OPEN, false)                                      \
@@ -225,6 +228,12 @@ struct keeper_msg {
             struct kw_span salt, context;
             uint8_t len; /* octets wanted */
         } derive;
+        struct {
+            char rule[KW_NAME_MAX];
+            uint8_t alg;              /* enum key_alg */
+            struct kw_span recipient; /* SubjectPublicKeyInfo */
+            struct kw_span recipient_id;
+        } birth;
     };
 };
 
@@ -237,7 +246,6 @@ struct keeper_info {
     uint32_t uid;         /* the user that the keeper runs as */
     bool calls_filtered;  /* seccomp is on */
     uint8_t landlock_abi; /* 0: its kernel has none */
-    bool drivers;         /* both let through what a token's or TPM's driver needs as well */
 };
 
 /* One row of the roster. */
@@ -290,6 +298,9 @@ struct keeper_answer {
         struct {
             struct kw_span plain, wrapped;
         } data_key;
+        struct {
+            struct kw_span spki, sealed;
+        } born;     /* KEY_BIRTH */
         bool valid; /* DATA_MAC_VERIFY */
     };
 };

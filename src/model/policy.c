@@ -22,6 +22,7 @@
  *     i64    max_validity_s, not negative; u32 max_backdate_s
  *     u32    key_algs, key_usage, ext_required, ext_allowed (holds ext_required), san_kinds; known
  *            bits of x509_bits.h and enum policy_san only
+ *     u8     key_birth (0, 1; not with is_ca)
  *     u8     number of EKUs, 0..4, then each a text: dotted OID of at most 47 octets, none twice
  *     octets subject_within, 0..512
  *   text   tuf_role, 0..15 octets, i64 tuf_max_s, not negative
@@ -120,6 +121,7 @@ static bool bits_in_range(const struct policy_rule *rule)
 static bool rule_in_range(const struct policy_rule *rule)
 {
     return text_in_range(rule->name, sizeof(rule->name), 1) && rule->is_ca <= 1 &&
+           rule->key_birth <= 1 && !(rule->key_birth && rule->is_ca) &&
            (rule->is_ca || rule->path_len == 0) && rule->max_validity_s >= 0 &&
            bits_in_range(rule) && rule->subject_within_len <= KW_DN_MAX && ekus_in_range(rule);
 }
@@ -233,6 +235,7 @@ static void encode_rule(struct kw_writer *w, const struct policy_rule *rule)
     kw_writer_u32(w, rule->ext_required);
     kw_writer_u32(w, rule->ext_allowed);
     kw_writer_u32(w, rule->san_kinds);
+    kw_writer_u8(w, rule->key_birth);
     kw_writer_u8(w, (uint8_t)rule->n_eku);
     for (uint32_t i = 0; i < rule->n_eku; i++) {
         kw_writer_text(w, rule->eku[i]);
@@ -330,6 +333,7 @@ static void decode_rule(struct kw_reader *r, struct policy_rule *rule)
     rule->ext_required = kw_reader_u32(r);
     rule->ext_allowed = kw_reader_u32(r);
     rule->san_kinds = kw_reader_u32(r);
+    rule->key_birth = kw_reader_u8(r);
     rule->n_eku = get_count(r, POLICY_EKU_MAX);
     for (uint32_t i = 0; i < rule->n_eku; i++) {
         kw_reader_text(r, rule->eku[i], sizeof(rule->eku[i]));

@@ -35,6 +35,7 @@ struct policy_rule {
     uint32_t ext_required; /* crypto/cert.h enum cert_ext bits */
     uint32_t ext_allowed;  /* a superset of ext_required; anything else present is refused */
     uint32_t san_kinds;    /* enum policy_san */
+    uint8_t key_birth;     /* 1: the keeper makes keys for such certificates (KEY_BIRTH) */
     uint32_t n_eku;
     char eku[POLICY_EKU_MAX][POLICY_OID_MAX]; /* exactly this set, dotted OIDs */
     uint8_t subject_within[KW_DN_MAX]; /* DER: the subject must begin with these RDNs; empty: any */

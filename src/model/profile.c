@@ -44,6 +44,7 @@ kw_status profile_rule(const struct profile *profile, struct kw_span subject_wit
     rule.ext_allowed = rule.ext_required | (profile->san_from_request ? MODEL_EXT_SAN : 0);
     rule.san_kinds = (profile->hardware_module_name ? POLICY_SAN_HW : 0) |
                      (profile->san_from_request ? POLICY_SAN_DNS | POLICY_SAN_IP : 0);
+    rule.key_birth = profile->server_keygen ? 1 : 0;
     rule.n_eku = profile->n_eku;
     memcpy(rule.eku, profile->eku, profile->n_eku * sizeof(rule.eku[0]));
     if (subject_within.len > 0) {

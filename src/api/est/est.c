@@ -19,6 +19,7 @@ static EST_HANDLER(cacerts)
 #define EST "/.well-known/est"
 #define PKCS10 "application/pkcs10"
 #define FIRST (AUTH_SECRET | AUTH_DEVICE | AUTH_STATION)
+#define MADE (AUTH_SECRET | AUTH_DEVICE)
 #define AGAIN (AUTH_DEVICE | AUTH_EXPIRED)
 
 /* clang-format off */
@@ -31,6 +32,8 @@ const struct route est_routes[] = {
     {HTTP_POST, EST "/{label}/simpleenroll",   FIRST,     PKCS10, KW_EST_BODY_MAX, EST_DEADLINE_MS, ROUTE_BINDING, est_simpleenroll,   &est_errors, "first certificate of a profile"},
     {HTTP_POST, EST "/simplereenroll",         AGAIN,     PKCS10, KW_EST_BODY_MAX, EST_DEADLINE_MS, ROUTE_BINDING, est_simplereenroll, &est_errors, "renewal of the connection's certificate"},
     {HTTP_POST, EST "/{label}/simplereenroll", AGAIN,     PKCS10, KW_EST_BODY_MAX, EST_DEADLINE_MS, ROUTE_BINDING, est_simplereenroll, &est_errors, "renewal of the connection's certificate"},
+    {HTTP_POST, EST "/serverkeygen",           MADE,      PKCS10, KW_EST_BODY_MAX, EST_DEADLINE_MS, ROUTE_BINDING, est_serverkeygen,   &est_errors, "key made by the server, encrypted, and its certificate"},
+    {HTTP_POST, EST "/{label}/serverkeygen",   MADE,      PKCS10, KW_EST_BODY_MAX, EST_DEADLINE_MS, ROUTE_BINDING, est_serverkeygen,   &est_errors, "key made by the server, encrypted, and its certificate"},
 };
 /* clang-format on */
 const unsigned est_routes_n = KW_COUNT(est_routes);

@@ -12,6 +12,7 @@
 EST_HANDLER(est_csrattrs);
 EST_HANDLER(est_simpleenroll);
 EST_HANDLER(est_simplereenroll);
+EST_HANDLER(est_serverkeygen);
 
 /* The profile that the path's label names; "" without one. KW_E_NOT_FOUND it is none: a wrong
  * address (404), before anything else. */

@@ -16,7 +16,7 @@ enum {
 static const struct class_row classes[] = {
     {KEY_CLASS_ISSUING_CA,   ALG_ALL,
      BIT(KEEPER_SIGN_CERT) | BIT(KEEPER_SIGN_CRL) | BIT(KEEPER_SIGN_CERT_REQUEST) |
-         BIT(KEEPER_SIGN_CROSS)},
+         BIT(KEEPER_SIGN_CROSS) | BIT(KEEPER_KEY_BIRTH)},
     {KEY_CLASS_OCSP_SIGNER,  ALG_ALL,                 BIT(KEEPER_SIGN_OCSP)},
     /* RSA would need PSS in TLS 1.3, which the keeper does not make. */
     {KEY_CLASS_TLS_SERVER,   ALG_ECDSA | ALG_ED25519, BIT(KEEPER_SIGN_TLS)},
@@ -81,6 +81,7 @@ static const struct purpose_row {
     [KEEPER_DATA_SEAL]         = {"sealed data",          0,     true },
     [KEEPER_DATA_OPEN]         = {"opened data",          AFTER, true },
     [KEEPER_SIGN_CMP]          = {"CMP answers",          0,     true },
+    [KEEPER_KEY_BIRTH]         = {"keys for others",      0,     true },
 };
 /* clang-format on */
 

@@ -200,6 +200,18 @@ static kw_status issue(struct kw_op *op, struct enrolment *it, struct issue_requ
     return authority_issue(op, it->service, request, ret);
 }
 
+/* A key that is yet to be made is known to nobody. */
+static kw_status known_or_made(struct kw_op *op, const struct enrolment *it, struct store_cert *ret,
+                               bool *ret_found)
+{
+    *ret_found = false;
+    if (it->decrypter) {
+        return KW_OK;
+    }
+    TRY(op, known_key(op, it, ret, ret_found));
+    return *ret_found ? KW_OK : refuse_known(op, it);
+}
+
 /* Where the same request came twice at once, the loser gets what the winner was given. */
 static kw_status issue_or_find(struct kw_op *op, struct enrolment *it,
                                struct issue_request *request, struct store_cert *ret)
@@ -216,6 +228,21 @@ static kw_status issue_or_find(struct kw_op *op, struct enrolment *it,
     return KW_OK;
 }
 
+/* The request's own key is no key of the device's: it decrypts this answer, and is forgotten. */
+static kw_status issue_made(struct kw_op *op, struct enrolment *it, struct issue_request *request,
+                            struct store_cert *ret)
+{
+    struct enrol_request made = *it->request;
+    AUTO(pubkey) *key = NULL;
+
+    TRY(op, enrol_make_key(op, it, &key));
+    made.key = key;
+    it->request = &made;
+    kw_status status = issue(op, it, request, ret);
+    it->request = NULL; /* made ends here */
+    return status;
+}
+
 static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char *profile,
                              struct store_cert *ret)
 {
@@ -226,15 +253,15 @@ static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char 
     TRY(op, enrol_choose_profile(op, it, profile));
     TRY(op, enrol_check_binding(op, it));
     TRY(op, subject_refuse_other(op, it->request->subject, &it->device));
-    TRY(op, known_key(op, it, ret, &again));
+    TRY(op, enrol_check_made(op, it));
+    TRY(op, known_or_made(op, it, ret, &again));
     if (again) {
         return KW_OK;
     }
-    TRY(op, refuse_known(op, it));
     TRY(op, enrol_check_birth(op, it, &it->device));
     TRY(op, registration_permit(op, it->service, &it->profile->data, it->owner, it->request,
                                 it->asker));
-    return issue_or_find(op, it, &request, ret);
+    return it->decrypter ? issue_made(op, it, &request, ret) : issue_or_find(op, it, &request, ret);
 }
 
 static kw_status first(struct kw_op *op, struct enrolment *it, const char *profile,
@@ -261,6 +288,27 @@ kw_status enrol_first(struct kw_op *op, struct service *service, const struct en
     TRY(op, log_gap_refuse(op, service));
     TRY(op, first(op, &it, profile, ret), "device '%s'",
         asker->device_id ? asker->device_id : it.device.id);
+    return KW_OK;
+}
+
+kw_status enrol_first_made(struct kw_op *op, struct service *service,
+                           const struct enrol_asker *asker, const char *profile,
+                           const struct csr *csr, const struct cert *peer, struct enrol_made *ret)
+{
+    const struct enrol_request request = enrol_request_of(csr);
+    struct enrol_decrypter decrypter = {0};
+    AUTO(kw_bytes) *sealed = NULL;
+    struct enrolment it = {.service = service,
+                           .asker = asker,
+                           .request = &request,
+                           .decrypter = &decrypter,
+                           .ret_sealed = &sealed};
+
+    TRY(op, log_gap_refuse(op, service));
+    ENSURE(op, asker->device_id, KW_E_DENIED, "keys are made for devices that ask themselves");
+    TRY(op, enrol_find_decrypter(op, csr, peer, &decrypter));
+    TRY(op, first(op, &it, profile, &ret->cert), "device '%s'", asker->device_id);
+    ret->key = TAKE(sealed);
     return KW_OK;
 }
 

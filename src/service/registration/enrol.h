@@ -59,6 +59,23 @@ kw_status enrol_attributes(struct kw_op *op, struct service *service,
 kw_status enrol_first(struct kw_op *op, struct service *service, const struct enrol_asker *asker,
                       const char *profile, const struct enrol_request *request,
                       struct store_cert *ret);
+/* A key that was made for the asker, and its certificate. */
+struct enrol_made {
+    struct store_cert cert;
+    struct kw_bytes *key; /* the private half, encrypted (crypto/cms_key.h); the caller frees */
+};
+/**
+ * The same with a key that the keeper makes (RFC 7030 section 4.4). It is encrypted to the key that
+ * csr's AsymmetricDecryptKeyIdentifier names: the request's own (by SHA-1 of its BIT STRING), or
+ * that of the connection's certificate, where its key usage lets it decrypt. It is made anew each
+ * time: nobody could give it out twice.
+ * peer: certificate of the connection, or NULL. Further errors: KW_E_DENIED the profile's keys are
+ * not made here; KW_E_INPUT no key is named that we know: nothing leaves unencrypted.
+ */
+kw_status enrol_first_made(struct kw_op *op, struct service *service,
+                           const struct enrol_asker *asker, const char *profile,
+                           const struct csr *csr, const struct cert *peer, struct enrol_made *ret);
+
 /**
  * Renewal of the very certificate of the connection (RFC 7030 section 4.2.2). A new key unless the
  * profile allows the old one. The old certificate goes to superseded and stays valid for the

@@ -14,6 +14,14 @@ struct enrolment {
     char owner[KW_NAME_MAX];
     const struct store_cert *old; /* renewal only */
     int64_t now_ms;
+    const struct enrol_decrypter *decrypter; /* a key is to be made: for whom; else NULL */
+    struct kw_bytes **ret_sealed;            /* then: where its private half goes, encrypted */
+};
+
+/* Who will decrypt the key that is made. */
+struct enrol_decrypter {
+    const struct pubkey *key;
+    struct kw_span id;
 };
 
 /* A station asks, in the name of a device. */
@@ -32,6 +40,14 @@ kw_status enrol_check_birth(struct kw_op *op, const struct enrolment *it,
 kw_status enrol_admit_station(struct kw_op *op, struct store_txn *txn, const struct enrolment *it);
 /* By the label ("" = what the proof leads to), the proof and the protocol. */
 kw_status enrol_choose_profile(struct kw_op *op, struct enrolment *it, const char *name);
+struct enrol_request enrol_request_of(const struct csr *csr);
+/* Whom csr's attributes name. KW_E_INPUT. */
+kw_status enrol_find_decrypter(struct kw_op *op, const struct csr *csr, const struct cert *peer,
+                               struct enrol_decrypter *ret);
+/* Are keys of this profile made here? */
+kw_status enrol_check_made(struct kw_op *op, const struct enrolment *it);
+/* Have the keeper make a key for the enrolment. ret: its public half. */
+kw_status enrol_make_key(struct kw_op *op, const struct enrolment *it, struct pubkey **ret);
 /* Does the profile take the asker's protocol? */
 kw_status enrol_check_protocol(struct kw_op *op, const struct enrolment *it);
 /* Is the request of the connection that it came over (RFC 7030 section 3.5)? */

@@ -1,4 +1,4 @@
-#include "service/registration/enrol.h"
+#include "service/registration/enrol_internal.h"
 
 /* Whatever the parser calls it (a curve that we do not take, a signature that does not verify):
  * the fault is the asker's, who is told the cause. */
@@ -15,19 +15,24 @@ static kw_status read_csr(struct kw_op *op, struct kw_span der, struct csr **ret
     return FAIL(op, KW_E_INPUT, "%s", why);
 }
 
-kw_status enrol_request_from_csr(struct kw_op *op, struct kw_span der, struct csr **keep,
-                                 struct enrol_request *ret)
+struct enrol_request enrol_request_of(const struct csr *csr)
 {
-    AUTO(csr) *csr = NULL;
-
-    TRY(op, read_csr(op, der, &csr), "certification request");
-    *ret = (struct enrol_request){
+    return (struct enrol_request){
         .key = csr_public(csr),
         .subject = csr_subject(csr),
         .sha256 = csr_asked_sha256(csr),
         .challenge = csr_challenge(csr),
         .csr = csr_der(csr),
     };
+}
+
+kw_status enrol_request_from_csr(struct kw_op *op, struct kw_span der, struct csr **keep,
+                                 struct enrol_request *ret)
+{
+    AUTO(csr) *csr = NULL;
+
+    TRY(op, read_csr(op, der, &csr), "certification request");
+    *ret = enrol_request_of(csr);
     *keep = TAKE(csr);
     return KW_OK;
 }

@@ -72,8 +72,10 @@ static void add_rules(struct key_policy *policy)
                                .san_kinds = POLICY_SAN_HW | POLICY_SAN_DNS,
                                .n_eku = 1,
                                .eku = {OID_CLIENT_AUTH}};
+    leaf.key_birth = 1;
     struct policy_rule never = leaf;
     struct policy_rule server = leaf;
+    server.key_birth = 0;
     struct policy_rule nameless = leaf;
     struct policy_rule sub = {.name = "sub",
                               .is_ca = 1,

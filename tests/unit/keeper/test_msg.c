@@ -153,6 +153,12 @@ static void sample_statement(enum keeper_row_index row, struct keeper_msg *msg)
         msg->sign_crl.len = 16000;
         msg->sign_crl.tbs = KW_SPAN(octets, 16000);
         break;
+    case KEEPER_ROW_KEY_BIRTH:
+        memset(msg->birth.rule, 'r', sizeof(msg->birth.rule) - 1);
+        msg->birth.alg = KEY_ALG_RSA_3072;
+        msg->birth.recipient = KW_SPAN(octets, KW_SPKI_MAX);
+        msg->birth.recipient_id = KW_SPAN(octets, KEEPER_RECIPIENT_MAX);
+        break;
     case KEEPER_ROW_DATA_DERIVE:
         memset(msg->derive.label, 'l', KEEPER_LABEL_MAX);
         msg->derive.salt = KW_SPAN(octets, KEEPER_SALT_MAX);

@@ -139,6 +139,45 @@ static void certificates_are_issued(void **state)
                      1);
 }
 
+static kw_status make_key(struct kw_op *op, struct keeper *keeper, const char *rule,
+                          enum key_alg alg, const struct privkey *recipient, struct pubkey **made,
+                          struct kw_bytes **sealed)
+{
+    *op = new_op();
+    return keeper_key_birth(op, keeper, "ca", rule, alg, privkey_public(recipient),
+                            kw_span_text("its name"), made, sealed);
+}
+
+/* Only under a rule that says so, and for who can decrypt it; what is in it: test_cms_key.c. */
+static void keys_are_made_for_others(void **state)
+{
+    AUTO(keeper) *keeper = serve();
+    AUTO(privkey) *theirs = NULL;
+    AUTO(privkey) *signs = NULL;
+    AUTO(pubkey) *made = NULL, *again = NULL, *none = NULL;
+    AUTO(kw_bytes) *sealed = NULL, *second = NULL, *nothing = NULL;
+    struct kw_op op = new_op();
+
+    (void)state;
+    assert_ok(privkey_generate(&op, KEY_ALG_EC_P256, &theirs));
+    assert_ok(privkey_generate(&op, KEY_ALG_ED25519, &signs));
+    assert_ok(make_key(&op, keeper, "leaf", KEY_ALG_EC_P256, theirs, &made, &sealed));
+    assert_int_equal(pubkey_alg(made), KEY_ALG_EC_P256);
+    assert_true(sealed->len > 300);
+    assert_ok(make_key(&op, keeper, "leaf", KEY_ALG_EC_P256, theirs, &again, &second));
+    assert_false(pubkey_equal(made, again));
+    assert_code(make_key(&op, keeper, "server", KEY_ALG_EC_P256, theirs, &none, &nothing),
+                KW_E_DENIED);
+    assert_non_null(strstr(kw_op_cause(&op), "no keys are made"));
+    assert_code(make_key(&op, keeper, "absent", KEY_ALG_EC_P256, theirs, &none, &nothing),
+                KW_E_DENIED);
+    assert_code(make_key(&op, keeper, "leaf", KEY_ALG_RSA_3072, theirs, &none, &nothing),
+                KW_E_DENIED);
+    assert_code(make_key(&op, keeper, "leaf", KEY_ALG_EC_P256, signs, &none, &nothing),
+                KW_E_UNSUPPORTED);
+    assert_null(none);
+}
+
 static kw_status many(struct kw_op *op, void *ctx, struct crl_entry *ret, bool *ret_more)
 {
     static uint8_t serial[KW_SERIAL_BYTES];
@@ -342,17 +381,6 @@ static void a_hung_keeper_is_replaced(void **state)
     assert_int_equal(kill(hung, 0), -1);
 }
 
-/* Whose driver works while it serves may do more, and nobody else. */
-static void check_drivers(struct keeper *keeper, bool drivers)
-{
-    struct keeper_info info;
-    struct kw_op op;
-
-    kw_op_init(&op, "test", os_clock_mono_ms() + DEADLINE_MS);
-    assert_ok(keeper_info(&op, keeper, &info));
-    assert_int_equal(info.drivers, drivers);
-}
-
 /* Sealed: nothing but its state is told, nothing is signed, and so it stays over a restart. */
 static void a_sealed_vault_gives_nothing(void **state)
 {
@@ -366,7 +394,6 @@ static void a_sealed_vault_gives_nothing(void **state)
 
     (void)state;
     assert_ok(keeper_privkey(&op, keeper, "ca", KEEPER_SIGN_CERT, "leaf", &ca));
-    check_drivers(keeper, false); /* a passphrase needs none */
     assert_ok(keeper_vault_seal(&op, keeper));
     for (unsigned i = 0; i < 2; i++) {
         op = new_op();
@@ -427,7 +454,6 @@ static void a_tpm_opens_its_vault(void **state)
         assert_string_equal(kw_op_cause(&op), "");
         assert_ok(status);
         assert_int_equal(ask(keeper), KW_CODE_OK);
-        check_drivers(keeper, true);
     }
     AUTO(keeper) *none = NULL;
     assert_true(swtpm_start(&other, other_dir, 0));
@@ -523,6 +549,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(keys_are_listed),
         TEST(certificates_are_issued),
+        TEST(keys_are_made_for_others),
         TEST(lists_of_any_size_are_signed),
         TEST(checkpoints_are_signed),
         TEST(the_ca_asks_its_root),

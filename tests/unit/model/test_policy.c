@@ -50,6 +50,7 @@ static void random_rule(struct policy_rule *rule, uint32_t i)
     rule->name[0] = (char)('A' + i);
     rule->is_ca = (uint8_t)random_below(2);
     rule->path_len = rule->is_ca ? (uint8_t)random_below(256) : 0;
+    rule->key_birth = rule->is_ca ? 0 : (uint8_t)random_below(2);
     rule->max_validity_s = random_time();
     rule->max_backdate_s = random_below(UINT32_MAX);
     rule->key_algs = random_below(16) << 1;
@@ -344,6 +345,17 @@ static void make_rule_twice(struct key_policy *p)
 {
     (void)KW_TEXT_SET(p->rules[1].name, "ldevid");
 }
+static void make_key_birth_two(struct key_policy *p)
+{
+    p->rules[0].key_birth = 2;
+}
+
+static void make_key_birth_of_ca(struct key_policy *p)
+{
+    p->rules[0].is_ca = 1;
+    p->rules[0].key_birth = 1;
+}
+
 static void make_is_ca_two(struct key_policy *p)
 {
     p->rules[0].is_ca = 2;
@@ -438,6 +450,7 @@ static void test_members_out_of_range_are_not_encoded(void **state)
         make_crl_negative,       make_ocsp_negative,
         make_rules_many,         make_rule_nameless,
         make_rule_twice,         make_is_ca_two,
+        make_key_birth_two,      make_key_birth_of_ca,
         make_path_len_of_leaf,   make_validity_negative,
         make_alg_bit_unknown,    make_ku_bit_unknown,
         make_ext_other,          make_san_unknown,
@@ -481,7 +494,8 @@ enum {
     IS_CA = NAME + 2 + 6,
     VALIDITY = IS_CA + 2,
     BITS = VALIDITY + 8 + 4,
-    N_EKU = BITS + 20
+    KEY_BIRTH = BITS + 20,
+    N_EKU = KEY_BIRTH + 1
 };
 
 static const struct {
@@ -513,6 +527,7 @@ static const struct {
     {VALIDITY,     0x80},
     {BITS + 12,    0x80}, /* ext_allowed: other */
     {BITS + 19,    16  },
+    {KEY_BIRTH,    2   },
     {N_EKU,        5   },
     {N_EKU + 3,    'x' },
 };
@@ -548,7 +563,7 @@ static const uint8_t version_2_octets[] =
     "\x22\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
     "\0\0\0\0\0\0\0\3" "\0\0\0\0\0\0\0\4" "\0\1o" "\1"
     "\0\1r" "\1" "\2" "\0\0\0\0\0\0\0\5" "\0\0\0\6" "\0\0\0\2" "\0\0\0\x60" "\0\0\0\1"
-    "\0\0\0\3" "\0\0\0\7" "\1\0\3" "1.2" "\0\1\x31"
+    "\0\0\0\3" "\0\0\0\7" "\0" "\1\0\3" "1.2" "\0\1\x31"
     "\0\4root" "\0\0\0\0\0\0\0\x8" "\0\3#.#" "\2" "\0\1p" "\0\1q";
 
 static const struct key_policy version_2_policy = {

@@ -343,10 +343,14 @@ static void retired_in_between(void **state)
     const struct device_hello hello = {.agent = "agent", .root_of_trust = "soft"};
     TEST_OP(op);
 
+    struct store_cert idevid;
+    bool renew = false;
     unit_register(place, "D1", &unit);
+    assert_ok(&op, unit_enrol(&op, place, &unit, &idevid));
+    AUTO(cert) *cert = rig_parse(&idevid);
     meanwhile_ctx = place;
     meanwhile = retire_d1;
-    (void)kw_ok(device_seen(&op, place->service, "D1", &hello));
+    (void)kw_ok(device_seen(&op, place->service, "D1", cert, &hello, &renew));
     meanwhile = NULL;
     assert_int_equal(device_of(place, "D1").state, DEVICE_RETIRED);
     kw_op_clear(&op);
