@@ -468,6 +468,38 @@ def test_restored_elsewhere_with_the_vault_that_survived(kept, tmp_path):
             gate.stop()
 
 
+def test_several_vaults_that_survived(tmp_path):
+    vaults = tmp_path / 'vaults.yaml'
+    vaults.write_text('vaults:\n  - name: "issuing"\n    unlock: "passphrase-file:keeper.passphrase"\n    keys: ["ca-*"]\n')
+    gate = Gate(tmp_path / 'gate', '--approver', 'bob', '--vaults', vaults)
+    shares, file = tmp_path / 'shares', tmp_path / 'one.kwb'
+    recovery(gate, shares)
+    gate.start()
+    gate.approved('key', 'create', 'short', '--class', 'data-kek')
+    gate.approved('key', 'destroy', 'short', '--reason', 'end')
+    gate.cli('backup', 'create', '--out', file)
+    quiet(gate)
+    gate.cli('log', 'export', '--out', tmp_path / 'log')
+    gate.kill()
+    lost = tmp_path / 'lost'
+    gate.state.rename(lost)
+
+    def again(*vaults):
+        return run(KEYWRIGHT, 'restore', file, '--state', gate.state, '--share-file', shares_of(shares, 1, 2),
+                   '--unlock', f'passphrase-file:{lost}/keeper.passphrase', '--vault', ','.join(vaults), check=False)
+    assert 'no vault' in words(again(f'other={lost}/keeper'))
+    assert 'named twice' in words(again(f'main={lost}/keeper', f'{lost}/keeper'))
+    assert not gate.state.exists()
+    done = again(f'main={lost}/keeper', f'issuing={lost}/keeper-issuing')
+    assert done.returncode == 0, words(done)
+    assert (gate.state / 'keeper/destroyed/short.statement').exists()
+    shutil.copytree(lost / 'admin', gate.state / 'admin')
+    run(KEYWRIGHT, 'restore', 'replay', '--state', gate.state, '--log', tmp_path / 'log')
+    gate.start()
+    gate.device().hello()
+    gate.stop()
+
+
 def test_restore_writes_over_nothing(kept, tmp_path):
     full = tmp_path / 'full'
     full.mkdir()

@@ -113,7 +113,7 @@ static const struct {
     [OPT_SHARE_FILE] = {"share-file",   false, "FILE,...",
                   "shares, of the recovery key or of a vault, files separated by commas"                                },
     [OPT_ISSUER] = {"issuer",       false, "FILE",    "its issuer's certificate"},
-    [OPT_VAULT] = {"vault",        false, "DIR",     "the vault that survived; it is copied"              },
+    [OPT_VAULT] = {"vault",        false, "DIR",     "the vault that survived, or NAME=DIR,NAME=DIR; they are copied"},
     [OPT_CHECKPOINT] = {"checkpoint",   false, "FILE",
                   "newest checkpoint of the log that somebody kept"                                      },
 };

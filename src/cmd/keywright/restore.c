@@ -32,19 +32,76 @@ static kw_status copy_one(struct kw_op *op, const char *name, void *ctx)
     return status;
 }
 
-/* The vault that survived: its folder and the one of its keys. */
-static kw_status copy_vault(struct kw_op *op, const char *from, const char *dir)
+/* The files of one folder; one that is not there has none. */
+static kw_status copy_folder(struct kw_op *op, const char *from, const char *to)
 {
-    char to[KW_PATH_BYTES], keys_from[KW_PATH_BYTES], keys_to[KW_PATH_BYTES];
+    struct copying it = {from, to};
 
-    TRY(op, os_path_join(op, to, sizeof(to), dir, "keeper"));
-    TRY(op, os_path_join(op, keys_from, sizeof(keys_from), from, "keys"));
-    TRY(op, os_path_join(op, keys_to, sizeof(keys_to), to, "keys"));
+    if (!os_file_exists(from)) {
+        return KW_OK;
+    }
     TRY(op, os_dir_make(op, to, 0700));
-    TRY(op, os_dir_make(op, keys_to, 0700));
-    struct copying top = {from, to}, keys = {keys_from, keys_to};
-    TRY(op, os_dir_each(op, from, "", copy_one, &top), "the vault %s", from);
-    return os_dir_each(op, keys_from, "", copy_one, &keys);
+    return os_dir_each(op, from, "", copy_one, &it);
+}
+
+/* A vault that survived: its keys, and the statements of those that were destroyed. */
+static kw_status copy_vault(struct kw_op *op, const char *from, const char *to)
+{
+    static const char *const folders[] = {"keys", "destroyed"};
+    char below_from[KW_PATH_BYTES], below_to[KW_PATH_BYTES];
+
+    ENSURE(op, os_file_exists(from), KW_E_NOT_FOUND, "there is no folder %s", from);
+    ENSURE(op, !os_file_exists(to), KW_E_CONFLICT, "its folder is there: is it named twice?");
+    TRY(op, copy_folder(op, from, to));
+    for (size_t i = 0; i < KW_COUNT(folders); i++) {
+        TRY(op, os_path_join(op, below_from, sizeof(below_from), from, folders[i]));
+        TRY(op, os_path_join(op, below_to, sizeof(below_to), to, folders[i]));
+        TRY(op, copy_folder(op, below_from, below_to));
+    }
+    return KW_OK;
+}
+
+static kw_status vault_of(struct kw_op *op, const struct config *config, struct kw_span name,
+                          const struct config_vault **ret)
+{
+    for (unsigned i = 0; i < config->n_vaults; i++) {
+        if (kw_span_equal(kw_span_text(config->vaults[i].name), name)) {
+            *ret = &config->vaults[i];
+            return KW_OK;
+        }
+    }
+    return FAIL(op, KW_E_INPUT, "--vault: the backup's keywright.yaml has no vault '%.*s'",
+                (int)name.len, (const char *)name.p);
+}
+
+/* "DIR" for main, "NAME=DIR" for each, separated by commas. */
+static kw_status copy_one_vault(struct kw_op *op, const struct config *config, const char *text,
+                                const char *dir)
+{
+    const char *equals = strchr(text, '=');
+    struct kw_span name =
+        equals ? KW_SPAN((const uint8_t *)text, (size_t)(equals - text)) : kw_span_text("main");
+    const struct config_vault *vault = NULL;
+    char to[KW_PATH_BYTES];
+
+    TRY(op, vault_of(op, config, name, &vault));
+    TRY(op, os_path_join(op, to, sizeof(to), dir, vault->folder));
+    return copy_vault(op, equals ? equals + 1 : text, to);
+}
+
+static kw_status copy_vaults(struct kw_op *op, const struct config *config, const char *list,
+                             const char *dir)
+{
+    char one[KW_PATH_BYTES];
+
+    while (*list) {
+        size_t n = strcspn(list, ",");
+        ENSURE(op, n > 0 && n < sizeof(one), KW_E_INPUT, "--vault takes DIR or NAME=DIR,NAME=DIR");
+        (void)snprintf(one, sizeof(one), "%.*s", (int)n, list);
+        TRY(op, copy_one_vault(op, config, one, dir), "vault %s", one);
+        list += n + (list[n] == ',');
+    }
+    return KW_OK;
 }
 
 /* passphrase-file:PATH, as `init` takes it. */
@@ -78,8 +135,9 @@ static kw_status add_rest(struct kw_op *op, const struct cli *cli, const char *d
     char run[KW_PATH_BYTES];
     struct config config;
 
+    TRY(op, config_load(op, dir, &config));
     if (cli->options[OPT_VAULT]) {
-        TRY(op, copy_vault(op, cli->options[OPT_VAULT], dir));
+        TRY(op, copy_vaults(op, &config, cli->options[OPT_VAULT], dir));
     }
     if (cli->options[OPT_UNLOCK]) {
         TRY(op, copy_passphrase(op, cli->options[OPT_UNLOCK], dir));
@@ -89,7 +147,6 @@ static kw_status add_rest(struct kw_op *op, const struct cli *cli, const char *d
     }
     TRY(op, os_path_join(op, run, sizeof(run), dir, "run"));
     TRY(op, os_dir_make(op, run, 0755));
-    TRY(op, config_load(op, dir, &config));
     return owners_set(op, &config);
 }
 
