@@ -246,6 +246,7 @@ struct keeper_info {
     uint32_t uid;         /* the user that the keeper runs as */
     bool calls_filtered;  /* seccomp is on */
     uint8_t landlock_abi; /* 0: its kernel has none */
+    bool drivers;         /* both let through what a token's or TPM's driver needs as well */
 };
 
 /* One row of the roster. */

@@ -23,6 +23,7 @@ void enc_info_answer(struct kw_writer *w, const struct keeper_answer *answer)
     kw_writer_u32(w, answer->info.uid);
     kw_writer_u8(w, answer->info.calls_filtered ? 1 : 0);
     kw_writer_u8(w, answer->info.landlock_abi);
+    kw_writer_u8(w, answer->info.drivers ? 1 : 0);
 }
 
 void dec_info_answer(struct kw_reader *r, struct keeper_answer *ret)
@@ -37,7 +38,9 @@ void dec_info_answer(struct kw_reader *r, struct keeper_answer *ret)
     uint8_t filtered = kw_reader_u8(r);
     ret->info.calls_filtered = filtered == 1;
     ret->info.landlock_abi = kw_reader_u8(r);
-    if (writable > 1 || filtered > 1) {
+    uint8_t drivers = kw_reader_u8(r);
+    ret->info.drivers = drivers == 1;
+    if (writable > 1 || filtered > 1 || drivers > 1) {
         kw_reader_reject(r);
     }
 }

@@ -77,7 +77,8 @@ def test_every_thread_is_filtered(confined, program):
 
 
 def test_the_journal_says_what_is_on(confined):
-    line = next(line for line in confined.log().splitlines() if ' confined: ' in line)
+    # it answers before it has said so
+    line = until('it is said', lambda: next((line for line in confined.log().splitlines() if ' confined: ' in line), None))
     server, keeper = line.split('; ')
     for half, pid in ((server, confined.process.pid), (keeper, confined.keeper_pid())):
         assert f"user {status_of(pid)['Uid'].split()[1]}" in half

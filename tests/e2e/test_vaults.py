@@ -5,10 +5,27 @@ import shutil
 
 import pytest
 
-from harness import KEYWRIGHT, Gate, csr_der, new_key, run, until, words
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+
+from harness import KEYWRIGHT, Gate, csr_der, fingerprint, new_key, run, until, words
 
 SOFTHSM = next((path for path in ('/usr/lib/softhsm/libsofthsm2.so',
                                   '/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so') if os.path.exists(path)), None)
+
+
+def ocsp_of(gate, cert, ca):
+    """What the responder says of a certificate: good, revoked, or the name of its refusal."""
+    issuer = x509.load_pem_x509_certificate(gate.pem(f'ca-{ca}'))
+    question = ocsp.OCSPRequestBuilder().add_certificate(cert, issuer, hashes.SHA1()).build()
+    reply = gate.ask('relying', 'POST', f'/ocsp/{ca}', question.public_bytes(Encoding.DER),
+                     {'Content-Type': 'application/ocsp-request'})
+    answer = ocsp.load_der_ocsp_response(reply.body)
+    if answer.response_status != ocsp.OCSPResponseStatus.SUCCESSFUL:
+        return answer.response_status.name
+    return answer.certificate_status.name
 
 
 def vault(gate, verb, *options, name='main', check=True):
@@ -258,3 +275,92 @@ def test_a_clock_far_ahead_ends_no_key(tmp_path):
     gate.start()
     gate.device().hello()
     gate.stop()
+
+
+def filtered(pid):
+    """Is a filter of system calls on? Not where a sanitizer's run-time is in the program."""
+    with open(f'/proc/{pid}/status', encoding='ascii') as status:
+        return 'Seccomp:\t2' in status.read()
+
+
+@pytest.mark.skipif(not SOFTHSM or not shutil.which('softhsm2-util'), reason='softhsm2 is not installed')
+def test_a_token_opens_a_vault(tmp_path):
+    """pkcs11: as unlock method; the library's path with percent signs, as RFC 7512 allows."""
+    tokens, conf, pin = softhsm(tmp_path)
+    library = SOFTHSM.replace('/softhsm/', '/%73ofthsm/').replace('.so', '%2eso')
+    gate = Gate(tmp_path / 'own', '--vaults', vaults_file(tmp_path, f'''vaults:
+  - name: "by-token"
+    unlock: "pkcs11:token=issuing?module-path={library}&pin-source=file:{pin}"
+    keys: ["ca-*"]
+    paths: ["{tokens}", "{conf}", "{pin}"]
+    environment: ["SOFTHSM2_CONF={conf}"]
+'''))
+    gate.start()
+    assert gate.device()
+    assert filtered(keepers(gate)['keeper-by-token']) == filtered(keepers(gate)['keeper'])
+    listed = {one['name']: one for one in gate.json('vault', 'status')['items']}
+    assert listed['by-token']['method'] == 'pkcs11', listed
+    csr, secret = new_request(gate)
+    gate.cli('vault', 'seal', 'by-token')
+    assert gate.enrol(csr, secret).status == 503
+    assert 'opens by pkcs11' in words(vault(gate, 'open', name='by-token'))
+    until('certificates again', lambda: gate.enrol(csr, secret).status == 200)
+    assert gate.stop() == 0
+    tokens.rename(tmp_path / 'away')  # without the token nothing opens it
+    gate.start(wait=False)
+    assert gate.process.wait(60) == 1
+    (tmp_path / 'away').rename(tokens)
+    gate.start()
+    assert gate.device() and gate.stop() == 0
+
+
+def test_keys_in_a_tpm_seen_from_outside(tpm, tmp_path):
+    """What the keeper makes in a TPM (SIMULATED) tpm2-tools judges: fixed to it, and never to be taken out."""
+    (tmp_path / 'tpm-keys').mkdir(mode=0o700)  # a keeper makes nothing outside its vault
+    gate = Gate(tmp_path / 'own', '--vaults', vaults_file(tmp_path, f'''vaults:
+  - name: "tpm"
+    unlock: "passphrase-file:keeper.passphrase"
+    custody: "tpm2:dir={tmp_path}/tpm-keys,tcti={tpm.tcti}"
+    keys: ["ca-*"]
+    paths: ["{tmp_path}/tpm-keys"]
+'''))
+    gate.start()
+    assert filtered(keepers(gate)['keeper-tpm']) == filtered(keepers(gate)['keeper'])
+    custody = {key['id']: key['custody'] for key in gate.json('key', 'list')['items']}
+    assert 'tpm2 SIMULATED' in custody['ca-devices'] and 'soft-sealed' in custody['tls-server'], custody
+    assert gate.device()
+    publics = {}
+    for line in tpm.tool('tpm2_getcap', 'handles-persistent').stdout.splitlines():
+        handle = line.split()[1]
+        said = tpm.tool('tpm2_readpublic', '-c', handle, '-f', 'pem', '-o', tmp_path / 'pem').stdout
+        publics[(tmp_path / 'pem').read_text()] = handle, said
+    for ca in ('ca-devices', 'ca-services'):
+        handle, said = publics[run('openssl', 'x509', '-in', gate.state / f'certs/{ca}.pem', '-noout', '-pubkey').stdout]
+        assert 'fixedtpm|fixedparent|sensitivedataorigin' in said and 'restricted' not in said, said
+        assert 'value: sign' in said or '|sign' in said, said
+        assert tpm.tool('tpm2_duplicate', '-c', handle, '-C', 'null', '-G', 'null', '-r', tmp_path / 'r', '-s',
+                        tmp_path / 's', check=False).returncode != 0
+    assert gate.stop() == 0
+
+
+ONLY_CAS_APART = '''vaults:
+  - name: "issuing"
+    unlock: "passphrase-file:keeper.passphrase"
+    keys: ["ca-*"]
+'''
+
+
+def test_ocsp_answers_while_its_ca_is_sealed(tmp_path):
+    """The responder has a key of its own: what was issued stays good, what is revoked now is revoked now."""
+    gate = Gate(tmp_path / 'own', '--vaults', vaults_file(tmp_path, ONLY_CAS_APART))
+    gate.start()
+    device, stolen = gate.device(), gate.device()
+    gate.cli('vault', 'seal', 'issuing')
+    csr, secret = new_request(gate)
+    assert gate.enrol(csr, secret).status == 503
+    assert ocsp_of(gate, device.ldevid.cert, 'devices') == 'GOOD'
+    gate.cli('cert', 'revoke', fingerprint(stolen.ldevid.cert), '--reason', 'keyCompromise')
+    assert ocsp_of(gate, stolen.ldevid.cert, 'devices') == 'REVOKED'
+    vault(gate, 'open', name='issuing')
+    until('certificates again', lambda: gate.enrol(csr, secret).status == 200)
+    assert gate.stop() == 0

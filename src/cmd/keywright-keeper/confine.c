@@ -168,6 +168,7 @@ static kw_status confine_files(struct kw_op *op, const struct confinement *wante
 
 kw_status keeper_confine(struct kw_op *op, const struct confinement *wanted, struct confined *ret)
 {
+    ret->drivers = wanted->drivers;
     TRY(op, confine_files(op, wanted, ret), "giving up files");
     TRY(op, os_seccomp_install(op, tables, wanted->drivers ? 2 : 1, &ret->syscalls),
         "giving up system calls");

@@ -14,6 +14,7 @@ struct confinement {
 struct confined {
     bool syscalls;         /* the filter is on */
     unsigned landlock_abi; /* 0: this kernel has none */
+    bool drivers;          /* what was wanted for a driver is let through */
 };
 
 /**

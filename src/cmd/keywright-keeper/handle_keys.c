@@ -37,7 +37,8 @@ kw_status handle_info(struct kw_op *op, struct server *server, struct request *r
                                  .log_writable = refusals_writable(&server->refusals),
                                  .uid = geteuid(),
                                  .calls_filtered = server->confined.syscalls,
-                                 .landlock_abi = (uint8_t)server->confined.landlock_abi};
+                                 .landlock_abi = (uint8_t)server->confined.landlock_abi,
+                                 .drivers = server->confined.drivers};
     info->n_keys = server->keyring ? server->keyring->n : 0;
     for (unsigned i = 0; i < info->n_keys; i++) {
         info->signatures += server->keyring->at[i]->record->signatures;

@@ -381,6 +381,17 @@ static void a_hung_keeper_is_replaced(void **state)
     assert_int_equal(kill(hung, 0), -1);
 }
 
+/* Whose driver works while it serves may do more, and nobody else. */
+static void check_drivers(struct keeper *keeper, bool drivers)
+{
+    struct keeper_info info;
+    struct kw_op op;
+
+    kw_op_init(&op, "test", os_clock_mono_ms() + DEADLINE_MS);
+    assert_ok(keeper_info(&op, keeper, &info));
+    assert_int_equal(info.drivers, drivers);
+}
+
 /* Sealed: nothing but its state is told, nothing is signed, and so it stays over a restart. */
 static void a_sealed_vault_gives_nothing(void **state)
 {
@@ -394,6 +405,7 @@ static void a_sealed_vault_gives_nothing(void **state)
 
     (void)state;
     assert_ok(keeper_privkey(&op, keeper, "ca", KEEPER_SIGN_CERT, "leaf", &ca));
+    check_drivers(keeper, false); /* a passphrase needs none */
     assert_ok(keeper_vault_seal(&op, keeper));
     for (unsigned i = 0; i < 2; i++) {
         op = new_op();
@@ -454,6 +466,7 @@ static void a_tpm_opens_its_vault(void **state)
         assert_string_equal(kw_op_cause(&op), "");
         assert_ok(status);
         assert_int_equal(ask(keeper), KW_CODE_OK);
+        check_drivers(keeper, true);
     }
     AUTO(keeper) *none = NULL;
     assert_true(swtpm_start(&other, other_dir, 0));

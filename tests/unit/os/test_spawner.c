@@ -18,8 +18,9 @@ static struct kw_op op;
 /* Says who and which process it is, then waits for the end of its channel. */
 static const char *const teller[] = {"/bin/sh", "-c", "echo $(id -u) $$ >&3; cat <&3 >/dev/null",
                                      NULL};
-static const char *const deaf[] = {"/bin/sh", "-c", "trap '' TERM; echo $(id -u) $$ >&3; sleep 60",
-                                   NULL};
+/* exec: a child of its own would outlive it, and whoever reads our output would wait for that. */
+static const char *const deaf[] = {"/bin/sh", "-c",
+                                   "trap '' TERM; echo $(id -u) $$ >&3; exec sleep 60", NULL};
 static const char *const nothing[] = {"/nowhere/program", NULL};
 
 static int setup(void **state)
