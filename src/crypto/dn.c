@@ -15,6 +15,7 @@ static const struct attribute {
     {"OU",           NID_organizationalUnitName, V_ASN1_UTF8STRING,      1, 64},
     {"CN",           NID_commonName,             V_ASN1_UTF8STRING,      1, 64},
     {"serialNumber", NID_serialNumber,           V_ASN1_PRINTABLESTRING, 1, 64},
+    {"DC",           NID_domainComponent,        V_ASN1_IA5STRING,       1, 63}, /* RFC 1034 */
 };
 
 static const struct attribute *attribute_of(const char *type)
@@ -45,6 +46,14 @@ static bool is_printable_string(const char *text)
     return strspn(text, allowed) == strlen(text);
 }
 
+/* RFC 1034 section 3.5. */
+static bool is_label(const char *text)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+
+    return strspn(text, allowed) == strlen(text);
+}
+
 static bool is_upper(const char *text)
 {
     return strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(text);
@@ -60,6 +69,8 @@ static kw_status check_value(struct kw_op *op, const struct attribute *attribute
            attribute->max);
     ENSURE(op, attribute->asn1 != V_ASN1_PRINTABLESTRING || is_printable_string(value), KW_E_INPUT,
            "%s may only have the characters of a PrintableString", attribute->type);
+    ENSURE(op, attribute->nid != NID_domainComponent || is_label(value), KW_E_INPUT,
+           "DC is one label of a domain name");
     ENSURE(op, attribute->nid != NID_countryName || is_upper(value), KW_E_INPUT,
            "C is two capital letters (ISO 3166)");
     return KW_OK;

@@ -7,8 +7,8 @@
 #include "base/op.h"
 
 struct dn_part {
-    const char *type;  /* "C", "O", "OU", "CN", "serialNumber" */
-    const char *value; /* UTF-8; C and serialNumber become PrintableString */
+    const char *type;  /* "C", "O", "OU", "CN", "serialNumber", "DC" */
+    const char *value; /* UTF-8; C and serialNumber become PrintableString, DC IA5String */
 };
 
 /* Build a Name, one attribute a RDN, in the order given. KW_E_INPUT for characters or lengths that

@@ -13,6 +13,30 @@ int64_t profile_not_after(const struct profile *profile, int64_t not_before)
     return not_before + (int64_t)profile->validity_hours * SECONDS_PER_HOUR;
 }
 
+static void put_part(struct profile *profile, const char *part)
+{
+    KW_TEXT_SET(profile->subject_dn[profile->n_subject_dn++], part);
+}
+
+void profile_fill_defaults(struct profile *profile)
+{
+    if (!*profile->approval) {
+        KW_TEXT_SET(profile->approval, "none");
+    }
+    if (!*profile->channel_binding) {
+        KW_TEXT_SET(profile->channel_binding, "none");
+    }
+    if (profile->n_subject_dn > 0) {
+        return;
+    }
+    bool device = profile_subject_of(profile) == PROFILE_SUBJECT_DEVICE;
+    put_part(profile, "O={organization}");
+    if (device) {
+        put_part(profile, "serialNumber={serial}"); /* IEEE 802.1AR section 8.6 */
+    }
+    put_part(profile, device ? "CN={id}" : "CN={name}");
+}
+
 static uint32_t extensions_required(const struct profile *profile)
 {
     uint32_t bits = MODEL_EXT_KEY_USAGE | MODEL_EXT_SKI | MODEL_EXT_AKI;

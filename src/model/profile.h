@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "model/policy.h"
+#include "model/subject_part.h"
 
 enum { PROFILE_LIST_MAX = 6, PROFILE_PROTOCOLS_MAX = 3 };
 
@@ -36,10 +37,12 @@ struct profile {
     bool ra;                                  /* a station may ask for it in a device's name */
     bool server_keygen;       /* the server may make the key (RFC 7030 section 4.4) */
     char channel_binding[12]; /* "none"; "required": the request carries the channel's binding */
-    char key_class[24];       /* model/key.h text */
-    bool no_end;              /* notAfter 99991231235959Z (IEEE 802.1AR) */
-    uint32_t validity_hours;  /* otherwise */
-    uint32_t overlap_hours;   /* how long the old certificate outlives a renewal; 0: to its end */
+    uint32_t n_subject_dn;
+    char subject_dn[SUBJECT_PARTS_MAX][SUBJECT_PART_MAX]; /* "O={organization}", "CN={id}" */
+    char key_class[24];                                   /* model/key.h text */
+    bool no_end;             /* notAfter 99991231235959Z (IEEE 802.1AR) */
+    uint32_t validity_hours; /* otherwise */
+    uint32_t overlap_hours;  /* how long the old certificate outlives a renewal; 0: to its end */
     uint32_t
         renew_expired_hours; /* after its end it may still renew itself for so long; 0: never */
     bool same_key_renewal;   /* simplereenroll may keep the key */
@@ -68,6 +71,8 @@ struct profile_law {
 extern const struct profile_law profile_laws[];
 extern const size_t profile_laws_count;
 
+/* What an absent field stands for: no approval, no binding, the usual name. */
+void profile_fill_defaults(struct profile *profile);
 /* The first law that the profile breaks; NULL: it breaks none. */
 const struct profile_law *profile_broken(const struct profile *profile);
 /* The i-th word that a field may have; NULL after the last, or where the field is free text. */

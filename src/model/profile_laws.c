@@ -270,6 +270,57 @@ static bool hardware_is_a_devices(const struct profile *profile)
     return !profile->hardware_module_name || is_device(profile);
 }
 
+/* --- subjects --------------------------------------------------------------------------------- */
+
+static unsigned words_of_part(const struct profile *profile, uint32_t i)
+{
+    unsigned bits = 0;
+
+    return kw_ok(subject_part_words(profile->subject_dn[i], &bits)) ? bits : 0;
+}
+
+static unsigned words_of_subject(const struct profile *profile)
+{
+    unsigned bits = 0;
+
+    for (uint32_t i = 0; i < profile->n_subject_dn && i < SUBJECT_PARTS_MAX; i++) {
+        bits |= words_of_part(profile, i);
+    }
+    return bits;
+}
+
+static bool subject_parts_valid(const struct profile *profile)
+{
+    unsigned bits = 0;
+
+    for (uint32_t i = 0; i < profile->n_subject_dn && i < SUBJECT_PARTS_MAX; i++) {
+        if (!kw_ok(subject_part_words(profile->subject_dn[i], &bits))) {
+            return false;
+        }
+    }
+    return profile->n_subject_dn <= SUBJECT_PARTS_MAX;
+}
+
+static bool subject_within_organization(const struct profile *profile)
+{
+    return profile->n_subject_dn > 0 && strcmp(profile->subject_dn[0], "O={organization}") == 0;
+}
+
+static bool subject_names_the_one(const struct profile *profile)
+{
+    return (words_of_subject(profile) &
+            (is_device(profile) ? SUBJECT_ID | SUBJECT_SERIAL : SUBJECT_NAME)) != 0;
+}
+
+static bool subject_of_known_facts(const struct profile *profile)
+{
+    unsigned known = is_device(profile) ? SUBJECT_ORGANIZATION | SUBJECT_ID | SUBJECT_SERIAL |
+                                              SUBJECT_PRODUCT | SUBJECT_BATCH
+                                        : SUBJECT_ORGANIZATION | SUBJECT_NAME;
+
+    return (words_of_subject(profile) & ~known) == 0;
+}
+
 #define ROW(field, holds, says, source) {(field), (holds), (says), (source)}
 /* clang-format off: one law a line, or two */
 const struct profile_law profile_laws[] = {
@@ -277,6 +328,15 @@ const struct profile_law profile_laws[] = {
         "part of URLs (RFC 7030 section 3.2.2) and of file names"),
     ROW("ca", has_ca, "an issuing CA must be named, or \"*\" for any", "decision"),
     ROW("subject", subject_known, "the subject is none of the known ones", "decision"),
+    ROW("subject_dn", subject_parts_valid, "a part is not TYPE=VALUE with known words in braces",
+        "RFC 4514"),
+    ROW("subject_dn", subject_within_organization,
+        "every name begins with O={organization}: the CAs are constrained to it",
+        "RFC 5280 section 4.2.1.10"),
+    ROW("subject_dn", subject_names_the_one,
+        "a device's name has its id or serial, another's has its name", "RFC 5280 section 4.1.2.6"),
+    ROW("subject_dn", subject_of_known_facts,
+        "devices have id, serial, product and batch, all others a name", "decision"),
     ROW("key_class", class_known, "there is no such class of keys", "SP 800-57 part 1 section 5.3"),
     ROW("enrol", enrol_known, "no known way to enrol", "decision"),
     ROW("enrol", enrol_fits_subject,

@@ -21,6 +21,10 @@ const struct codec_field profile_fields[] = {
     FIELD_BOOL("server_keygen", struct profile, server_keygen, 0, "the server may make the key"),
     FIELD_STRING("channel_binding", struct profile, channel_binding, 0,
                  "required: the request must carry the TLS channel's binding; none where absent"),
+    FIELD_STRINGS("subject_dn", struct profile, subject_dn, n_subject_dn, 0,
+                  "the name, a TYPE=VALUE an attribute; {organization} and what the registry knows "
+                  "of the one in braces. Absent: O, serialNumber and CN of a device, O and CN of "
+                  "all others"),
     FIELD_STRING("key_class", struct profile, key_class, CODEC_REQUIRED, "class of the key"),
     FIELD_BOOL("no_end", struct profile, no_end, 0, "notAfter 99991231235959Z (IEEE 802.1AR)"),
     FIELD_INT("validity_hours", struct profile, validity_hours, 0, 0, 876000, "validity"),
@@ -55,17 +59,6 @@ struct loading {
     unsigned max, n;
 };
 
-/* A field that is absent where "nothing special" is one of its words. */
-static void fill_defaults(struct profile *profile)
-{
-    if (!*profile->approval) {
-        KW_TEXT_SET(profile->approval, "none");
-    }
-    if (!*profile->channel_binding) {
-        KW_TEXT_SET(profile->channel_binding, "none");
-    }
-}
-
 static kw_status check(struct kw_op *op, const struct profile *profile)
 {
     const struct profile_law *broken = profile_broken(profile);
@@ -98,7 +91,7 @@ static kw_status load_one(struct kw_op *op, const char *name, void *ctx)
         codec_yaml_decode(op, kw_bytes_span(text), profile_fields, KW_COUNT(profile_fields),
                           profile),
         "%s", path);
-    fill_defaults(profile);
+    profile_fill_defaults(profile);
     TRY(op, check(op, profile), "%s", path);
     TRY(op, refuse_twice(op, loading, profile), "%s", path);
     loading->n++;

@@ -19,7 +19,7 @@
 #include "service/config.h"
 #include "store/store.h"
 
-enum { SERVICE_CAS_MAX = 16, SERVICE_PROFILES_MAX = 16 };
+enum { SERVICE_CAS_MAX = 32, SERVICE_PROFILES_MAX = 64 };
 
 struct authorities; /* the issuing CAs: service/authorities.h */
 

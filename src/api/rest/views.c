@@ -193,6 +193,17 @@ static const struct codec_field problem_fields[] = {
     FIELD_STRING("request_id", struct problem_view, request_id, 0, "to be found in the journal"),
 };
 
+static const struct codec_field issued_fields[] = {
+    FIELD_STRING("ca", struct issued_view, ca, 0, "issuing CA"),
+    FIELD_STRING("serial", struct issued_view, serial, 0, "hex"),
+    FIELD_STRING("fingerprint", struct issued_view, fingerprint, 0, "SHA-256, hex"),
+    FIELD_STRING("owner", struct issued_view, owner, 0, "whose it is"),
+    FIELD_STRING("profile", struct issued_view, profile, 0, "profile"),
+    FIELD_STRING("subject", struct issued_view, subject, 0, "subject"),
+    FIELD_TIME_S("not_after", struct issued_view, not_after, 0, "end"),
+    FIELD_STRING("pem", struct issued_view, pem, CODEC_LINES, "the certificate, PEM"),
+};
+
 static const struct codec_field profile_fields[] = {
     FIELD_STRING("name", struct profile, name, 0, "profile"),
     FIELD_STRING("doc", struct profile, doc, 0, "what it is for"),
@@ -222,6 +233,7 @@ const struct view backup_view = VIEW(backup_fields);
 const struct view backup_told_view = VIEW(backup_told_fields);
 const struct view secret_view = VIEW(secret_fields);
 const struct view problem_view = VIEW(problem_fields);
+const struct view issued_view = VIEW(issued_fields);
 const struct view profile_view = VIEW(profile_fields);
 
 #define PAGE(name)                                                                                 \

@@ -234,6 +234,14 @@ struct finding_list {
     char next[KW_NAME_MAX];
 };
 
+/* What was issued by an operator's word. */
+struct issued_view {
+    char ca[KW_NAME_MAX], serial[2 * KW_SERIAL_MAX + 1], fingerprint[VIEW_HEX], owner[KW_NAME_MAX];
+    char profile[KW_NAME_MAX], subject[256];
+    int64_t not_after;
+    char pem[2 * KW_CERT_MAX];
+};
+
 struct view {
     const struct codec_field *fields;
     unsigned n;
@@ -246,6 +254,7 @@ extern const struct view station_view, station_page;
 extern const struct view import_view;
 extern const struct view request_view, request_page, batch_view, batch_page, blocked_view,
     blocked_page, block_view;
+extern const struct view issued_view;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,
     vault_page, data_key_page, backup_told_page;

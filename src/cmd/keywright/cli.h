@@ -88,6 +88,9 @@ enum cli_option {
     OPT_DRY_RUN,
     OPT_EXPIRES_HOURS,
     OPT_CHAIN,
+    OPT_NAME,
+    OPT_CSR,
+    OPT_SAN,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */
@@ -193,6 +196,7 @@ kw_status cli_request_approve(struct kw_op *op, struct cli *cli);
 kw_status cli_request_refuse(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_show(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_pem(struct kw_op *op, struct cli *cli);
+kw_status cli_cert_issue(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_revoke(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_hold(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_release(struct kw_op *op, struct cli *cli);

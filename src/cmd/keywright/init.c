@@ -19,6 +19,7 @@
 #include "os/files.h"
 #include "os/rng.h"
 #include "service/authority/issue.h"
+#include "service/authority/subject.h"
 #include "service/keys/own.h"
 #include "service/keys/policies.h"
 #include "service/log/log.h"
@@ -256,14 +257,21 @@ static kw_status put_issuer(struct kw_op *op, struct init *it, const struct cere
     return KW_OK;
 }
 
+static kw_status put_rule(struct kw_op *op, const struct init *it, const struct profile *profile,
+                          struct policy_rule *rule)
+{
+    uint8_t room[KW_DN_MAX];
+    struct kw_out same = KW_OUT_ARRAY(room);
+
+    TRY(op, subject_fixed(op, profile->subject_dn, profile->n_subject_dn, it->config.organization,
+                          &same));
+    return profile_rule(profile, kw_out_span(&same), rule);
+}
+
 /* A rule for every profile that this CA may sign: nothing else will ever get its signature. */
 static kw_status put_rules(struct kw_op *op, struct init *it, const struct ceremony_ca *ca,
                            struct key_policy *policy)
 {
-    uint8_t room[KW_DN_MAX];
-    struct kw_out subtree = KW_OUT_ARRAY(room);
-
-    TRY(op, ceremony_name(op, it->config.organization, NULL, &subtree));
     for (unsigned i = 0; i < it->service->n_profiles; i++) {
         const struct profile *profile = &it->service->profiles[i].data;
         if (strcmp(profile->ca, ca->id) != 0 && strcmp(profile->ca, "*") != 0) {
@@ -271,8 +279,8 @@ static kw_status put_rules(struct kw_op *op, struct init *it, const struct cerem
         }
         ENSURE(op, policy->n_rules < POLICY_RULES_MAX, KW_E_LIMIT,
                "more than %d profiles for one CA", POLICY_RULES_MAX);
-        TRY(op, profile_rule(profile, kw_out_span(&subtree), &policy->rules[policy->n_rules++]),
-            "profile '%s'", profile->name);
+        TRY(op, put_rule(op, it, profile, &policy->rules[policy->n_rules++]), "profile '%s'",
+            profile->name);
     }
     return KW_OK;
 }

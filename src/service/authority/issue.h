@@ -15,7 +15,7 @@ struct issue_request {
     const char *custody;       /* for the key record */
     const char *hw_type;       /* hardwareModuleName, where the profile has it */
     struct kw_span hw_serial;
-    const char *san_dns[4], *san_ip[4];
+    const char *san_dns[CERT_SAN_MAX], *san_ip[CERT_SAN_MAX];
     enum event_type event; /* EVENT_CERT_ISSUE or EVENT_CERT_RENEW */
     bool same_key; /* the key record exists already and belongs to this owner (renewal without
                       rekey) */

@@ -187,7 +187,7 @@ static kw_status issue(struct kw_op *op, struct enrolment *it, struct issue_requ
     uint8_t room[KW_DN_MAX];
     struct kw_out subject = KW_OUT_ARRAY(room);
 
-    TRY(op, subject_build(op, it->service, &it->device, &subject));
+    TRY(op, subject_build(op, it->service, &it->profile->data, &it->device, &subject));
     request->profile = it->profile->data.name;
     request->owner = it->owner;
     request->subject = kw_out_span(&subject);

@@ -1,17 +1,19 @@
 #include "service/registration/subject.h"
 
 #include "crypto/dn.h"
+#include "service/authority/subject.h"
 
-kw_status subject_build(struct kw_op *op, struct service *service,
+kw_status subject_build(struct kw_op *op, struct service *service, const struct profile *profile,
                         const struct store_device *device, struct kw_out *der)
 {
-    const struct dn_part parts[] = {
-        {"O",            service->config.organization},
-        {"serialNumber", device->serial              },
-        {"CN",           device->id                  },
-    };
+    const struct subject_facts facts = {.organization = service->config.organization,
+                                        .id = device->id,
+                                        .serial = device->serial,
+                                        .product = device->product,
+                                        .batch = device->batch};
 
-    TRY(op, dn_build(op, parts, KW_COUNT(parts), der), "name of device '%s'", device->id);
+    TRY(op, subject_fill(op, profile->subject_dn, profile->n_subject_dn, &facts, der),
+        "name of device '%s'", device->id);
     return KW_OK;
 }
 

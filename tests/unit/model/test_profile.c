@@ -15,7 +15,7 @@
 
 static struct profile ldevid(void)
 {
-    return (struct profile){
+    struct profile profile = {
         .name = "ldevid",
         .ca = "devices",
         .subject = "device",
@@ -36,6 +36,8 @@ static struct profile ldevid(void)
         .crl_url = true,
         .ocsp_url = true
     };
+    profile_fill_defaults(&profile);
+    return profile;
 }
 
 /* Of somebody who asks an operator. */
@@ -44,6 +46,8 @@ static struct profile asked_over_rest(const char *subject)
     struct profile profile = ldevid();
 
     (void)KW_TEXT_SET(profile.subject, subject);
+    profile.n_subject_dn = 0;
+    profile_fill_defaults(&profile);
     (void)KW_TEXT_SET(profile.enrol, "none");
     (void)KW_TEXT_SET(profile.protocols[0], "rest");
     profile.n_protocols = 1;
@@ -173,6 +177,16 @@ static void test_rules_fit_into_a_policy(void **state)
     X(name_upper, "name", SET(name, "IDevID"))                                                     \
     X(no_ca, "ca", p->ca[0] = '\0')                                                                \
     X(bad_subject, "subject", SET(subject, "root"))                                                \
+    X(part_without_type, "subject_dn", SET(subject_dn[2], "{id}"))                                 \
+    X(part_unknown_word, "subject_dn", SET(subject_dn[2], "CN={mac}"))                             \
+    X(part_open, "subject_dn", SET(subject_dn[2], "CN={id"))                                       \
+    X(parts_many, "subject_dn", p->n_subject_dn = SUBJECT_PARTS_MAX + 1)                           \
+    X(foreign_organization, "subject_dn", SET(subject_dn[0], "O=Somebody Else"))                   \
+    X(same_for_all, "subject_dn", p->n_subject_dn = 1)                                             \
+    X(nameless_person, "subject_dn", *p = asked_over_rest("user"); SET(subject_dn[1], "CN=x"))     \
+    X(person_with_serial, "subject_dn", *p = asked_over_rest("user");                              \
+      SET(subject_dn[1], "CN={name}{serial}"))                                                     \
+    X(device_with_name, "subject_dn", SET(subject_dn[2], "CN={id}{name}"))                         \
     X(bad_class, "key_class", SET(key_class, "none"))                                              \
     X(bad_enrol, "enrol", SET(enrol, "password"))                                                  \
     X(device_without_proof, "enrol", SET(enrol, "none"))                                           \

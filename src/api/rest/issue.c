@@ -1,0 +1,101 @@
+/* Certificates by an operator's word. */
+#include <arpa/inet.h>
+#include <stdio.h>
+
+#include "api/rest/rest.h"
+#include "base/hex.h"
+#include "base/pem.h"
+#include "service/authority/grant.h"
+
+struct issue_body {
+    char profile[KW_NAME_MAX], name[KW_NAME_MAX], csr[2 * KW_CSR_MAX];
+    uint32_t n_san;
+    char san[CERT_SAN_MAX][CERT_NAME_TEXT];
+};
+static const struct codec_field issue_fields[] = {
+    FIELD_STRING("profile", struct issue_body, profile, CODEC_REQUIRED, "profile"),
+    FIELD_STRING("name", struct issue_body, name, CODEC_REQUIRED,
+                 "whose it is: NAME of the owner 'station:NAME'"),
+    FIELD_STRING("csr", struct issue_body, csr, CODEC_REQUIRED | CODEC_LINES,
+                 "certification request, PEM"),
+    FIELD_STRINGS("san", struct issue_body, san, n_san, 0,
+                  "alternative names: dns:NAME, ip:ADDRESS"),
+};
+
+static bool is_address(const char *text)
+{
+    struct in6_addr room;
+
+    return inet_pton(AF_INET, text, &room) == 1 || inet_pton(AF_INET6, text, &room) == 1;
+}
+
+/* "dns:gate", "ip:10.0.0.1", or without a word in front, where what it is can be seen. */
+static kw_status put_san(struct kw_op *op, const char *text, struct grant_request *ret,
+                         unsigned *n_dns, unsigned *n_ip)
+{
+    bool dns = strncmp(text, "dns:", 4) == 0, ip = strncmp(text, "ip:", 3) == 0;
+    const char *name = text + (dns ? 4 : ip ? 3 : 0);
+
+    ENSURE(op, *name && (dns || ip || !strchr(name, ':') || is_address(name)), KW_E_INPUT,
+           "'%.80s' is no alternative name: dns:NAME or ip:ADDRESS", text);
+    if (ip || (!dns && is_address(name))) {
+        ret->san_ip[(*n_ip)++] = name;
+    } else {
+        ret->san_dns[(*n_dns)++] = name;
+    }
+    return KW_OK;
+}
+
+/* ret borrows from the body; the caller frees *keep after it. */
+static kw_status read_body(struct kw_op *op, struct issue_body *body, struct kw_bytes **keep,
+                           struct grant_request *ret)
+{
+    struct kw_span rest = kw_span_text(body->csr);
+    unsigned n_dns = 0, n_ip = 0;
+
+    TRY(op, kw_pem_next(&rest, "CERTIFICATE REQUEST", KW_CSR_MAX, keep),
+        "the field csr holds no certification request in PEM");
+    *ret = (struct grant_request){
+        .profile = body->profile, .name = body->name, .csr = kw_bytes_span(*keep)};
+    for (uint32_t i = 0; i < body->n_san; i++) {
+        TRY(op, put_san(op, body->san[i], ret, &n_dns, &n_ip));
+    }
+    return KW_OK;
+}
+
+static kw_status view(struct kw_op *op, const struct store_cert *cert, struct issued_view *ret)
+{
+    AUTO(kw_bytes) *pem = NULL;
+
+    memset(ret, 0, sizeof(*ret));
+    KW_TEXT_SET(ret->ca, cert->ca);
+    kw_hex(KW_SPAN(cert->serial, cert->serial_len), ret->serial, sizeof(ret->serial));
+    kw_hex(KW_SPAN_ARRAY(cert->fingerprint), ret->fingerprint, sizeof(ret->fingerprint));
+    KW_TEXT_SET(ret->owner, cert->owner);
+    KW_TEXT_SET(ret->profile, cert->profile);
+    KW_TEXT_SET(ret->subject, cert->subject);
+    ret->not_after = cert->not_after;
+    TRY(op, kw_bytes_new(sizeof(ret->pem), &pem));
+    TRY(op, kw_pem_encode("CERTIFICATE", KW_SPAN(cert->der, cert->der_len), pem));
+    ENSURE(op, pem->len < sizeof(ret->pem), KW_E_TOO_LARGE, "a certificate of %zu octets",
+           pem->len);
+    memcpy(ret->pem, pem->p, pem->len);
+    return KW_OK;
+}
+
+REST_HANDLER(rest_cert_issue)
+{
+    struct issue_body body = {0};
+    struct grant_request wish;
+    struct store_cert cert;
+    struct issued_view shown;
+    AUTO(kw_bytes) *csr = NULL;
+
+    TRY(op, codec_json_decode(op, request->body, issue_fields, KW_COUNT(issue_fields), &body));
+    TRY(op, read_body(op, &body, &csr, &wish));
+    TRY(op, grant_issue(op, rest_service(ctx), &wish, NULL, &cert), "certificate for '%s'",
+        body.name);
+    TRY(op, view(op, &cert, &shown));
+    response->status = 201;
+    return rest_answer(op, &issued_view, &shown, response);
+}

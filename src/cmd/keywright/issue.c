@@ -1,0 +1,76 @@
+/* cert issue: a certificate by the operator's word. */
+#include <stdio.h>
+
+#include "cmd/keywright/cli.h"
+#include "codec/json.h"
+#include "crypto/cert.h"
+#include "os/files.h"
+
+struct wish {
+    char profile[KW_NAME_MAX], name[KW_NAME_MAX], csr[2 * KW_CSR_MAX];
+    uint32_t n_san;
+    char san[CERT_SAN_MAX][CERT_NAME_TEXT];
+};
+static const struct codec_field wish_fields[] = {
+    FIELD_STRING("profile", struct wish, profile, 0, ""),
+    FIELD_STRING("name", struct wish, name, 0, ""),
+    FIELD_STRING("csr", struct wish, csr, CODEC_LINES, ""),
+    FIELD_STRINGS("san", struct wish, san, n_san, 0, ""),
+};
+
+static kw_status take(struct kw_op *op, const struct cli *cli, enum cli_option option,
+                      const char *what, char *room, size_t cap)
+{
+    const char *given = cli->options[option];
+
+    ENSURE(op, given, KW_E_INPUT, "--%s is missing", what);
+    ENSURE(op, *given && kw_text_copy(room, cap, given), KW_E_INPUT, "--%s cannot be '%.60s'", what,
+           given);
+    return KW_OK;
+}
+
+/* "dns:a.example,ip:10.0.0.1" */
+static kw_status take_san(struct kw_op *op, const char *given, struct wish *wish)
+{
+    while (given && *given) {
+        size_t len = strcspn(given, ",");
+        ENSURE(op, wish->n_san < CERT_SAN_MAX && len > 0 && len < CERT_NAME_TEXT, KW_E_INPUT,
+               "--san takes at most %d names, separated by commas", (int)CERT_SAN_MAX);
+        memcpy(wish->san[wish->n_san++], given, len);
+        given += given[len] ? len + 1 : len;
+    }
+    return KW_OK;
+}
+
+static kw_status read_csr(struct kw_op *op, const char *path, struct wish *wish)
+{
+    AUTO(kw_bytes) *text = NULL;
+
+    ENSURE(op, path, KW_E_INPUT, "--csr FILE is missing: the certification request (PEM)");
+    TRY(op, os_file_read(op, path, sizeof(wish->csr) - 1, &text));
+    memcpy(wish->csr, text->p, text->len);
+    return KW_OK;
+}
+
+kw_status cli_cert_issue(struct kw_op *op, struct cli *cli)
+{
+    struct wish wish = {0};
+    struct issued_view issued = {0};
+    AUTO(kw_bytes) *json = NULL;
+    AUTO(kw_bytes) *answer = NULL;
+
+    TRY(op, take(op, cli, OPT_PROFILE, "profile", wish.profile, sizeof(wish.profile)));
+    TRY(op, take(op, cli, OPT_NAME, "name", wish.name, sizeof(wish.name)));
+    TRY(op, take_san(op, cli->options[OPT_SAN], &wish));
+    TRY(op, read_csr(op, cli->options[OPT_CSR], &wish));
+    TRY(op, kw_bytes_new(4096, &json));
+    TRY(op, codec_json_encode(op, wish_fields, KW_COUNT(wish_fields), &wish, json));
+    TRY(op, cli_post(op, cli, "/api/v1/certs", kw_bytes_span(json), &answer));
+    if (cli->options[OPT_JSON]) {
+        return cli_show(op, cli, &issued_view, kw_bytes_span(answer));
+    }
+    TRY(op,
+        codec_json_decode(op, kw_bytes_span(answer), issued_view.fields, issued_view.n, &issued));
+    (void)fprintf(stderr, "%s, %s, serial %s\n", issued.owner, issued.subject, issued.serial);
+    return cli_write_out(op, cli, kw_span_text(issued.pem));
+}

@@ -1,0 +1,115 @@
+"""Certificates by an operator's word: for stations, servers, people, programs; never for devices or CAs."""
+import base64
+import json
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from harness import csr_der, key_pem, name_of, new_key, run, words
+
+CMC_RA = '1.3.6.1.5.5.7.3.28'
+
+
+def csr_file(folder, key, common_name='whoever', san=()):
+    builder = x509.CertificateSigningRequestBuilder().subject_name(name_of(common_name))
+    if san:
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(one) for one in san]), False)
+    path = folder / 'request.csr'
+    path.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def issue(gate, folder, profile, name, *options, key=None, san=(), check=True):
+    key = key or new_key()
+    done = gate.cli('cert', 'issue', '--profile', profile, '--name', name, '--csr',
+                    csr_file(folder, key, san=san), *options, check=check)
+    return x509.load_pem_x509_certificate(done.stdout.encode()) if check else done
+
+
+def ekus(cert):
+    return {usage.dotted_string for usage in cert.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value}
+
+
+def test_station_has_a_name_from_the_operator_and_may_vouch(gate, tmp_path):
+    cert = issue(gate, tmp_path, 'station', 'line-3')
+    assert cert.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value == 'line-3', 'never from the request'
+    assert ekus(cert) == {ExtendedKeyUsageOID.CLIENT_AUTH.dotted_string, CMC_RA}
+    shown = gate.json('cert', 'list', '--owner', 'station:line-3')['items']
+    assert [one['profile'] for one in shown] == ['station']
+    assert any(entry['type'] == 'cert.issue' and 'station:line-3' in entry['detail']
+               and entry['actor'] == 'operator:admin' for _, entry in gate.log_entries(20))
+
+
+@pytest.mark.parametrize('profile,options,purpose', [
+    ('station', (), 'sslclient'), ('user', (), 'sslclient'), ('tls-client', (), 'sslclient'),
+    ('gateway', ('--san', 'localhost'), 'sslserver'), ('tls-server', ('--san', 'dns:localhost,ip:127.0.0.1'), 'sslserver'),
+    ('code-signer', (), None), ('crl-signer', (), None), ('operator', (), 'sslclient')])
+def test_each_profile_passes_a_strict_verifier(gate, tmp_path, profile, options, purpose):
+    cert = issue(gate, tmp_path, profile, f'{profile}-strict', *options)
+    (tmp_path / 'leaf.pem').write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / 'root.pem').write_bytes(gate.pem('root'))
+    (tmp_path / 'ca.pem').write_bytes(gate.pem('ca-services'))
+    run('openssl', 'verify', '-x509_strict', *(['-purpose', purpose] if purpose else []), '-CAfile',
+        tmp_path / 'root.pem', '-untrusted', tmp_path / 'ca.pem', tmp_path / 'leaf.pem')
+
+
+def test_an_issued_operator_operates(gate, tmp_path):
+    key = new_key()
+    cert = issue(gate, tmp_path, 'operator', 'carol', key=key)
+    folder = tmp_path / 'carol'
+    folder.mkdir()
+    (folder / 'operator.pem').write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+    (folder / 'operator.key').write_bytes(key_pem(key))
+    (folder / 'operator.key').chmod(0o600)
+    (folder / 'root.pem').write_bytes(gate.pem('root'))
+    (folder / 'server').write_text(gate.url('operators') + '\n')
+    gate.cli('cert', 'list', '--admin', folder)
+
+
+# --- refusals --------------------------------------------------------------------------------------
+
+def test_names_of_the_request_are_not_taken(gate, tmp_path):
+    done = issue(gate, tmp_path, 'tls-server', 'mqtt', san=('evil.example',), check=False)
+    assert done.returncode == 2 and 'evil.example' in words(done) and '--san' in words(done)
+    cert = issue(gate, tmp_path, 'tls-server', 'mqtt', '--san', 'localhost', san=('evil.example',))
+    names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ['localhost']
+
+
+@pytest.mark.parametrize('profile,name,options,says', [
+    ('idevid', 'DEV', (), 'not issued by an operator'), ('ocsp-signer', 'x', (), 'not issued by an operator'),
+    ('nothing', 'x', (), 'nothing'), ('user', 'a:b', (), 'no colon'), ('user', 'x' * 65, (), '64'),
+    ('tls-server', 'gate', ('--san', 'localhost'), 'this server'), ('station', 's', ('--san', 'localhost'), 'no alternative'),
+    ('tls-server', 'x', ('--san', 'uri:x'), 'no alternative name')])
+def test_refused_by_class(gate, tmp_path, profile, name, options, says):
+    done = issue(gate, tmp_path, profile, name, *options, check=False)
+    assert done.returncode != 0 and says in words(done), words(done)
+
+
+def test_nobody_gets_a_certificate_in_an_operators_name(gate, tmp_path):
+    issue(gate, tmp_path, 'operator', 'dave')
+    done = issue(gate, tmp_path, 'operator', 'dave', check=False)
+    assert done.returncode == 1 and 'in person' in words(done)
+    issue(gate, tmp_path, 'operator', 'admin')  # who asks is admin
+
+
+def test_a_key_has_one_owner_for_ever(gate, tmp_path):
+    key = new_key()
+    issue(gate, tmp_path, 'user', 'first', key=key)
+    for name in ('first', 'second'):
+        done = issue(gate, tmp_path, 'user', name, key=key, check=False)
+        assert done.returncode == 1 and 'used before' in words(done)
+    assert any(entry['type'] == 'cert.refuse' and entry['object'] == 'user:second' for _, entry in gate.log_entries(20))
+
+
+def test_possession_is_proven(gate, tmp_path):
+    broken = bytearray(csr_der(new_key(), 'x'))
+    broken[-1] ^= 1
+    text = base64.encodebytes(bytes(broken)).decode()
+    body = {'profile': 'user', 'name': 'thief',
+            'csr': f'-----BEGIN CERTIFICATE REQUEST-----\n{text}-----END CERTIFICATE REQUEST-----\n'}
+    reply = gate.ask('operators', 'POST', '/api/v1/certs', json.dumps(body), {'Content-Type': 'application/json'},
+                     who=gate.operator)
+    assert reply.status == 400 and 'does not verify' in reply.text, reply
+    assert gate.json('cert', 'list', '--owner', 'user:thief')['items'] == []
