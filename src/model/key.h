@@ -32,7 +32,7 @@
     X(CODE_SIGNER, "code-signer", "private signature key", 1095)                                   \
     X(CRL_SIGNER, "crl-signer", "private signature key", 365)                                      \
     X(SERVICE, "service", "private authentication key", 365)                                       \
-    X(DEVICE_LONG, "device-long-term", "private authentication key", 730)                          \
+    X(DEVICE_SERVICE, "device-service", "private authentication key", 730)                         \
     X(CMP, "cmp-signer", "private signature key", 90)
 
 /* Numbers are stored on disk and in sealed policies: append only. */

@@ -33,7 +33,6 @@ const struct route rest_routes[] = {
     {HTTP_POST, V1 "/requests/{id}/approve",    AUTH_OPERATOR, JSON, BODY, MS, 0, rest_request_approve, ERR, "let it be issued"},
     {HTTP_POST, V1 "/requests/{id}/refuse",     AUTH_OPERATOR, JSON, BODY, MS, 0, rest_request_refuse,  ERR, "refuse it, with a reason"},
     {HTTP_GET,  V1 "/certs",                    AUTH_OPERATOR, NULL, 0,    MS, 0, rest_cert_list,       ERR, "certificates; subject, serial, key, device, owner, ca, profile, state, product, batch, firmware, firmware_from, firmware_below, expires_days, expires_hours"},
-    {HTTP_GET,  V1 "/certs",                    AUTH_OPERATOR, NULL, 0,    MS, 0, rest_cert_list,       ERR, "certificates; owner, ca, profile, state, expires_days"},
     {HTTP_POST, V1 "/certs",                    AUTH_OPERATOR, JSON, BODY, MS, 0, rest_cert_issue,      ERR, "issue for a server, station, gateway, person, signer or program"},
     {HTTP_GET,  V1 "/certs/{id}",               AUTH_OPERATOR, NULL, 0,    MS, 0, rest_cert_show,       ERR, "one certificate by serial number or fingerprint"},
     {HTTP_GET,  V1 "/certs/{id}/pem",           AUTH_OPERATOR, NULL, 0,    MS, 0, rest_cert_pem,        ERR, "the certificate itself"},

@@ -55,7 +55,10 @@ static void what_x520_forbids_is_refused(void **state)
         {"CN",           "\xff" },
         {"serialNumber", "a_b"  },
         {"serialNumber", "ä"    },
-        {"DC",           "x"    },
+        {"DC",           "a.b"  },
+        {"DC",           ""     },
+        {"DC",           "ä"    },
+        {"UID",          "x"    },
         {"cn",           "x"    },
         {"O",            "\x7f" },
     };
