@@ -19,7 +19,7 @@ enum {
     KEEPER_CHANNEL_FD = 3,
     KEEPER_FRAME_BYTES = 16,
     KEEPER_REPLY_TYPE = 0x8000,
-    KEEPER_REPLY_MAX = 13312,     /* a policy, or rows of the journal; with code and text */
+    KEEPER_REPLY_MAX = 16384,     /* a policy, or rows of the journal; with code and text */
     KEEPER_JOURNAL_ROWS_MAX = 48, /* in one answer */
     KEEPER_SERIALS_MAX = 256,
     KEEPER_PROOF_MAX = 64, /* a tree of 2^64 leaves */
@@ -62,7 +62,7 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING, KEEPER_ANY = KEEPER_OPEN 
     X(INFO, info, 2, 40, KEEPER_ANY, false)                                                        \
     X(KEY_AT, key_at, 3, 40, KEEPER_OPEN, false)                                                   \
     X(KEY_FIND, key_find, 4, 136, KEEPER_OPEN, false)                                              \
-    X(KEY_CREATE, key_create, 5, 12336, KEEPER_OPEN, false)                                        \
+    X(KEY_CREATE, key_create, 5, 15920, KEEPER_OPEN, false)                                        \
     X(SERIALS, serials, 6, 136, KEEPER_OPEN, false)                                                \
     X(KEY_ROTATE, key_rotate, 7, 144, KEEPER_OPEN, false)                                          \
     X(KEY_STEP, key_step, 8, 248, KEEPER_OPEN, false)                                              \

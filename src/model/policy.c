@@ -16,7 +16,7 @@
  *   u8[20] ca_key_sha1, u8[32] ca_key_sha256
  *   i64    crl_max_s, i64 ocsp_max_s          not negative
  *   text   log_origin, 0..95 octets
- *   u8     number of rules, 0..12, then each:
+ *   u8     number of rules, 0..16, then each:
  *     text   name, 1..95 octets, none twice
  *     u8     is_ca (0, 1), u8 path_len (0 without is_ca)
  *     i64    max_validity_s, not negative; u32 max_backdate_s

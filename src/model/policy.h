@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "model/key.h"
 
-enum { POLICY_RULES_MAX = 12, POLICY_EKU_MAX = 4, POLICY_OID_MAX = 48, POLICY_ENCODED_MAX = 12288 };
+enum { POLICY_RULES_MAX = 16, POLICY_EKU_MAX = 4, POLICY_OID_MAX = 48, POLICY_ENCODED_MAX = 15872 };
 enum {
     POLICY_SCOPES_MAX = 8,
     POLICY_SCOPE_MAX = 128,

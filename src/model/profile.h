@@ -34,6 +34,7 @@ struct profile {
     char approval[12]; /* "none"; "officer": an RA officer approves each enrolment */
     uint32_t n_protocols;
     char protocols[PROFILE_PROTOCOLS_MAX][8]; /* over which it is asked for: est, cmp, rest */
+    bool unlabelled;                          /* an enrolment that names no profile leads to it */
     bool ra;                                  /* a station may ask for it in a device's name */
     bool server_keygen;       /* the server may make the key (RFC 7030 section 4.4) */
     char channel_binding[12]; /* "none"; "required": the request carries the channel's binding */

@@ -113,6 +113,11 @@ static bool ra_fits(const struct profile *profile)
     return !profile->ra || is_device(profile);
 }
 
+static bool unlabelled_fits(const struct profile *profile)
+{
+    return !profile->unlabelled || is_device(profile);
+}
+
 static bool keygen_fits(const struct profile *profile)
 {
     return !profile->server_keygen ||
@@ -348,6 +353,8 @@ const struct profile_law profile_laws[] = {
         "devices ask over est or cmp, an OCSP or CMP signer is never asked for, all others over rest",
         "decision"),
     ROW("ra", ra_fits, "a station vouches for devices only", "RFC 7030 section 3.7"),
+    ROW("unlabelled", unlabelled_fits, "only devices enrol without naming a profile",
+        "RFC 7030 section 3.2.2"),
     ROW("server_keygen", keygen_fits,
         "keys are made for devices over est, and not for a certificate without end",
         "RFC 7030 section 4.4"),

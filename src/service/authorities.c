@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "crypto/dn.h"
+#include "os/clock.h"
 #include "service/validation/ocsp_responder.h"
 
 /* A line has gaps where a rotation was cut; certificates are looked for up to here. */
@@ -48,6 +49,9 @@ void authorities_unref(struct authorities *all)
     }
     privkey_unref(all->cmp_key);
     cert_unref(all->cmp_cert);
+    for (unsigned i = 0; i < all->n_above; i++) {
+        cert_unref(all->above[i].cert);
+    }
     cert_unref(all->root);
     free(all);
 }
@@ -192,6 +196,77 @@ static kw_status add_cas(struct kw_op *op, struct service *service, const struct
     return KW_OK;
 }
 
+/* --- offline authorities ---------------------------------------------------------------------- */
+
+void authorities_above_file(const char *name, char file[KW_NAME_MAX])
+{
+    (void)snprintf(file, KW_NAME_MAX, strcmp(name, "root") == 0 ? "%.80s" : "above-%.80s", name);
+}
+
+static kw_status add_above(struct kw_op *op, struct service *service, struct authorities *all,
+                           const char *name)
+{
+    struct above *above = &all->above[all->n_above];
+    char file[KW_NAME_MAX];
+
+    authorities_above_file(name, file);
+    kw_status status = service_cert_load(op, service, file, &above->cert);
+    if (status.code == KW_E_NOT_FOUND) { /* planned, not made yet */
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    KW_TEXT_SET(above->name, name);
+    dn_text(cert_subject(above->cert), above->subject, sizeof(above->subject));
+    all->n_above++;
+    return KW_OK;
+}
+
+static kw_status load_above(struct kw_op *op, struct service *service, struct authorities *all)
+{
+    all->plan = &service->plan;
+    TRY(op, service_cert_load(op, service, "root", &all->root));
+    dn_text(cert_subject(all->root), all->root_subject, sizeof(all->root_subject));
+    for (unsigned i = 0; i < all->plan->n; i++) {
+        const struct authority *one = &all->plan->at[i];
+        if (authority_kind_of(one) != AUTHORITY_ISSUING && strcmp(one->name, "root") != 0) {
+            TRY(op, add_above(op, service, all, one->name));
+        }
+    }
+    return KW_OK;
+}
+
+const struct cert *authorities_above(const struct authorities *all, const char *name)
+{
+    if (strcmp(name, "root") == 0) {
+        return all->root;
+    }
+    for (unsigned i = 0; i < all->n_above; i++) {
+        if (strcmp(all->above[i].name, name) == 0) {
+            return all->above[i].cert;
+        }
+    }
+    return NULL;
+}
+
+kw_status authorities_verify(struct kw_op *op, const struct authorities *all,
+                             const struct cert *cert)
+{
+    struct cert *roots[PLAN_MAX + 1], *between[PLAN_MAX];
+    unsigned n_roots = 0, n_between = 0;
+
+    roots[n_roots++] = all->root;
+    for (unsigned i = 0; i < all->n_above; i++) {
+        const struct authority *one = plan_find(all->plan, all->above[i].name);
+        if (authority_kind_of(one) == AUTHORITY_ROOT) {
+            roots[n_roots++] = all->above[i].cert;
+        } else {
+            between[n_between++] = all->above[i].cert;
+        }
+    }
+    return cert_verify_path(op, cert, between, n_between, roots, n_roots, NULL, os_clock_unix_s());
+}
+
 void authorities_cross_name(const struct ca *signer, const struct ca *subject,
                             char name[KW_NAME_MAX])
 {
@@ -277,8 +352,7 @@ static kw_status load(struct kw_op *op, struct service *service, struct authorit
 {
     AUTO(authorities) *old = service_authorities(service);
 
-    TRY(op, service_cert_load(op, service, "root", &all->root));
-    dn_text(cert_subject(all->root), all->root_subject, sizeof(all->root_subject));
+    TRY(op, load_above(op, service, all));
     TRY(op, add_cas(op, service, old, all));
     TRY(op, add_crosses(op, service, all));
     mark_issuing(all);

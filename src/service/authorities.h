@@ -33,10 +33,20 @@ struct cross {
     struct cert *cert;
 };
 
+/* An offline authority besides "root": another root, or a CA between a root and an issuing one. */
+struct above {
+    char name[KW_NAME_MAX];
+    char subject[256];
+    struct cert *cert;
+};
+
 struct authorities {
     atomic_uint refs;
+    const struct plan *plan; /* the service's */
     struct cert *root;
     char root_subject[256];
+    unsigned n_above;
+    struct above above[PLAN_MAX];
     unsigned n;
     struct ca at[SERVICE_CAS_MAX];
     struct cert *cmp_cert; /* signer of CMP answers; NULL until one is issued (init) */
@@ -62,6 +72,13 @@ kw_status authorities_find(struct kw_op *op, const struct authorities *all, cons
 /* The one that issues for this base. KW_E_NOT_FOUND. */
 kw_status authorities_issuing(struct kw_op *op, const struct authorities *all, const char *base,
                               const struct ca **ret);
+/* What the certificate file of an offline authority is called: "root", "above-NAME". */
+void authorities_above_file(const char *name, char file[KW_NAME_MAX]);
+/* The certificate of an offline authority, "root" among them; NULL where there is none. */
+const struct cert *authorities_above(const struct authorities *all, const char *name);
+/* Is this certificate by one of our roots, directly or through our offline CAs? KW_E_DENIED. */
+kw_status authorities_verify(struct kw_op *op, const struct authorities *all,
+                             const struct cert *cert);
 /* What the cross certificate of `subject` by `signer` is called. */
 void authorities_cross_name(const struct ca *signer, const struct ca *subject,
                             char name[KW_NAME_MAX]);

@@ -5,7 +5,7 @@
 #include "base/limits.h"
 #include "base/op.h"
 
-enum { CONFIG_CAS_MAX = 8, CONFIG_VAULTS_MAX = 4, CONFIG_VAULT_KEYS_MAX = 16 };
+enum { CONFIG_CAS_MAX = 24, CONFIG_VAULTS_MAX = 4, CONFIG_VAULT_KEYS_MAX = 16 };
 
 /* One vault, with a keeper of its own. */
 struct config_vault {

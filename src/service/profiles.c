@@ -17,6 +17,8 @@ const struct codec_field profile_fields[] = {
                  "officer: an RA officer approves each enrolment; none where absent"),
     FIELD_STRINGS("protocols", struct profile, protocols, n_protocols, 0,
                   "over which it may be asked for"),
+    FIELD_BOOL("unlabelled", struct profile, unlabelled, 0,
+               "an enrolment that names no profile (EST without a label) leads to it"),
     FIELD_BOOL("ra", struct profile, ra, 0, "a station may ask for it in a device's name"),
     FIELD_BOOL("server_keygen", struct profile, server_keygen, 0, "the server may make the key"),
     FIELD_STRING("channel_binding", struct profile, channel_binding, 0,

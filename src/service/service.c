@@ -104,6 +104,8 @@ static kw_status open_parts(struct kw_op *op, struct service *service,
 
     TRY(op, config_path(op, &service->config, "profiles", path, sizeof(path)));
     TRY(op, profiles_load(op, path, service->profiles, SERVICE_PROFILES_MAX, &service->n_profiles));
+    TRY(op, config_path(op, &service->config, "authorities", path, sizeof(path)));
+    TRY(op, plan_load(op, path, &service->plan));
     TRY(op, serials_new(op, &service->serials));
     TRY(op, backup_new(op, service, &service->backup));
     TRY(op, ocsp_cache_new(op, &service->ocsp_cache));

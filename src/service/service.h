@@ -16,6 +16,7 @@
 #include "keeper/keeper.h"
 #include "model/event.h"
 #include "model/profile.h"
+#include "service/authority/plan.h"
 #include "service/config.h"
 #include "store/store.h"
 
@@ -58,6 +59,7 @@ struct service {
                                          ends */
     pthread_mutex_t authorities_lock; /* guards the pointer; the set itself never changes */
     struct authorities *authorities;
+    struct plan plan; /* of the authorities, as STATE/authorities said when it was opened */
     unsigned n_profiles;
     struct bound_profile profiles[SERVICE_PROFILES_MAX];
     struct log_sequencer *log;

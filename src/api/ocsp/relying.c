@@ -198,8 +198,9 @@ static kw_status ca_cert(struct kw_op *op, void *ctx, const struct http_request 
 
     TRY(op, stem(op, kw_uri_param(&request->params, "file"), ".cer", name, sizeof(name)));
     response->content_type = "application/pkix-cert";
-    if (strcmp(name, "root") == 0) {
-        return kw_bytes_copy(cert_der(all->root), &response->body);
+    const struct cert *above = authorities_above(all, name);
+    if (above) {
+        return kw_bytes_copy(cert_der(above), &response->body);
     }
     for (unsigned i = 0; i < all->n_cross; i++) {
         if (strcmp(all->cross[i].name, name) == 0) {

@@ -27,6 +27,10 @@ REST_HANDLER(rest_ca_list)
     TRY(op, rest_list(op, response, &list));
     view("root", "", all->root_subject, all->root, NULL, &shown);
     TRY(op, rest_item(op, &list, &ca_view, &shown));
+    for (unsigned i = 0; i < all->n_above; i++) {
+        view(all->above[i].name, "", all->above[i].subject, all->above[i].cert, NULL, &shown);
+        TRY(op, rest_item(op, &list, &ca_view, &shown));
+    }
     for (unsigned i = 0; i < all->n; i++) {
         const struct ca *ca = &all->at[i];
         view(ca->id, ca->key_id, ca->subject, ca->cert, ca->ocsp_cert, &shown);

@@ -7,15 +7,16 @@
 #include "base/pem.h"
 #include "base/time.h"
 #include "crypto/aead.h"
+#include "crypto/alg.h"
 #include "crypto/crl.h"
 #include "crypto/dn.h"
 #include "crypto/share.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/rng.h"
+#include "service/authority/subject.h"
 
 static const char SEAL_LABEL[] = "keywright root v1";
-static const char ROOT_NAME[] = "Keywright Root";
 enum { YEAR_S = 31536000, BACKDATE_S = 300, SHARE_FILE_MAX = SHARE_TEXT_MAX, SEALED_MAX = 4096 };
 
 void ceremony_root_done(struct ceremony_root *root)
@@ -43,30 +44,133 @@ static kw_status fresh_serial(struct kw_op *op, uint8_t serial[KW_SERIAL_BYTES])
     return KW_OK;
 }
 
-/* --- the root's certificate
- * --------------------------------------------------------------------------------------- */
+/* --- certificates ----------------------------------------------------------------------------- */
 
-static kw_status self_sign(struct kw_op *op, const char *organization, struct ceremony_root *root)
+enum { HOSTS_MAX = CERT_SAN_MAX };
+
+/* The texts that a certificate's description borrows. */
+struct texts {
+    char crl[320], issuer[320];
+    char hosts[HOSTS_MAX][160];
+    unsigned n_dns, n_ip;
+};
+
+static bool is_address(const char *text)
 {
-    uint8_t room[KW_DN_MAX], serial[KW_SERIAL_BYTES];
-    struct kw_out name = KW_OUT_ARRAY(room);
-    AUTO(kw_bytes) *der = NULL;
+    struct in6_addr room;
 
-    TRY(op, ceremony_name(op, organization, ROOT_NAME, &name));
+    return inet_pton(AF_INET, text, &room) == 1 || inet_pton(AF_INET6, text, &room) == 1;
+}
+
+static kw_status permit_host(struct kw_op *op, const char *host, struct texts *texts,
+                             struct cert_spec *spec)
+{
+    const char *mask =
+        strchr(host, ':') ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "255.255.255.255";
+    bool address = is_address(host);
+    unsigned *n = address ? &texts->n_ip : &texts->n_dns, at = texts->n_ip + texts->n_dns;
+
+    ENSURE(op, at < HOSTS_MAX, KW_E_INPUT, "more than %d names and addresses of servers",
+           (int)HOSTS_MAX);
+    (void)snprintf(texts->hosts[at], sizeof(texts->hosts[at]), address ? "%.70s/%s" : "%.150s",
+                   host, mask);
+    (address ? spec->permit_ip : spec->permit_dns)[(*n)++] = texts->hosts[at];
+    return KW_OK;
+}
+
+/* Loopback is for tests and `make up`; the server's own name; then what the operator named. */
+static kw_status permit_hosts(struct kw_op *op, const struct ceremony_place *place,
+                              struct texts *texts, struct cert_spec *spec)
+{
+    const char *rest = place->domains ? place->domains : "";
+    char host[128];
+
+    TRY(op, permit_host(op, "localhost", texts, spec));
+    TRY(op, permit_host(op, "127.0.0.1", texts, spec));
+    if (strcmp(place->server_name, "localhost") != 0 &&
+        strcmp(place->server_name, "127.0.0.1") != 0) {
+        TRY(op, permit_host(op, place->server_name, texts, spec));
+    }
+    while (*rest) {
+        size_t len = strcspn(rest, ",");
+        ENSURE(op, len > 0 && len < sizeof(host), KW_E_INPUT, "--domain: '%.40s' is no name", rest);
+        (void)snprintf(host, sizeof(host), "%.*s", (int)len, rest);
+        TRY(op, permit_host(op, host, texts, spec));
+        rest += len + (rest[len] == ',');
+    }
+    return KW_OK;
+}
+
+static kw_status constrain(struct kw_op *op, const struct ceremony_place *place,
+                           struct kw_out *subtree, struct texts *texts, struct cert_spec *spec)
+{
+    enum authority_names names = authority_names_of(place->authority);
+
+    if (authority_kind_of(place->authority) == AUTHORITY_ROOT || names == AUTHORITY_NAMES_ANY) {
+        return KW_OK;
+    }
+    TRY(op, ceremony_name(op, place->organization, NULL, subtree));
+    spec->permit_dn = kw_out_span(subtree);
+    if (names == AUTHORITY_NAMES_HOSTS) {
+        return permit_hosts(op, place, texts, spec);
+    }
+    spec->exclude_other_dns = spec->exclude_other_ip = true;
+    return KW_OK;
+}
+
+static void put_urls(const struct ceremony_place *place, struct texts *texts,
+                     struct cert_spec *spec)
+{
+    const char *issuer = place->authority->issuer;
+
+    (void)snprintf(texts->crl, sizeof(texts->crl), "%.250s/crl/%.40s.crl", place->public_url,
+                   issuer);
+    (void)snprintf(texts->issuer, sizeof(texts->issuer), "%.250s/ca/%.40s.cer", place->public_url,
+                   issuer);
+    spec->crl_url = texts->crl;
+    spec->ca_issuers_url = texts->issuer;
+}
+
+/* issuer NULL: self-signed by the key. */
+static kw_status certify(struct kw_op *op, const struct ceremony_place *place,
+                         const struct ceremony_root *issuer, const struct pubkey *key,
+                         const struct privkey *signer, struct kw_bytes **ret)
+{
+    const struct authority *authority = place->authority;
+    const struct subject_facts facts = {.organization = place->organization};
+    uint8_t room[KW_DN_MAX], subtree_room[KW_DN_MAX], serial[KW_SERIAL_BYTES];
+    struct kw_out name = KW_OUT_ARRAY(room), subtree = KW_OUT_ARRAY(subtree_room);
+    struct texts texts = {0};
+    int64_t now_s = os_clock_unix_s();
+
+    TRY(op, subject_fill(op, authority->subject_dn, authority->n_subject_dn, &facts, &name));
     TRY(op, fresh_serial(op, serial));
     struct cert_spec spec = {
-        .issuer_dn = kw_out_span(&name),
+        .issuer_dn = issuer ? cert_subject(issuer->cert) : kw_out_span(&name),
         .subject_dn = kw_out_span(&name),
         .serial = KW_SPAN_ARRAY(serial),
-        .not_before = os_clock_unix_s() - BACKDATE_S,
-        .not_after = KW_TIME_NEVER, /* IDevIDs are for a device's life, so their path must be too */
-        .key = privkey_public(root->key),
+        .not_before = now_s - BACKDATE_S,
+        .not_after = authority_not_after(authority, now_s),
+        .key = key,
+        .issuer_key = issuer ? cert_public(issuer->cert) : NULL,
         .is_ca = true,
-        .path_len = -1,
+        .path_len = authority_path_len(authority),
         .key_usage = CERT_KU_KEY_CERT_SIGN | CERT_KU_CRL_SIGN,
     };
-    TRY(op, cert_build(op, &spec, root->key, &der), "root certificate");
-    return cert_parse(op, kw_bytes_span(der), &root->cert);
+    TRY(op, constrain(op, place, &subtree, &texts, &spec));
+    if (issuer) {
+        put_urls(place, &texts, &spec);
+    }
+    return cert_build(op, &spec, signer, ret);
+}
+
+kw_status ceremony_sign_ca(struct kw_op *op, const struct ceremony_root *issuer,
+                           const struct ceremony_place *place, const struct pubkey *key,
+                           struct kw_bytes **ret)
+{
+    TRY(op, certify(op, place, issuer, key, issuer->key, ret), "certificate of CA '%s'",
+        place->authority->name);
+    return KW_OK;
 }
 
 /* --- sealing under shares
@@ -178,13 +282,23 @@ static kw_status put_cert(struct kw_op *op, const char *dir, const struct cert *
     return put_file(op, dir, "root.pem", 0644, kw_bytes_span(pem));
 }
 
-kw_status ceremony_make_root(struct kw_op *op, const char *dir, const char *organization,
-                             unsigned m, unsigned n, struct ceremony_root *ret)
+kw_status ceremony_make_offline(struct kw_op *op, const char *dir,
+                                const struct ceremony_place *place,
+                                const struct ceremony_root *issuer,
+                                const struct ceremony_shares *shares, struct ceremony_root *ret)
 {
+    const struct authority *authority = place->authority;
+    AUTO(kw_bytes) *der = NULL;
+
     TRY(op, os_dir_make(op, dir, 0700));
-    TRY(op, privkey_generate(op, KEY_ALG_EC_P384, &ret->key), "root key");
-    TRY(op, self_sign(op, organization, ret));
-    TRY(op, seal_root(op, dir, ret->key, m, n), "sealing the root key under %u of %u shares", m, n);
+    TRY(op, privkey_generate(op, key_alg_from_text(authority->key_alg), &ret->key), "key of '%s'",
+        authority->name);
+    TRY(op,
+        certify(op, place, issuer, privkey_public(ret->key), issuer ? issuer->key : ret->key, &der),
+        "certificate of '%s'", authority->name);
+    TRY(op, cert_parse(op, kw_bytes_span(der), &ret->cert));
+    TRY(op, seal_root(op, dir, ret->key, shares->m, shares->n),
+        "sealing the key of '%s' under %u of %u shares", authority->name, shares->m, shares->n);
     return put_cert(op, dir, ret->cert);
 }
 
@@ -264,83 +378,6 @@ kw_status ceremony_sign_next(struct kw_op *op, const struct ceremony_root *root,
             end_s == KW_TIME_NEVER ? KW_TIME_NEVER : now_s + end_s - cert_not_before(before),
     };
     return cert_reissue(op, before, &again, root->key, ret);
-}
-
-/* --- what the root signs
- * ------------------------------------------------------------------------------------------ */
-
-static bool is_address(const char *text)
-{
-    struct in6_addr room;
-
-    return inet_pton(AF_INET, text, &room) == 1 || inet_pton(AF_INET6, text, &room) == 1;
-}
-
-struct constraint_texts {
-    char address[128];
-};
-
-/* One host may be named by the services' CA: the gate. Loopback is for tests and `make up`. */
-static void permit_hosts(const struct config *config, struct constraint_texts *texts,
-                         struct cert_spec *spec)
-{
-    const char *mask = strchr(config->server_name, ':') ? "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
-                                                        : "255.255.255.255";
-    unsigned n = 0;
-
-    spec->permit_dns[0] = "localhost";
-    spec->permit_ip[n++] = "127.0.0.1/255.255.255.255";
-    if (is_address(config->server_name)) {
-        (void)snprintf(texts->address, sizeof(texts->address), "%.60s/%s", config->server_name,
-                       mask);
-        spec->permit_ip[n++] = texts->address;
-    } else if (strcmp(config->server_name, "localhost") != 0) {
-        spec->permit_dns[1] = config->server_name;
-    }
-}
-
-static void constrain(const struct config *config, const struct ceremony_ca *ca,
-                      struct constraint_texts *texts, struct cert_spec *spec)
-{
-    if (ca->for_devices) {
-        spec->exclude_other_dns = spec->exclude_other_ip = true;
-    } else {
-        permit_hosts(config, texts, spec);
-    }
-}
-
-kw_status ceremony_sign_ca(struct kw_op *op, const struct ceremony_root *root,
-                           const struct config *config, const struct ceremony_ca *ca,
-                           const struct pubkey *key, struct kw_bytes **ret)
-{
-    uint8_t name_room[KW_DN_MAX], subtree_room[KW_DN_MAX], serial[KW_SERIAL_BYTES];
-    struct kw_out name = KW_OUT_ARRAY(name_room), subtree = KW_OUT_ARRAY(subtree_room);
-    struct constraint_texts texts;
-    char crl[300], issuer[300];
-    int64_t now_s = os_clock_unix_s();
-
-    TRY(op, ceremony_name(op, config->organization, ca->name, &name));
-    TRY(op, ceremony_name(op, config->organization, NULL, &subtree));
-    TRY(op, fresh_serial(op, serial));
-    (void)snprintf(crl, sizeof(crl), "%s/crl/root.crl", config->public_url);
-    (void)snprintf(issuer, sizeof(issuer), "%s/ca/root.cer", config->public_url);
-    struct cert_spec spec = {
-        .issuer_dn = cert_subject(root->cert),
-        .subject_dn = kw_out_span(&name),
-        .serial = KW_SPAN_ARRAY(serial),
-        .not_before = now_s - BACKDATE_S,
-        .not_after = ca->for_devices ? KW_TIME_NEVER : now_s + 10ll * YEAR_S,
-        .key = key,
-        .issuer_key = cert_public(root->cert),
-        .is_ca = true,
-        .path_len = 0,
-        .key_usage = CERT_KU_KEY_CERT_SIGN | CERT_KU_CRL_SIGN,
-        .permit_dn = kw_out_span(&subtree),
-        .crl_url = crl,
-        .ca_issuers_url = issuer,
-    };
-    constrain(config, ca, &texts, &spec);
-    return cert_build(op, &spec, root->key, ret);
 }
 
 static kw_status no_entries(struct kw_op *op, void *ctx, struct crl_entry *ret, bool *ret_more)

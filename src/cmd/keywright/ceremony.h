@@ -4,8 +4,10 @@
 #define CMD_KEYWRIGHT_CEREMONY_H
 
 #include "crypto/cert.h"
+#include "model/authority.h"
 #include "service/service.h"
 
+/* A root, or an offline CA that it has signed. */
 struct ceremony_root {
     struct privkey *key; /* only for as long as the ceremony lasts */
     struct cert *cert;
@@ -14,25 +16,30 @@ void ceremony_root_done(struct ceremony_root *root);
 
 /* Take back what ceremony_make_root() wrote, of a ceremony that failed; other files stay. */
 void ceremony_discard(const char *dir);
-/**
- * Make the root key and its self-signed certificate, and write into `dir`: root.key.sealed
- * (AES-256-GCM), root.pem, share-1.txt … share-N.txt (0600). The shares are read back and tried
- * before this returns.
- */
-kw_status ceremony_make_root(struct kw_op *op, const char *dir, const char *organization,
-                             unsigned m, unsigned n, struct ceremony_root *ret);
-
-struct ceremony_ca {
-    const char *id;
-    const char *name; /* CN= */
-    bool for_devices; /* no DNS names or addresses; no end, as its IDevIDs (FACTS 26) */
+/* What a certificate of an authority is made of, besides keys. */
+struct ceremony_place {
+    const struct authority *authority;
+    const char *organization, *public_url, *server_name;
+    const char *domains; /* more DNS names and addresses for an authority of "hosts"; may be NULL */
 };
-/* Sign an issuing CA's certificate: O= is the only permitted subtree, server_name the only
- * permitted host. */
-kw_status ceremony_sign_ca(struct kw_op *op, const struct ceremony_root *root,
-                           const struct config *config, const struct ceremony_ca *ca,
-                           const struct pubkey *key, struct kw_bytes **ret);
-/* The root's CRL, empty, for a year. */
+/* Into how many shares its key goes, and how many open it. */
+struct ceremony_shares {
+    unsigned m, n;
+};
+/**
+ * Make the key of a root (issuer NULL) or offline CA and its certificate, and write into `dir`:
+ * root.key.sealed (AES-256-GCM), root.pem, share-1.txt … share-N.txt (0600). The shares are read
+ * back and tried before this returns.
+ */
+kw_status ceremony_make_offline(struct kw_op *op, const char *dir,
+                                const struct ceremony_place *place,
+                                const struct ceremony_root *issuer,
+                                const struct ceremony_shares *shares, struct ceremony_root *ret);
+/* Sign the certificate of the authority of this place, as its plan says. */
+kw_status ceremony_sign_ca(struct kw_op *op, const struct ceremony_root *issuer,
+                           const struct ceremony_place *place, const struct pubkey *key,
+                           struct kw_bytes **ret);
+/* Its CRL, empty, for a year. */
 kw_status ceremony_sign_crl(struct kw_op *op, const struct ceremony_root *root,
                             struct kw_bytes **ret);
 /* Open the root of a ceremony with the shares that are in `dir`. KW_E_DENIED too few of them. Free

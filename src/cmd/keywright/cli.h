@@ -91,6 +91,8 @@ enum cli_option {
     OPT_NAME,
     OPT_CSR,
     OPT_SAN,
+    OPT_VERTICAL,
+    OPT_DOMAIN,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */

@@ -14,11 +14,14 @@
 #include "cmd/keywright/owners.h"
 #include "cmd/keywright/people.h"
 #include "cmd/keywright/vault.h"
+#include "crypto/alg.h"
 #include "keeper/msg.h"
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/rng.h"
+#include "service/authorities.h"
 #include "service/authority/issue.h"
+#include "service/authority/plan.h"
 #include "service/authority/subject.h"
 #include "service/keys/own.h"
 #include "service/keys/policies.h"
@@ -39,15 +42,11 @@ struct init {
     char final[PATH_ROOM], work[PATH_ROOM + 16], offline[PATH_ROOM];
     const char *operator_name;
     unsigned m, n;
-    struct ceremony_root root;
+    struct plan plan;
+    struct ceremony_root offline_cas[PLAN_MAX]; /* beside plan.at; issuing ones have none */
     struct service *service;
     struct roster roster;
     unsigned approvals; /* 0: as the rules say */
-};
-
-static const struct ceremony_ca authorities[] = {
-    {"devices",  "Keywright Device CA",   true },
-    {"services", "Keywright Services CA", false},
 };
 
 /* --- options ---------------------------------------------------------------------------------- */
@@ -166,17 +165,86 @@ static kw_status take_options(struct kw_op *op, struct init *it)
 
 /* --- folders ---------------------------------------------------------------------------------- */
 
+/* A folder of YAML files on its way into the state folder. */
+struct copying {
+    struct init *it;
+    char from[KW_PATH_BYTES];
+    const char *to; /* folder in the state folder */
+};
+
 static kw_status copy_file(struct kw_op *op, const char *name, void *ctx)
 {
-    struct init *it = ctx;
+    const struct copying *copying = ctx;
     char from[KW_PATH_BYTES], to[KW_PATH_BYTES], file[KW_NAME_MAX + 16];
     AUTO(kw_bytes) *content = NULL;
 
-    (void)snprintf(file, sizeof(file), "profiles/%.90s", name);
-    TRY(op, os_path_join(op, from, sizeof(from), it->cli->options[OPT_PROFILES], name));
-    TRY(op, config_path(op, &it->config, file, to, sizeof(to)));
+    (void)snprintf(file, sizeof(file), "%s/%.90s", copying->to, name);
+    TRY(op, os_path_join(op, from, sizeof(from), copying->from, name));
+    TRY(op, config_path(op, &copying->it->config, file, to, sizeof(to)));
     TRY(op, os_file_read(op, from, 65536, &content));
     return os_file_write(op, to, 0644, kw_bytes_span(content));
+}
+
+/* part: folder below --profiles; "" is that one itself. */
+static kw_status copy_folder(struct kw_op *op, struct init *it, const char *part, const char *to)
+{
+    struct copying copying = {.it = it, .to = to};
+
+    TRY(op, os_path_join(op, copying.from, sizeof(copying.from), it->cli->options[OPT_PROFILES],
+                         *part ? part : "."));
+    TRY(op, os_dir_each(op, copying.from, ".yaml", copy_file, &copying), "%s (set --profiles)",
+        copying.from);
+    return KW_OK;
+}
+
+/* A file of a vertical takes the place of one of the same name. */
+static kw_status copy_vertical(struct kw_op *op, struct init *it, const char *name)
+{
+    char part[KW_NAME_MAX + 32], path[KW_PATH_BYTES];
+
+    ENSURE(op, *name && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name),
+           KW_E_INPUT, "--vertical: there is no '%.40s'", name);
+    (void)snprintf(part, sizeof(part), "verticals/%.80s", name);
+    TRY(op, copy_folder(op, it, part, "profiles"), "--vertical %s", name);
+    (void)snprintf(part, sizeof(part), "verticals/%.80s/authorities", name);
+    TRY(op, os_path_join(op, path, sizeof(path), it->cli->options[OPT_PROFILES], part));
+    return os_file_exists(path) ? copy_folder(op, it, part, "authorities") : KW_OK;
+}
+
+static kw_status copy_verticals(struct kw_op *op, struct init *it)
+{
+    const char *rest = it->cli->options[OPT_VERTICAL] ? it->cli->options[OPT_VERTICAL] : "";
+    char name[KW_NAME_MAX];
+
+    while (*rest) {
+        size_t len = strcspn(rest, ",");
+        ENSURE(op, len < sizeof(name), KW_E_INPUT, "--vertical: there is no '%.40s…'", rest);
+        (void)snprintf(name, sizeof(name), "%.*s", (int)len, rest);
+        TRY(op, copy_vertical(op, it, name));
+        rest += len + (rest[len] == ',');
+    }
+    return KW_OK;
+}
+
+/* Its issuing CAs are the server's. */
+static kw_status read_plan(struct kw_op *op, struct init *it)
+{
+    char path[KW_PATH_BYTES];
+
+    TRY(op, config_path(op, &it->config, "authorities", path, sizeof(path)));
+    TRY(op, plan_load(op, path, &it->plan));
+    ENSURE(op, plan_find(&it->plan, "root"), KW_E_INPUT, "there is no authority 'root'");
+    it->config.n_cas = 0;
+    for (unsigned i = 0; i < it->plan.n; i++) {
+        const struct authority *one = &it->plan.at[i];
+        if (authority_kind_of(one) != AUTHORITY_ISSUING) {
+            continue;
+        }
+        ENSURE(op, it->config.n_cas < CONFIG_CAS_MAX, KW_E_LIMIT, "more than %d issuing CAs",
+               (int)CONFIG_CAS_MAX);
+        memcpy(it->config.cas[it->config.n_cas++], one->name, sizeof(one->name));
+    }
+    return KW_OK;
 }
 
 static kw_status copy_profiles(struct kw_op *op, struct init *it)
@@ -184,9 +252,10 @@ static kw_status copy_profiles(struct kw_op *op, struct init *it)
     if (!it->cli->options[OPT_PROFILES]) {
         it->cli->options[OPT_PROFILES] = KW_PROFILES_DIR;
     }
-    TRY(op, os_dir_each(op, it->cli->options[OPT_PROFILES], ".yaml", copy_file, it),
-        "profiles (set --profiles)");
-    return KW_OK;
+    TRY(op, copy_folder(op, it, "", "profiles"));
+    TRY(op, copy_folder(op, it, "authorities", "authorities"));
+    TRY(op, copy_verticals(op, it));
+    return read_plan(op, it);
 }
 
 static kw_status make_folders(struct kw_op *op, struct init *it)
@@ -195,12 +264,13 @@ static kw_status make_folders(struct kw_op *op, struct init *it)
         const char *name;
         mode_t mode;
     } folders[] = {
-        {"certs",    0755},
-        {"profiles", 0755},
-        {"store",    0700},
-        {"keeper",   0700},
-        {"admin",    0700},
-        {"run",      0755}
+        {"certs",       0755},
+        {"profiles",    0755},
+        {"authorities", 0755},
+        {"store",       0700},
+        {"keeper",      0700},
+        {"admin",       0700},
+        {"run",         0755}
     };
     char path[KW_PATH_BYTES];
 
@@ -243,16 +313,18 @@ static kw_status begin_policy(struct kw_op *op, struct key_policy *policy, const
 {
     char key_id[KW_NAME_MAX];
 
-    (void)snprintf(key_id, sizeof(key_id), "%s%s", prefix, id);
+    (void)snprintf(key_id, sizeof(key_id), "%.12s%.80s", prefix, id);
     return policy_begin(op, key_id, class_, /* alg= */ 0, os_clock_unix_s(), policy);
 }
 
-static kw_status put_issuer(struct kw_op *op, struct init *it, const struct ceremony_ca *ca,
+static kw_status put_issuer(struct kw_op *op, struct init *it, const struct authority *ca,
                             struct key_policy *policy)
 {
     struct kw_out name = {policy->issuer_dn, sizeof(policy->issuer_dn), 0};
 
-    TRY(op, ceremony_name(op, it->config.organization, ca->name, &name));
+    const struct subject_facts facts = {.organization = it->config.organization};
+
+    TRY(op, subject_fill(op, ca->subject_dn, ca->n_subject_dn, &facts, &name));
     policy->issuer_dn_len = (uint32_t)name.len;
     return KW_OK;
 }
@@ -269,12 +341,12 @@ static kw_status put_rule(struct kw_op *op, const struct init *it, const struct 
 }
 
 /* A rule for every profile that this CA may sign: nothing else will ever get its signature. */
-static kw_status put_rules(struct kw_op *op, struct init *it, const struct ceremony_ca *ca,
+static kw_status put_rules(struct kw_op *op, struct init *it, const struct authority *ca,
                            struct key_policy *policy)
 {
     for (unsigned i = 0; i < it->service->n_profiles; i++) {
         const struct profile *profile = &it->service->profiles[i].data;
-        if (strcmp(profile->ca, ca->id) != 0 && strcmp(profile->ca, "*") != 0) {
+        if (strcmp(profile->ca, ca->name) != 0 && strcmp(profile->ca, "*") != 0) {
             continue;
         }
         ENSURE(op, policy->n_rules < POLICY_RULES_MAX, KW_E_LIMIT,
@@ -307,10 +379,10 @@ static kw_status create(struct kw_op *op, struct init *it, const struct key_poli
 
 /* Where lists of a part of its certificates may say that they lie: /crl/devices.7.crl, … */
 static kw_status put_crl_place(struct kw_op *op, const struct init *it,
-                               const struct ceremony_ca *ca, struct key_policy *policy)
+                               const struct authority *ca, struct key_policy *policy)
 {
     int n = snprintf(policy->scopes[0], sizeof(policy->scopes[0]), "%s/crl/%s.",
-                     it->config.public_url, ca->id);
+                     it->config.public_url, ca->name);
 
     ENSURE(op, n > 0 && n < (int)sizeof(policy->scopes[0]), KW_E_INPUT,
            "public_url is too long for the places of CRLs: '%s'", it->config.public_url);
@@ -318,35 +390,54 @@ static kw_status put_crl_place(struct kw_op *op, const struct init *it,
     return KW_OK;
 }
 
-static kw_status make_ca(struct kw_op *op, struct init *it, const struct ceremony_ca *ca)
+static struct ceremony_place place_of(const struct init *it, const struct authority *authority)
+{
+    return (struct ceremony_place){.authority = authority,
+                                   .organization = it->config.organization,
+                                   .public_url = it->config.public_url,
+                                   .server_name = it->config.server_name,
+                                   .domains = it->cli->options[OPT_DOMAIN]};
+}
+
+/* NULL: a root. The plan has it before those that it signs. */
+static const struct ceremony_root *issuer_of(const struct init *it,
+                                             const struct authority *authority)
+{
+    const struct authority *issuer = plan_find(&it->plan, authority->issuer);
+
+    return issuer ? &it->offline_cas[issuer - it->plan.at] : NULL;
+}
+
+static kw_status make_ca(struct kw_op *op, struct init *it, const struct authority *ca)
 {
     struct key_policy policy;
     char name[KW_NAME_MAX];
     AUTO(pubkey) *key = NULL;
     AUTO(kw_bytes) *der = NULL;
 
-    TRY(op, begin_policy(op, &policy, "ca-", ca->id, KEY_CLASS_ISSUING_CA));
+    TRY(op, begin_policy(op, &policy, "ca-", ca->name, KEY_CLASS_ISSUING_CA));
+    policy.alg = key_alg_from_text(ca->key_alg);
     policy.crl_max_s = CRL_MAX_S;
     TRY(op, put_crl_place(op, it, ca, &policy));
     TRY(op, put_issuer(op, it, ca, &policy));
     TRY(op, put_rules(op, it, ca, &policy));
     TRY(op, create(op, it, &policy, &key));
-    TRY(op, ceremony_sign_ca(op, &it->root, &it->config, ca, key, &der), "certificate of CA '%s'",
-        ca->id);
-    (void)snprintf(name, sizeof(name), "ca-%s", ca->id);
+    const struct ceremony_place place = place_of(it, ca);
+    TRY(op, ceremony_sign_ca(op, issuer_of(it, ca), &place, key, &der));
+    (void)snprintf(name, sizeof(name), "ca-%.80s", ca->name);
     return service_cert_save(op, it->service, name, kw_bytes_span(der));
 }
 
-static kw_status make_ocsp_key(struct kw_op *op, struct init *it, const struct ceremony_ca *ca)
+static kw_status make_ocsp_key(struct kw_op *op, struct init *it, const struct authority *ca)
 {
     struct key_policy policy;
     char ca_key[KW_NAME_MAX];
     AUTO(pubkey) *ca_public = NULL;
     AUTO(pubkey) *key = NULL;
 
-    (void)snprintf(ca_key, sizeof(ca_key), "ca-%s", ca->id);
+    (void)snprintf(ca_key, sizeof(ca_key), "ca-%.80s", ca->name);
     TRY(op, keeper_key_public(op, service_keeper(it->service, ca_key), ca_key, &ca_public));
-    TRY(op, begin_policy(op, &policy, "ocsp-", ca->id, KEY_CLASS_OCSP_SIGNER));
+    TRY(op, begin_policy(op, &policy, "ocsp-", ca->name, KEY_CLASS_OCSP_SIGNER));
     policy.ocsp_max_s = OCSP_MAX_S;
     memcpy(policy.ca_key_sha1, pubkey_sha1(ca_public), sizeof(policy.ca_key_sha1));
     memcpy(policy.ca_key_sha256, pubkey_bits_sha256(ca_public), sizeof(policy.ca_key_sha256));
@@ -396,9 +487,12 @@ static kw_status make_other_keys(struct kw_op *op, struct init *it)
 
 static kw_status make_keys(struct kw_op *op, struct init *it)
 {
-    for (unsigned i = 0; i < KW_COUNT(authorities); i++) {
-        TRY(op, make_ca(op, it, &authorities[i]));
-        TRY(op, make_ocsp_key(op, it, &authorities[i]));
+    for (unsigned i = 0; i < it->plan.n; i++) {
+        const struct authority *one = &it->plan.at[i];
+        if (authority_kind_of(one) == AUTHORITY_ISSUING) {
+            TRY(op, make_ca(op, it, one));
+            TRY(op, make_ocsp_key(op, it, one));
+        }
     }
     return make_other_keys(op, it);
 }
@@ -426,15 +520,15 @@ static kw_status issue(struct kw_op *op, struct init *it, struct issue_request *
     return service_cert_save(op, it->service, file, KW_SPAN(cert.der, cert.der_len));
 }
 
-static kw_status issue_ocsp(struct kw_op *op, struct init *it, const struct ceremony_ca *authority)
+static kw_status issue_ocsp(struct kw_op *op, struct init *it, const struct authority *authority)
 {
     AUTO(authorities) *all = service_authorities(it->service);
     const struct ca *ca = NULL;
     char key_id[KW_NAME_MAX];
     struct store_cert cert;
 
-    (void)snprintf(key_id, sizeof(key_id), "ocsp-%s", authority->id);
-    TRY(op, authorities_find(op, all, authority->id, &ca));
+    (void)snprintf(key_id, sizeof(key_id), "ocsp-%.80s", authority->name);
+    TRY(op, authorities_find(op, all, authority->name, &ca));
     TRY(op, own_ocsp_issue(op, it->service, ca, key_id, &cert));
     print_cert(&cert);
     return KW_OK;
@@ -562,35 +656,74 @@ static kw_status make_people(struct kw_op *op, struct init *it)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+struct root_crl {
+    const char *name;
+    const struct kw_bytes *der;
+};
+
 static kw_status put_root_crl(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
-    const struct kw_bytes *crl = ctx;
+    const struct root_crl *crl = ctx;
+    char key[KW_NAME_MAX + 8];
 
-    return store_blob_put(op, txn, "crl:root", 1, kw_bytes_span(crl));
+    (void)snprintf(key, sizeof(key), "crl:%.80s", crl->name);
+    return store_blob_put(op, txn, key, 1, kw_bytes_span(crl->der));
 }
 
-static kw_status make_root(struct kw_op *op, struct init *it)
+/* The root's things lie in --offline itself, those of other offline CAs in a folder each. */
+static kw_status offline_dir(struct kw_op *op, const struct init *it, const char *name,
+                             char path[KW_PATH_BYTES])
 {
-    AUTO(kw_bytes) *crl = NULL;
+    if (strcmp(name, "root") == 0) {
+        ENSURE(op, kw_text_copy(path, KW_PATH_BYTES, it->offline), KW_E_INPUT,
+               "--offline is too long");
+        return KW_OK;
+    }
+    return os_path_join(op, path, KW_PATH_BYTES, it->offline, name);
+}
 
-    TRY(op, ceremony_make_root(op, it->offline, it->config.organization, it->m, it->n, &it->root));
-    (void)printf(
-        "root           %s/root.key.sealed, opened by %u of %u shares; read back and tried\n",
-        it->offline, it->m, it->n);
-    TRY(op, service_cert_save(op, it->service, "root", cert_der(it->root.cert)));
-    TRY(op, ceremony_sign_crl(op, &it->root, &crl));
-    return store_change(op, it->service->store, put_root_crl, crl);
+static kw_status make_offline(struct kw_op *op, struct init *it, const struct authority *one)
+{
+    struct ceremony_root *made = &it->offline_cas[one - it->plan.at];
+    const struct ceremony_shares shares = {it->m, it->n};
+    const struct ceremony_place place = place_of(it, one);
+    char dir[KW_PATH_BYTES], name[KW_NAME_MAX];
+    AUTO(kw_bytes) *crl = NULL;
+    struct root_crl put = {.name = one->name};
+
+    TRY(op, offline_dir(op, it, one->name, dir));
+    TRY(op, ceremony_make_offline(op, dir, &place, issuer_of(it, one), &shares, made));
+    (void)printf("%-14s %s/root.key.sealed, opened by %u of %u shares; read back and tried\n",
+                 one->name, dir, it->m, it->n);
+    authorities_above_file(one->name, name);
+    TRY(op, service_cert_save(op, it->service, name, cert_der(made->cert)));
+    TRY(op, ceremony_sign_crl(op, made, &crl));
+    put.der = crl;
+    return store_change(op, it->service->store, put_root_crl, &put);
+}
+
+static kw_status make_roots(struct kw_op *op, struct init *it)
+{
+    TRY(op, os_dir_make(op, it->offline, 0700));
+    for (unsigned i = 0; i < it->plan.n; i++) {
+        if (authority_kind_of(&it->plan.at[i]) != AUTHORITY_ISSUING) {
+            TRY(op, make_offline(op, it, &it->plan.at[i]), "offline CA '%s'", it->plan.at[i].name);
+        }
+    }
+    return KW_OK;
 }
 
 static kw_status fill(struct kw_op *op, struct init *it)
 {
     struct event event = {.type = EVENT_SYSTEM_INIT, .source = "keywright init", .object = "root"};
 
-    TRY(op, make_root(op, it), "root ceremony");
+    TRY(op, make_roots(op, it), "root ceremony");
     TRY(op, make_keys(op, it));
     TRY(op, service_bind_cas(op, it->service));
-    for (unsigned i = 0; i < KW_COUNT(authorities); i++) {
-        TRY(op, issue_ocsp(op, it, &authorities[i]));
+    for (unsigned i = 0; i < it->plan.n; i++) {
+        if (authority_kind_of(&it->plan.at[i]) == AUTHORITY_ISSUING) {
+            TRY(op, issue_ocsp(op, it, &it->plan.at[i]));
+        }
     }
     TRY(op, issue_tls(op, it));
     TRY(op, issue_cmp(op, it));
@@ -634,13 +767,30 @@ static kw_status build(struct kw_op *op, struct init *it)
     return owners_set(op, &it->config);
 }
 
+/* Those below it first: then its folder is empty. */
+static void discard_offline(const struct init *it)
+{
+    char dir[KW_PATH_BYTES];
+    struct kw_op op;
+
+    kw_op_init(&op, NULL, 0);
+    for (unsigned i = it->plan.n; i-- > 0;) {
+        if (it->offline_cas[i].key && strcmp(it->plan.at[i].name, "root") != 0 &&
+            kw_ok(offline_dir(&op, it, it->plan.at[i].name, dir))) {
+            ceremony_discard(dir);
+        }
+    }
+    const struct authority *root = plan_find(&it->plan, "root");
+    if (root && it->offline_cas[root - it->plan.at].key) {
+        ceremony_discard(it->offline);
+    }
+}
+
 static kw_status finish(struct kw_op *op, struct init *it, kw_status status)
 {
     if (!kw_ok(status)) { /* nothing half-done stays; the offline folder may hold others' files */
         (void)kw_ok(os_tree_remove(NULL, it->work)); /* the failure before is the one to tell */
-        if (it->root.key) {
-            ceremony_discard(it->offline);
-        }
+        discard_offline(it);
         return status;
     }
     ENSURE(op, rename(it->work, it->final) == 0, KW_E_IO, "putting %s in place: %s", it->final,
@@ -653,11 +803,14 @@ static kw_status finish(struct kw_op *op, struct init *it, kw_status status)
 
 kw_status cli_init(struct kw_op *op, struct cli *cli)
 {
-    struct init it = {.cli = cli};
+    static struct init it; /* large, and made once a process */
 
+    it.cli = cli;
     TRY(op, take_options(op, &it));
     (void)kw_ok(os_tree_remove(NULL, it.work)); /* of a ceremony that was cut */
     kw_status status = finish(op, &it, build(op, &it));
-    ceremony_root_done(&it.root);
+    for (unsigned i = 0; i < PLAN_MAX; i++) {
+        ceremony_root_done(&it.offline_cas[i]);
+    }
     return status;
 }

@@ -96,6 +96,8 @@ static const struct {
     [OPT_NAME] = {"name",         false, "NAME",    "whose it is: NAME of station:NAME, server:NAME, ..."},
     [OPT_CSR] = {"csr",          false, "FILE",    "certification request (PEM)"},
     [OPT_SAN] = {"san",          false, "NAME,...", "alternative names: dns:NAME, ip:ADDRESS"},
+    [OPT_VERTICAL] = {"vertical",     false, "V,...",   "profiles and CAs of these trades besides: ami, evse, factory, iacs, iov, medical, semi, wearable"},
+    [OPT_DOMAIN] = {"domain",       false, "NAME,...", "DNS names and addresses that servers' certificates may have besides --server-name"},
     [OPT_APPROVAL] = {"approval",     false, "N",       "number of the approval, where rules want one"},
     [OPT_YES] = {"yes",          true,  "",        "sign without asking"                                },
     [OPT_AS] = {"as",           false, "NAME",    "who signs; else the operator of the credential"     },
@@ -125,8 +127,9 @@ _Static_assert(KW_COUNT(options) == OPT_MAX_OPTION, "a row for each option");
 
 #define INIT_OPTIONS                                                                               \
     (OPT(STATE) | OPT(ORGANIZATION) | OPT(SERVER_NAME) | OPT(LISTEN) | OPT(PORTS) | OPT(UNLOCK) |  \
-     OPT(OFFLINE) | OPT(SHARES) | OPT(PROFILES) | OPT(KEEPER) | OPT(OPERATOR) | OPT(APPROVER) |    \
-     OPT(APPROVALS) | OPT(USER) | OPT(KEEPER_USER) | OPT(VAULTS) | OPT(PASSPHRASE_FILE))
+     OPT(OFFLINE) | OPT(SHARES) | OPT(PROFILES) | OPT(VERTICAL) | OPT(DOMAIN) | OPT(KEEPER) |      \
+     OPT(OPERATOR) | OPT(APPROVER) | OPT(APPROVALS) | OPT(USER) | OPT(KEEPER_USER) | OPT(VAULTS) | \
+     OPT(PASSPHRASE_FILE))
 #define REMOTE (OPT(ADMIN) | OPT(JSON))
 /* Which certificates. */
 #define SELECTION                                                                                  \

@@ -21,6 +21,7 @@ enum { READ = OS_ACCESS_READ, WRITE = OS_ACCESS_WRITE, MAYBE = OS_ACCESS_IF_THER
 static const struct os_path state_rows[] = {
     {"keywright.yaml",                 READ,          "the configuration"},
     {"profiles",                       READ,          "certificate profiles"},
+    {"authorities",                    READ,          "the plan of the CAs"},
     {"certs",                          WRITE,         "certificates of the CAs and of the server, renewed while it serves"},
     {"store",                          WRITE,         "the database"},
     {"run",                            WRITE,         "pid and endpoints"},

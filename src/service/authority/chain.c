@@ -6,7 +6,7 @@
 kw_status chain_of_cas(struct kw_op *op, struct service *service, struct kw_bytes **ret)
 {
     AUTO(authorities) *all = service_authorities(service);
-    struct cert *chain[2 * SERVICE_CAS_MAX + 1];
+    struct cert *chain[2 * SERVICE_CAS_MAX + PLAN_MAX + 1];
     unsigned n = 0;
 
     for (unsigned i = 0; i < all->n; i++) {
@@ -14,6 +14,9 @@ kw_status chain_of_cas(struct kw_op *op, struct service *service, struct kw_byte
     }
     for (unsigned i = 0; i < all->n_cross; i++) {
         chain[n++] = all->cross[i].cert;
+    }
+    for (unsigned i = 0; i < all->n_above; i++) {
+        chain[n++] = all->above[i].cert;
     }
     chain[n++] = all->root;
     return cms_certs_build(op, chain, n, ret);

@@ -185,6 +185,7 @@ static kw_status fill(struct kw_op *op, struct making *it, struct kw_span packag
     TRY(op, add_small(op, it, "keywright.yaml"));
     TRY(op, add_folder(op, it, "certs"));
     TRY(op, add_folder(op, it, "profiles"));
+    TRY(op, add_folder(op, it, "authorities"));
     return add_store(op, it);
 }
 

@@ -212,10 +212,7 @@ static kw_status check(struct kw_op *op, struct service *service, const struct a
             !has_cert(all, ret_key),
         KW_E_INPUT, "the certificate is not for the next key of CA '%s'; see 'ca rotate'",
         ca->base);
-    TRY(op,
-        cert_verify_path(op, cert, NULL, 0, (struct cert *const *)&all->root, 1, NULL,
-                         os_clock_unix_s()),
-        "the certificate is not by our root");
+    TRY(op, authorities_verify(op, all, cert), "the certificate is not by one of our roots");
     ENSURE(op, bounds_equal(ca->cert, cert), KW_E_INPUT,
            "the certificate is not bounded as the present one of CA '%s'", ca->base);
     return KW_OK;

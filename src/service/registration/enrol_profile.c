@@ -24,8 +24,8 @@ static bool protocol_fits(const struct enrolment *it, const struct profile *prof
  * word; the first identity leads to the next. */
 static bool is_default(const struct enrolment *it, const struct profile *profile)
 {
-    return profile_subject_of(profile) == PROFILE_SUBJECT_DEVICE && proof_fits(it, profile) &&
-           protocol_fits(it, profile) && (!enrol_is_vouched(it) || is_born(profile));
+    return profile->unlabelled && proof_fits(it, profile) && protocol_fits(it, profile) &&
+           (!enrol_is_vouched(it) || is_born(profile));
 }
 
 static kw_status default_profile(struct kw_op *op, struct enrolment *it)

@@ -21,7 +21,8 @@
 enum { DONE = 0, FAILED = 100, OFF = 101 };
 
 static char state_dir[] = "/tmp/kw-gate-XXXXXX";
-static const char *const folders[] = {"profiles", "certs", "store", "run", "keeper", "admin"};
+static const char *const folders[] = {"profiles", "authorities", "certs", "store",
+                                      "run",      "keeper",      "admin"};
 static const char *const secrets[] = {"keeper/vault", "keeper.passphrase", "admin/operator.key"};
 
 static const struct forbidden {

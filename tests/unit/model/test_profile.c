@@ -200,6 +200,7 @@ static void test_rules_fit_into_a_policy(void **state)
     X(device_unreachable, "protocols", p->n_protocols = 0)                                         \
     X(person_over_est, "protocols", *p = asked_over_rest("user"); SET(protocols[0], "est"))        \
     X(ra_for_person, "ra", *p = asked_over_rest("user"); p->ra = true)                             \
+    X(unlabelled_person, "unlabelled", *p = asked_over_rest("user"); p->unlabelled = true)         \
     X(keygen_for_person, "server_keygen", *p = asked_over_rest("user"); p->server_keygen = true)   \
     X(keygen_over_cmp, "server_keygen", p->server_keygen = true; SET(protocols[0], "cmp");         \
       p->n_protocols = 1)                                                                          \

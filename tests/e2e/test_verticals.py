@@ -1,0 +1,111 @@
+"""Trades' profiles and CAs: init --vertical installs them, and what they issue passes a strict verifier."""
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from harness import Device, Gate, KEEPER, KEYWRIGHT, SOURCE, certs_in, csr_der, new_key, run, words
+from test_issue import issue
+
+ALL = 'evse,ami,iacs,semi,iov,wearable,medical,factory'
+# profile: its chain from below the root up, its root
+TREES = {'secc': (['ca-cpo-sub2', 'above-cpo-sub1'], 'above-v2g-root'),
+         'cps': (['ca-cps-sub2', 'above-cps-sub1'], 'above-v2g-root'),
+         'contract': (['ca-mo-sub2', 'above-mo-sub1'], 'above-mo-root'),
+         'oem-provisioning': (['ca-oem-sub2', 'above-oem-sub1'], 'above-oem-root'),
+         'station': (['ca-stations'], 'root')}
+DEVICES = ['secc', 'oem-provisioning', 'charging-station', 'meter', 'component', 'equipment', 'vehicle-client', 'wearable']
+GRANTED = [('cps', ()), ('contract', ()), ('station', ())] + [
+    (name, ('--san', 'dns:localhost')) for name in ('csms', 'head-end', 'opc-server', 'iov-backend')]
+DOMAIN = {'secc': 'CPO', 'cps': 'CPS', 'contract': 'MO', 'oem-provisioning': 'OEM'}
+
+
+@pytest.fixture(scope='module')
+def trades(tmp_path_factory):
+    one = Gate(tmp_path_factory.mktemp('trades'), '--vertical', ALL, '--domain', 'csms.example,10.1.2.3')
+    one.start()
+    yield one
+    assert one.stop() == 0, one.log()[-3000:]
+
+
+def strictly(gate, folder, cert, chain, root):
+    (folder / 'leaf.pem').write_bytes(cert.public_bytes(Encoding.PEM))
+    (folder / 'chain.pem').write_bytes(b''.join(gate.pem(name) for name in chain))
+    (folder / 'root.pem').write_bytes(gate.pem(root))
+    run('openssl', 'verify', '-x509_strict', '-CAfile', folder / 'root.pem', '-untrusted', folder / 'chain.pem',
+        folder / 'leaf.pem')
+
+
+def domain(cert):
+    return [one.value for one in cert.subject.get_attributes_for_oid(NameOID.DOMAIN_COMPONENT)]
+
+
+@pytest.mark.parametrize('profile', DEVICES)
+def test_device_enrols_under_its_trade(trades, tmp_path, profile):
+    device = Device(trades)
+    reply = trades.enrol(csr_der(new_key(), device.id), who=device.idevid, label=profile)
+    assert reply.status == 200, reply
+    cert = certs_in(reply.body)[0]
+    assert domain(cert) == ([DOMAIN[profile]] if profile in DOMAIN else [])
+    chain, root = TREES.get(profile, (['ca-devices'], 'root'))
+    strictly(trades, tmp_path, cert, chain, root)
+
+
+@pytest.mark.parametrize('profile,options', GRANTED)
+def test_others_are_granted(trades, tmp_path, profile, options):
+    cert = issue(trades, tmp_path, profile, f'{profile}-1', *options)
+    assert domain(cert) == ([DOMAIN[profile]] if profile in DOMAIN else [])
+    chain, root = TREES.get(profile, (['ca-services'], 'root'))
+    strictly(trades, tmp_path, cert, chain, root)
+
+
+def test_secc_leaf_as_iso_15118_wants_it(trades):
+    device = Device(trades)
+    cert = certs_in(trades.enrol(csr_der(new_key(), device.id), who=device.idevid, label='secc').body)[0]
+    usage = cert.extensions.get_extension_for_class(x509.KeyUsage).value
+    assert usage.digital_signature and usage.key_agreement and not usage.key_encipherment
+    assert (cert.not_valid_after_utc - cert.not_valid_before_utc).days == 60
+    assert cert.public_key().curve.name == 'secp256r1'
+    assert len(cert.public_bytes(Encoding.DER)) <= 800, 'ISO 15118-2: certificates of at most 800 octets'
+    for name, path_len in (('ca-cpo-sub2', 0), ('above-cpo-sub1', 1), ('above-v2g-root', None)):
+        ca = trades.cert(name)
+        assert ca.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == path_len
+        assert ca.public_key().curve.name == 'secp256r1'
+        assert not any(ext.oid == x509.NameConstraints.oid for ext in ca.extensions)
+
+
+def test_offline_authorities_are_published(trades):
+    for name in ('root', 'v2g-root', 'cpo-sub1', 'mo-root', 'oem-sub1'):
+        der = trades.curl('relying', f'/ca/{name}.cer').body
+        assert der == trades.cert(name if name == 'root' else f'above-{name}').public_bytes(Encoding.DER)
+        crl = x509.load_der_x509_crl(trades.curl('relying', f'/crl/{name}.crl').body)
+        assert crl.issuer == x509.load_der_x509_certificate(der).subject
+    shown = {one['id'] for one in trades.json('ca', 'list')['items']}
+    assert {'root', 'v2g-root', 'cpo-sub1', 'cpo-sub2', 'devices', 'services', 'stations'} <= shown
+
+
+def test_every_ca_answers_for_its_own(trades, tmp_path):
+    cert = issue(trades, tmp_path, 'contract', 'DE-8AA-000000001-1')
+    (tmp_path / 'leaf.pem').write_bytes(cert.public_bytes(Encoding.PEM))
+    (tmp_path / 'ca.pem').write_bytes(trades.pem('ca-mo-sub2'))
+    (tmp_path / 'all.pem').write_bytes(trades.pem('above-mo-sub1') + trades.pem('above-mo-root'))
+    done = run('openssl', 'ocsp', '-issuer', tmp_path / 'ca.pem', '-cert', tmp_path / 'leaf.pem', '-url',
+               trades.url('relying').replace('localhost', '127.0.0.1') + '/ocsp/mo-sub2', '-CAfile', tmp_path / 'all.pem',
+               '-verify_other', tmp_path / 'ca.pem')
+    assert 'good' in words(done) and 'Response verify OK' in words(done)
+
+
+def test_domains_of_init_are_permitted(trades, tmp_path):
+    cert = issue(trades, tmp_path, 'csms', 'csms', '--san', 'dns:csms.example,ip:10.1.2.3')
+    strictly(trades, tmp_path, cert, ['ca-services'], 'root')
+
+
+def test_enrolment_without_a_label_is_as_ever(trades):
+    assert Device(trades).ldevid.cert.issuer == trades.cert('ca-devices').subject
+
+
+@pytest.mark.parametrize('options,says', [(['--vertical', 'nothing'], 'nothing'), (['--vertical', '../x'], 'there is no')])
+def test_unknown_trade(tmp_path, options, says):
+    done = run(KEYWRIGHT, 'init', '--state', tmp_path / 'state', '--offline', tmp_path / 'offline', '--profiles',
+               SOURCE / 'profiles', '--keeper', KEEPER, *options, check=False)
+    assert done.returncode != 0 and says in words(done)
+    assert not (tmp_path / 'offline/root.pem').exists()
