@@ -103,7 +103,7 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING, KEEPER_ANY = KEEPER_OPEN 
     X(APPROVAL_USE, approval_use, 54, 2120, KEEPER_OPEN, false)                                    \
     X(VAULT_EXPORT, vault_export, 56, 48, KEEPER_OPEN, true)                                       \
     X(RECOVERY_SET, recovery_set, 57, 80, KEEPER_OPEN, false)                                      \
-    X(KEY_IMPORT, key_import, 58, 12656, KEEPER_CEREMONY, false)
+    X(KEY_IMPORT, key_import, 58, 16240, KEEPER_CEREMONY, false)
 
 enum keeper_type {
 #define X(name, suffix, number, max, modes, fd) KEEPER_MSG_##name = number,

@@ -378,8 +378,8 @@ static kw_status create(struct kw_op *op, struct init *it, const struct key_poli
 }
 
 /* Where lists of a part of its certificates may say that they lie: /crl/devices.7.crl, … */
-static kw_status put_crl_place(struct kw_op *op, const struct init *it,
-                               const struct authority *ca, struct key_policy *policy)
+static kw_status put_crl_place(struct kw_op *op, const struct init *it, const struct authority *ca,
+                               struct key_policy *policy)
 {
     int n = snprintf(policy->scopes[0], sizeof(policy->scopes[0]), "%s/crl/%s.",
                      it->config.public_url, ca->name);

@@ -63,7 +63,7 @@ static kw_status cert_template(struct kw_op *op, struct serving *it, struct ques
     TRY(op, profile_key_algs(profile, &algs));
     if (*it->device_id) {
         TRY(op, store_device_get(op, it->service->store, it->device_id, &device));
-        TRY(op, subject_build(op, it->service, &device, &subject));
+        TRY(op, subject_build(op, it->service, profile, &device, &subject));
     }
     return cmp_template_value(op, kw_out_span(&subject), algs, &q->answer);
 }
