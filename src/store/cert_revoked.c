@@ -11,8 +11,9 @@ static const char *const sql[] = {
     /* A held certificate is on the CRL as well (RFC 5280 section 5.3.1, certificateHold). */
     [REVOKED_ALL] = REVOKED_OF,
     [REVOKED_SHARD] = REVOKED_OF " AND shard = ?3",
-    [SHARD_NEXT] = "SELECT min(shard) FROM cert INDEXED BY cert_shard"
-                   " WHERE ca = (SELECT id FROM name WHERE text = ?1) AND shard > 0 AND shard > ?2",
+    [SHARD_NEXT] =
+        ("SELECT min(shard) FROM cert INDEXED BY cert_shard"
+         " WHERE ca = (SELECT id FROM name WHERE text = ?1) AND shard > 0 AND shard > ?2"),
 };
 static const struct store_statements statements = {STORE_NOUN_CERT_REVOKED, KW_COUNT(sql), sql};
 

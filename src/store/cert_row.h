@@ -8,7 +8,8 @@
 /* The order of columns that cert_row_read() takes. */
 #define CERT_COLUMNS                                                                               \
     "SELECT c.row, a.text, c.serial, o.text, p.text, b.pubkey, b.fingerprint, b.csr,"              \
-    " c.not_before, c.not_after, c.state, c.revoked_s, c.reason, c.issued_ms, b.subject, b.der, c.shard"
+    " c.not_before, c.not_after, c.state, c.revoked_s, c.reason, c.issued_ms, b.subject, b.der,"   \
+    " c.shard"
 
 kw_status cert_row_read(struct kw_op *op, const struct store_rows *rows, struct store_cert *ret);
 

@@ -114,6 +114,7 @@ static void each_way_finds_its_own(void **state)
     fill_place(place);
     describe(13, &sample);
     struct kw_span serial = KW_SPAN(sample.serial, sample.serial_len);
+    /* clang-format off */
     const struct {
         struct store_cert_filter filter;
         const char *want;
@@ -150,6 +151,7 @@ static void each_way_finds_its_own(void **state)
          "20 21 22 23 24"                                                                                                       },
         {{.state = CERT_STATE_REVOKED},                                                       ""                                },
     };
+    /* clang-format on */
     for (size_t i = 0; i < KW_COUNT(rows); i++) {
         assert_finds(place, rows[i].filter, rows[i].want);
     }

@@ -243,8 +243,8 @@ static void schema_forbids_rewriting_history(void **state)
             "INSERT INTO tile VALUES (0, zeroblob(64));"
             "INSERT INTO device (owner, id, product, serial, hw_type, state, registered_ms,"
             " last_seen_ms, agent, root_of_trust, simulated, secret_hash, secret_expires_ms,"
-            " secret_used_csr, secret_failures) SELECT 2, 'B', id, 's', id, 1, 0, 0, '', '', 0, NULL, 0,"
-            " NULL, 0 FROM name LIMIT 1",
+            " secret_used_csr, secret_failures)"
+            " SELECT 2, 'B', id, 's', id, 1, 0, 0, '', '', 0, NULL, 0, NULL, 0 FROM name LIMIT 1",
             NULL),
         SQLITE_OK);
     for (size_t i = 0; i < KW_COUNT(rewriting); i++) {
@@ -302,7 +302,8 @@ static void long_read_stops_at_its_deadline(void **state)
 {
     static const char many[] =
         "INSERT INTO cert (row, ca, serial8, serial, owner, csr4, profile, state, not_before,"
-        " not_after, revoked_s, reason, issued_ms) SELECT 1000 + i, ca, i, CAST(printf('%08d', i) AS BLOB), owner, 1,"
+        " not_after, revoked_s, reason, issued_ms)"
+        " SELECT 1000 + i, ca, i, CAST(printf('%08d', i) AS BLOB), owner, 1,"
         " profile, 1, 0, 0, 0, 0, 0 FROM cert, (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
         " SELECT i + 1 FROM n WHERE i < 30000) SELECT i FROM n) WHERE row = 1";
     struct place *place = *state;

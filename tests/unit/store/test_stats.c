@@ -45,6 +45,7 @@ static const int64_t old_ms = (INT64_C(1795251600) - 400 * DAY) * 1000;
 static kw_status fill(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     const int64_t now_ms = now_s * 1000, week_ms = 7 * DAY * INT64_C(1000), far = now_s + 99 * DAY;
+    /* clang-format off */
     const struct one certs[] = {
         {"Device_01", "A", now_s - 1,             old_ms,               0,                   CERT_STATE_VALID     }, /* ended a second ago */
         {"Device_01", "B", now_s,                 old_ms,               0,                   CERT_STATE_VALID     }, /* its last second */
@@ -61,6 +62,7 @@ static kw_status fill(struct kw_op *op, struct store_txn *txn, void *ctx)
         {"Gateway",   "E", now_s + HOUR,          now_ms,               now_s,               CERT_STATE_HELD      },
         {"Gateway",   "E", now_s + HOUR,          now_ms,               now_s,               CERT_STATE_SUPERSEDED},
     };
+    /* clang-format on */
     const struct {
         const char *id;
         int64_t seen_ms;
