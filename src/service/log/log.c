@@ -9,9 +9,9 @@
 #include "service/log/gap.h"
 #include "service/log/keys.h"
 #include "service/log/lines.h"
+#include "service/log/read.h"
 
-static const char CHECKPOINT_BLOB[] = "checkpoint";
-enum { SIGN_DEADLINE_MS = 10000, SIGN_RETRY_MS = 500, ENTRIES_LEVEL = -1 };
+enum { SIGN_DEADLINE_MS = 10000, SIGN_RETRY_MS = 500 };
 
 struct log_sequencer {
     struct service *service;
@@ -124,28 +124,6 @@ void log_hooks(struct log_sequencer *log, struct store_config *config)
     config->seal_ctx = log;
 }
 
-/* --- tiles from the store
- * ----------------------------------------------------------------------------------------- */
-
-static kw_status read_tile(struct kw_op *op, void *ctx, unsigned level, uint64_t index,
-                           unsigned width, struct tlog_hash *ret)
-{
-    struct service *service = ctx;
-    AUTO(kw_bytes) *tile = NULL;
-
-    TRY(op, store_log_tile_get(op, service->store, level, index, &tile), "tile %u/%llu", level,
-        (unsigned long long)index);
-    ENSURE(op, tile->len >= width * sizeof(*ret), KW_E_INTEGRITY, "tile %u/%llu is cut short",
-           level, (unsigned long long)index);
-    memcpy(ret, tile->p, width * sizeof(*ret));
-    return KW_OK;
-}
-
-static struct tlog_reader store_reader(struct service *service)
-{
-    return (struct tlog_reader){.read = read_tile, .ctx = service};
-}
-
 /* --- signed heads ----------------------------------------------------------------------------- */
 
 static struct checkpoint signed_head(struct log_sequencer *log)
@@ -177,7 +155,7 @@ static kw_status ask_signature(struct kw_op *op, struct service *service, const 
                                struct kw_out *sig, uint64_t *ret_last)
 {
     struct tlog_hash proof[TLOG_PROOF_MAX];
-    struct tlog_reader reader = store_reader(service);
+    struct tlog_reader reader = log_store_reader(service);
     unsigned n = 0;
 
     if (old_size > 0 && old_size < next->size) {
@@ -231,7 +209,7 @@ static kw_status put_head(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     const struct head_change *change = ctx;
 
-    return store_blob_put(op, txn, CHECKPOINT_BLOB, change->size, change->note);
+    return store_blob_put(op, txn, LOG_CHECKPOINT_BLOB, change->size, change->note);
 }
 
 /* With `signing` held. A rotation that was cut is announced now; where that fails, heads are signed
@@ -347,7 +325,7 @@ kw_status log_checkpoint_now(struct kw_op *op, struct service *service)
 static kw_status compare_seen(struct kw_op *op, struct log_sequencer *log,
                               const struct checkpoint *now)
 {
-    struct tlog_reader reader = store_reader(log->service);
+    struct tlog_reader reader = log_store_reader(log->service);
     struct checkpoint seen;
     struct tlog_hash root;
 
@@ -381,6 +359,11 @@ static kw_status confirm(struct kw_op *op, struct log_sequencer *log, const stru
     kw_op_clear(op);
     log_gap_begin(log->service, now->size, log->behind);
     return KW_OK;
+}
+
+struct checkpoint log_head_signed(struct service *service)
+{
+    return signed_head(service->log);
 }
 
 struct checkpoint log_head_now(struct service *service)
@@ -468,7 +451,8 @@ static kw_status load_head(struct kw_op *op, struct log_sequencer *log)
 {
     AUTO(kw_bytes) *note = NULL;
     uint64_t version = 0;
-    kw_status status = store_blob_get(op, log->service->store, CHECKPOINT_BLOB, &version, &note);
+    kw_status status =
+        store_blob_get(op, log->service->store, LOG_CHECKPOINT_BLOB, &version, &note);
 
     if (status.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);
@@ -480,7 +464,7 @@ static kw_status load_head(struct kw_op *op, struct log_sequencer *log)
 
 kw_status log_bind(struct kw_op *op, struct log_sequencer *log, struct service *service)
 {
-    struct tlog_reader reader = store_reader(service);
+    struct tlog_reader reader = log_store_reader(service);
     uint64_t size = 0;
 
     log->service = service;
@@ -493,118 +477,5 @@ kw_status log_bind(struct kw_op *op, struct log_sequencer *log, struct service *
     ENSURE(op, log->head.size <= size, KW_E_INTEGRITY,
            "the store holds %llu log entries but its last checkpoint says %llu",
            (unsigned long long)size, (unsigned long long)log->head.size);
-    return KW_OK;
-}
-
-/* --- reading ---------------------------------------------------------------------------------- */
-
-kw_status log_checkpoint(struct kw_op *op, struct service *service, struct kw_bytes **ret)
-{
-    uint64_t version = 0;
-
-    TRY(op, store_blob_get(op, service->store, CHECKPOINT_BLOB, &version, ret), "checkpoint");
-    return KW_OK;
-}
-
-/* The blob of a line that was ended; the present line's is CHECKPOINT_BLOB. */
-static void old_checkpoint_blob(unsigned line, char ret[32])
-{
-    (void)snprintf(ret, 32, "%s.%u", CHECKPOINT_BLOB, line);
-}
-
-kw_status log_checkpoint_archive(struct kw_op *op, struct store_txn *txn, unsigned line,
-                                 struct kw_span note)
-{
-    char name[32];
-
-    old_checkpoint_blob(line, name);
-    return store_blob_put(op, txn, name, line, note);
-}
-
-kw_status log_checkpoint_of(struct kw_op *op, struct service *service, unsigned line,
-                            struct kw_bytes **ret)
-{
-    uint64_t version = 0;
-    char name[32];
-
-    old_checkpoint_blob(line, name);
-    return store_blob_get(op, service->store, name, &version, ret);
-}
-
-static kw_status add_to_bundle(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
-{
-    uint8_t length[2] = {(uint8_t)(entry.len >> 8), (uint8_t)entry.len};
-
-    (void)index; /* the store gives them in order */
-    TRY(op, kw_bytes_append(ctx, KW_SPAN_ARRAY(length)));
-    return kw_bytes_append(ctx, entry);
-}
-
-static kw_status entry_bundle(struct kw_op *op, struct service *service, uint64_t index,
-                              unsigned width, struct kw_bytes **ret)
-{
-    AUTO(kw_bytes) *bundle = NULL;
-
-    TRY(op, kw_bytes_new(width * 512, &bundle));
-    TRY(op,
-        store_log_each(op, service->store, index * TLOG_TILE_WIDTH, width, add_to_bundle, bundle));
-    *ret = TAKE(bundle);
-    return KW_OK;
-}
-
-static kw_status hash_tile(struct kw_op *op, struct service *service, unsigned level,
-                           uint64_t index, unsigned width, struct kw_bytes **ret)
-{
-    struct tlog_hash hashes[TLOG_TILE_WIDTH];
-
-    TRY(op, read_tile(op, service, level, index, width, hashes));
-    return kw_bytes_copy(KW_SPAN(hashes, width * sizeof(*hashes)), ret);
-}
-
-kw_status log_tile(struct kw_op *op, struct service *service, const char *path,
-                   struct kw_bytes **ret)
-{
-    int level = 0;
-    uint64_t index = 0;
-    unsigned width = 0;
-
-    ENSURE(op, kw_ok(tlog_tile_parse(path, &level, &index, &width)), KW_E_NOT_FOUND, "no tile '%s'",
-           path);
-    uint64_t size = signed_head(service->log).size;
-    uint64_t hashes = level == ENTRIES_LEVEL ? size : size >> (8 * level);
-    ENSURE(op, index <= hashes / TLOG_TILE_WIDTH && index * TLOG_TILE_WIDTH + width <= hashes,
-           KW_E_NOT_FOUND, "tile '%s' is beyond the signed head", path);
-    return level == ENTRIES_LEVEL ? entry_bundle(op, service, index, width, ret)
-                                  : hash_tile(op, service, (unsigned)level, index, width, ret);
-}
-
-static kw_status copy_entry(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
-{
-    (void)op;
-    (void)index;
-    return kw_bytes_copy(entry, ctx);
-}
-
-kw_status log_prove(struct kw_op *op, struct service *service, uint64_t index,
-                    struct checkpoint *ret_head, struct kw_bytes **ret_note,
-                    struct kw_bytes **ret_entry, struct tlog_hash *proof, unsigned *ret_n)
-{
-    struct tlog_reader reader = store_reader(service);
-    struct checkpoint head;
-    AUTO(kw_bytes) *note = NULL;
-    AUTO(kw_bytes) *entry = NULL;
-
-    TRY(op, log_checkpoint_now(op, service));
-    TRY(op, log_checkpoint(op, service, &note)); /* what is proven is under exactly this head */
-    TRY(op, checkpoint_parse(op, kw_bytes_span(note), &head), "the newest checkpoint");
-    ENSURE(op, index < head.size, KW_E_NOT_FOUND,
-           "the log has %llu entries, there is no entry %llu", (unsigned long long)head.size,
-           (unsigned long long)index);
-    TRY(op, store_log_each(op, service->store, index, 1, copy_entry, &entry));
-    ENSURE(op, entry, KW_E_INTEGRITY, "entry %llu is missing", (unsigned long long)index);
-    TRY(op, tlog_inclusion(op, &reader, head.size, index, proof, ret_n));
-    *ret_head = head;
-    *ret_note = TAKE(note);
-    *ret_entry = TAKE(entry);
     return KW_OK;
 }
