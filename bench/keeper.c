@@ -2,7 +2,7 @@
  * A signature by the keeper against the same by OpenSSL in this process: CPU (both processes) and
  * latency, one at a time and from 8 threads. TLS handshakes are the plainest purpose; OCSP answers
  * show what checking costs as well. Keys for data against the same computation in process.
- *   KW_BENCH_SIGNS=2000 (a measurement) KW_BENCH_ROUNDS=5
+ *   KW_BENCH_SIGNS=2000 (a measurement) KW_BENCH_ROUNDS=5 KW_BENCH_DATA=1 (0: no keys for data)
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -283,7 +283,9 @@ int main(void)
 
     bench_title("keeper");
     gate_init(&bench.gate);
-    data_rows(&bench);
+    if (bench_setting("KW_BENCH_DATA", 1)) {
+        data_rows(&bench);
+    }
     open_all(&bench);
     row(&bench, "TLS signature, 1 thread", sign_tls, 1);
     row(&bench, "TLS signature, 8 threads", sign_tls, THREADS);

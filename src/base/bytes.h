@@ -35,6 +35,10 @@
         taken_;                                                                                    \
     })
 
+/* For a large room that is written before it is read: it is not cleared whenever its function is
+ * called, as all other variables are (-ftrivial-auto-var-init). */
+#define KW_ROOM __attribute__((uninitialized))
+
 #define KW_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Borrowed octets; p may be NULL only where len is 0. */

@@ -54,20 +54,6 @@ static bool read_reason(struct kw_reader *entry, int *ret)
            kw_ok(kw_reader_end(&value)) && crl_reason_fits(*ret, /* delta= */ true);
 }
 
-/* A positive INTEGER without needless octets; its magnitude. */
-static bool read_serial(struct kw_reader *entry, struct kw_span *ret)
-{
-    struct kw_span v = der_read(entry, DER_INTEGER);
-
-    if (v.len > 1 && v.p[0] == 0 && v.p[1] >= 0x80) {
-        v = kw_span_sub(v, 1, v.len - 1);
-    } else if (v.len == 0 || v.p[0] == 0 || v.p[0] >= 0x80) {
-        return false;
-    }
-    *ret = v;
-    return v.len <= KW_SERIAL_MAX;
-}
-
 static bool read_entry(struct crl_reader *it)
 {
     struct kw_reader entry = kw_reader_of(der_read(&it->entries, DER_SEQUENCE));
@@ -75,9 +61,9 @@ static bool read_entry(struct crl_reader *it)
     int64_t at = 0;
     int reason = 0;
 
-    if (!read_serial(&entry, &serial) || crl_serial_compare(it->last_serial, serial) >= 0 ||
-        !der_read_time(&entry, &at) || (entry.rest.len > 0 && !read_reason(&entry, &reason)) ||
-        !kw_ok(kw_reader_end(&entry))) {
+    if (!der_read_positive(&entry, &serial) || serial.len > KW_SERIAL_MAX ||
+        crl_serial_compare(it->last_serial, serial) >= 0 || !der_read_time(&entry, &at) ||
+        (entry.rest.len > 0 && !read_reason(&entry, &reason)) || !kw_ok(kw_reader_end(&entry))) {
         return false;
     }
     it->removes = it->removes || reason == CRL_REASON_REMOVE;
@@ -119,10 +105,9 @@ static bool read_aki(struct crl_reader *it, struct kw_span value)
 static bool read_u64(struct kw_span value, uint64_t *ret)
 {
     struct kw_reader whole = kw_reader_of(value);
-    struct kw_reader number = whole;
-    struct kw_span v;
+    struct kw_span v = {0};
 
-    bool read = read_serial(&number, &v) && kw_ok(kw_reader_end(&number)) && v.len <= 8;
+    bool read = der_read_positive(&whole, &v) && kw_ok(kw_reader_end(&whole)) && v.len <= 8;
     *ret = 0;
     for (size_t i = 0; read && i < v.len; i++) {
         *ret = *ret << 8 | v.p[i];

@@ -122,6 +122,29 @@ bool der_read_sig_alg(struct kw_reader *r, enum key_alg *ret, struct kw_span *re
     return false;
 }
 
+struct kw_span der_sig_alg(enum key_alg alg)
+{
+    for (size_t i = 0; i < KW_COUNT(algs); i++) {
+        if (algs[i].alg == alg) {
+            return algs[i].der;
+        }
+    }
+    return KW_SPAN(NULL, 0);
+}
+
+bool der_read_positive(struct kw_reader *r, struct kw_span *ret)
+{
+    struct kw_span v = der_read(r, DER_INTEGER);
+
+    if (v.len > 1 && v.p[0] == 0 && v.p[1] >= 0x80) {
+        v = kw_span_sub(v, 1, v.len - 1);
+    } else if (v.len == 0 || v.p[0] == 0 || v.p[0] >= 0x80) {
+        return false;
+    }
+    *ret = v;
+    return true;
+}
+
 bool der_read_critical(struct kw_reader *r, bool *ret)
 {
     static const struct kw_span yes = OCTETS("\xff");
@@ -176,6 +199,21 @@ static bool read_in_year(int year, const uint8_t *p, int64_t *ret)
     return days >= 0;
 }
 
+/* YYYYMMDDhhmmssZ from this year on. */
+static bool read_from_year(struct kw_span v, int first, int64_t *ret)
+{
+    int century = v.len == 15 ? two(v.p, 99) : -1;
+    int year = v.len == 15 ? two(v.p + 2, 99) : -1;
+
+    return century >= 0 && year >= 0 && 100 * century + year >= first &&
+           read_in_year(100 * century + year, v.p + 4, ret);
+}
+
+bool der_read_gentime(struct kw_reader *r, int64_t *ret)
+{
+    return read_from_year(der_read(r, DER_GENERAL_TIME), 1970, ret);
+}
+
 bool der_read_time(struct kw_reader *r, int64_t *ret)
 {
     if (der_read_is(r, DER_UTC_TIME)) {
@@ -183,9 +221,5 @@ bool der_read_time(struct kw_reader *r, int64_t *ret)
         int year = v.len == 13 ? two(v.p, 49) : -1;
         return year >= 0 && read_in_year(2000 + year, v.p + 2, ret);
     }
-    struct kw_span v = der_read(r, DER_GENERAL_TIME);
-    int century = v.len == 15 ? two(v.p, 99) : -1;
-    int year = v.len == 15 ? two(v.p + 2, 99) : -1;
-    return century >= 0 && year >= 0 && 100 * century + year >= 2050 &&
-           read_in_year(100 * century + year, v.p + 4, ret);
+    return read_from_year(der_read(r, DER_GENERAL_TIME), 2050, ret);
 }

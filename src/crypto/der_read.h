@@ -22,8 +22,14 @@ bool der_read_oid(struct kw_span oid, char *text, size_t cap);
  */
 /* The AlgorithmIdentifier of a signature that our keys make; ret_der with its header. */
 bool der_read_sig_alg(struct kw_reader *r, enum key_alg *ret, struct kw_span *ret_der);
+/* The same as constant octets; empty for KEY_ALG_NONE. */
+struct kw_span der_sig_alg(enum key_alg alg);
 /* UTCTime through 2049, GeneralizedTime from 2050 to 9999 (RFC 5280 section 4.1.2.5). */
 bool der_read_time(struct kw_reader *r, int64_t *ret_unix_s);
+/* GeneralizedTime to the second, from 1970 to 9999. */
+bool der_read_gentime(struct kw_reader *r, int64_t *ret_unix_s);
+/* The magnitude of a positive INTEGER. */
+bool der_read_positive(struct kw_reader *r, struct kw_span *ret);
 /* `critical BOOLEAN DEFAULT FALSE` of an extension: absent or TRUE. */
 bool der_read_critical(struct kw_reader *r, bool *ret);
 

@@ -1,10 +1,13 @@
 #include "crypto/der_write.h"
 
-#include <stdio.h>
-
 #include "base/time.h"
 
-enum { SHORT_LENGTH_MAX = 0x7f, LENGTH_ROOM = 1 + sizeof(uint32_t), INT_ROOM = sizeof(int64_t) };
+enum {
+    SHORT_LENGTH_MAX = 0x7f,
+    LENGTH_ROOM = 1 + sizeof(uint32_t),
+    INT_ROOM = sizeof(int64_t),
+    DAY_S = 86400
+};
 
 struct der_writer der_writer_of(struct kw_bytes *into)
 {
@@ -113,18 +116,44 @@ void der_put_bits(struct der_writer *w, struct kw_span octets)
     der_close(w, at);
 }
 
+static void put_digits(uint8_t *p, unsigned n, unsigned value)
+{
+    while (n > 0) {
+        p[--n] = (uint8_t)('0' + value % 10);
+        value /= 10;
+    }
+}
+
+/* Year, month and day of a day since 1970-01-01, by eras of 400 years that begin in March. */
+static void put_day(uint8_t text[8], int64_t days)
+{
+    unsigned day = (unsigned)(days + 719468);
+    unsigned era = day / 146097;
+    unsigned of_era = day - era * 146097;
+    unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
+    unsigned month = (5 * of_year + 2) / 153; /* from March */
+
+    put_digits(text, 4, era * 400 + year + (month >= 10));
+    put_digits(text + 4, 2, month < 10 ? month + 3 : month - 9);
+    put_digits(text + 6, 2, of_year - (153 * month + 2) / 5 + 1);
+}
+
 void der_put_time(struct der_writer *w, int64_t unix_s)
 {
-    char iso[KW_TIME_TEXT], text[KW_TIME_TEXT];
+    uint8_t text[15];
 
-    kw_time_text(unix_s, iso); /* 2026-11-21T02:22:42Z */
-    if (unix_s < 0 || unix_s > KW_TIME_NEVER || strlen(iso) != 20) {
+    if (unix_s < 0 || unix_s > KW_TIME_NEVER) {
         w->failed = true;
         return;
     }
-    int n = snprintf(text, sizeof(text), "%.4s%.2s%.2s%.2s%.2s%.2sZ", iso, iso + 5, iso + 8,
-                     iso + 11, iso + 14, iso + 17);
-    der_put(w, DER_GENERAL_TIME, KW_SPAN(text, (size_t)n));
+    unsigned second = (unsigned)(unix_s % DAY_S);
+    put_day(text, unix_s / DAY_S);
+    put_digits(text + 8, 2, second / 3600);
+    put_digits(text + 10, 2, second / 60 % 60);
+    put_digits(text + 12, 2, second % 60);
+    text[14] = 'Z';
+    der_put(w, DER_GENERAL_TIME, KW_SPAN_ARRAY(text));
 }
 
 kw_status der_written(const struct der_writer *w)

@@ -38,6 +38,13 @@ void digest_sha256(struct kw_span data, uint8_t ret[KW_HASH_BYTES])
     assert(done);
 }
 
+kw_status digest_sha256_try(struct kw_op *op, struct kw_span data, uint8_t ret[KW_HASH_BYTES])
+{
+    OSSL_ENSURE(op, fetched() && EVP_Digest(data.p, data.len, ret, NULL, md_sha256, NULL) == 1,
+                KW_E_MEMORY, "hashing");
+    return KW_OK;
+}
+
 void digest_sha1(struct kw_span data, uint8_t ret[20])
 {
     bool done = fetched() && EVP_Digest(data.p, data.len, ret, NULL, md_sha1, NULL) == 1;

@@ -10,6 +10,8 @@
 /* These cannot fail with a working OpenSSL; where one does, an assertion ends the process. */
 void digest_sha256(struct kw_span data, uint8_t ret[KW_HASH_BYTES]);
 void digest_sha256_two(struct kw_span a, struct kw_span b, uint8_t ret[KW_HASH_BYTES]);
+/* The same where a caller can tell its caller that there is no memory. KW_E_MEMORY. */
+kw_status digest_sha256_try(struct kw_op *op, struct kw_span data, uint8_t ret[KW_HASH_BYTES]);
 /* SHA-256 of what comes in pieces. */
 struct digest_stream;
 kw_status digest_stream_new(struct kw_op *op, struct digest_stream **ret);

@@ -1,56 +1,19 @@
+#include "crypto/der_write.h"
 #include "crypto/ocsp_asn1.h"
-#include "crypto/signed.h"
 
-/* RFC 6960 section 4.2.1: the certificates follow the signature. */
-struct ocsp_basic {
-    ASN1_STRING *tbs; /* DER ResponseData */
-    X509_ALGOR *alg;
-    ASN1_BIT_STRING *signature;
-    STACK_OF(der_raw) *certs; /* NULL = absent */
+enum {
+    TAG_0 = 0x80,
+    TAG_1 = 0x81,
+    TAG_2 = 0x82,
+    CONSTRUCTED = 0x20,
+    DER_ENUMERATED = 0x0a,
+    AROUND_MAX = 128, /* all but ResponseData, the signature and the certificate */
 };
-/* clang-format off */
-ASN1_SEQUENCE(ocsp_basic) = {
-    ASN1_SIMPLE(struct ocsp_basic, tbs, ASN1_SEQUENCE),
-    ASN1_SIMPLE(struct ocsp_basic, alg, X509_ALGOR),
-    ASN1_SIMPLE(struct ocsp_basic, signature, ASN1_BIT_STRING),
-    ASN1_EXP_SEQUENCE_OF_OPT(struct ocsp_basic, certs, ASN1_SEQUENCE, 0),
-} static_ASN1_SEQUENCE_END_name(struct ocsp_basic, ocsp_basic);
-/* clang-format on */
 
-struct ocsp_bytes {
-    ASN1_OBJECT *type;
-    ASN1_OCTET_STRING *value; /* DER BasicOCSPResponse */
-};
-/* clang-format off */
-ASN1_SEQUENCE(ocsp_bytes) = {
-    ASN1_SIMPLE(struct ocsp_bytes, type, ASN1_OBJECT),
-    ASN1_SIMPLE(struct ocsp_bytes, value, ASN1_OCTET_STRING),
-} static_ASN1_SEQUENCE_END_name(struct ocsp_bytes, ocsp_bytes);
-/* clang-format on */
-
-/* An answer that succeeded. */
-struct ocsp_envelope {
-    ASN1_ENUMERATED *status;
-    struct ocsp_bytes *bytes;
-};
-/* clang-format off */
-ASN1_SEQUENCE(ocsp_envelope) = {
-    ASN1_SIMPLE(struct ocsp_envelope, status, ASN1_ENUMERATED),
-    ASN1_EXP(struct ocsp_envelope, bytes, ocsp_bytes, 0),
-} static_ASN1_SEQUENCE_END_name(struct ocsp_envelope, ocsp_envelope);
-/* clang-format on */
-
-static void ocsp_basic_free(struct ocsp_basic *basic)
-{
-    ASN1_item_free((ASN1_VALUE *)basic, ASN1_ITEM_rptr(ocsp_basic));
-}
-KW_OWNED(ocsp_basic, struct ocsp_basic, ocsp_basic_free)
-
-static void ocsp_envelope_free(struct ocsp_envelope *envelope)
-{
-    ASN1_item_free((ASN1_VALUE *)envelope, ASN1_ITEM_rptr(ocsp_envelope));
-}
-KW_OWNED(ocsp_envelope, struct ocsp_envelope, ocsp_envelope_free)
+#define OCTETS(text) {(const uint8_t *)(text), sizeof(text) - 1}
+static const struct kw_span nonce_oid = OCTETS("\x06\x09\x2b\x06\x01\x05\x05\x07\x30\x01\x02");
+static const struct kw_span basic_oid = OCTETS("\x06\x09\x2b\x06\x01\x05\x05\x07\x30\x01\x01");
+static const struct kw_span successful = OCTETS("\x0a\x01\x00");
 
 /* OCSPResponse with only its status, RFC 6960 section 4.2.1; responseBytes are absent on errors. */
 struct kw_span ocsp_answer_error(int status)
@@ -70,116 +33,153 @@ struct kw_span ocsp_answer_error(int status)
     return KW_SPAN_ARRAY(answers[1]);
 }
 
-static kw_status set_revoked(struct kw_op *op, const struct ocsp_single *single,
-                             struct ocsp_revoked *revoked)
+/* --- ResponseData (RFC 6960 section 4.2.1) ---------------------------------------------------- */
+
+static void put_nonce(struct der_writer *w, struct kw_span nonce)
 {
-    TRY(op, der_gentime_set(op, revoked->time, single->revoked_unix), "revocationTime");
-    if (single->reason == 0) {
-        return KW_OK;
+    if (nonce.len == 0) {
+        return;
     }
-    revoked->reason = ASN1_ENUMERATED_new();
-    OSSL_ENSURE(op, revoked->reason && ASN1_ENUMERATED_set(revoked->reason, single->reason),
-                KW_E_MEMORY, "revocation reason");
-    return KW_OK;
+    size_t exts = der_open(w, TAG_1 | CONSTRUCTED);
+    size_t list = der_open(w, DER_SEQUENCE);
+    size_t one = der_open(w, DER_SEQUENCE);
+    der_copy(w, nonce_oid);
+    size_t value = der_open(w, DER_OCTET_STRING);
+    der_put(w, DER_OCTET_STRING, nonce);
+    der_close(w, value);
+    der_close(w, one);
+    der_close(w, list);
+    der_close(w, exts);
 }
 
-static kw_status set_state(struct kw_op *op, const struct ocsp_single *single,
-                           struct ocsp_state *state)
+static void put_state(struct der_writer *w, const struct ocsp_single *single)
+{
+    uint8_t code = (uint8_t)single->reason;
+
+    if (single->status != OCSP_CERT_REVOKED) {
+        der_put(w, single->status == OCSP_CERT_GOOD ? TAG_0 : TAG_2, KW_SPAN(NULL, 0));
+        return;
+    }
+    size_t revoked = der_open(w, TAG_1 | CONSTRUCTED);
+    der_put_time(w, single->revoked_unix);
+    if (single->reason != 0) {
+        size_t reason = der_open(w, TAG_0 | CONSTRUCTED);
+        der_put(w, DER_ENUMERATED, KW_SPAN(&code, 1));
+        der_close(w, reason);
+    }
+    der_close(w, revoked);
+}
+
+static void put_certid(struct der_writer *w, const struct ocsp_certid *id)
+{
+    size_t hash_len = id->sha256 ? 32 : 20;
+    size_t certid = der_open(w, DER_SEQUENCE);
+
+    for (size_t i = 0; i < OCSP_HASH_ALGS; i++) {
+        if (ocsp_hash_algs[i].sha256 == id->sha256 &&
+            ocsp_hash_algs[i].no_parameters == id->no_hash_parameters) {
+            der_copy(w, ocsp_hash_algs[i].der);
+        }
+    }
+    der_put(w, DER_OCTET_STRING, KW_SPAN(id->name_hash, hash_len));
+    der_put(w, DER_OCTET_STRING, KW_SPAN(id->key_hash, hash_len));
+    der_put_magnitude(w, KW_SPAN(id->serial, id->serial_len));
+    der_close(w, certid);
+}
+
+static void put_single(struct der_writer *w, const struct ocsp_single *single)
+{
+    size_t whole = der_open(w, DER_SEQUENCE);
+
+    put_certid(w, &single->id);
+    put_state(w, single);
+    der_put_time(w, single->this_update);
+    size_t next = der_open(w, TAG_0 | CONSTRUCTED);
+    der_put_time(w, single->next_update);
+    der_close(w, next);
+    der_close(w, whole);
+}
+
+static kw_status check_single(struct kw_op *op, const struct ocsp_single *single)
 {
     ENSURE(op, single->status <= OCSP_CERT_UNKNOWN, KW_E_INPUT, "certificate status %d",
            (int)single->status);
-    state->type = (int)single->status;
-    if (single->status != OCSP_CERT_REVOKED) {
-        state->value.good = ASN1_NULL_new(); /* or unknown: the same member */
-        OSSL_ENSURE(op, state->value.good, KW_E_MEMORY, "certificate status");
-        return KW_OK;
-    }
-    state->value.revoked = (struct ocsp_revoked *)ASN1_item_new(ASN1_ITEM_rptr(ocsp_revoked));
-    OSSL_ENSURE(op, state->value.revoked, KW_E_MEMORY, "certificate status");
-    return set_revoked(op, single, state->value.revoked);
-}
-
-static kw_status add_single(struct kw_op *op, const struct ocsp_single *single,
-                            struct ocsp_data *data)
-{
-    AUTO(ocsp_item) *item = (struct ocsp_item *)ASN1_item_new(ASN1_ITEM_rptr(ocsp_item));
-
-    OSSL_ENSURE(op, item, KW_E_MEMORY, "OCSP answer");
-    OCSP_CERTID_free(item->id);
-    item->id = NULL;
-    TRY(op, ocsp_certid_write(op, &single->id, &item->id));
-    TRY(op, set_state(op, single, item->state));
-    TRY(op, der_gentime_set(op, item->this_update, single->this_update), "thisUpdate");
-    TRY(op, der_gentime_set(op, item->next_update, single->next_update), "nextUpdate");
-    OSSL_ENSURE(op, sk_ocsp_item_push(data->items, item) > 0, KW_E_MEMORY, "OCSP answer");
-    (void)TAKE(item); /* the list has it now */
+    ENSURE(op, single->reason >= 0 && single->reason <= 10, KW_E_INPUT, "revocation reason %d",
+           single->reason);
+    ENSURE(op, single->id.serial_len > 0 && single->id.serial_len <= sizeof(single->id.serial),
+           KW_E_INPUT, "a CertID without serial number");
     return KW_OK;
 }
 
-static kw_status add_nonce(struct kw_op *op, struct kw_span nonce, struct ocsp_data *data)
+static kw_status check_all(struct kw_op *op, const struct ocsp_single at[], unsigned n,
+                           struct kw_span nonce)
 {
-    AUTO(kw_bytes) *value = NULL;
-
-    if (nonce.len == 0) {
-        return KW_OK;
-    }
+    ENSURE(op, n >= 1 && n <= OCSP_CERTIDS_MAX, KW_E_INPUT, "%u answers", n);
     ENSURE(op, nonce.len <= OCSP_NONCE_MAX, KW_E_INPUT, "a nonce of %zu octets", nonce.len);
-    TRY(op, kw_bytes_new(40, &value));
-    TRY(op, ocsp_nonce_write(op, nonce, value));
-    return ext_add_der(op, &data->exts, NID_id_pkix_OCSP_Nonce, /* critical= */ false,
-                       kw_bytes_span(value));
+    for (unsigned i = 0; i < n; i++) {
+        TRY(op, check_single(op, &at[i]));
+    }
+    return KW_OK;
 }
 
 static kw_status build_tbs(struct kw_op *op, const struct ocsp_single at[], unsigned n,
                            struct kw_span nonce, int64_t produced_at, const struct pubkey *key,
-                           struct kw_bytes **ret)
+                           struct kw_bytes *into)
 {
-    AUTO(ocsp_data) *data = (struct ocsp_data *)ASN1_item_new(ASN1_ITEM_rptr(ocsp_data));
-    AUTO(kw_bytes) *der = NULL;
+    struct der_writer w = der_writer_of(into);
 
-    ENSURE(op, n >= 1 && n <= OCSP_CERTIDS_MAX, KW_E_INPUT, "%u answers", n);
-    OSSL_ENSURE(op, data && ASN1_OCTET_STRING_set(data->responder_key, pubkey_sha1(key), 20),
-                KW_E_MEMORY, "OCSP answer");
-    TRY(op, der_gentime_set(op, data->produced_at, produced_at), "producedAt");
+    TRY(op, check_all(op, at, n, nonce));
+    size_t whole = der_open(&w, DER_SEQUENCE);
+    size_t by_key = der_open(&w, TAG_2 | CONSTRUCTED);
+    der_put(&w, DER_OCTET_STRING, KW_SPAN(pubkey_sha1(key), 20));
+    der_close(&w, by_key);
+    der_put_time(&w, produced_at);
+    size_t list = der_open(&w, DER_SEQUENCE);
     for (unsigned i = 0; i < n; i++) {
-        TRY(op, add_single(op, &at[i], data));
+        put_single(&w, &at[i]);
     }
-    TRY(op, add_nonce(op, nonce, data));
-    TRY(op, kw_bytes_new(512, &der));
-    TRY(op, der_encode(op, ASN1_ITEM_rptr(ocsp_data), data, der));
-    *ret = TAKE(der);
+    der_close(&w, list);
+    put_nonce(&w, nonce);
+    der_close(&w, whole);
+    ENSURE(op, kw_ok(der_written(&w)), KW_E_INPUT, "times out of range");
     return KW_OK;
 }
 
-/* SIGNED{} as it is, and the signer's certificate behind it. */
-static kw_status add_cert(struct kw_op *op, struct kw_span signed_der, const struct cert *signer,
-                          struct kw_bytes **ret)
-{
-    AUTO(ocsp_basic) *basic = NULL;
-    AUTO(kw_bytes) *der = NULL;
+/* --- BasicOCSPResponse and what is around it -------------------------------------------------- */
 
-    TRY(op, der_decode(op, ASN1_ITEM_rptr(ocsp_basic), signed_der, "BasicOCSPResponse", &basic));
-    TRY(op, der_raw_add(op, &basic->certs, cert_der(signer)));
-    TRY(op, kw_bytes_new(signed_der.len + KW_CERT_MAX, &der));
-    TRY(op, der_encode(op, ASN1_ITEM_rptr(ocsp_basic), basic, der));
-    *ret = TAKE(der);
-    return KW_OK;
+static void put_basic(struct der_writer *w, struct kw_span tbs, enum key_alg alg,
+                      struct kw_span signature, struct kw_span cert)
+{
+    size_t basic = der_open(w, DER_SEQUENCE);
+
+    der_copy(w, tbs);
+    der_copy(w, der_sig_alg(alg));
+    der_put_bits(w, signature);
+    size_t certs = der_open(w, TAG_0 | CONSTRUCTED);
+    der_put(w, DER_SEQUENCE, cert); /* SEQUENCE OF Certificate */
+    der_close(w, certs);
+    der_close(w, basic);
 }
 
-static kw_status envelop(struct kw_op *op, struct kw_span basic, struct kw_bytes **ret)
+static kw_status assemble(struct kw_op *op, struct kw_span tbs, enum key_alg alg,
+                          struct kw_span signature, struct kw_span cert, struct kw_bytes **ret)
 {
-    AUTO(ocsp_envelope) *envelope =
-        (struct ocsp_envelope *)ASN1_item_new(ASN1_ITEM_rptr(ocsp_envelope));
     AUTO(kw_bytes) *der = NULL;
 
-    OSSL_ENSURE(op,
-                envelope && ASN1_ENUMERATED_set(envelope->status, 0) &&
-                    ASN1_OCTET_STRING_set(envelope->bytes->value, basic.p, (int)basic.len),
-                KW_E_MEMORY, "OCSP answer");
-    ASN1_OBJECT_free(envelope->bytes->type);
-    envelope->bytes->type = OBJ_nid2obj(NID_id_pkix_OCSP_basic); /* static, never freed */
-    TRY(op, kw_bytes_new(basic.len + 64, &der));
-    TRY(op, der_encode(op, ASN1_ITEM_rptr(ocsp_envelope), envelope, der));
+    TRY(op, kw_bytes_new(tbs.len + signature.len + cert.len + AROUND_MAX, &der));
+    struct der_writer w = der_writer_of(der);
+    size_t whole = der_open(&w, DER_SEQUENCE);
+    der_copy(&w, successful);
+    size_t bytes = der_open(&w, TAG_0 | CONSTRUCTED);
+    size_t response = der_open(&w, DER_SEQUENCE);
+    der_copy(&w, basic_oid);
+    size_t value = der_open(&w, DER_OCTET_STRING);
+    put_basic(&w, tbs, alg, signature, cert);
+    der_close(&w, value);
+    der_close(&w, response);
+    der_close(&w, bytes);
+    der_close(&w, whole);
+    TRY(op, der_written(&w), "putting an OCSP answer together");
     *ret = TAKE(der);
     return KW_OK;
 }
@@ -190,14 +190,15 @@ kw_status ocsp_answer_build(struct kw_op *op, const struct ocsp_single at[], uns
                             struct kw_bytes **ret)
 {
     const struct pubkey *key = privkey_public(signer);
+    uint8_t room[KW_SIG_MAX];
+    struct kw_out signature = KW_OUT_ARRAY(room);
     AUTO(kw_bytes) *tbs = NULL;
-    AUTO(kw_bytes) *signed_der = NULL;
-    AUTO(kw_bytes) *basic = NULL;
 
     ENSURE(op, pubkey_equal(cert_public(signer_cert), key), KW_E_INPUT,
            "the OCSP signer's certificate is of another key");
-    TRY(op, build_tbs(op, at, n, nonce, produced_at, key, &tbs), "building an OCSP answer");
-    TRY(op, signed_build(op, kw_bytes_span(tbs), signer, &signed_der), "signing an OCSP answer");
-    TRY(op, add_cert(op, kw_bytes_span(signed_der), signer_cert, &basic));
-    return envelop(op, kw_bytes_span(basic), ret);
+    TRY(op, kw_bytes_new(512, &tbs));
+    TRY(op, build_tbs(op, at, n, nonce, produced_at, key, tbs), "building an OCSP answer");
+    TRY(op, privkey_sign(op, signer, kw_bytes_span(tbs), &signature), "signing an OCSP answer");
+    return assemble(op, kw_bytes_span(tbs), pubkey_alg(key), kw_out_span(&signature),
+                    cert_der(signer_cert), ret);
 }

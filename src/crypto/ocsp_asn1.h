@@ -54,6 +54,17 @@ bool ocsp_certid_hash_known(OCSP_CERTID *id);
  * lengths. */
 kw_status ocsp_certid_read(struct kw_op *op, OCSP_CERTID *id, struct ocsp_certid *ret);
 kw_status ocsp_certid_write(struct kw_op *op, const struct ocsp_certid *id, OCSP_CERTID **ret);
+/* The usual form of a ResponseData, octet by octet. False for all else: somebody else has to look.
+ */
+bool ocsp_tbs_read(struct kw_span der, struct ocsp_tbs *ret);
+/* The same by OpenSSL's templates. KW_E_INPUT. */
+kw_status ocsp_tbs_parse_templates(struct kw_op *op, struct kw_span der, struct ocsp_tbs *ret);
+/* A CertID's hashAlgorithm as DER, with and without the usual NULL. */
+enum { OCSP_HASH_ALGS = 4 };
+extern const struct ocsp_hash_alg {
+    bool sha256, no_parameters;
+    struct kw_span der;
+} ocsp_hash_algs[OCSP_HASH_ALGS];
 /* A nonce's octets from its extension value. KW_E_INPUT. */
 kw_status ocsp_nonce_read(struct kw_op *op, struct kw_span value, struct kw_span *ret);
 /* And back: DER of the OCTET STRING. */

@@ -90,7 +90,7 @@ static kw_status check_exts(struct kw_op *op, const STACK_OF(ext) *exts)
     return KW_OK;
 }
 
-static kw_status read_data(struct kw_op *op, struct kw_span der, struct ocsp_tbs *ret)
+kw_status ocsp_tbs_parse_templates(struct kw_op *op, struct kw_span der, struct ocsp_tbs *ret)
 {
     AUTO(ocsp_data) *data = NULL;
     struct ocsp_tbs tbs = {0};
@@ -115,6 +115,9 @@ static kw_status read_data(struct kw_op *op, struct kw_span der, struct ocsp_tbs
 kw_status ocsp_tbs_parse(struct kw_op *op, struct kw_span tbs, struct ocsp_tbs *ret)
 {
     ENSURE(op, tbs.len <= KW_OCSP_REQ_MAX, KW_E_INPUT, "an OCSP answer of %zu octets", tbs.len);
-    TRY(op, read_data(op, tbs, ret), "reading an OCSP answer to be signed");
+    if (ocsp_tbs_read(tbs, ret)) {
+        return KW_OK;
+    }
+    TRY(op, ocsp_tbs_parse_templates(op, tbs, ret), "reading an OCSP answer to be signed");
     return KW_OK;
 }

@@ -437,7 +437,7 @@ kw_status channel_call(struct kw_op *op, struct channel *channel, const struct k
                        const struct keeper_msg *msg, int pass_fd, struct channel_room *room,
                        struct keeper_reply *ret)
 {
-    uint8_t octets[PACKET_MAX];
+    KW_ROOM uint8_t octets[PACKET_MAX];
     struct kw_out packet = KW_OUT_ARRAY(octets);
     struct slot *slot = NULL;
 

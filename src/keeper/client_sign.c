@@ -20,7 +20,7 @@ struct remote {
 static kw_status ask(struct kw_op *op, const struct remote *remote, enum keeper_row_index row,
                      struct keeper_msg *msg, int pass_fd, struct kw_out *sig)
 {
-    struct channel_room room;
+    KW_ROOM struct channel_room room;
     struct keeper_answer answer;
 
     TRY(op, keeper_call(op, remote->keeper, row, msg, pass_fd, &room, &answer));
@@ -198,7 +198,7 @@ kw_status keeper_sign_checkpoint(struct kw_op *op, struct keeper *keeper, const 
     struct keeper_msg msg = {
         .checkpoint = {.body = body, .old_size = old_size, .n = (uint8_t)n}
     };
-    struct channel_room room;
+    KW_ROOM struct channel_room room;
     struct keeper_reply reply = {0};
     struct keeper_answer answer;
 

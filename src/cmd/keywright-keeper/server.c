@@ -94,7 +94,7 @@ static bool send_reply(const struct server *server, struct kw_span packet)
 static bool reply(const struct server *server, const struct keeper_row *row, uint64_t req_id,
                   const struct kw_op *op, kw_status status, const struct request *request)
 {
-    uint8_t octets[KEEPER_FRAME_BYTES + KEEPER_REPLY_MAX];
+    KW_ROOM uint8_t octets[KEEPER_FRAME_BYTES + KEEPER_REPLY_MAX];
     struct kw_out packet = KW_OUT_ARRAY(octets);
     bool with_answer = kw_ok(status) || request->answer_refusal;
 
@@ -196,11 +196,13 @@ bool server_take(struct server *server, struct kw_span packet, const int fds[], 
     if (server->keyring) {
         keyring_watch_clock(server->keyring, os_clock_unix_s(), os_clock_up_s());
     }
-    struct request request = {.msg = &msg,
-                              .row = row,
-                              .req_id = frame.req_id,
-                              .fd = n_fds > 0 ? fds[0] : -1,
-                              .now_unix = os_clock_unix_s()};
+    static struct request request; /* one thread; its room need not be cleared for each */
+    memset(&request, 0, offsetof(struct request, octets));
+    request.msg = &msg;
+    request.row = row;
+    request.req_id = frame.req_id;
+    request.fd = n_fds > 0 ? fds[0] : -1;
+    request.now_unix = os_clock_unix_s();
     return answer(server, &request);
 }
 
