@@ -18,7 +18,7 @@ static const char *const sql[] = {
     [CMP_END] = "DELETE FROM cmp_transaction WHERE id = ?1",
     [CMP_GET] = CMP_COLUMNS "WHERE id = ?1",
     [CMP_DUE] = CMP_COLUMNS "WHERE deadline_ms <= ?1 ORDER BY deadline_ms LIMIT ?2",
-    [CMP_COUNT] = "SELECT (SELECT count(*) FROM cmp_transaction WHERE owner = ?1 AND state <> 4),"
+    [CMP_COUNT] = "SELECT (SELECT count(*) FROM cmp_transaction WHERE owner = ?1),"
                   " (SELECT count(*) FROM cmp_transaction)",
 };
 static const struct store_statements statements = {STORE_NOUN_CMP, KW_COUNT(sql), sql};

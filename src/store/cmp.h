@@ -47,7 +47,7 @@ kw_status store_cmp_get(struct kw_op *op, struct store *store, struct kw_span id
 /* Those whose deadline is past, the oldest first. */
 kw_status store_cmp_due(struct kw_op *op, struct store *store, int64_t now_ms, unsigned max,
                         struct store_cmp *ret, unsigned *ret_n);
-/* How many there are: of this owner that are not done, and of all. */
+/* How many there are: of this owner, and of all. */
 kw_status store_cmp_count(struct kw_op *op, struct store *store, const char *owner,
                           uint64_t *ret_of_owner, uint64_t *ret_all);
 #endif

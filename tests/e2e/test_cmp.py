@@ -2,6 +2,7 @@
 import hashlib
 import hmac
 import re
+import time
 
 import pytest
 from cryptography import x509
@@ -421,6 +422,26 @@ def test_not_confirmed_in_time(own_gate, tmp_path):
     until('what was not confirmed is revoked', lambda: state_of(own_gate, pairs[1][1].cert()) == 'revoked')
     assert state_of(own_gate, pairs[0][1].cert()) == 'valid'
     assert state_of(own_gate, client.cert('idevid')) == 'valid'
+
+
+def test_killed_before_it_answered(own_gate, tmp_path):
+    """At whatever point: a certificate that nobody got is not in force for long."""
+    client = Client(own_gate, tmp_path / 'client', *own_gate.register(None, '--cmp'))
+    client.ask('ir', 'idevid', *client.by_secret())
+    for i, wait_s in enumerate((0, 0.004, 0.02)):
+        message = client.request('cr', *client.by_cert('idevid'), '-newkey', client.key(f'k{i}'))
+        connection = own_gate.connect('relying')
+        connection.request('POST', '/.well-known/cmp', message, {'Content-Type': 'application/pkixcmp'})
+        time.sleep(wait_s)
+        own_gate.kill()
+        connection.close()
+        own_gate.env = {'KEYWRIGHT_TEST_CLOCK_OFFSET_S': str(400 * (i + 1))}
+        own_gate.start()
+
+        def certs():
+            rows = own_gate.json('cert', 'list', '--owner', f'device:{client.id}')
+            return [row for row in rows['items'] if row['profile'] == 'ldevid']
+        until('nothing is left in force', lambda: all(row['state'] == 'revoked' for row in certs()))
 
 
 def test_waits_for_an_officer(tmp_path):

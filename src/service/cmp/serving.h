@@ -10,12 +10,13 @@
 #include "store/cmp.h"
 
 enum {
-    CMP_CONFIRM_S = 300,    /* a certificate that is not confirmed by then is revoked */
-    CMP_WORK_S = 60,        /* what is not answered by then never will be */
-    CMP_KEEP_S = 600,       /* an answer is kept for the same request again */
-    CMP_CHECK_AFTER_S = 30, /* approval is people's work */
-    CMP_LIVE_MAX = 8,       /* transactions of one owner */
-    CMP_ALL_MAX = 100000,   /* some 300 MB of answers at most */
+    CMP_CONFIRM_S = 300,     /* a certificate that is not confirmed by then is revoked */
+    CMP_WORK_S = 60,         /* what is not answered by then never will be */
+    CMP_KEEP_S = 600,        /* an answer is kept for the same request again */
+    CMP_CHECK_AFTER_S = 30,  /* approval is people's work */
+    CMP_OWN_MAX = 64,        /* transactions of one device, with those that are kept */
+    CMP_STATION_MAX = 10000, /* of a station, which speaks for many */
+    CMP_ALL_MAX = 100000,    /* some 300 MB of answers at most */
     CMP_CHAIN_MAX = 4,
     CMP_TEXT_MAX = KW_OP_TEXT_MAX
 };

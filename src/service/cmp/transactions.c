@@ -57,12 +57,13 @@ static kw_status insert(struct kw_op *op, struct store_txn *txn, void *ctx)
 static kw_status check_room(struct kw_op *op, struct serving *it)
 {
     uint64_t of_owner = 0, all = 0;
+    unsigned max = *it->device_id ? CMP_OWN_MAX : CMP_STATION_MAX;
 
     it->fail = CMP_SYSTEM_UNAVAIL;
     TRY(op, store_cmp_count(op, it->service->store, it->owner, &of_owner, &all));
-    ENSURE(op, of_owner < CMP_LIVE_MAX, KW_E_LIMIT,
-           "%d transactions of '%s' are open already; confirm them, or wait %d s",
-           (int)CMP_LIVE_MAX, it->owner, (int)CMP_CONFIRM_S);
+    ENSURE(op, of_owner < max, KW_E_LIMIT,
+           "'%s' has %u transactions within %d minutes: wait for them to end", it->owner, max,
+           CMP_KEEP_S / 60);
     ENSURE(op, all < CMP_ALL_MAX, KW_E_LIMIT, "too many transactions are open");
     return KW_OK;
 }

@@ -17,4 +17,4 @@ CREATE TABLE cmp_transaction (
     answer BLOB -- NULL: none yet
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX cmp_transaction_due ON cmp_transaction (deadline_ms);
-CREATE INDEX cmp_transaction_owner ON cmp_transaction (owner, state);
+CREATE INDEX cmp_transaction_owner ON cmp_transaction (owner);
