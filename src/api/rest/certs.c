@@ -4,6 +4,7 @@
 #include "api/rest/rest.h"
 #include "base/hex.h"
 #include "base/pem.h"
+#include "service/authority/download.h"
 #include "service/authority/revoke.h"
 
 static void view(const struct store_cert *cert, struct cert_view *ret)
@@ -227,6 +228,20 @@ REST_HANDLER(rest_cert_pem)
     TRY(op, kw_bytes_new(2 * KW_CERT_MAX, &response->body));
     response->content_type = "application/x-pem-file";
     return kw_pem_encode("CERTIFICATE", KW_SPAN(cert.der, cert.der_len), response->body);
+}
+
+REST_HANDLER(rest_cert_download)
+{
+    struct store_cert cert;
+    char text[16];
+    const char *format = NULL;
+    uint64_t chain = 0;
+
+    TRY(op, rest_query_text(op, request, "format", text, sizeof(text), &format));
+    TRY(op, rest_query_u64(op, request, "chain", 0, 1, &chain));
+    TRY(op, find(op, ctx, request, &cert));
+    return download_cert(op, rest_service(ctx), &cert, format ? format : "pem", chain != 0,
+                         &response->body, &response->content_type);
 }
 
 struct revoke_body {

@@ -6,7 +6,6 @@
 #include "api/rest/views_revocation.h"
 #include "base/hex.h"
 #include "service/revocation/enforced.h"
-#include "store/registration.h"
 
 static const char *state_text(enum plan_state state)
 {
@@ -70,60 +69,18 @@ static void view_sample(const struct store_cert_brief *cert, struct plan_sample_
     KW_TEXT_SET(ret->state, cert_state_text(cert->state));
 }
 
-/* Who should enforce it: each has its line, also before it does. */
-static void add_party(struct plan_view *ret, const char *party, int64_t at_ms)
+static kw_status view_parties(struct kw_op *op, struct service *service,
+                              const struct store_plan *plan, struct plan_view *ret)
 {
-    for (unsigned i = 0; i < ret->n_parties; i++) {
-        if (strcmp(ret->parties[i].party, party) == 0) {
-            ret->parties[i].enforced_ms = at_ms > 0 ? at_ms : ret->parties[i].enforced_ms;
-            return;
-        }
-    }
-    if (ret->n_parties < VIEW_PARTIES) {
-        KW_TEXT_SET(ret->parties[ret->n_parties].party, party);
-        ret->parties[ret->n_parties++].enforced_ms = at_ms;
-    }
-}
-
-static kw_status add_consumers(struct kw_op *op, struct service *service, struct plan_view *ret)
-{
-    struct store_consumer consumer;
-    char after[KW_NAME_MAX] = "", party[KW_NAME_MAX + 16];
-    unsigned n = 1;
-
-    while (ret->n_parties < VIEW_PARTIES) {
-        TRY(op, store_consumer_list(op, service->store, after, 1, &consumer, &n));
-        if (n == 0) {
-            return KW_OK;
-        }
-        KW_TEXT_SET(after, consumer.name);
-        (void)snprintf(party, sizeof(party), "consumer:%.80s", consumer.name);
-        add_party(ret, party, 0);
-    }
-    return KW_OK;
-}
-
-static kw_status view_parties(struct kw_op *op, struct service *service, struct plan_view *ret)
-{
-    struct store_party parties[VIEW_PARTIES];
-    char party[KW_NAME_MAX + 8];
+    struct store_party parties[REVOCATION_PARTIES_MAX];
     unsigned n = 0;
 
-    add_party(ret, "gate", 0);
-    add_party(ret, "ocsp", 0);
-    for (unsigned i = 0; i < ret->n_counts; i++) {
-        if (strcmp(ret->counts[i].kind, "ca") == 0) {
-            (void)snprintf(party, sizeof(party), "crl:%.90s", ret->counts[i].name);
-            add_party(ret, party, 0);
-        }
-    }
-    TRY(op, add_consumers(op, service, ret));
-    if (ret->id == 0) {
-        return KW_OK;
-    }
-    TRY(op, store_plan_parties(op, service->store, (int64_t)ret->id, VIEW_PARTIES, parties, &n));
-    for (unsigned i = 0; i < n; i++) {
-        add_party(ret, parties[i].name, parties[i].at_ms);
+    _Static_assert((int)VIEW_PARTIES == (int)REVOCATION_PARTIES_MAX, "all of them");
+    TRY(op, enforced_parties(op, service, plan, parties, &n));
+    for (ret->n_parties = 0; ret->n_parties < n; ret->n_parties++) {
+        struct plan_party_view *party = &ret->parties[ret->n_parties];
+        KW_TEXT_SET(party->party, parties[ret->n_parties].name);
+        party->enforced_ms = parties[ret->n_parties].at_ms;
     }
     return KW_OK;
 }
@@ -137,7 +94,7 @@ static kw_status answer_plan(struct kw_op *op, struct service *service,
     view_plan(plan, &shown);
     TRY(op, revocation_get(op, service, plan->id, &now, &shown.waiting));
     shown.needs_approval = plan->state == PLAN_READY && revocation_needs_approval(service, plan);
-    TRY(op, view_parties(op, service, &shown));
+    TRY(op, view_parties(op, service, plan, &shown));
     return rest_answer(op, &plan_view, &shown, response);
 }
 
@@ -222,7 +179,7 @@ REST_HANDLER(rest_plan_make)
     for (unsigned i = 0; i < preview.n_samples && i < VIEW_SAMPLES; i++) {
         view_sample(&preview.samples[i], &shown.samples[shown.n_samples++]);
     }
-    TRY(op, view_parties(op, service, &shown));
+    TRY(op, view_parties(op, service, &preview.plan, &shown));
     response->status = preview.plan.id > 0 ? 201 : 200;
     return rest_answer(op, &plan_view, &shown, response);
 }

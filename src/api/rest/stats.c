@@ -4,7 +4,7 @@
 #include "api/rest/rest.h"
 #include "api/rest/views_stats.h"
 #include "model/iso_week.h"
-#include "store/stats.h"
+#include "service/revocation/figures.h"
 
 enum { ONLINE_MINUTES = 60 };
 
@@ -96,8 +96,7 @@ REST_HANDLER(rest_stats)
     uint64_t minutes = 0;
 
     TRY(op, rest_query_u64(op, request, "online_minutes", ONLINE_MINUTES, 525600, &minutes));
-    TRY(op, store_stats(op, rest_service(ctx)->store, service_now_ms(), (int64_t)minutes * 60000,
-                        &stats));
+    TRY(op, figures_now(op, rest_service(ctx), (int64_t)minutes * 60000, &stats));
     view(&stats, &shown);
     return rest_answer(op, &stats_view, &shown, response);
 }

@@ -151,6 +151,67 @@ static kw_status look_at_plan(struct kw_op *op, struct service *service,
     return plan->log_size > 0 ? look_at_consumers(op, service, plan, parties, n) : KW_OK;
 }
 
+/* --- as told ---------------------------------------------------------------------------------- */
+
+static void expect(struct store_party parties[], unsigned *n, const char *kind, const char *name)
+{
+    if (*n < REVOCATION_PARTIES_MAX) {
+        (void)snprintf(parties[*n].name, sizeof(parties[*n].name), "%s%.80s", kind, name);
+        parties[*n].at_ms = 0;
+        (*n)++;
+    }
+}
+
+static kw_status expect_consumers(struct kw_op *op, struct service *service,
+                                  struct store_party parties[], unsigned *n)
+{
+    struct store_consumer consumer;
+    char after[KW_NAME_MAX] = "";
+    unsigned got = 0;
+
+    while (*n < REVOCATION_PARTIES_MAX) {
+        TRY(op, store_consumer_list(op, service->store, after, 1, &consumer, &got));
+        if (got == 0) {
+            return KW_OK;
+        }
+        KW_TEXT_SET(after, consumer.name);
+        expect(parties, n, "consumer:", consumer.name);
+    }
+    return KW_OK;
+}
+
+kw_status enforced_parties(struct kw_op *op, struct service *service, const struct store_plan *plan,
+                           struct store_party ret[], unsigned *ret_n)
+{
+    struct store_party seen[REVOCATION_PARTIES_MAX];
+    const char *at = plan->summary;
+    char ca[KW_NAME_MAX];
+    unsigned n_seen = 0;
+
+    *ret_n = 0;
+    expect(ret, ret_n, "gate", "");
+    expect(ret, ret_n, "ocsp", "");
+    while (next_ca(&at, ca)) {
+        expect(ret, ret_n, "crl:", ca);
+    }
+    TRY(op, expect_consumers(op, service, ret, ret_n));
+    if (plan->id == 0) {
+        return KW_OK;
+    }
+    TRY(op,
+        store_plan_parties(op, service->store, plan->id, REVOCATION_PARTIES_MAX, seen, &n_seen));
+    for (unsigned i = 0; i < n_seen; i++) {
+        for (unsigned k = 0; k < *ret_n; k++) {
+            if (strcmp(ret[k].name, seen[i].name) == 0) {
+                ret[k].at_ms = seen[i].at_ms;
+            }
+        }
+    }
+    return KW_OK;
+}
+
+/* --- as seen ---------------------------------------------------------------------------------- */
+
 kw_status enforced_look(struct kw_op *op, struct service *service)
 {
     static _Atomic int64_t seldom_ms; /* one worker a process; another one only looks twice */

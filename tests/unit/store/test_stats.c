@@ -47,20 +47,20 @@ static kw_status fill(struct kw_op *op, struct store_txn *txn, void *ctx)
     const int64_t now_ms = now_s * 1000, week_ms = 7 * DAY * INT64_C(1000), far = now_s + 99 * DAY;
     /* clang-format off */
     const struct one certs[] = {
-        {"Device_01", "A", now_s - 1,             old_ms,               0,                   CERT_STATE_VALID     }, /* ended a second ago */
-        {"Device_01", "B", now_s,                 old_ms,               0,                   CERT_STATE_VALID     }, /* its last second */
-        {"Device_01", "B", now_s + 48 * HOUR,     old_ms,               0,                   CERT_STATE_VALID     },
-        {"Device_01", "B", now_s + 48 * HOUR + 1, old_ms,               0,                   CERT_STATE_VALID     },
-        {"Device_01", "B", now_s + 7 * DAY,       old_ms,               0,                   CERT_STATE_VALID     },
-        {"Device_01", "B", now_s + 7 * DAY + 1,   old_ms,               0,                   CERT_STATE_VALID     },
-        {"Device_02", "B", now_s + 14 * DAY,      old_ms,               0,                   CERT_STATE_VALID     },
-        {"Device_02", "B", now_s + 14 * DAY + 1,  old_ms,               0,                   CERT_STATE_VALID     },
-        {"Gateway",   "C", far,                   now_ms - week_ms,     0,                   CERT_STATE_VALID     }, /* exactly: not in it */
-        {"Gateway",   "C", far,                   now_ms - week_ms + 1, 0,                   CERT_STATE_VALID     },
-        {"Gateway",   "D", far,                   now_ms,               now_s - 7 * DAY,     CERT_STATE_REVOKED   },
-        {"Gateway",   "D", far,                   now_ms,               now_s - 7 * DAY + 1, CERT_STATE_REVOKED   },
-        {"Gateway",   "E", now_s + HOUR,          now_ms,               now_s,               CERT_STATE_HELD      },
-        {"Gateway",   "E", now_s + HOUR,          now_ms,               now_s,               CERT_STATE_SUPERSEDED},
+        {"Device_01", "A", now_s - 1, old_ms, 0, CERT_STATE_VALID }, /* ended a second ago */
+        {"Device_01", "B", now_s, old_ms, 0, CERT_STATE_VALID }, /* its last second */
+        {"Device_01", "B", now_s + 48 * HOUR, old_ms, 0, CERT_STATE_VALID },
+        {"Device_01", "B", now_s + 48 * HOUR + 1, old_ms, 0, CERT_STATE_VALID },
+        {"Device_01", "B", now_s + 7 * DAY, old_ms, 0, CERT_STATE_VALID },
+        {"Device_01", "B", now_s + 7 * DAY + 1, old_ms, 0, CERT_STATE_VALID },
+        {"Device_02", "B", now_s + 14 * DAY, old_ms, 0, CERT_STATE_VALID },
+        {"Device_02", "B", now_s + 14 * DAY + 1, old_ms, 0, CERT_STATE_VALID },
+        {"Gateway", "C", far, now_ms - week_ms, 0, CERT_STATE_VALID }, /* exactly: not in it */
+        {"Gateway", "C", far, now_ms - week_ms + 1, 0, CERT_STATE_VALID },
+        {"Gateway", "D", far, now_ms, now_s - 7 * DAY, CERT_STATE_REVOKED },
+        {"Gateway", "D", far, now_ms, now_s - 7 * DAY + 1, CERT_STATE_REVOKED },
+        {"Gateway", "E", now_s + HOUR, now_ms, now_s, CERT_STATE_HELD },
+        {"Gateway", "E", now_s + HOUR, now_ms, now_s, CERT_STATE_SUPERSEDED},
     };
     /* clang-format on */
     const struct {
@@ -68,14 +68,15 @@ static kw_status fill(struct kw_op *op, struct store_txn *txn, void *ctx)
         int64_t seen_ms;
         enum device_state state;
     } devices[] = {
-        {"A", now_ms,                 DEVICE_ACTIVE    }, /* its certificate has ended: none */
-        {"B", now_ms - ONLINE_MS,     DEVICE_ACTIVE    }, /* exactly: offline */
-        {"C", now_ms - ONLINE_MS + 1, DEVICE_ACTIVE    }, /* online */
-        {"D", now_ms,                 DEVICE_ACTIVE    }, /* revoked: none */
-        {"E", now_ms,                 DEVICE_SUSPENDED }, /* held: none */
-        {"F", 0,                      DEVICE_REGISTERED}, /* never enrolled: none */
-        {"G", now_ms,                 DEVICE_RETIRED   }, /* counts nowhere */
+        {"A", now_ms, DEVICE_ACTIVE }, /* its certificate has ended: none */
+        {"B", now_ms - ONLINE_MS, DEVICE_ACTIVE }, /* exactly: offline */
+        {"C", now_ms - ONLINE_MS + 1, DEVICE_ACTIVE }, /* online */
+        {"D", now_ms, DEVICE_ACTIVE }, /* revoked: none */
+        {"E", now_ms, DEVICE_SUSPENDED }, /* held: none */
+        {"F", 0, DEVICE_REGISTERED}, /* never enrolled: none */
+        {"G", now_ms, DEVICE_RETIRED }, /* counts nowhere */
     };
+    /* clang-format on */
 
     (void)ctx;
     for (unsigned i = 0; i < KW_COUNT(devices); i++) {
