@@ -290,3 +290,37 @@ def test_ended_certificates_renew_themselves_for_a_while(tmp_path, monkeypatch, 
             assert reply is None or reply.status == 403, reply
     finally:
         gate.stop()
+
+
+# --- stations (RFC 7030 section 3.7) ---------------------------------------------------------------
+
+def station_of(gate, folder, name):
+    """A station's certificate, by an operator's word."""
+    key = new_key()
+    request = x509.load_der_x509_csr(csr_der(key, name))
+    (folder / f'{name}.csr').write_bytes(request.public_bytes(serialization.Encoding.PEM))
+    gate.cli('cert', 'issue', '--profile', 'station', '--name', name, '--csr', folder / f'{name}.csr', '--out',
+             folder / f'{name}.crt')
+    return Credential(folder, name, key, x509.load_pem_x509_certificate((folder / f'{name}.crt').read_bytes()))
+
+
+def test_station_enrols_its_products_devices(gate, tmp_path):
+    station = station_of(gate, tmp_path, 'LINE-1')
+    device, _ = gate.register()
+    key = new_key()
+    csr = csr_der(key, device)
+    assert gate.enrol(csr, who=station).status == 403, 'no grant'
+    gate.cli('station', 'grant', 'LINE-1', '--product', 'thermostat-1')
+    assert [(one['station'], one['product']) for one in gate.json('station', 'list')['items']] == \
+        [('LINE-1', 'thermostat-1')]
+    reply = gate.enrol(csr, who=station)
+    assert reply.status == 200, reply
+    (cert,) = certs_in(reply.body)
+    assert spki(cert.public_key()) == spki(key.public_key())
+    assert gate.enrol(csr_der(new_key(), device), who=station).status == 409, 'born once'
+    assert gate.enrol(csr_der(new_key(), 'NOBODY'), who=station).status == 403
+    for verb in ('simplereenroll', 'serverkeygen'):
+        assert gate.enrol(csr_der(new_key(), device), who=station, verb=verb).status == 403
+    gate.cli('station', 'revoke', 'LINE-1', '--product', 'thermostat-1')
+    other, _ = gate.register()
+    assert gate.enrol(csr_der(new_key(), other), who=station).status == 403
