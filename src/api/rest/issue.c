@@ -6,16 +6,18 @@
 #include "base/hex.h"
 #include "base/pem.h"
 #include "service/authority/grant.h"
+#include "service/registration/enrol.h"
 
 struct issue_body {
-    char profile[KW_NAME_MAX], name[KW_NAME_MAX], csr[2 * KW_CSR_MAX];
+    char profile[KW_NAME_MAX], name[KW_NAME_MAX], device[KW_NAME_MAX], csr[2 * KW_CSR_MAX];
     uint32_t n_san;
     char san[CERT_SAN_MAX][CERT_NAME_TEXT];
 };
 static const struct codec_field issue_fields[] = {
     FIELD_STRING("profile", struct issue_body, profile, CODEC_REQUIRED, "profile"),
-    FIELD_STRING("name", struct issue_body, name, CODEC_REQUIRED,
+    FIELD_STRING("name", struct issue_body, name, 0,
                  "whose it is: NAME of the owner 'station:NAME'"),
+    FIELD_STRING("device", struct issue_body, device, 0, "only to explain: the device's id"),
     FIELD_STRING("csr", struct issue_body, csr, CODEC_REQUIRED | CODEC_LINES,
                  "certification request, PEM"),
     FIELD_STRINGS("san", struct issue_body, san, n_san, 0,
@@ -98,4 +100,40 @@ REST_HANDLER(rest_cert_issue)
     TRY(op, view(op, &cert, &shown));
     response->status = 201;
     return rest_answer(op, &issued_view, &shown, response);
+}
+
+/* --- explained -------------------------------------------------------------------------------- */
+
+static kw_status explain(struct kw_op *op, struct service *service, const struct issue_body *body,
+                         const struct grant_request *wish, struct terms *terms)
+{
+    const struct bound_profile *profile = NULL;
+    struct enrol_request asked;
+    struct store_cert none;
+    AUTO(csr) *csr = NULL;
+
+    if (!*body->device) {
+        return grant_issue(op, service, wish, terms, &none);
+    }
+    TRY(op, service_profile(op, service, body->profile, &profile));
+    TRY(op, enrol_request_from_csr(op, wish->csr, &csr, &asked));
+    return enrol_explain(op, service, body->device, &profile->data, csr, terms);
+}
+
+REST_HANDLER(rest_profile_check)
+{
+    struct issue_body body = {0};
+    struct grant_request wish;
+    struct codec_list list;
+    struct terms terms = {0};
+    AUTO(kw_bytes) *csr = NULL;
+
+    TRY(op, codec_json_decode(op, request->body, issue_fields, KW_COUNT(issue_fields), &body));
+    TRY(op, read_body(op, &body, &csr, &wish));
+    TRY(op, explain(op, rest_service(ctx), &body, &wish, &terms));
+    TRY(op, rest_list(op, response, &list));
+    for (unsigned i = 0; i < terms.n; i++) {
+        TRY(op, rest_item(op, &list, &terms_view, &terms.lines[i]));
+    }
+    return codec_json_list_end(op, &list, NULL);
 }

@@ -58,6 +58,7 @@ REST_HANDLER(rest_request_approve);
 REST_HANDLER(rest_request_refuse);
 REST_HANDLER(rest_cert_list);
 REST_HANDLER(rest_cert_issue);
+REST_HANDLER(rest_profile_check);
 REST_HANDLER(rest_cert_show);
 REST_HANDLER(rest_cert_pem);
 REST_HANDLER(rest_cert_revoke);

@@ -54,6 +54,7 @@ const struct route rest_routes[] = {
     {HTTP_POST, V1 "/cas/{ca}/rotate",          AUTH_OPERATOR, JSON, BODY, MS, 0, rest_ca_rotate,       ERR, "the CA's next key, and its request to the root"},
     {HTTP_POST, V1 "/cas",                      AUTH_OPERATOR, JSON, BODY, MS, 0, rest_ca_install,      ERR, "take the root's certificate for a CA's next key into use"},
     {HTTP_GET,  V1 "/profiles",                 AUTH_OPERATOR, NULL, 0,    MS, 0, rest_profile_list,    ERR, "certificate profiles"},
+    {HTTP_POST, V1 "/profiles/check",           AUTH_OPERATOR, JSON, BODY, MS, 0, rest_profile_check,   ERR, "what a request would become, line by line; nothing is signed"},
     {HTTP_GET,  V1 "/keys",                     AUTH_OPERATOR, NULL, 0,    MS, 0, rest_key_list,        ERR, "keys: the keeper's, then the devices'"},
     {HTTP_GET,  V1 "/keys/{id}",                AUTH_OPERATOR, NULL, 0,    MS, 0, rest_key_show,        ERR, "one key"},
     {HTTP_POST, V1 "/keys",                     AUTH_OPERATOR, JSON, BODY, MS, 0, rest_key_create,      ERR, "make a key in the keeper"},

@@ -193,6 +193,16 @@ static const struct codec_field problem_fields[] = {
     FIELD_STRING("request_id", struct problem_view, request_id, 0, "to be found in the journal"),
 };
 
+static const struct codec_field terms_fields[] = {
+    FIELD_STRING("field", struct terms_view, field, 0, "of the certificate or the profile"),
+    FIELD_STRING("verdict", struct terms_view, verdict, 0,
+                 "as asked, set, replaced, ignored, refused"),
+    FIELD_STRING("asked", struct terms_view, asked, 0, "by the request"),
+    FIELD_STRING("gets", struct terms_view, gets, 0, "the certificate; refused: why"),
+    FIELD_STRING("rule", struct terms_view, rule, 0, "which rule decides"),
+    FIELD_STRING("source", struct terms_view, source, 0, "and where it is from"),
+};
+
 static const struct codec_field issued_fields[] = {
     FIELD_STRING("ca", struct issued_view, ca, 0, "issuing CA"),
     FIELD_STRING("serial", struct issued_view, serial, 0, "hex"),
@@ -233,6 +243,12 @@ const struct view backup_view = VIEW(backup_fields);
 const struct view backup_told_view = VIEW(backup_told_fields);
 const struct view secret_view = VIEW(secret_fields);
 const struct view problem_view = VIEW(problem_fields);
+static const struct codec_field terms_page_fields[] = {
+    FIELD_ARRAY("items", struct terms_page, at, n, 0, terms_fields, "lines"),
+    FIELD_STRING("next", struct terms_page, next, 0, "never there"),
+};
+const struct view terms_view = VIEW(terms_fields);
+const struct view terms_page = VIEW(terms_page_fields);
 const struct view issued_view = VIEW(issued_fields);
 const struct view profile_view = VIEW(profile_fields);
 

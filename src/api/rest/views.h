@@ -242,6 +242,16 @@ struct issued_view {
     char pem[2 * KW_CERT_MAX];
 };
 
+/* One line of what a request would become. */
+struct terms_view {
+    char field[32], asked[256], gets[256], verdict[12], rule[256], source[96];
+};
+struct terms_page {
+    unsigned n;
+    struct terms_view at[48];
+    char next[KW_NAME_MAX];
+};
+
 struct view {
     const struct codec_field *fields;
     unsigned n;
@@ -254,7 +264,7 @@ extern const struct view station_view, station_page;
 extern const struct view import_view;
 extern const struct view request_view, request_page, batch_view, batch_page, blocked_view,
     blocked_page, block_view;
-extern const struct view issued_view;
+extern const struct view issued_view, terms_view, terms_page;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,
     vault_page, data_key_page, backup_told_page;

@@ -1,4 +1,4 @@
-/* cert issue: a certificate by the operator's word. */
+/* cert issue: a certificate by the operator's word; profile check: what it would become. */
 #include <stdio.h>
 
 #include "cmd/keywright/cli.h"
@@ -7,13 +7,14 @@
 #include "os/files.h"
 
 struct wish {
-    char profile[KW_NAME_MAX], name[KW_NAME_MAX], csr[2 * KW_CSR_MAX];
+    char profile[KW_NAME_MAX], name[KW_NAME_MAX], device[KW_NAME_MAX], csr[2 * KW_CSR_MAX];
     uint32_t n_san;
     char san[CERT_SAN_MAX][CERT_NAME_TEXT];
 };
 static const struct codec_field wish_fields[] = {
     FIELD_STRING("profile", struct wish, profile, 0, ""),
-    FIELD_STRING("name", struct wish, name, 0, ""),
+    FIELD_STRING("name", struct wish, name, CODEC_OMIT_EMPTY, ""),
+    FIELD_STRING("device", struct wish, device, CODEC_OMIT_EMPTY, ""),
     FIELD_STRING("csr", struct wish, csr, CODEC_LINES, ""),
     FIELD_STRINGS("san", struct wish, san, n_san, 0, ""),
 };
@@ -73,4 +74,47 @@ kw_status cli_cert_issue(struct kw_op *op, struct cli *cli)
         codec_json_decode(op, kw_bytes_span(answer), issued_view.fields, issued_view.n, &issued));
     (void)fprintf(stderr, "%s, %s, serial %s\n", issued.owner, issued.subject, issued.serial);
     return cli_write_out(op, cli, kw_span_text(issued.pem));
+}
+
+/* --- profile check ---------------------------------------------------------------------------- */
+
+static kw_status print_terms(struct kw_op *op, const struct kw_bytes *answer)
+{
+    static struct terms_page page;
+    unsigned n_refused = 0;
+
+    TRY(op, codec_json_decode(op, kw_bytes_span(answer), terms_page.fields, terms_page.n, &page));
+    for (unsigned i = 0; i < page.n; i++) {
+        const struct terms_view *line = &page.at[i];
+        (void)printf("%-12s %-9s %s%s%s%s\n%23s%s (%s)\n", line->field, line->verdict, line->gets,
+                     *line->asked ? "; asked: " : "", line->asked, "", "", line->rule,
+                     line->source);
+        n_refused += strcmp(line->verdict, "refused") == 0;
+    }
+    ENSURE(op, n_refused == 0, KW_E_DENIED, "it would be refused, for %u reasons", n_refused);
+    return KW_OK;
+}
+
+kw_status cli_profile_check(struct kw_op *op, struct cli *cli)
+{
+    struct wish wish = {0};
+    AUTO(kw_bytes) *json = NULL;
+    AUTO(kw_bytes) *answer = NULL;
+
+    TRY(op, take(op, cli, OPT_PROFILE, "profile", wish.profile, sizeof(wish.profile)));
+    if (cli->options[OPT_DEVICE]) {
+        TRY(op, take(op, cli, OPT_DEVICE, "device", wish.device, sizeof(wish.device)));
+    } else {
+        TRY(op, take(op, cli, OPT_NAME, "name (or --device)", wish.name, sizeof(wish.name)));
+    }
+    TRY(op, take_san(op, cli->options[OPT_SAN], &wish));
+    TRY(op, read_csr(op, cli->options[OPT_CSR], &wish));
+    TRY(op, kw_bytes_new(4096, &json));
+    TRY(op, codec_json_encode(op, wish_fields, KW_COUNT(wish_fields), &wish, json));
+    TRY(op, cli_post(op, cli, "/api/v1/profiles/check", kw_bytes_span(json), &answer));
+    if (cli->options[OPT_JSON]) {
+        (void)printf("%.*s\n", (int)answer->len, (const char *)answer->p);
+        return KW_OK;
+    }
+    return print_terms(op, answer);
 }

@@ -180,6 +180,7 @@ static const struct command {
     {"cert",   "list",     NULL,         REMOTE | SELECTION | OPT(STATE_IS) | OPT(EXPIRES) | OPT(EXPIRES_HOURS) | OPT(FORMAT) | OPT(OUT), cli_cert_list, "certificates"},
     {"cert",   "show",     "CERT",       REMOTE,                                 cli_cert_show,       "one certificate, by serial number or fingerprint"},
     {"cert",   "pem",      "CERT",       OPT(ADMIN) | OPT(OUT),                  cli_cert_pem,        "the certificate itself"},
+    {"profile", "check",   NULL,         REMOTE | OPT(PROFILE) | OPT(DEVICE) | OPT(NAME) | OPT(CSR) | OPT(SAN), cli_profile_check, "what a request would become, line by line, and why not; nothing is signed"},
     {"cert",   "issue",    NULL,         REMOTE | OPT(PROFILE) | OPT(NAME) | OPT(CSR) | OPT(SAN) | OPT(OUT), cli_cert_issue, "a certificate for a server, station, gateway, person, signer or program"},
     {"cert",   "revoke",   "CERT",       REMOTE | OPT(REASON),                   cli_cert_revoke,     "revoke a certificate, for ever"},
     {"stats",  NULL,       NULL,         REMOTE,                                 cli_stats,           "figures: devices, certificates, what ends soon, by week"},

@@ -157,6 +157,8 @@ static kw_status issue(struct kw_op *op, struct grant *it, struct store_cert *re
         .csr_sha256 = csr_sha256(it->csr),
         .custody = it->prefix,
         .event = EVENT_CERT_ISSUE,
+        .terms = it->terms,
+        .asked = it->csr,
     };
 
     TRY(op, build_subject(op, it, &subject));

@@ -9,6 +9,7 @@
 #include "crypto/dn.h"
 #include "os/clock.h"
 #include "service/authorities.h"
+#include "service/authority/explain.h"
 #include "service/authority/lint.h"
 #include "service/authority/serials.h"
 #include "service/log/gap.h"
@@ -29,6 +30,7 @@ struct issuance {
     struct privkey *signer;  /* the CA's key, bound to the profile's rule */
     struct store_cert *cert; /* what will be recorded */
     struct store_pubkey key;
+    bool explained;
 };
 
 static kw_status find_ca(struct kw_op *op, struct issuance *it)
@@ -94,11 +96,55 @@ static void fill_lists(const struct issuance *it, struct cert_spec *spec)
     }
 }
 
+struct looked_at {
+    struct lint_subject subject; /* first: lint_before_signing() reads this */
+    struct issuance *it;
+};
+
+static const struct terms_place at_lint = {"lint",
+                                           "each certificate is looked at before it is signed",
+                                           "crypto/cert_lint.h"},
+                                at_key_algs = {"key_algs", "the profile's key_algs", "SP 800-140C"},
+                                at_quality = {"quality",
+                                              "each key is looked at before it is certified",
+                                              "SP 800-57 part 1 section 5.2"};
+
+/* What may not leave is our bug when it is signed; while somebody asks, it is the answer. */
+static kw_status lint_as_refusal(struct kw_op *op, kw_status status)
+{
+    char why[KW_OP_TEXT_MAX];
+
+    if (status.code != KW_E_INTERNAL) {
+        return status;
+    }
+    KW_TEXT_SET(why, kw_op_cause(op));
+    kw_op_clear(op);
+    return FAIL(op, KW_E_INPUT, "%s", why);
+}
+
+/* The very octets that would be signed; then no signature is asked for. */
+static kw_status explain_instead(struct kw_op *op, struct kw_span tbs, void *ctx)
+{
+    struct looked_at *looked = ctx;
+    struct issuance *it = looked->it;
+    const struct explain_case c = {
+        .profile = &it->profile->data, .ca_key_id = it->ca->key_id, .asked = it->request->asked};
+
+    TRY(op, terms_check(op, it->request->terms, &at_lint,
+                        lint_as_refusal(op, lint_before_signing(op, tbs, &looked->subject))));
+    TRY(op, explain_tbs(op, it->service, &c, tbs, it->request->terms));
+    it->explained = true;
+    return FAIL(op, KW_E_STATE, "explained, not signed");
+}
+
 static kw_status build(struct kw_op *op, struct issuance *it, struct kw_bytes **ret)
 {
     struct store_cert *cert = it->cert;
     struct urls urls;
-    struct lint_subject subject = {.profile = &it->profile->data, .issuer = it->ca->cert};
+    struct looked_at looked = {
+        .subject = {.profile = &it->profile->data, .issuer = it->ca->cert},
+          .it = it
+    };
     struct cert_spec spec = {
         .issuer_dn = cert_subject(it->ca->cert),
         .subject_dn = it->request->subject,
@@ -109,8 +155,8 @@ static kw_status build(struct kw_op *op, struct issuance *it, struct kw_bytes **
         .issuer_key = cert_public(it->ca->cert),
         .path_len = -1,
         .ocsp_nocheck = it->profile->data.ocsp_nocheck,
-        .check = lint_before_signing,
-        .check_ctx = &subject,
+        .check = it->request->terms ? explain_instead : lint_before_signing,
+        .check_ctx = &looked,
     };
 
     TRY(op, profile_key_usage(&it->profile->data, &spec.key_usage), "profile '%s'",
@@ -137,6 +183,22 @@ static kw_status sign_once(struct kw_op *op, struct issuance *it, struct kw_byte
     it->cert->serial_len = KW_SERIAL_BYTES;
     choose_list(it);
     return build(op, it, ret);
+}
+
+/* No serial number is taken: one of the same length stands for it. */
+static kw_status explain(struct kw_op *op, struct issuance *it)
+{
+    AUTO(kw_bytes) *none = NULL;
+
+    memset(it->cert->serial, 0x55, KW_SERIAL_BYTES);
+    it->cert->serial_len = KW_SERIAL_BYTES;
+    choose_list(it);
+    kw_status status = build(op, it, &none);
+    if (!it->explained) {
+        return status;
+    }
+    kw_op_clear(op);
+    return KW_OK;
 }
 
 /* A keeper that was restarted has forgotten the serials it had handed out: then once more with
@@ -244,10 +306,14 @@ kw_status authority_issue(struct kw_op *op, struct service *service,
     TRY(op, log_gap_refuse(op, service)); /* before anything is signed */
     TRY(op, service_profile(op, service, request->profile, &it.profile));
     TRY(op, find_ca(op, &it));
-    TRY(op, check_key(op, &it));
-    TRY(op, quality_check(op, service, request->key, request->owner));
+    TRY(op, terms_check(op, request->terms, &at_key_algs, check_key(op, &it)));
+    TRY(op, terms_check(op, request->terms, &at_quality,
+                        quality_check(op, service, request->key, request->owner)));
     describe_cert(&it);
     describe_key(&it);
+    if (request->terms) {
+        return explain(op, &it);
+    }
     TRY(op, sign(op, &it, &der), "signing with CA '%s'", it.ca->id);
     TRY(op, keep_der(op, &it, kw_bytes_span(der)));
     TRY(op, store_change(op, service->store, record, &it), "recording the certificate");

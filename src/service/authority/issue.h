@@ -3,6 +3,8 @@
 #ifndef SERVICE_AUTHORITY_ISSUE_H
 #define SERVICE_AUTHORITY_ISSUE_H
 
+#include "crypto/csr.h"
+#include "service/authority/terms.h"
 #include "service/service.h"
 
 struct issue_request {
@@ -19,6 +21,9 @@ struct issue_request {
     enum event_type event; /* EVENT_CERT_ISSUE or EVENT_CERT_RENEW */
     bool same_key; /* the key record exists already and belongs to this owner (renewal without
                       rekey) */
+    /* Not NULL: explain and sign nothing; ret of authority_issue() then has no certificate. */
+    struct terms *terms;
+    const struct csr *asked; /* with terms: what was asked for */
     /* Run inside the same transaction before the certificate is inserted: last checks, consumption
      * of secrets. May be NULL. */
     kw_status (*within)(struct kw_op *op, struct store_txn *txn, void *ctx);

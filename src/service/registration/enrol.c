@@ -264,6 +264,62 @@ static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char 
     return it->decrypter ? issue_made(op, it, &request, ret) : issue_or_find(op, it, &request, ret);
 }
 
+/* --- explained -------------------------------------------------------------------------------- */
+
+static const struct terms_place at_device = {"device", "registered or active", "decision"},
+                                at_names = {"subject", "a request names nobody but who asks",
+                                            "RFC 7030 section 4.2.1"},
+                                at_once = {"key", "one owner and one use for each key, for ever",
+                                           "SP 800-57 part 1 section 5.2"},
+                                at_approval = {"approval", "an RA officer approves each enrolment",
+                                               "the profile's approval"};
+
+/* A profile whose certificate proves who asks: that of the device's first identity. */
+static const char *idevid_of(const struct service *service)
+{
+    for (unsigned i = 0; i < service->n_profiles; i++) {
+        if (strcmp(service->profiles[i].data.key_class, "device-idevid") == 0) {
+            return service->profiles[i].data.name;
+        }
+    }
+    return "";
+}
+
+static kw_status explain(struct kw_op *op, struct enrolment *it, const struct csr *csr,
+                         struct terms *terms)
+{
+    struct issue_request request = {
+        .event = EVENT_CERT_ISSUE, .within = admit_first, .terms = terms, .asked = csr};
+    struct store_cert none;
+
+    TRY(op, terms_check(op, terms, &at_device, refuse_states(op, &it->device)));
+    TRY(op, enrol_choose_profile(op, it, it->profile->data.name));
+    TRY(op, terms_check(op, terms, &at_names,
+                        subject_refuse_other(op, it->request->subject, &it->device)));
+    TRY(op, terms_check(op, terms, &at_once, refuse_known(op, it)));
+    if (strcmp(it->profile->data.approval, "officer") == 0) {
+        terms_tell(terms, &at_approval, NULL, "waits for an officer");
+    }
+    return issue(op, it, &request, &none);
+}
+
+kw_status enrol_explain(struct kw_op *op, struct service *service, const char *device_id,
+                        const struct profile *profile, const struct csr *csr, struct terms *terms)
+{
+    const struct enrol_asker asker = {
+        .device_id = device_id,
+        .secret = strcmp(profile->enrol, "secret") == 0 ? "" : NULL,
+        .cert_profile = idevid_of(service),
+    };
+    struct enrol_request request = enrol_request_of(csr);
+    struct enrolment it = {.service = service, .asker = &asker, .request = &request};
+
+    TRY(op, store_device_get(op, service->store, device_id, &it.device), "device '%s'", device_id);
+    TRY(op, service_profile(op, service, profile->name, &it.profile));
+    TRY(op, begin(op, &it));
+    return explain(op, &it, csr, terms);
+}
+
 static kw_status first(struct kw_op *op, struct enrolment *it, const char *profile,
                        struct store_cert *ret)
 {

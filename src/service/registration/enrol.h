@@ -4,6 +4,7 @@
 #define SERVICE_REGISTRATION_ENROL_H
 
 #include "crypto/csr.h"
+#include "service/authority/terms.h"
 #include "service/service.h"
 
 /*
@@ -76,6 +77,13 @@ kw_status enrol_first_made(struct kw_op *op, struct service *service,
                            const struct enrol_asker *asker, const char *profile,
                            const struct csr *csr, const struct cert *peer, struct enrol_made *ret);
 
+/**
+ * What the first certificate of a profile would be for this device, proven as the profile wants it:
+ * the same checks, in the same order, each a line of terms; nothing is signed or recorded.
+ * Errors: KW_E_NOT_FOUND device or profile; KW_E_DENIED a profile of others than devices.
+ */
+kw_status enrol_explain(struct kw_op *op, struct service *service, const char *device_id,
+                        const struct profile *profile, const struct csr *csr, struct terms *terms);
 /**
  * Renewal of the very certificate of the connection (RFC 7030 section 4.2.2). A new key unless the
  * profile allows the old one. The old certificate goes to superseded and stays valid for the
