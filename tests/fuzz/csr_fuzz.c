@@ -24,6 +24,9 @@ static void take(struct kw_span der)
     for (unsigned i = 0; i < csr_san_count(csr); i++) {
         need(csr_san(csr, i) != NULL);
     }
+    need(csr_decrypt_key(csr).len <= 64 && csr_decrypt_secret(csr).len <= 64);
+    bool bound = memcmp(csr_asked_sha256(csr), csr_sha256(csr), KW_HASH_BYTES) != 0;
+    need(bound == (csr_challenge(csr) != NULL));
 }
 
 /* A device signs what it likes: the input as the attributes of a request with a good signature. */
