@@ -19,7 +19,7 @@ static bool is_binding(struct kw_span binding, const char *challenge)
     AUTO(kw_bytes) *text = NULL;
 
     return binding.len > 0 && kw_ok(kw_bytes_new(BINDING_TEXT, &text)) &&
-           kw_ok(kw_b64_encode(binding, /* line= */ 0, text)) &&
+           kw_ok(kw_b64_encode(binding, /* line_len= */ 0, text)) &&
            kw_equal_consttime(kw_bytes_span(text), kw_span_text(challenge));
 }
 
