@@ -168,7 +168,8 @@ static kw_status make_secrets_key(struct kw_op *op, struct init *it)
     struct pubkey *none = NULL;
 
     TRY(op, begin_policy(op, &policy, "", SECRET_KEY, KEY_CLASS_KDF));
-    KW_TEXT_SET(policy.scopes[policy.n_scopes++], SECRET_LABEL);
+    KW_TEXT_SET(policy.scopes[0], SECRET_LABEL);
+    policy.n_scopes = 1;
     return create(op, it, &policy, &none);
 }
 

@@ -68,13 +68,13 @@ static kw_status fill(struct kw_op *op, struct store_txn *txn, void *ctx)
         int64_t seen_ms;
         enum device_state state;
     } devices[] = {
-        {"A", now_ms, DEVICE_ACTIVE }, /* its certificate has ended: none */
-        {"B", now_ms - ONLINE_MS, DEVICE_ACTIVE }, /* exactly: offline */
-        {"C", now_ms - ONLINE_MS + 1, DEVICE_ACTIVE }, /* online */
-        {"D", now_ms, DEVICE_ACTIVE }, /* revoked: none */
-        {"E", now_ms, DEVICE_SUSPENDED }, /* held: none */
-        {"F", 0, DEVICE_REGISTERED}, /* never enrolled: none */
-        {"G", now_ms, DEVICE_RETIRED }, /* counts nowhere */
+        {"A", now_ms,                 DEVICE_ACTIVE    }, /* its certificate has ended: none */
+        {"B", now_ms - ONLINE_MS,     DEVICE_ACTIVE    }, /* exactly: offline */
+        {"C", now_ms - ONLINE_MS + 1, DEVICE_ACTIVE    }, /* online */
+        {"D", now_ms,                 DEVICE_ACTIVE    }, /* revoked: none */
+        {"E", now_ms,                 DEVICE_SUSPENDED }, /* held: none */
+        {"F", 0,                      DEVICE_REGISTERED}, /* never enrolled: none */
+        {"G", now_ms,                 DEVICE_RETIRED   }, /* counts nowhere */
     };
     /* clang-format on */
 
