@@ -1,13 +1,14 @@
 /* All certificates and owners in one walk: what a table in memory is filled with. */
 #include "store/store_internal.h"
 
-enum { STATUS_EACH, OWNER_EACH };
+enum { STATUS_EACH, OWNER_EACH, NAME_TEXT };
+enum { NAMES_KEPT = 64 };
 
 static const char *const sql[] = {
-    [STATUS_EACH] = "SELECT a.text, p.text, c.owner, c.serial, c.state, c.not_after, c.revoked_s,"
-                    " c.reason FROM cert c CROSS JOIN name a ON a.id = c.ca"
-                    " CROSS JOIN name p ON p.id = c.profile",
+    [STATUS_EACH] =
+        "SELECT ca, profile, owner, serial, state, not_after, revoked_s, reason FROM cert",
     [OWNER_EACH] = "SELECT o.id, o.text, d.state FROM owner o LEFT JOIN device d ON d.owner = o.id",
+    [NAME_TEXT] = "SELECT text FROM name WHERE id = ?1",
 };
 static const struct store_statements statements = {STORE_NOUN_STATUS, KW_COUNT(sql), sql};
 
@@ -31,11 +32,34 @@ kw_status store_owner_each(struct kw_op *op, struct store *store, store_owner_fn
     }
 }
 
-static struct store_standing read_one(const struct store_rows *rows)
+/* CAs and profiles are few: their names are read once a walk, not once a row. */
+struct name_text {
+    int64_t id; /* 0 = empty */
+    char text[KW_NAME_MAX];
+};
+
+static kw_status name_of(struct kw_op *op, struct store_conn *conn,
+                         struct name_text kept[NAMES_KEPT], int64_t id, struct kw_span *ret)
 {
-    return (struct store_standing){
-        .ca = store_row_bytes(rows, 0),
-        .profile = store_row_bytes(rows, 1),
+    struct name_text *name = &kept[(uint64_t)id % NAMES_KEPT];
+
+    if (name->id != id) {
+        AUTO(store_rows) *rows = NULL;
+        TRY(op, store_first(op, conn, &statements, NAME_TEXT, ARGS(V_INT(id)), &rows));
+        ENSURE(op, rows, KW_E_INTEGRITY, "no name %lld", (long long)id);
+        TRY(op, store_row_text(op, rows, 0, name->text, sizeof(name->text)));
+        name->id = id;
+    }
+    *ret = kw_span_text(name->text);
+    return KW_OK;
+}
+
+/* Two names of one place in `kept` would overwrite each other: each has its own. */
+static kw_status read_one(struct kw_op *op, struct store_conn *conn, const struct store_rows *rows,
+                          struct name_text cas[NAMES_KEPT], struct name_text profiles[NAMES_KEPT],
+                          struct store_standing *ret)
+{
+    *ret = (struct store_standing){
         .owner = store_row_int(rows, 2),
         .serial = store_row_bytes(rows, 3),
         .state = (enum cert_state)store_row_int(rows, 4),
@@ -43,6 +67,25 @@ static struct store_standing read_one(const struct store_rows *rows)
         .revoked_s = store_row_int(rows, 6),
         .reason = (int)store_row_int(rows, 7),
     };
+    TRY(op, name_of(op, conn, cas, store_row_int(rows, 0), &ret->ca));
+    return name_of(op, conn, profiles, store_row_int(rows, 1), &ret->profile);
+}
+
+static kw_status walk(struct kw_op *op, struct store_conn *conn, struct store_rows *rows,
+                      store_standing_fn each, void *ctx)
+{
+    struct name_text cas[NAMES_KEPT] = {0}, profiles[NAMES_KEPT] = {0};
+    struct store_standing one;
+    bool row = false;
+
+    for (;;) {
+        TRY(op, store_next(op, rows, &row), "reading the status of certificates");
+        if (!row) {
+            return KW_OK;
+        }
+        TRY(op, read_one(op, conn, rows, cas, profiles, &one));
+        TRY(op, each(op, ctx, &one));
+    }
 }
 
 kw_status store_standing_each(struct kw_op *op, struct store *store, store_standing_fn each,
@@ -50,16 +93,8 @@ kw_status store_standing_each(struct kw_op *op, struct store *store, store_stand
 {
     AUTO(store_reader) *reader = NULL;
     AUTO(store_rows) *rows = NULL;
-    bool row = false;
 
     TRY(op, store_reader_take(op, store, &reader));
     TRY(op, store_query(op, reader->conn, &statements, STATUS_EACH, NO_ARGS, &rows));
-    for (;;) {
-        TRY(op, store_next(op, rows, &row), "reading the status of certificates");
-        if (!row) {
-            return KW_OK;
-        }
-        const struct store_standing one = read_one(rows);
-        TRY(op, each(op, ctx, &one));
-    }
+    return walk(op, reader->conn, rows, each, ctx);
 }

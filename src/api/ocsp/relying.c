@@ -181,6 +181,7 @@ static kw_status crl(struct kw_op *op, void *ctx, const struct http_request *req
 
     TRY(op, stem(op, kw_uri_param(&request->params, "file"), ".crl", name, sizeof(name)));
     TRY(op, crl_lend(op, ((struct api *)ctx)->service, name, &doc));
+    ENSURE(op, doc, KW_E_INTERNAL, "no list");
     response->content_type = "application/pkix-crl";
     response->keep_shared = true;
     response->shared_body = kw_bytes_span(doc->der);

@@ -12,6 +12,7 @@ struct crl_doc {
     struct kw_bytes *der;
     uint64_t number, entries;
     int64_t this_update, next_update;
+    int64_t making_ms; /* how long it took; 0 where it was loaded */
     char etag[2 * KW_HASH_BYTES + 3], last_modified[KW_TIME_TEXT], expires[KW_TIME_TEXT];
 };
 

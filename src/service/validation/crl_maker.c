@@ -518,5 +518,6 @@ kw_status crl_get(struct kw_op *op, struct service *service, const char *stem,
     AUTO(crl_doc) *doc = NULL;
 
     TRY(op, crl_lend(op, service, stem, &doc));
+    ENSURE(op, doc, KW_E_INTERNAL, "no list");
     return kw_bytes_copy(kw_bytes_span(doc->der), ret);
 }

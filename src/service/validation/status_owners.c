@@ -41,7 +41,8 @@ void status_owners_clear(struct status_owners *owners)
     (void)pthread_rwlock_unlock(&owners->lock);
 }
 
-/* FNV-1a, stirred: names are ours or an operator's, and a slow place costs an operator only. */
+/* FNV-1a, stirred: its last letters would move the upper bits too little, and slots go by those.
+ * Names are ours or an operator's: a slow place costs an operator only. */
 static uint32_t hash_of(const char *name)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
@@ -49,7 +50,8 @@ static uint32_t hash_of(const char *name)
     for (const char *p = name; *p; p++) {
         hash = (hash ^ (uint8_t)*p) * UINT64_C(1099511628211);
     }
-    return (uint32_t)(hash ^ hash >> 32);
+    hash = (hash ^ hash >> 33) * UINT64_C(0xff51afd7ed558ccd);
+    return (uint32_t)(hash >> 32);
 }
 
 static uint32_t slot_of(const struct status_owners *owners, uint32_t hash)
