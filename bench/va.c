@@ -168,10 +168,20 @@ static void change_once(struct other *other)
     bench_need(&op, store_change(&op, other->bench->service->store, count, counter), "change");
 }
 
+static const struct ca *devices(const struct authorities *all)
+{
+    const struct ca *ca = NULL;
+    struct kw_op op;
+
+    bench_op(&op);
+    bench_need(&op, authorities_find(&op, all, "devices", &ca), "CA");
+    return ca;
+}
+
 static void ocsp_once(struct other *other)
 {
     AUTO(authorities) *all = service_authorities(other->bench->service);
-    const struct cert *ca = all->at[0].cert;
+    const struct cert *ca = devices(all)->cert;
     struct kw_span dn = cert_subject(ca);
     const unsigned char *p = dn.p;
     uint8_t serial[KW_SERIAL_BYTES];
@@ -306,7 +316,10 @@ static void measure_crls(struct bench *bench)
 static void measure_cpu(struct bench *bench)
 {
     AUTO(authorities) *all = service_authorities(bench->service);
-    struct crl_order order = {.service = bench->service, .all = all, .ca = &all->at[0]};
+    struct crl_order order = {.service = bench->service,
+                              .all = all,
+                              .ca = devices(all),
+                              .id = {.ca = devices(all)->index}};
     pid_t keeper = gate_child_of(getpid());
     AUTO(crl_doc) *doc = NULL;
     struct kw_op op;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "crypto/dn.h"
+#include "service/authorities.h"
 
 static char template_dir[64]; /* made once; removed when the program ends */
 
@@ -263,4 +264,20 @@ struct store_counts rig_counts(struct place *place)
 
     assert_ok(&op, store_counts(&op, place->service->store, &counts));
     return counts;
+}
+
+struct ca *rig_ca(struct place *place, const char *id)
+{
+    return rig_ca_of(place->service->authorities, id);
+}
+
+struct ca *rig_ca_of(struct authorities *all, const char *id)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        if (strcmp(all->at[i].id, id) == 0) {
+            return &all->at[i];
+        }
+    }
+    fail_msg("no CA '%s'", id);
+    return NULL;
 }

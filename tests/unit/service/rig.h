@@ -93,5 +93,10 @@ struct store_cert *rig_reload(struct place *place, const struct store_cert *cert
                               struct store_cert *ret);
 /* How many certificates and log entries there are. */
 struct store_counts rig_counts(struct place *place);
+/* A key of an issuing CA by its id, borrowed from the set as it is now. */
+struct ca;
+struct authorities;
+struct ca *rig_ca(struct place *place, const char *id);
+struct ca *rig_ca_of(struct authorities *all, const char *id);
 
 #endif

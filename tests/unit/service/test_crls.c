@@ -47,8 +47,7 @@ static struct crl *list_of(struct place *place, const char *stem)
         return NULL;
     }
     assert_ok(&op, crl_parse(&op, kw_bytes_span(der), &crl));
-    assert_ok(&op,
-              crl_verify_signature(&op, crl, cert_public(place->service->authorities->at[0].cert)));
+    assert_ok(&op, crl_verify_signature(&op, crl, cert_public(rig_ca(place, "devices")->cert)));
     return crl;
 }
 

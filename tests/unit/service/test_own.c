@@ -77,19 +77,20 @@ static void rotate_ocsp(void **state)
     assert_ok(&op, unit_enrol(&op, place, &unit, &stored));
     AUTO(cert) *cert = rig_parse(&stored);
     AUTO(authorities) *all = service_authorities(place->service);
-    assert_ok(&op, ocsp_query_build(&op, cert, all->at[0].cert, true, KW_SPAN("", 0), &query));
+    assert_ok(&op, ocsp_query_build(&op, cert, rig_ca_of(all, "devices")->cert, true,
+                                    KW_SPAN("", 0), &query));
     assert_ok(&op, ocsp_respond(&op, place->service, "devices", kw_bytes_span(query), &before));
     assert_ok(&op, key_rotate(&op, place->service, "ocsp-devices", 0, &key));
     assert_string_equal(key.key_id, "ocsp-devices.2");
     public_of(place, "ocsp-devices", &old);
     assert_int_equal(old.state, KEY_ACTIVE); /* for the overlap */
     AUTO(authorities) *now = service_authorities(place->service);
-    assert_string_equal(now->at[0].ocsp_key_id, "ocsp-devices.2");
-    assert_string_equal(now->at[1].ocsp_key_id, "ocsp-services");
+    assert_string_equal(rig_ca_of(now, "devices")->ocsp_key_id, "ocsp-devices.2");
+    assert_string_equal(rig_ca_of(now, "services")->ocsp_key_id, "ocsp-services");
     ocsp_cache_forget(place->service);
-    assert_good(place, cert, all->at[0].cert);
-    assert_ok(&op, ocsp_answer_check(&op, before.der, cert, all->at[0].cert, KW_SPAN("", 0),
-                                     os_clock_unix_s(), &single));
+    assert_good(place, cert, rig_ca_of(all, "devices")->cert);
+    assert_ok(&op, ocsp_answer_check(&op, before.der, cert, rig_ca_of(all, "devices")->cert,
+                                     KW_SPAN("", 0), os_clock_unix_s(), &single));
     ocsp_reply_release(&before);
     assert_code(&op, key_rotate(&op, place->service, "ocsp-devices", 0, &key), KW_E_CONFLICT);
     assert_code(&op, key_rotate(&op, place->service, "nobody", 0, &key), KW_E_NOT_FOUND);
@@ -226,8 +227,8 @@ static void renewed_in_time(void **state)
     }
     AUTO(authorities) *now = service_authorities(place->service);
     assert_ptr_not_equal(now, old);
-    assert_false(same(now->at[0].ocsp_cert, old->at[0].ocsp_cert));
-    assert_good(place, cert, old->at[0].cert);
+    assert_false(same(rig_ca_of(now, "devices")->ocsp_cert, rig_ca_of(old, "devices")->ocsp_cert));
+    assert_good(place, cert, rig_ca_of(old, "devices")->cert);
     unit_done(&unit);
 }
 

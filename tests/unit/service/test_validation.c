@@ -133,7 +133,7 @@ static void strangers(void **state)
     struct place *place = *state;
     struct store_cert_status status;
     AUTO(cert) *foreign = forge(KW_SPAN("", 0), 1);
-    AUTO(cert) *unknown = forge(cert_subject(place->service->authorities->at[0].cert), 1);
+    AUTO(cert) *unknown = forge(cert_subject(rig_ca(place, "devices")->cert), 1);
     TEST_OP(op);
 
     assert_code(&op, status_check(&op, place->service, foreign, os_clock_unix_s(), &status),
@@ -340,8 +340,7 @@ static void ocsp_good_then_revoked(void **state)
     unit_register(place, "D1", &unit);
     assert_ok(&op, unit_enrol(&op, place, &unit, &stored));
     AUTO(cert) *cert = rig_parse(&stored);
-    struct question q = {
-        .place = place, .cert = cert, .issuer = place->service->authorities->at[0].cert};
+    struct question q = {.place = place, .cert = cert, .issuer = rig_ca(place, "devices")->cert};
     for (unsigned sha256 = 0; sha256 < 2; sha256++) {
         q.sha256 = sha256;
         assert_int_equal(ask(&q, &status, &cached), KW_CODE_OK);
@@ -377,7 +376,7 @@ static void ocsp_refusals(void **state)
 {
     struct place *place = *state;
     struct ocsp_reply reply;
-    const struct cert *devices = place->service->authorities->at[0].cert;
+    const struct cert *devices = rig_ca(place, "devices")->cert;
     AUTO(cert) *unknown = forge(cert_subject(devices), 1);
     AUTO(cert) *foreign = forge(KW_SPAN("", 0), 1);
     AUTO(kw_bytes) *query = NULL;
@@ -463,9 +462,9 @@ static void one_crl_fails(void **state)
     service->complain = count_complaint;
     unit_register(place, "D1", &unit);
     assert_ok(&op, unit_enrol(&op, place, &unit, &cert));
-    struct privkey *kept = service->authorities->at[0].crl_key;
-    service->authorities->at[0].crl_key =
-        privkey_ref(service->authorities->at[1].crl_key); /* signs for another issuer */
+    struct privkey *kept = rig_ca(place, "devices")->crl_key;
+    rig_ca(place, "devices")->crl_key =
+        privkey_ref(rig_ca(place, "services")->crl_key); /* signs for another issuer */
     crl_maker_wake(service, "devices");
     for (unsigned i = 0; i < 500 && !__atomic_load_n(&complaints, __ATOMIC_SEQ_CST); i++) {
         (void)usleep(10000);
