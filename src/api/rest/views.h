@@ -118,6 +118,37 @@ struct request_view {
     char csr[VIEW_CSR];
 };
 
+/* An entry of the change feed, with how its object is now. */
+struct feed_view {
+    uint64_t index;
+    int64_t time_ms;
+    char type[32], object[KW_NAME_MAX], actor[KW_NAME_MAX], result[24], detail[640];
+    char state[24], owner[KW_NAME_MAX], profile[KW_NAME_MAX], fingerprint[VIEW_HEX];
+};
+enum { VIEW_FEED = 200 };
+struct feed_page {
+    unsigned n;
+    struct feed_view at[VIEW_FEED];
+    char next[KW_NAME_MAX];
+};
+struct consumer_view {
+    char name[KW_NAME_MAX], principal[KW_NAME_MAX];
+    uint64_t cursor;
+    int64_t at_ms;
+};
+
+/* Where two records disagree, and what to do. */
+struct drift_view {
+    char kind[32], object[2 * KW_NAME_MAX], text[256], next_step[256];
+};
+enum { VIEW_DRIFTS = 200 };
+struct drift_page {
+    unsigned n;
+    struct drift_view at[VIEW_DRIFTS];
+    char next[KW_NAME_MAX];
+    uint64_t checked;
+};
+
 /* What became of the lines of an import. */
 enum { VIEW_IMPORT = 1000 };
 struct import_line_view {
@@ -226,6 +257,7 @@ struct station_page {
 };
 VIEW_PAGE_OF(batch)
 VIEW_PAGE_OF(blocked)
+VIEW_PAGE_OF(consumer)
 
 enum { VIEW_FINDINGS = 400 };
 struct finding_list {
@@ -261,7 +293,8 @@ extern const struct view device_view, cert_view, key_view, ca_view, log_view, pr
     vault_view;
 extern const struct view finding_view, lifecycle_view, data_key_view, data_rewrap_view;
 extern const struct view station_view, station_page;
-extern const struct view import_view;
+extern const struct view import_view, feed_view, feed_page, consumer_view, consumer_page,
+    drift_page;
 extern const struct view request_view, request_page, batch_view, batch_page, blocked_view,
     blocked_page, block_view;
 extern const struct view issued_view, terms_view, terms_page;

@@ -22,6 +22,40 @@ static const struct codec_field request_fields[] = {
                  "the request itself, while it is open"),
 };
 
+static const struct codec_field feed_fields[] = {
+    FIELD_INT("index", struct feed_view, index, 0, 0, 0, "log index: the cursor"),
+    FIELD_TIME("time", struct feed_view, time_ms, 0, "when it happened"),
+    FIELD_STRING("type", struct feed_view, type, 0, "what happened"),
+    FIELD_STRING("object", struct feed_view, object, CODEC_OMIT_EMPTY, "to what"),
+    FIELD_STRING("actor", struct feed_view, actor, 0, "by whom"),
+    FIELD_STRING("result", struct feed_view, result, 0, "success, or why not"),
+    FIELD_STRING("detail", struct feed_view, detail, CODEC_OMIT_EMPTY, "for people"),
+    FIELD_STRING("state", struct feed_view, state, CODEC_OMIT_EMPTY, "of the object, now"),
+    FIELD_STRING("owner", struct feed_view, owner, CODEC_OMIT_EMPTY, "of a certificate or request"),
+    FIELD_STRING("profile", struct feed_view, profile, CODEC_OMIT_EMPTY,
+                 "of a certificate or request"),
+    FIELD_STRING("fingerprint", struct feed_view, fingerprint, CODEC_OMIT_EMPTY,
+                 "of a certificate"),
+};
+static const struct codec_field consumer_fields[] = {
+    FIELD_STRING("name", struct consumer_view, name, 0, "who follows"),
+    FIELD_STRING("principal", struct consumer_view, principal, 0, "who asks under this name"),
+    FIELD_INT("cursor", struct consumer_view, cursor, 0, 0, 0, "entries below it were taken"),
+    FIELD_TIME("at", struct consumer_view, at_ms, 0, "when it said so"),
+};
+static const struct codec_field drift_fields[] = {
+    FIELD_STRING("kind", struct drift_view, kind, 0, "which disagreement"),
+    FIELD_STRING("object", struct drift_view, object, 0, "of which object"),
+    FIELD_STRING("text", struct drift_view, text, 0, "what was found"),
+    FIELD_STRING("next_step", struct drift_view, next_step, 0, "what to do"),
+};
+static const struct codec_field drift_page_fields[] = {
+    FIELD_ARRAY("items", struct drift_page, at, n, 0, drift_fields, "disagreements"),
+    FIELD_STRING("next", struct drift_page, next, 0, "give it back as 'after'"),
+    FIELD_INT("checked", struct drift_page, checked, 0, 0, 0, "devices, or lines, looked at"),
+};
+const struct view drift_page = {.fields = drift_page_fields, .n = KW_COUNT(drift_page_fields)};
+
 static const struct codec_field import_line_fields[] = {
     FIELD_INT("line", struct import_line_view, line, 0, 0, 0, "within the piece, from 1"),
     FIELD_STRING("class", struct import_line_view, class_, 0,
@@ -96,6 +130,8 @@ static const struct codec_field block_fields[] = {
 #define VIEW(fields_) {.fields = (fields_), .n = KW_COUNT(fields_)}
 const struct view request_view = VIEW(request_fields);
 const struct view batch_view = VIEW(batch_fields);
+const struct view feed_view = VIEW(feed_fields);
+const struct view consumer_view = VIEW(consumer_fields);
 const struct view blocked_view = VIEW(blocked_fields);
 const struct view block_view = VIEW(block_fields);
 
@@ -108,3 +144,5 @@ const struct view block_view = VIEW(block_fields);
 PAGE(request)
 PAGE(batch)
 PAGE(blocked)
+PAGE(feed)
+PAGE(consumer)

@@ -19,6 +19,7 @@
 #include "os/files.h"
 #include "os/sandbox.h"
 #include "service/log/gap.h"
+#include "service/log/log.h"
 
 enum { EXIT_USAGE = 2, START_DEADLINE_MS = 60000 };
 
@@ -162,6 +163,7 @@ static kw_status serve(struct kw_op *op, struct service *service, const sigset_t
     log_line("serving", NULL);
     (void)sigwait(stop, &signal); /* fails only for a bad set, which is ours */
     log_line("stopping", NULL);
+    log_hurry(service);
     listeners_free(TAKE(listeners));
     kw_op_init(op, "system", os_clock_mono_ms() + START_DEADLINE_MS);
     return record(op, service, EVENT_SYSTEM_STOP);

@@ -20,6 +20,7 @@ struct log_sequencer {
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t grew;
+    bool hurry; /* the server stops: nobody waits any more */
     struct tlog_edge durable; /* the committed tree; its root is computed when a head is signed */
     struct checkpoint head;   /* the newest signed one; size 0 before the first */
     bool stop, running;
@@ -113,7 +114,7 @@ static void sealed(bool durable, void *ctx)
     }
     pthread_mutex_lock(&log->lock);
     tlog_edge_copy(&log->durable, &log->edge);
-    pthread_cond_signal(&log->grew);
+    pthread_cond_broadcast(&log->grew); /* the signer, and who follows */
     pthread_mutex_unlock(&log->lock);
 }
 
@@ -122,6 +123,31 @@ void log_hooks(struct log_sequencer *log, struct store_config *config)
     config->seal = seal;
     config->sealed = sealed;
     config->seal_ctx = log;
+}
+
+bool log_wait(struct service *service, uint64_t size, int64_t until_mono_ms)
+{
+    struct log_sequencer *log = service->log;
+    struct timespec until = {.tv_sec = until_mono_ms / 1000,
+                             .tv_nsec = until_mono_ms % 1000 * 1000000};
+
+    pthread_mutex_lock(&log->lock);
+    while (log->durable.size <= size && !log->hurry &&
+           pthread_cond_timedwait(&log->grew, &log->lock, &until) == 0) {
+    }
+    bool longer = log->durable.size > size;
+    pthread_mutex_unlock(&log->lock);
+    return longer;
+}
+
+void log_hurry(struct service *service)
+{
+    struct log_sequencer *log = service->log;
+
+    pthread_mutex_lock(&log->lock);
+    log->hurry = true;
+    pthread_cond_broadcast(&log->grew);
+    pthread_mutex_unlock(&log->lock);
 }
 
 /* --- signed heads ----------------------------------------------------------------------------- */

@@ -25,6 +25,11 @@ kw_status log_start(struct kw_op *op, struct log_sequencer *log);
 void log_stop(struct log_sequencer *log);
 void log_free(struct log_sequencer *log);
 
+/* Wait until more than `size` entries are committed, or until then (monotonic clock). Are there?
+ * Holds its thread: whoever calls it bounds how many do. */
+bool log_wait(struct service *service, uint64_t size, int64_t until_mono_ms);
+/* The server stops: nobody waits in log_wait() any longer. */
+void log_hurry(struct service *service);
 /* The committed tree's head, signed or not. */
 struct checkpoint log_head_now(struct service *service);
 /* Sign the present head now, if it is not yet. */

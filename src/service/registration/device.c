@@ -13,6 +13,7 @@
 #include "service/quality/batch.h"
 #include "service/registration/secret.h"
 #include "service/revocation/revocation.h"
+#include "store/registration.h"
 
 /* The OID for hardwareModuleName where a product names none of its own: the arc for examples of RFC
  * 5612. */
@@ -268,6 +269,8 @@ struct sign_of_life {
     const struct device_hello *hello;
     char root_of_trust[KW_NAME_MAX];
     int64_t now_ms;
+    bool names_cert;
+    uint8_t said[KW_HASH_BYTES]; /* the certificate that it calls its own */
 };
 
 static bool is_news(const struct store_device *device, const struct sign_of_life *it)
@@ -292,7 +295,27 @@ static kw_status note_hello(struct kw_op *op, struct store_txn *txn, void *ctx)
         KW_TEXT_SET(device.firmware, it->hello->firmware);
     }
     TRY(op, store_device_update(op, txn, &device));
+    if (it->names_cert) {
+        TRY(op, store_device_said(op, txn, device.id, it->said, it->now_ms));
+    }
     return news ? service_record(op, it->change.service, txn, &it->change.event) : KW_OK;
+}
+
+/* Which certificate it calls its own now; what is no fingerprint is not taken. True: a new one. */
+static bool take_cert_name(struct kw_op *op, struct sign_of_life *it, const char *id)
+{
+    struct kw_out out = KW_OUT_ARRAY(it->said);
+    uint8_t before[KW_HASH_BYTES];
+    int64_t at_ms = 0;
+
+    it->names_cert = kw_ok(kw_unhex(it->hello->certificate, &out)) && out.len == KW_HASH_BYTES;
+    if (!it->names_cert) {
+        return false;
+    }
+    bool same = kw_ok(store_device_says(op, it->change.service->store, id, before, &at_ms)) &&
+                memcmp(before, it->said, sizeof(before)) == 0;
+    kw_op_clear(op);
+    return !same;
 }
 
 kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
@@ -309,7 +332,8 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
                    hello->simulated ? " SIMULATED" : "");
     TRY(op, store_device_get(op, service->store, id, device), "device '%s'", id);
     TRY(op, revocation_hello(op, service, device, cert, ret_renew));
-    if (!is_news(device, &it) && it.now_ms - device->last_seen_ms < SEEN_EVERY_MS) {
+    bool other_cert = take_cert_name(op, &it, id);
+    if (!other_cert && !is_news(device, &it) && it.now_ms - device->last_seen_ms < SEEN_EVERY_MS) {
         return KW_OK;
     }
     name_object(&it.change, EVENT_DEVICE_HELLO);
