@@ -8,26 +8,28 @@
 #include "os/clock.h"
 #include "store/registration.h"
 
+/* clang-format off */
 /* What to do, with the object's id in place of %s. */
 static const struct {
     const char *text, *next_step;
 } kinds[] = {
-    [DRIFT_NO_CERTIFICATE] = {"no-certificate",    "keywright device secret %s"                                 },
-    [DRIFT_NEVER_ENROLLED] = {"never-enrolled",    "keywright device secret %s"                                 },
-    [DRIFT_OUT_OF_USE_VALID] = {"out-of-use-valid",  "keywright device retire %s, once more"                      },
-    [DRIFT_SAID_UNKNOWN] = {"said-unknown",      "keywright device suspend %s, and look at the device"        },
-    [DRIFT_SAID_OTHERS] = {"said-anothers",     "keywright device suspend %s: it may be a copy"              },
-    [DRIFT_SAID_REVOKED] = {"said-revoked",      "keywright device secret %s, and enrol it anew"              },
-    [DRIFT_SAID_EXPIRED] = {"said-expired",      "keywright device secret %s, and enrol it anew"              },
-    [DRIFT_SAID_OLD] = {"said-old",          "look at the device %s: it did not take its renewal into use"},
-    [DRIFT_EXTERNAL_VALID] = {"external-valid",    "revoke %s there, too"                                       },
-    [DRIFT_EXTERNAL_REVOKED] = {"external-revoked",  "keywright cert revoke %s"                                   },
-    [DRIFT_EXTERNAL_UNKNOWN] = {"external-unknown",  "find out who issued %s; keywright doctor"                   },
-    [DRIFT_EXTERNAL_END] = {"external-end",      "compare both certificates of %s"                            },
-    [DRIFT_EXTERNAL_DEVICE] = {"external-device",   "revoke %s there, too"                                       },
+    [DRIFT_NO_CERTIFICATE] = {"no-certificate", "keywright device secret %s"},
+    [DRIFT_NEVER_ENROLLED] = {"never-enrolled", "keywright device secret %s"},
+    [DRIFT_OUT_OF_USE_VALID] = {"out-of-use-valid", "keywright device retire %s, once more"},
+    [DRIFT_SAID_UNKNOWN] = {"said-unknown", "keywright device suspend %s, and look at the device"},
+    [DRIFT_SAID_OTHERS] = {"said-anothers", "keywright device suspend %s: it may be a copy"},
+    [DRIFT_SAID_REVOKED] = {"said-revoked", "keywright device secret %s, and enrol it anew"},
+    [DRIFT_SAID_EXPIRED] = {"said-expired", "keywright device secret %s, and enrol it anew"},
+    [DRIFT_SAID_OLD] = {"said-old", "look at the device %s: it did not take its renewal into use"},
+    [DRIFT_EXTERNAL_VALID] = {"external-valid", "revoke %s there, too"},
+    [DRIFT_EXTERNAL_REVOKED] = {"external-revoked", "keywright cert revoke %s"},
+    [DRIFT_EXTERNAL_UNKNOWN] = {"external-unknown", "find out who issued %s; keywright doctor"},
+    [DRIFT_EXTERNAL_END] = {"external-end", "compare both certificates of %s"},
+    [DRIFT_EXTERNAL_DEVICE] = {"external-device", "revoke %s there, too"},
     [DRIFT_EXTERNAL_STRANGER] = {"external-stranger",
-                              "keywright device register, or revoke %s there"                                   },
+        "keywright device register, or revoke %s there"},
 };
+/* clang-format on */
 _Static_assert(KW_COUNT(kinds) == DRIFT_KIND_MAX, "every kind has a row");
 
 const char *drift_kind_text(enum drift_kind kind)
