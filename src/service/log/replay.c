@@ -10,6 +10,8 @@
 #include "service/event_text.h"
 #include "service/log/keys.h"
 #include "service/log/log.h"
+#include "service/quality/batch.h"
+#include "service/registration/suspend.h"
 
 enum { BATCH = 128, BATCH_DEADLINE_MS = 60000 };
 
@@ -284,8 +286,30 @@ static kw_status registered(struct kw_op *op, struct store_txn *txn, struct batc
         kw_op_clear(op);
         return KW_OK;
     }
+    TRY(op, status);
     batch->now.devices++;
-    return status;
+    return batch_count_again(op, txn, device.batch);
+}
+
+static kw_status suspended(struct kw_op *op, struct store_txn *txn, struct batch *batch,
+                           const struct event *event)
+{
+    (void)batch;
+    return device_suspend_again(op, txn, event);
+}
+
+static kw_status resumed(struct kw_op *op, struct store_txn *txn, struct batch *batch,
+                         const struct event *event)
+{
+    (void)batch;
+    return device_resume_again(op, txn, event);
+}
+
+static kw_status batch_told(struct kw_op *op, struct store_txn *txn, struct batch *batch,
+                            const struct event *event)
+{
+    (void)batch;
+    return batch_again(op, txn, event);
 }
 
 static kw_status retired(struct kw_op *op, struct store_txn *txn, struct batch *batch,
@@ -338,15 +362,21 @@ static const struct {
     kw_status (*apply)(struct kw_op *op, struct store_txn *txn, struct batch *batch,
                        const struct event *event);
 } effects[] = {
-    {EVENT_CERT_ISSUE,      issued     },
-    {EVENT_CERT_RENEW,      issued     },
-    {EVENT_CERT_REVOKE,     revoked    },
-    {EVENT_CERT_HOLD,       put_on_hold},
-    {EVENT_CERT_RELEASE,    released   },
-    {EVENT_DEVICE_REGISTER, registered },
-    {EVENT_DEVICE_RETIRE,   retired    },
-    {EVENT_KEY_DESTROY,     destroyed  },
-    {EVENT_CRL_SIGN,        crl_signed },
+    {EVENT_CERT_ISSUE,       issued     },
+    {EVENT_CERT_RENEW,       issued     },
+    {EVENT_CERT_REVOKE,      revoked    },
+    {EVENT_CERT_HOLD,        put_on_hold},
+    {EVENT_DEVICE_SUSPEND,   suspended  },
+    {EVENT_DEVICE_RESUME,    resumed    },
+    {EVENT_BATCH_OPEN,       batch_told },
+    {EVENT_BATCH_CLOSE,      batch_told },
+    {EVENT_BATCH_QUARANTINE, batch_told },
+    {EVENT_BATCH_RELEASE,    batch_told },
+    {EVENT_CERT_RELEASE,     released   },
+    {EVENT_DEVICE_REGISTER,  registered },
+    {EVENT_DEVICE_RETIRE,    retired    },
+    {EVENT_KEY_DESTROY,      destroyed  },
+    {EVENT_CRL_SIGN,         crl_signed },
 };
 
 /* --- the whole -------------------------------------------------------------------------------- */

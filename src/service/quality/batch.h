@@ -48,6 +48,11 @@ void batch_worker_stop(struct batch_worker *worker);
 /* There is something to do. */
 void batch_worker_wake(struct service *service);
 
+/* What an event of batches in the log did, done again: after a restore. */
+kw_status batch_again(struct kw_op *op, struct store_txn *txn, const struct event *event);
+/* A unit was registered, as the log says: it counts. */
+kw_status batch_count_again(struct kw_op *op, struct store_txn *txn, const char *name);
+
 /* For batch.c and batch_check.c. */
 kw_status batch_set(struct kw_op *op, struct service *service, const char *name,
                     enum event_type type, const char *finding, uint32_t checked,

@@ -124,3 +124,67 @@ kw_status device_resume(struct kw_op *op, struct service *service, const char *i
     spread(service);
     return KW_OK;
 }
+
+/* --- from the log ----------------------------------------------------------------------------- */
+
+static kw_status find_device(struct kw_op *op, struct store_txn *txn, const struct event *event,
+                             struct store_device *ret)
+{
+    static const char prefix[] = "device:";
+
+    ENSURE(op, strncmp(event->object, prefix, sizeof(prefix) - 1) == 0, KW_E_INTEGRITY,
+           "'%.64s' is no device", event->object);
+    return store_device_get_txn(op, txn, event->object + sizeof(prefix) - 1, ret);
+}
+
+/* "N certificates held, by CAUSE[: REASON]" (record() above) */
+static void read_cause(const char *detail, struct store_suspension *ret)
+{
+    static const char before[] = ", by ";
+    const char *at = strstr(detail, before);
+
+    if (!at) {
+        return;
+    }
+    at += sizeof(before) - 1;
+    const char *reason = strstr(at, ": ");
+    size_t n = reason ? (size_t)(reason - at) : strlen(at);
+    (void)snprintf(ret->cause, sizeof(ret->cause), "%.*s", (int)n, at);
+    (void)snprintf(ret->reason, sizeof(ret->reason), "%.159s", reason ? reason + 2 : "");
+}
+
+kw_status device_suspend_again(struct kw_op *op, struct store_txn *txn, const struct event *event)
+{
+    struct store_suspension suspension = {.at_ms = event->unix_ms};
+    struct store_device device;
+    unsigned n_certs = 0;
+
+    TRY(op, find_device(op, txn, event, &device));
+    if (device.state == DEVICE_SUSPENDED || device.state == DEVICE_RETIRED) {
+        return KW_OK;
+    }
+    KW_TEXT_SET(suspension.owner, event->object);
+    read_cause(event->detail, &suspension);
+    suspension.before = device.state;
+    TRY(op, store_suspension_insert(op, txn, &suspension));
+    device.state = DEVICE_SUSPENDED;
+    TRY(op, store_device_update(op, txn, &device));
+    return store_suspension_hold(op, txn, event->object, event->unix_ms / 1000, &n_certs);
+}
+
+kw_status device_resume_again(struct kw_op *op, struct store_txn *txn, const struct event *event)
+{
+    struct store_suspension found;
+    struct store_device device;
+    unsigned n_certs = 0;
+
+    TRY(op, find_device(op, txn, event, &device));
+    if (device.state != DEVICE_SUSPENDED) {
+        return KW_OK;
+    }
+    TRY(op, store_suspension_get_txn(op, txn, event->object, &found));
+    device.state = found.before;
+    TRY(op, store_device_update(op, txn, &device));
+    TRY(op, store_suspension_release(op, txn, event->object, &n_certs));
+    return store_suspension_delete(op, txn, event->object);
+}

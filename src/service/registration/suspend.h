@@ -20,4 +20,8 @@ kw_status device_suspend(struct kw_op *op, struct service *service, const char *
 kw_status device_resume(struct kw_op *op, struct service *service, const char *id,
                         const char *cause);
 
+/* What EVENT_DEVICE_SUSPEND or EVENT_DEVICE_RESUME of the log did, done again: after a restore. */
+kw_status device_suspend_again(struct kw_op *op, struct store_txn *txn, const struct event *event);
+kw_status device_resume_again(struct kw_op *op, struct store_txn *txn, const struct event *event);
+
 #endif

@@ -5,6 +5,7 @@
 #include "crypto/openssl.h"
 #include "crypto/weak_key.h"
 #include "rig.h"
+#include "service/event_text.h"
 #include "service/quality/batch.h"
 #include "service/quality/blocklist.h"
 #include "service/quality/quality.h"
@@ -306,6 +307,92 @@ static void shared_factor_puts_the_batch_in_quarantine(void **state)
     }
 }
 
+/* --- after a restore ---------------------------------------------------------------------------
+ */
+
+struct looking {
+    enum event_type type;
+    struct event found;
+};
+
+static kw_status look(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
+{
+    struct looking *it = ctx;
+    struct event event;
+
+    (void)index;
+    TRY(op, event_decode(op, entry, &event));
+    if (event.type == it->type) {
+        it->found = event;
+    }
+    return KW_OK;
+}
+
+/* The newest event of a type, as if it had happened to another object. */
+static struct event told(struct place *place, enum event_type type, const char *object)
+{
+    struct looking it = {.type = type};
+    TEST_OP(op);
+
+    assert_ok(&op, store_log_each(&op, place->service->store, 0, 100000, look, &it));
+    assert_int_equal(it.found.type, type);
+    KW_TEXT_SET(it.found.object, object);
+    return it.found;
+}
+
+struct doing {
+    kw_status (*again)(struct kw_op *op, struct store_txn *txn, const struct event *event);
+    struct event event;
+};
+
+static kw_status do_in(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct doing *it = ctx;
+
+    return it->again(op, txn, &it->event);
+}
+
+/* What the log says of one thing, done to another that it did not happen to. */
+static void the_log_says_it_again(void **state)
+{
+    struct place *place = *state;
+    struct store_cert cert;
+    struct store_batch batch;
+    struct unit first, second;
+    struct kw_op op = as_alice();
+
+    make(place, "D1", "B1", &first);
+    make(place, "D2", "B2", &second);
+    assert_ok(&op, unit_enrol(&op, place, &second, &cert));
+    assert_ok(&op, device_suspend(&op, place->service, "D1", op.principal, "lost, maybe: stolen"));
+    struct doing it = {device_suspend_again, told(place, EVENT_DEVICE_SUSPEND, "device:D2")};
+    for (unsigned i = 0; i < 2; i++) { /* a replay may meet what it did before */
+        assert_ok(&op, store_change(&op, place->service->store, do_in, &it));
+        assert_int_equal(state_of(place, "D2"), DEVICE_SUSPENDED);
+        assert_int_equal(now(place, &cert), CERT_STATE_HELD);
+    }
+    assert_ok(&op, device_resume(&op, place->service, "D1", NULL));
+    it = (struct doing){device_resume_again, told(place, EVENT_DEVICE_RESUME, "device:D2")};
+    assert_ok(&op, store_change(&op, place->service->store, do_in, &it));
+    assert_int_equal(state_of(place, "D2"), DEVICE_ACTIVE);
+    assert_int_equal(now(place, &cert), CERT_STATE_VALID);
+    assert_ok(&op, batch_quarantine(&op, place->service, "B1", "bad: chip, of May", &batch));
+    static const char *const names[] = {"B2", "B9"}; /* one that is there, one that is not */
+    for (unsigned i = 0; i < KW_COUNT(names); i++) {
+        char object[16];
+        (void)snprintf(object, sizeof(object), "batch:%s", names[i]);
+        it = (struct doing){batch_again, told(place, EVENT_BATCH_QUARANTINE, object)};
+        assert_ok(&op, store_change(&op, place->service->store, do_in, &it));
+        assert_ok(&op, store_batch_get(&op, place->service->store, names[i], &batch));
+        assert_int_equal(batch.state, BATCH_QUARANTINED);
+        assert_string_equal(batch.finding, "bad: chip, of May");
+        assert_string_equal(batch.product, "thing-1");
+        assert_int_equal(batch.units, 1);
+    }
+    unit_done(&first);
+    unit_done(&second);
+}
+
 /* --- block lists ------------------------------------------------------------------------------ */
 
 #define SHA256 "e3b0c44298fc1c149AFBF4C8996FB92427ae41e4649b934ca495991b7852b855"
@@ -392,6 +479,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_enrolment_in_quarantine, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(shared_factor_puts_the_batch_in_quarantine, place_setup,
                                         place_teardown),
+        cmocka_unit_test_setup_teardown(the_log_says_it_again, place_setup, place_teardown),
         cmocka_unit_test(lines_of_block_lists),
         cmocka_unit_test_setup_teardown(blocked_keys, place_setup, place_teardown),
     };
