@@ -136,3 +136,16 @@ kw_status keeper_journal_read(struct kw_op *op, struct keeper *keeper, uint64_t 
     *ret_last = answer.journal.last;
     return KW_OK;
 }
+
+kw_status keeper_ocsp_issuer(struct kw_op *op, struct keeper *keeper, const char *key_id,
+                             const struct pubkey *old_key, struct kw_span cross)
+{
+    struct keeper_msg msg = {
+        .ocsp_issuer = {.old_key = pubkey_spki(old_key), .cert = cross}
+    };
+    struct channel_room room;
+    struct keeper_answer answer;
+
+    ENSURE(op, KW_TEXT_SET(msg.key_id, key_id), KW_E_NOT_FOUND, "the keeper has no such key");
+    return keeper_call(op, keeper, KEEPER_ROW_OCSP_ISSUER, &msg, -1, &room, &answer);
+}

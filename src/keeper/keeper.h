@@ -330,6 +330,13 @@ kw_status keeper_sign_checkpoint(struct kw_op *op, struct keeper *keeper, const 
 kw_status keeper_vault_export(struct kw_op *op, struct keeper *keeper, uint64_t approval_id,
                               struct kw_bytes **ret);
 /**
+ * Tell an OCSP signer the next key of its CA, where that lives in another vault. old_key: one that
+ * it knows; cross: DER, the next key's certificate by that one. Errors: KW_E_DENIED it is not
+ * convinced.
+ */
+kw_status keeper_ocsp_issuer(struct kw_op *op, struct keeper *keeper, const char *key_id,
+                             const struct pubkey *old_key, struct kw_span cross);
+/**
  * Set the public half of the key that backups are sealed to. The first one is free in a ceremony;
  * otherwise it needs approval (subject_recovery_set()).
  */

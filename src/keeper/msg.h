@@ -85,6 +85,7 @@ enum { KEEPER_OPEN = KEEPER_CEREMONY | KEEPER_SERVING, KEEPER_ANY = KEEPER_OPEN 
     X(SIGN_TUF, sign_tuf, 25, 16384, KEEPER_OPEN, true)                                            \
     X(SIGN_CMP, sign_cmp, 26, 16136, KEEPER_OPEN, false)                                           \
     X(KEY_BIRTH, key_birth, 27, 1328, KEEPER_OPEN, false)                                          \
+    X(OCSP_ISSUER, ocsp_issuer, 28, 9352, KEEPER_OPEN, false)                                      \
     X(DATA_KEY, data_key, 32, 392, KEEPER_OPEN, false)                                             \
     X(DATA_WRAP, data_wrap, 33, 904, KEEPER_OPEN, false)                                           \
     X(DATA_UNWRAP, data_unwrap, 34, 1024, KEEPER_OPEN, false)                                      \
@@ -124,6 +125,10 @@ struct keeper_msg {
     char request_id[KW_REQUEST_ID];
     char key_id[KW_NAME_MAX]; /* "" in messages without one */
     union {
+        struct {
+            struct kw_span old_key; /* SubjectPublicKeyInfo */
+            struct kw_span cert;    /* of the next key, by the old one */
+        } ocsp_issuer;
         struct {
             uint16_t version;
             char build[KEEPER_BUILD_TEXT];

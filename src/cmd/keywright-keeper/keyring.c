@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cmd/keywright-keeper/crl_numbers.h"
+#include "cmd/keywright-keeper/ocsp_issuers.h"
 #include "cmd/keywright-keeper/purposes.h"
 #include "crypto/digest.h"
 #include "os/clock.h"
@@ -270,6 +271,7 @@ static kw_status reserve_id(struct kw_op *op, struct keyring *keyring,
     if (predecessor) {
         inherit(*ret, predecessor);
         TRY(op, crl_numbers_inherit(op, keyring->state, predecessor, *ret));
+        TRY(op, ocsp_issuers_inherit(op, keyring->state, predecessor, *ret));
     }
     (*ret)->class_ = policy->class_;
     (*ret)->alg = policy->alg;

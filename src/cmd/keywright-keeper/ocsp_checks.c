@@ -1,6 +1,7 @@
 #include "cmd/keywright-keeper/ocsp_checks.h"
 
 #include "cmd/keywright-keeper/cert_checks.h"
+#include "cmd/keywright-keeper/ocsp_issuers.h"
 #include "crypto/digest.h"
 
 enum { SHA1_BYTES = 20 };
@@ -65,7 +66,9 @@ static bool issuer_key_known(const struct ocsp_case *c)
 {
     const struct keeper_key *own = ca_of(c);
 
-    if (asks_for_key(c->single, &c->signer->policy)) {
+    if (asks_for_key(c->single, &c->signer->policy) ||
+        ocsp_issuers_has(c->keyring->state, c->signer->record, c->single->id.sha256,
+                         c->single->id.key_hash)) {
         return true;
     }
     for (unsigned i = 0; own && i < c->keyring->n; i++) {

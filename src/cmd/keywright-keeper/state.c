@@ -140,6 +140,35 @@ static void decode_scopes(struct kw_reader *r, struct state *ret)
     }
 }
 
+static void encode_issuers(struct kw_writer *w, const struct state *state)
+{
+    kw_writer_u16(w, (uint16_t)state->n_issuers);
+    for (unsigned i = 0; i < state->n_issuers; i++) {
+        kw_writer_u16(w, state->issuers[i].signer);
+        kw_writer_put(w, KW_SPAN_ARRAY(state->issuers[i].sha1));
+        kw_writer_put(w, KW_SPAN_ARRAY(state->issuers[i].sha256));
+    }
+}
+
+static void decode_issuers(struct kw_reader *r, struct state *ret)
+{
+    unsigned n = kw_reader_u16(r);
+
+    if (n > STATE_ISSUERS_MAX) {
+        kw_reader_reject(r);
+    }
+    for (unsigned i = 0; i < n && !r->failed; i++) {
+        struct ocsp_issuer *one = &ret->issuers[i];
+        one->signer = kw_reader_u16(r);
+        kw_reader_copy(r, one->sha1, sizeof(one->sha1));
+        kw_reader_copy(r, one->sha256, sizeof(one->sha256));
+        if (one->signer >= ret->n) {
+            kw_reader_reject(r);
+        }
+        ret->n_issuers = i + 1;
+    }
+}
+
 kw_status state_encode(const struct state *state, struct kw_out *out)
 {
     out->len = 0;
@@ -159,6 +188,7 @@ kw_status state_encode(const struct state *state, struct kw_out *out)
         encode_record(&w, &state->at[i]);
     }
     encode_scopes(&w, state);
+    encode_issuers(&w, state);
     return kw_writer_end(&w);
 }
 
@@ -188,6 +218,7 @@ kw_status state_decode(struct kw_span encoded, struct state *ret)
         ret->n = i + 1;
     }
     decode_scopes(&r, ret);
+    decode_issuers(&r, ret);
     return kw_reader_end(&r);
 }
 

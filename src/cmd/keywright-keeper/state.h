@@ -22,9 +22,12 @@ enum {
     STATE_SCOPES_MAX = 2048, /* shards of all CAs' lists together */
     STATE_SCOPE_BYTES = 16,
     STATE_SCOPE_RECORD = 2 + STATE_SCOPE_BYTES + 4 * 8 + 1,
+    STATE_ISSUERS_MAX = 64, /* rotations of CAs in other vaults */
+    STATE_ISSUER_RECORD = 2 + 20 + KW_HASH_BYTES,
     STATE_ENCODED_MAX = 6 * 8 + STATE_BOOT_BYTES + STATE_RECOVERY_BYTES + 2 * KW_HASH_BYTES + 2 +
                         STATE_KEYS_MAX * STATE_RECORD_MAX + 2 +
-                        STATE_SCOPES_MAX * STATE_SCOPE_RECORD,
+                        STATE_SCOPES_MAX * STATE_SCOPE_RECORD + 2 +
+                        STATE_ISSUERS_MAX * STATE_ISSUER_RECORD,
 };
 
 /* Of one key id that was ever used; never removed, so that an id never comes back. */
@@ -61,6 +64,13 @@ struct crl_numbers {
 /* In the order in which they stand in the state. */
 int crl_numbers_compare(const struct crl_numbers *a, const struct crl_numbers *b);
 
+/* A key of a CA in another vault, as an OCSP signer of this one has learned it. */
+struct ocsp_issuer {
+    uint16_t signer; /* place of its record */
+    uint8_t sha1[20];
+    uint8_t sha256[KW_HASH_BYTES]; /* of the bits of the CA's key */
+};
+
 struct state {
     uint64_t version;    /* rises with each save */
     int64_t clock_floor; /* Unix seconds: it was at least so late already */
@@ -79,6 +89,8 @@ struct state {
     struct key_record at[STATE_KEYS_MAX]; /* records keep their place */
     unsigned n_scopes;
     struct crl_numbers scopes[STATE_SCOPES_MAX]; /* ascending */
+    unsigned n_issuers;
+    struct ocsp_issuer issuers[STATE_ISSUERS_MAX];
 };
 
 /* Plain form, without sealing. KW_E_TOO_LARGE; room of STATE_ENCODED_MAX suffices. */

@@ -53,20 +53,6 @@ static kw_status put_request(struct kw_op *op, struct service *service, const st
     return kw_pem_encode("CERTIFICATE", cert_der(ca->cert), into);
 }
 
-/* The keeper of the OCSP signer takes the new key for the CA's because it made it itself. */
-static kw_status one_vault(struct kw_op *op, const struct service *service, const char *base)
-{
-    char ca[KW_NAME_MAX], ocsp[KW_NAME_MAX];
-
-    line_of(base, ca);
-    (void)snprintf(ocsp, sizeof(ocsp), "ocsp-%.80s", base);
-    ENSURE(op, service_keeper(service, ca) == service_keeper(service, ocsp), KW_E_UNSUPPORTED,
-           "'%s' and '%s' are in two vaults: nobody could answer for certificates by the next key "
-           "(docs/KEYS.md)",
-           ca, ocsp);
-    return KW_OK;
-}
-
 kw_status ca_request(struct kw_op *op, struct service *service, const char *base,
                      const char *reason, uint64_t approval_id, struct kw_bytes **ret)
 {
@@ -77,7 +63,6 @@ kw_status ca_request(struct kw_op *op, struct service *service, const char *base
 
     (void)reason; /* the approval's, where there is one */
     TRY(op, authorities_issuing(op, all, base, &ca));
-    TRY(op, one_vault(op, service, base));
     TRY(op, ca_newest_key(op, service, base, &key));
     if (has_cert(all, &key)) {
         TRY(op, key_rotate(op, service, key.key_id, approval_id, &next));
@@ -152,6 +137,25 @@ static kw_status make_cross(struct kw_op *op, struct service *service, const str
     return service_cert_save(op, service, name, kw_bytes_span(der));
 }
 
+/* A keeper that holds both lines made the new key itself; another is shown the old key's word. */
+static kw_status tell_ocsp(struct kw_op *op, struct service *service, const struct ca *old,
+                           const struct ca *new_)
+{
+    struct keeper_key_info signer;
+    char line[KW_NAME_MAX], name[KW_NAME_MAX];
+    AUTO(cert) *cross = NULL;
+
+    (void)snprintf(line, sizeof(line), "ocsp-%.80s", new_->base);
+    if (service_keeper(service, new_->key_id) == service_keeper(service, line)) {
+        return KW_OK;
+    }
+    TRY(op, line_newest(op, service, line, 1u << KEY_ACTIVE, &signer));
+    authorities_cross_name(old, new_, name);
+    TRY(op, service_cert_load(op, service, name, &cross));
+    return keeper_ocsp_issuer(op, service_keeper(service, signer.key_id), signer.key_id,
+                              cert_public(old->cert), cert_der(cross));
+}
+
 /* Old with new and new with old (RFC 4210 section 4.4). */
 static kw_status make_crosses(struct kw_op *op, struct service *service, const char *id)
 {
@@ -171,6 +175,7 @@ static kw_status make_crosses(struct kw_op *op, struct service *service, const c
     }
     TRY(op, make_cross(op, service, old, new_), "cross certificate of '%s' by '%s'", new_->id,
         old->id);
+    TRY(op, tell_ocsp(op, service, old, new_), "telling the OCSP signer of '%s'", new_->base);
     return make_cross(op, service, new_, old);
 }
 

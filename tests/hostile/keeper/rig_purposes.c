@@ -152,6 +152,9 @@ struct keeper_reply purpose_ask(enum keeper_row_index row, const char *key_id, s
     case KEEPER_ROW_SIGN_CHECKPOINT:
         msg.checkpoint.body = a;
         break;
+    case KEEPER_ROW_OCSP_ISSUER:
+        msg.ocsp_issuer.cert = a;
+        break;
     case KEEPER_ROW_KEY_BIRTH:
         assert_true(KW_TEXT_SET(msg.birth.rule, "leaf"));
         msg.birth.recipient = a;

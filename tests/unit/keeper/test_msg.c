@@ -65,6 +65,10 @@ static void sample_two_person(enum keeper_row_index row, struct keeper_msg *msg)
     case KEEPER_ROW_VAULT_EXPORT:
         msg->vault_export.approval_id = UINT64_MAX;
         break;
+    case KEEPER_ROW_OCSP_ISSUER:
+        msg->ocsp_issuer.old_key = KW_SPAN(octets, KW_SPKI_MAX);
+        msg->ocsp_issuer.cert = KW_SPAN(octets, KW_CERT_MAX);
+        break;
     case KEEPER_ROW_RECOVERY_SET:
         msg->recovery_set.approval_id = UINT64_MAX;
         memset(msg->recovery_set.key, 0xa5, sizeof(msg->recovery_set.key));
