@@ -312,6 +312,8 @@ kw_status batch_gcd(struct kw_op *op, const struct kw_span moduli[], unsigned n,
     while (tree->levels[tree->n_levels - 1].n > 1) {
         TRY(op, climb(op, tree));
     }
+    ENSURE(op, tree->levels[tree->n_levels - 1].at && tree->walk.at, KW_E_INTERNAL,
+           "a tree without a root");
     TRY(op, divide_root(op, tree));
     for (unsigned to = tree->n_levels - 1; to > 0; to--) {
         TRY(op, descend(op, tree, to - 1));

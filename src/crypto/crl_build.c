@@ -164,7 +164,9 @@ struct assembly {
 static kw_status put_head(struct assembly *it, struct kw_span head)
 {
     it->head_len += head.len;
-    memcpy(it->room->p + it->gap - it->head_len, head.p, head.len);
+    for (size_t i = 0; i < head.len; i++) {
+        it->room->p[it->gap - it->head_len + i] = head.p[i];
+    }
     return KW_OK;
 }
 

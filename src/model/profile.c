@@ -15,7 +15,8 @@ int64_t profile_not_after(const struct profile *profile, int64_t not_before)
 
 static void put_part(struct profile *profile, const char *part)
 {
-    KW_TEXT_SET(profile->subject_dn[profile->n_subject_dn++], part);
+    KW_TEXT_SET(profile->subject_dn[profile->n_subject_dn], part);
+    profile->n_subject_dn++;
 }
 
 void profile_fill_defaults(struct profile *profile)

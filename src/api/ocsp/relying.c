@@ -52,6 +52,8 @@ static kw_status describe_get(struct kw_op *op, const struct http_request *reque
                               const struct ocsp_reply *reply, struct http_response *response)
 {
     const struct ocsp_entry *entry = reply->entry;
+
+    ENSURE(op, entry, KW_E_INTERNAL, "an answer without its texts");
     TRY(op, http_response_header(op, response, "ETag", entry->etag));
     TRY(op, http_response_header(op, response, "Last-Modified", entry->last_modified));
     TRY(op, http_response_header(op, response, "Expires", entry->expires));

@@ -215,6 +215,15 @@ static kw_status sign(struct kw_op *op, struct issuance *it, struct kw_bytes **r
     return sign_once(op, it, ret);
 }
 
+/* As the profile says, but never beyond the CA's own end. */
+static int64_t end_of(const struct issuance *it, int64_t not_before)
+{
+    int64_t wanted = profile_not_after(&it->profile->data, not_before);
+    int64_t last = cert_not_after(it->ca->cert);
+
+    return wanted == KW_TIME_NEVER || wanted < last ? wanted : last;
+}
+
 static void describe_cert(struct issuance *it)
 {
     struct store_cert *cert = it->cert;
@@ -230,7 +239,7 @@ static void describe_cert(struct issuance *it)
         memcpy(cert->csr, request->csr_sha256, KW_HASH_BYTES);
     }
     cert->not_before = now_ms / 1000 - BACKDATE_S;
-    cert->not_after = profile_not_after(&it->profile->data, cert->not_before);
+    cert->not_after = end_of(it, cert->not_before);
     cert->state = CERT_STATE_VALID;
     cert->issued_ms = now_ms;
     dn_text(request->subject, cert->subject, sizeof(cert->subject));

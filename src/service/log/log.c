@@ -20,7 +20,7 @@ struct log_sequencer {
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t grew;
-    bool hurry; /* the server stops: nobody waits any more */
+    bool hurry;               /* the server stops: nobody waits any more */
     struct tlog_edge durable; /* the committed tree; its root is computed when a head is signed */
     struct checkpoint head;   /* the newest signed one; size 0 before the first */
     bool stop, running;
