@@ -243,6 +243,24 @@ static void encode_rule(struct kw_writer *w, const struct policy_rule *rule)
     kw_writer_span16(w, KW_SPAN(rule->subject_within, rule->subject_within_len));
 }
 
+enum { RULE_ENCODED_MAX = KW_DN_MAX + 512 };
+
+bool policy_rule_equal(const struct policy_rule *a, const struct policy_rule *b)
+{
+    uint8_t rooms[2][RULE_ENCODED_MAX];
+    struct kw_out out[2] = {KW_OUT_ARRAY(rooms[0]), KW_OUT_ARRAY(rooms[1])};
+    const struct policy_rule *rules[2] = {a, b};
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct kw_writer w = kw_writer_of(&out[i]);
+        encode_rule(&w, rules[i]);
+        if (!kw_ok(kw_writer_end(&w))) {
+            return false;
+        }
+    }
+    return kw_span_equal(kw_out_span(&out[0]), kw_out_span(&out[1]));
+}
+
 static void encode_use(struct kw_writer *w, const struct key_policy *policy)
 {
     put_i64(w, policy->processing_until);

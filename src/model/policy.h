@@ -98,6 +98,8 @@ kw_status policy_decode(struct kw_span encoded, struct key_policy *ret);
 bool policy_key_id(const char *lineage, uint32_t generation, char ret[KW_NAME_MAX]);
 /* NULL where there is none. */
 const struct policy_rule *policy_rule_find(const struct key_policy *policy, const char *name);
+/* Do they say the same? */
+bool policy_rule_equal(const struct policy_rule *a, const struct policy_rule *b);
 /* A dotted OID of at least two arcs, below POLICY_OID_MAX octets, no leading zeros. */
 bool policy_oid_valid(const char *oid);
 

@@ -63,7 +63,7 @@ def test_secc_leaf_as_iso_15118_wants_it(trades):
     cert = certs_in(trades.enrol(csr_der(new_key(), device.id), who=device.idevid, label='secc').body)[0]
     usage = cert.extensions.get_extension_for_class(x509.KeyUsage).value
     assert usage.digital_signature and usage.key_agreement and not usage.key_encipherment
-    assert (cert.not_valid_after_utc - cert.not_valid_before_utc).days == 60
+    assert (cert.not_valid_after - cert.not_valid_before).days == 60
     assert cert.public_key().curve.name == 'secp256r1'
     assert len(cert.public_bytes(Encoding.DER)) <= 800, 'ISO 15118-2: certificates of at most 800 octets'
     for name, path_len in (('ca-cpo-sub2', 0), ('above-cpo-sub1', 1), ('above-v2g-root', None)):

@@ -50,7 +50,7 @@ const struct route rest_routes[] = {
     {HTTP_POST, V1 "/certs/{id}/release",       AUTH_OPERATOR, JSON, BODY, MS, 0, rest_cert_release,    ERR, "end its hold"},
     {HTTP_POST, V1 "/cas/{ca}/certs/{id}/hold", AUTH_OPERATOR, JSON, BODY, MS, 0, rest_cert_hold,       ERR, "put a certificate of a CA on hold"},
     {HTTP_POST, V1 "/cas/{ca}/certs/{id}/release", AUTH_OPERATOR, JSON, BODY, MS, 0, rest_cert_release, ERR, "end its hold"},
-    {HTTP_POST, V1 "/revocations",              AUTH_OPERATOR, JSON, BODY, 120000, 0, rest_plan_make,   ERR, "plan a revocation: exactly which certificates, and what follows"},
+    {HTTP_POST, V1 "/revocations",              AUTH_OPERATOR, JSON, BODY, 60000, 0, rest_plan_make,   ERR, "plan a revocation: exactly which certificates, and what follows"},
     {HTTP_GET,  V1 "/revocations",              AUTH_OPERATOR, NULL, 0,    MS, 0, rest_plan_list,       ERR, "plans of revocation"},
     {HTTP_GET,  V1 "/revocations/{id}",         AUTH_OPERATOR, NULL, 0,    MS, 0, rest_plan_show,       ERR, "one plan: how far, and who enforces it since when"},
     {HTTP_POST, V1 "/revocations/{id}/run",     AUTH_OPERATOR, JSON, BODY, MS, 0, rest_plan_run,        ERR, "run a plan in the background; approval, where it is an emergency"},

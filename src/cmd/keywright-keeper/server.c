@@ -203,7 +203,9 @@ bool server_take(struct server *server, struct kw_span packet, const int fds[], 
     request.req_id = frame.req_id;
     request.fd = n_fds > 0 ? fds[0] : -1;
     request.now_unix = os_clock_unix_s();
-    return answer(server, &request);
+    bool goes_on = answer(server, &request);
+    request.msg = NULL; /* it ends here */
+    return goes_on;
 }
 
 enum got { GOT_PACKET, GOT_NOTHING, GOT_BROKEN, GOT_END };

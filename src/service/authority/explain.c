@@ -102,7 +102,7 @@ static kw_status check_rule(struct kw_op *op, struct service *service, const str
            c->ca_key_id, c->profile->name);
     TRY(op,
         profile_rule(c->profile, KW_SPAN(rule->subject_within, rule->subject_within_len), &now));
-    ENSURE(op, memcmp(&now, rule, sizeof(now)) == 0, KW_E_DENIED,
+    ENSURE(op, policy_rule_equal(&now, rule), KW_E_DENIED,
            "profile '%s' was changed after it was sealed with the key '%s': what goes beyond the "
            "sealed rule is refused",
            c->profile->name, c->ca_key_id);

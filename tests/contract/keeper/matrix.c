@@ -17,7 +17,8 @@ static const struct {
     uint32_t protects; /* while active, within the period and the count */
     uint32_t reads;    /* these of them also while deactivated, until processing_until */
 } classes[] = {
-    {KEY_CLASS_ISSUING_CA,   1,  BIT(SIGN_CERT) | BIT(SIGN_CERT_REQUEST) | BIT(SIGN_CRL) | BIT(SIGN_CROSS),
+    {KEY_CLASS_ISSUING_CA,   1,  BIT(SIGN_CERT) | BIT(SIGN_CERT_REQUEST) | BIT(SIGN_CRL) | BIT(SIGN_CROSS) |
+                                 BIT(KEY_BIRTH),
                                  BIT(SIGN_CRL) | BIT(SIGN_CROSS)},
     {KEY_CLASS_OCSP_SIGNER,  1,  BIT(SIGN_OCSP), 0},
     {KEY_CLASS_TLS_SERVER,   1,  BIT(SIGN_TLS), 0},

@@ -173,8 +173,8 @@ static void roca(void **state)
         unsigned n_primes;
         int bits;
     } sizes[] = {
-        {126, 1024},
-        {126, 1536},
+        {126, 1040},
+        {126, 1552},
     };
     AUTO(BIGNUM) *e = number(65537);
 

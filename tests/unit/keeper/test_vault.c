@@ -167,6 +167,7 @@ static void a_wider_policy_is_noticed(void **state)
     assert_ok(vault_key_file_decode(kw_bytes_span(whole), &file));
     assert_ok(policy_decode(file.policy, policy));
     policy->rules[0].is_ca = 1;
+    policy->rules[0].key_birth = 0;
     policy->rules[0].key_usage |= CERT_KU_KEY_CERT_SIGN;
     assert_ok(policy_encode(policy, &encoded));
     file.policy = kw_out_span(&encoded);

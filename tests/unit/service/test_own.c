@@ -286,10 +286,6 @@ static void lines(void **state)
     assert_ptr_equal(service_keeper(service, "ca-devices"), other);
     assert_ptr_equal(service_keeper(service, "ca-devices.2"), other);
     assert_ptr_not_equal(service_keeper(service, "ca-services.2"), other);
-    /* nobody could answer by OCSP for what the next key issues */
-    AUTO(kw_bytes) *pem = NULL;
-    TEST_OP(op);
-    assert_code(&op, ca_request(&op, service, "devices", "", 0, &pem), KW_E_UNSUPPORTED);
     service->n_vaults = n;
 }
 
