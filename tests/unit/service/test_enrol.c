@@ -1,6 +1,8 @@
 /* Secrets, subjects, enrolment and renewal, and races between them. */
 #include <pthread.h>
 
+#include <stdatomic.h>
+
 #include "os/clock.h"
 #include "rig.h"
 #include "service/authority/revoke.h"
@@ -15,16 +17,16 @@ kw_status __real_store_device_get(struct kw_op *op, struct store *store, const c
                                   struct store_device *ret);
 kw_status __wrap_store_device_get(struct kw_op *op, struct store *store, const char *id,
                                   struct store_device *ret);
-static void (*meanwhile)(void *ctx);
+typedef void (*meanwhile_fn)(void *ctx);
+static _Atomic(meanwhile_fn) meanwhile; /* threads race through it */
 static void *meanwhile_ctx;
 
 kw_status __wrap_store_device_get(struct kw_op *op, struct store *store, const char *id,
                                   struct store_device *ret)
 {
     kw_status status = __real_store_device_get(op, store, id, ret);
-    void (*act)(void *ctx) = meanwhile;
+    meanwhile_fn act = atomic_exchange(&meanwhile, NULL);
 
-    meanwhile = NULL;
     if (act) {
         act(meanwhile_ctx);
     }
