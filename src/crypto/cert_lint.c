@@ -472,12 +472,3 @@ unsigned cert_lint_next(const struct cert_lint_case *c, unsigned from)
     }
     return from;
 }
-
-kw_status cert_lint_check(struct kw_op *op, const struct cert_lint_case *c)
-{
-    unsigned broken = cert_lint_next(c, 0);
-
-    ENSURE(op, broken == cert_lints_n, KW_E_DENIED, "%s (rule %s, %s)", cert_lints[broken].says,
-           cert_lints[broken].name, cert_lints[broken].source);
-    return KW_OK;
-}

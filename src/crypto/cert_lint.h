@@ -25,7 +25,5 @@ extern const unsigned cert_lints_n;
 /* The first rule from `from` on that does not hold, as a place in the table; cert_lints_n where all
  * do. Any thread. */
 unsigned cert_lint_next(const struct cert_lint_case *c, unsigned from);
-/* KW_E_DENIED says what is wrong, by which rule and source, for the first that does not hold. */
-kw_status cert_lint_check(struct kw_op *op, const struct cert_lint_case *c);
 
 #endif
