@@ -1,4 +1,4 @@
-#include "api/rest/views.h"
+#include "api/rest/views_table.h"
 
 static const struct codec_field device_fields[] = {
     FIELD_STRING("id", struct device_view, id, 0, "device id"),
@@ -226,7 +226,6 @@ static const struct codec_field profile_fields[] = {
     FIELD_STRINGS("key_algs", struct profile, key_algs, n_key_algs, 0, "key algorithms"),
 };
 
-#define VIEW(fields_) {.fields = (fields_), .n = KW_COUNT(fields_)}
 const struct view device_view = VIEW(device_fields);
 const struct view cert_view = VIEW(cert_fields);
 const struct view key_view = VIEW(key_fields);
@@ -252,12 +251,6 @@ const struct view terms_page = VIEW(terms_page_fields);
 const struct view issued_view = VIEW(issued_fields);
 const struct view profile_view = VIEW(profile_fields);
 
-#define PAGE(name)                                                                                 \
-    static const struct codec_field name##_page_fields[] = {                                       \
-        FIELD_ARRAY("items", struct name##_page, at, n, 0, name##_fields, "one page"),             \
-        FIELD_STRING("next", struct name##_page, next, 0, "give it back as 'after'"),              \
-    };                                                                                             \
-    const struct view name##_page = VIEW(name##_page_fields);
 PAGE(device)
 PAGE(cert)
 PAGE(key)

@@ -1,4 +1,4 @@
-#include "api/rest/views.h"
+#include "api/rest/views_table.h"
 
 static const struct codec_field signer_fields[] = {
     FIELD_STRING("name", struct approval_signer_view, name, 0, "who signed"),
@@ -50,7 +50,6 @@ static const struct codec_field page_fields[] = {
     FIELD_STRING("next", struct approval_page, next, 0, "give it back as 'after'"),
 };
 
-#define VIEW(fields_) {.fields = (fields_), .n = KW_COUNT(fields_)}
 const struct view approval_view = VIEW(approval_fields);
 const struct view roster_view = VIEW(roster_fields);
 const struct view approval_page = VIEW(page_fields);

@@ -1,5 +1,5 @@
 /* What the registration authority shows. */
-#include "api/rest/views.h"
+#include "api/rest/views_table.h"
 
 static const struct codec_field request_fields[] = {
     FIELD_INT("id", struct request_view, id, 0, 0, 0, "number of the request"),
@@ -127,7 +127,6 @@ static const struct codec_field block_fields[] = {
     FIELD_INT("hits", struct block_view, hits, 0, 0, 0, "certificates concerned"),
 };
 
-#define VIEW(fields_) {.fields = (fields_), .n = KW_COUNT(fields_)}
 const struct view request_view = VIEW(request_fields);
 const struct view batch_view = VIEW(batch_fields);
 const struct view feed_view = VIEW(feed_fields);
@@ -135,12 +134,6 @@ const struct view consumer_view = VIEW(consumer_fields);
 const struct view blocked_view = VIEW(blocked_fields);
 const struct view block_view = VIEW(block_fields);
 
-#define PAGE(name)                                                                                 \
-    static const struct codec_field name##_page_fields[] = {                                       \
-        FIELD_ARRAY("items", struct name##_page, at, n, 0, name##_fields, "one page"),             \
-        FIELD_STRING("next", struct name##_page, next, 0, "give it back as 'after'"),              \
-    };                                                                                             \
-    const struct view name##_page = VIEW(name##_page_fields);
 PAGE(request)
 PAGE(batch)
 PAGE(blocked)

@@ -1,6 +1,5 @@
 #include "api/rest/views_revocation.h"
-
-#define VIEW(fields) {fields, KW_COUNT(fields)}
+#include "api/rest/views_table.h"
 
 static const struct codec_field count_fields[] = {
     FIELD_STRING("kind", struct plan_count_view, kind, 0, "ca, profile, state, product, batch, …"),
