@@ -7,10 +7,12 @@
 #include "base/limits.h"
 #include "base/op.h"
 
+enum { SCRATCH_DIR_MAX = 32 };
+
 struct scratch {
-    char dir[64]; /* made, mode 0700; "": there is none */
-    int end_fd;   /* its closing is the end */
-    pid_t keeper; /* waits for that, then removes the folder */
+    char dir[SCRATCH_DIR_MAX]; /* made, mode 0700; "": there is none */
+    int end_fd;                /* its closing is the end */
+    pid_t keeper;              /* made the folder; waits for that, then removes it */
 };
 
 /* Before any secret is read: another process is made of this one. KW_E_IO. */
