@@ -276,6 +276,25 @@ def test_ca_key(gate, tmp_path):
     assert {'devices', 'devices.2', 'services', 'root'} == states
 
 
+def test_ca_key_with_its_ocsp_signer_in_another_vault(tmp_path):
+    """The vault that answers for the CA learns of the CA's next key by the old key's word."""
+    apart = tmp_path / 'vaults.yaml'
+    apart.write_text('vaults:\n  - name: "issuing"\n    unlock: "passphrase-file:keeper.passphrase"\n    keys: ["ca-*"]\n')
+    gate = Gate(tmp_path / 'gate', '--approver', 'bob', '--vaults', apart).start()
+    before, old_ca = gate.device(), gate.cert('ca-devices')
+    new_ca = rotate_ca(gate, tmp_path)
+    after = gate.device()
+    for _ in range(2):  # as it was taught, and as it remembers
+        ask_ocsp(gate, before.ldevid.cert, old_ca, 'devices')
+        ask_ocsp(gate, after.ldevid.cert, new_ca, 'devices.2')
+        assert gate.stop() == 0
+        gate.start()
+    gate.cli('key', 'rotate', 'ocsp-devices')  # its next key is delegated by both
+    ask_ocsp(gate, before.ldevid.cert, old_ca, 'devices')
+    ask_ocsp(gate, after.ldevid.cert, new_ca, 'devices.2')
+    assert gate.stop() == 0
+
+
 def test_ca_refusals(gate, tmp_path):
     """What the root or the server must not take."""
     request = tmp_path / 'req.pem'
