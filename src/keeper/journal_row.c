@@ -21,6 +21,7 @@ static bool what_in_range(unsigned kind, unsigned what)
     case KEEPER_JOURNAL_EVENT:
         return what <= KEY_EVENT_MAX; /* the last: it was made */
     case KEEPER_JOURNAL_CUT:
+    case KEEPER_JOURNAL_LEARNED:
         return what == 0;
     case KEEPER_JOURNAL_VAULT:
         return what > 0 && what < KEEPER_VAULT_DEED_MAX;
@@ -82,6 +83,9 @@ const char *keeper_journal_what(const struct keeper_journal_row *row)
     }
     if (row->kind == KEEPER_JOURNAL_EVENT) {
         return row->what == KEY_EVENT_MAX ? "made" : key_event_text((enum key_event)row->what);
+    }
+    if (row->kind == KEEPER_JOURNAL_LEARNED) {
+        return "learned a key of its CA";
     }
     return row->what < KEEPER_PURPOSE_MAX && texts[row->what] ? texts[row->what] : "";
 }

@@ -251,6 +251,7 @@ enum keeper_journal_kind {
     KEEPER_JOURNAL_EVENT,   /* a key was made (what: KEY_EVENT_MAX), or came into another state */
     KEEPER_JOURNAL_CUT,     /* the row before was torn by a power cut; count: octets */
     KEEPER_JOURNAL_VAULT,   /* a person at the vault's socket; what: enum keeper_vault_deed */
+    KEEPER_JOURNAL_LEARNED, /* an OCSP signer learned a key of its CA; digest: of the key's bits */
 };
 enum keeper_vault_deed {
     KEEPER_VAULT_OPENED = 1,

@@ -65,6 +65,26 @@ static const struct {
     ROW("issuer-valid", is_valid_now, "the certificate is not valid now"),
 };
 
+/* Told again, it learns nothing. */
+static kw_status learn(struct kw_op *op, struct server *server, const struct request *request,
+                       const struct keeper_key *signer, const struct pubkey *key)
+{
+    struct keyring *keyring = server->keyring;
+    struct keeper_journal_row row = {.time_ms = request->now_unix * 1000,
+                                     .kind = KEEPER_JOURNAL_LEARNED};
+
+    if (ocsp_issuers_has(keyring->state, signer->record, /* sha256= */ true,
+                         pubkey_bits_sha256(key))) {
+        return KW_OK;
+    }
+    memcpy(row.key_id, signer->policy.key_id, sizeof(row.key_id));
+    memcpy(row.digest, pubkey_bits_sha256(key), sizeof(row.digest));
+    (void)snprintf(row.who, sizeof(row.who), "%s", request_cause(request, "").who);
+    TRY(op, ocsp_issuers_add(op, keyring->state, signer->record, key));
+    TRY(op, journal_append(op, keyring->journal, &row));
+    return keyring_save(op, keyring);
+}
+
 kw_status handle_ocsp_issuer(struct kw_op *op, struct server *server, struct request *request)
 {
     const struct keeper_msg *msg = request->msg;
@@ -80,6 +100,5 @@ kw_status handle_ocsp_issuer(struct kw_op *op, struct server *server, struct req
     for (size_t i = 0; i < KW_COUNT(checks); i++) {
         ENSURE(op, checks[i].holds(&c), KW_E_DENIED, "%s: %s", checks[i].name, checks[i].says);
     }
-    TRY(op, ocsp_issuers_add(op, server->keyring->state, signer->record, cert_public(cert)));
-    return keyring_save(op, server->keyring);
+    return learn(op, server, request, signer, cert_public(cert));
 }

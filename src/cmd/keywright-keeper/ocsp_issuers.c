@@ -51,9 +51,6 @@ kw_status ocsp_issuers_add(struct kw_op *op, struct state *state, const struct k
 {
     struct ocsp_issuer one = {.signer = place_of(state, signer)};
 
-    if (ocsp_issuers_has(state, signer, /* sha256= */ true, pubkey_bits_sha256(key))) {
-        return KW_OK;
-    }
     memcpy(one.sha1, pubkey_sha1(key), sizeof(one.sha1));
     memcpy(one.sha256, pubkey_bits_sha256(key), sizeof(one.sha256));
     return append(op, state, &one);

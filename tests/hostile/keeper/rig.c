@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "keeper/journal_row.h"
 #include "keeper/keeper.h"
 #include "os/clock.h"
 #include "os/files.h"
@@ -206,6 +207,29 @@ void rig_msg(const struct rig *rig, struct keeper_msg *msg, const char *key_id)
     *msg = (struct keeper_msg){0};
     assert_true(KW_TEXT_SET(msg->request_id, rig->request_id));
     assert_true(KW_TEXT_SET(msg->key_id, key_id));
+}
+
+unsigned rig_journal(struct rig *rig, uint64_t from,
+                     struct keeper_journal_row rows[KEEPER_JOURNAL_ROWS_MAX], uint64_t *ret_last)
+{
+    const struct keeper_row *row = &keeper_rows[KEEPER_ROW_JOURNAL_READ];
+    struct keeper_msg msg;
+    struct keeper_answer answer;
+
+    rig_msg(rig, &msg, "");
+    msg.journal_read.from = from;
+    msg.journal_read.max = KEEPER_JOURNAL_ROWS_MAX;
+    struct keeper_reply reply = rig_ask(rig, row, &msg, -1);
+    assert_int_equal(reply.code, KW_CODE_OK);
+    assert_ok(keeper_answer_decode(row, reply.result, &answer));
+    struct kw_reader r = kw_reader_of(answer.journal.rows);
+    for (unsigned i = 0; i < answer.journal.n; i++) {
+        rows[i] = (struct keeper_journal_row){0};
+        keeper_journal_row_decode(&r, &rows[i]);
+    }
+    assert_ok(kw_reader_end(&r));
+    *ret_last = answer.journal.last;
+    return answer.journal.n;
 }
 
 struct keeper_reply rig_sign_cert(struct rig *rig, const char *key_id, const char *rule)

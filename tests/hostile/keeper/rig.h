@@ -62,6 +62,9 @@ struct keeper_reply rig_receive(struct rig *rig, uint64_t *ret_req_id);
 struct keeper_reply rig_ask(struct rig *rig, const struct keeper_row *row,
                             const struct keeper_msg *msg, int fd);
 void rig_msg(const struct rig *rig, struct keeper_msg *msg, const char *key_id);
+/* A page of the keeper's journal from a row on: how many rows. */
+unsigned rig_journal(struct rig *rig, uint64_t from,
+                     struct keeper_journal_row rows[KEEPER_JOURNAL_ROWS_MAX], uint64_t *ret_last);
 
 /* Names as DER, in a static room per index (0..7). */
 struct kw_span rig_dn(unsigned room, const char *cn, const char *serial);

@@ -208,6 +208,21 @@ static void only_ocsp_signers_learn(void **state)
     attack_check(row(KEEPER_ROW_OCSP_ISSUER), &reply, KW_E_DENIED, "purpose:");
 }
 
+/* How many rows of the journal say so. */
+static unsigned learned(void)
+{
+    struct keeper_journal_row rows[KEEPER_JOURNAL_ROWS_MAX];
+    unsigned n = 0, page = 0;
+    uint64_t last = 0;
+
+    for (uint64_t from = 1; (page = rig_journal(attack_rig, from, rows, &last)) > 0; from += page) {
+        for (unsigned i = 0; i < page; i++) {
+            n += rows[i].kind == KEEPER_JOURNAL_LEARNED && strcmp(rows[i].key_id, "far") == 0;
+        }
+    }
+    return n;
+}
+
 /* Told by the key that it knows, once and for all; and then by that one. */
 static void the_next_key_is_learned(void **state)
 {
@@ -230,8 +245,10 @@ static void the_next_key_is_learned(void **state)
     }
     reply = tell(&claim, "far"); /* again: nothing new */
     assert_int_equal(reply.code, KW_CODE_OK);
+    assert_int_equal(learned(), 1);
     reply = tell(&after, "far");
     assert_int_equal(reply.code, KW_CODE_OK);
+    assert_int_equal(learned(), 2);
     reply = answer_about(third, /* sha256= */ false);
     rig_verify(attack_rig, &reply, attack_rig->key[RIG_OCSP]);
     attack_begin();

@@ -7,7 +7,6 @@
 #include "crypto/digest.h"
 #include "hostile/keeper/attack.h"
 #include "hostile/keeper/rig_people.h"
-#include "keeper/journal_row.h"
 #include "keeper/subjects.h"
 
 enum { CLOSE_MS = 60000 };
@@ -262,37 +261,16 @@ static void malformed_readings(void **state)
 
 /* --- the past --------------------------------------------------------------------------------- */
 
-static unsigned read_journal(uint64_t from, struct keeper_journal_row rows[], uint64_t *ret_last)
-{
-    struct keeper_msg msg;
-    struct keeper_answer answer;
-
-    rig_msg(attack_rig, &msg, "");
-    msg.journal_read.from = from;
-    msg.journal_read.max = KEEPER_JOURNAL_ROWS_MAX;
-    struct keeper_reply reply = rig_ask(attack_rig, row(KEEPER_ROW_JOURNAL_READ), &msg, -1);
-    assert_int_equal(reply.code, KW_CODE_OK);
-    assert_ok(keeper_answer_decode(row(KEEPER_ROW_JOURNAL_READ), reply.result, &answer));
-    struct kw_reader r = kw_reader_of(answer.journal.rows);
-    for (unsigned i = 0; i < answer.journal.n; i++) {
-        rows[i] = (struct keeper_journal_row){0};
-        keeper_journal_row_decode(&r, &rows[i]);
-    }
-    assert_ok(kw_reader_end(&r));
-    *ret_last = answer.journal.last;
-    return answer.journal.n;
-}
-
 static void far_rows_are_none(void **state)
 {
     struct keeper_journal_row rows[KEEPER_JOURNAL_ROWS_MAX];
     uint64_t last = 0;
 
     (void)state;
-    assert_int_equal(read_journal(UINT64_MAX, rows, &last), 0);
+    assert_int_equal(rig_journal(attack_rig, UINT64_MAX, rows, &last), 0);
     assert_true(last > 0);
-    assert_int_equal(read_journal(last + 1, rows, &last), 0);
-    assert_true(read_journal(0, rows, &last) > 0);
+    assert_int_equal(rig_journal(attack_rig, last + 1, rows, &last), 0);
+    assert_true(rig_journal(attack_rig, 0, rows, &last) > 0);
     assert_int_equal(rows[0].seq, 1);
 }
 
@@ -304,7 +282,7 @@ static void no_signature_without_its_row(void **state)
     uint64_t before = 0, last = 0;
 
     (void)state;
-    (void)read_journal(UINT64_MAX, rows, &before);
+    (void)rig_journal(attack_rig, UINT64_MAX, rows, &before);
     attack_begin();
     struct cert_spec spec = rig_spec(attack_rig, RIG_CA, "leaf", serial);
     rig_capture_cert(attack_rig, &spec, attack_rig->key[RIG_CA]);
@@ -314,7 +292,7 @@ static void no_signature_without_its_row(void **state)
     assert_int_equal(kill(attack_rig->pid, SIGKILL), 0);
     (void)rig_end(attack_rig);
     rig_start(attack_rig, /* ceremony= */ false);
-    unsigned n = read_journal(before + 1, rows, &last);
+    unsigned n = rig_journal(attack_rig, before + 1, rows, &last);
     bool found = false;
     for (unsigned i = 0; i < n; i++) {
         found |= rows[i].kind == KEEPER_JOURNAL_USE && rows[i].what == KEEPER_SIGN_CERT &&
