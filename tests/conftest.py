@@ -33,6 +33,13 @@ def tpm(tmp_path):
     one.stop()
 
 
+def pytest_sessionfinish():
+    """A test that failed may have left its server behind."""
+    for process in harness.Gate.started:
+        if process.poll() is None:
+            process.kill()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failure shows what the server said."""

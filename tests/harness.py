@@ -172,6 +172,7 @@ class Credential:
 
 class Gate:
     """A state folder, and a keywrightd that serves it."""
+    started = []  # all of this run: what a failed test leaves behind is ended at its end
 
     def __init__(self, folder, *options, ports=None, env=None):
         self.folder = pathlib.Path(folder)
@@ -197,6 +198,7 @@ class Gate:
             self.process = subprocess.Popen([KEYWRIGHTD, '--state', self.state, '--keeper', KEEPER],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=dict(os.environ, **self.env))
+        Gate.started.append(self.process)
         if wait:
             self.wait_healthy()
         return self

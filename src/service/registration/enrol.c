@@ -181,6 +181,19 @@ static kw_status admit_first(struct kw_op *op, struct store_txn *txn, void *ctx)
     return admit_born(op, txn, it, &device);
 }
 
+/* Whether it was done or not: the same request finds its answer, so it may be sent again. */
+static kw_status or_ask_again(struct kw_op *op, kw_status status)
+{
+    char cause[KW_OP_TEXT_MAX];
+
+    if (status.code != KW_E_UNSURE) {
+        return status;
+    }
+    (void)snprintf(cause, sizeof(cause), "%s", kw_op_cause(op));
+    kw_op_clear(op);
+    return FAIL(op, KW_E_UNAVAILABLE, "%s", cause);
+}
+
 static kw_status issue(struct kw_op *op, struct enrolment *it, struct issue_request *request,
                        struct store_cert *ret)
 {
@@ -197,7 +210,7 @@ static kw_status issue(struct kw_op *op, struct enrolment *it, struct issue_requ
     request->hw_type = it->device.hw_type;
     request->hw_serial = kw_span_text(it->device.serial);
     request->within_ctx = it;
-    return authority_issue(op, it->service, request, ret);
+    return or_ask_again(op, authority_issue(op, it->service, request, ret));
 }
 
 /* A key that is yet to be made is known to nobody. */
