@@ -39,7 +39,6 @@ static void stand_apart(void)
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
-    (void)signal(SIGPIPE, SIG_IGN);
     for (int fd = 0; fd <= 2 && null >= 0; fd++) {
         (void)dup2(null, fd);
     }
@@ -54,8 +53,9 @@ static _Noreturn void keep_folder(int fd)
 
     stand_apart();
     told.error = mkdtemp(told.dir) ? 0 : errno;
-    (void)write(fd, &told, sizeof(told)); /* nobody there: the end comes at once */
-    wait_for_the_end(fd);
+    if (send(fd, &told, sizeof(told), MSG_NOSIGNAL) > 0) { /* else nobody is there any more */
+        wait_for_the_end(fd);
+    }
     kw_op_init(&op, NULL, 0);
     _exit(told.error != 0 || kw_ok(os_tree_remove(&op, told.dir)) ? 0 : 1);
 }
