@@ -410,8 +410,9 @@ def test_refused_before_the_body(gate, door):
 
 # --- slow and idle ---------------------------------------------------------------------------------
 
-def test_slow_clients_are_dropped_and_disturb_nobody(gate):
+def test_slow_clients_are_dropped_and_disturb_nobody(gate, request):
     """Within the 15 s that a request may take; meanwhile others are served at once."""
+    request.node.records = True  # long enough for what earlier tests have begun to end
     slow = [connect(gate, door) for door in ('devices', 'operators', 'relying') for _ in range(5)]
     slow.append(connect(gate, 'relying'))
     slow[-1].sendall(b'POST /ocsp/devices HTTP/1.1\r\nHost: x\r\nContent-Type: application/ocsp-request\r\n'
