@@ -31,6 +31,8 @@ struct device_config {
     bool renew_asked; /* by the server, in the last hello: renewal is due */
 };
 
+struct ssl_ctx_st;
+
 struct device {
     char dir[KW_PATH_BYTES];
     struct device_config config;
@@ -90,6 +92,15 @@ kw_status keys_make(struct kw_op *op, struct device *device, const char *label,
  * revoked. Kept. */
 kw_status server_connect(struct kw_op *op, struct device *device, enum device_identity as,
                          struct http_client **ret);
+/* Certificate and key of an identity; nothing (KW_OK) for DEVICE_NONE. */
+kw_status server_identity(struct kw_op *op, struct device *device, enum device_identity as,
+                          struct cert **ret_own, struct privkey **ret_key);
+/* What is shown of it: itself and its issuer, borrowed. How many. own: NULL = none. */
+unsigned server_chain(const struct device *device, struct cert *own, struct cert *chain[2]);
+/* Is a server's certificate, whose path is valid, good by OCSP? ctx: struct device, of which only
+ * `dir` and `config` are looked at. Hard fail: what cannot be found out counts as revoked. */
+kw_status server_judge(struct kw_op *op, void *ctx, const struct cert *leaf,
+                       const struct cert *issuer);
 /* By the name, and the key where the certificate tells it; the signature is not looked at. */
 bool device_issued_by(const struct cert *cert, const struct cert *issuer);
 /* Hang up: the next call makes a fresh handshake. */
@@ -97,6 +108,12 @@ void server_hang_up(struct device *device);
 /* Refusals (status ≥ 300) as failures with the server's own words. */
 kw_status server_call(struct kw_op *op, struct device *device, enum device_identity as,
                       const struct http_call *call, struct kw_bytes **ret);
+
+/* --- connect.c --------------------------------------------------------------------------------
+ */
+/* An SSL_CTX with the current identity and the same judgement of servers; it outlives the device.
+ */
+kw_status device_tls_context(struct kw_op *op, struct device *device, struct ssl_ctx_st **ret);
 
 /* --- est.c ------------------------------------------------------------------------------------ */
 /* GET cacerts; each issuer must lead to the pinned root. Kept in ca.pem. */

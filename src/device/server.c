@@ -118,8 +118,7 @@ static kw_status ask(struct kw_op *op, struct device *device, const struct cert 
     return KW_OK;
 }
 
-/* Hard fail: what cannot be found out counts as revoked. */
-static kw_status judge(struct kw_op *op, void *ctx, const struct cert *leaf,
+kw_status server_judge(struct kw_op *op, void *ctx, const struct cert *leaf,
                        const struct cert *issuer)
 {
     struct device *device = ctx;
@@ -140,7 +139,7 @@ static kw_status judge(struct kw_op *op, void *ctx, const struct cert *leaf,
 
 /* --- the connection --------------------------------------------------------------------------- */
 
-static kw_status chain_of(struct kw_op *op, struct device *device, enum device_identity as,
+kw_status server_identity(struct kw_op *op, struct device *device, enum device_identity as,
                           struct cert **ret_cert, struct privkey **ret_key)
 {
     const char *label = NULL;
@@ -160,7 +159,7 @@ bool device_issued_by(const struct cert *cert, const struct cert *issuer)
 }
 
 /* The issuer goes along, so that a server that knows only the root can verify us. */
-static unsigned put_chain(struct device *device, struct cert *own, struct cert *chain[2])
+unsigned server_chain(const struct device *device, struct cert *own, struct cert *chain[2])
 {
     unsigned n = 0;
 
@@ -189,15 +188,15 @@ kw_status server_connect(struct kw_op *op, struct device *device, enum device_id
         return KW_OK;
     }
     server_hang_up(device);
-    TRY(op, chain_of(op, device, as, &own, &key));
+    TRY(op, server_identity(op, device, as, &own, &key));
     struct http_client_config config = {
         .base_url = device->config.server,
         .roots = &device->root,
         .n_roots = 1,
         .chain = chain,
-        .n_chain = put_chain(device, own, chain),
+        .n_chain = server_chain(device, own, chain),
         .key = key,
-        .judge = judge,
+        .judge = server_judge,
         .judge_ctx = device,
         .response_max = ANSWER_MAX,
     };

@@ -86,16 +86,22 @@ static kw_status judge(struct kw_op *op, const struct tls_client *tls, X509_STOR
     return kw_op_context(op, verdict, __FILE__, __LINE__, "judging the server's certificate");
 }
 
+kw_status tls_client_judge(struct kw_op *op, const struct tls_client *tls, void *asked)
+{
+    struct tls_found found = {0};
+    kw_status status = judge(op, tls, asked, &found);
+
+    tls_found_done(&found);
+    ERR_clear_error();
+    return status;
+}
+
 static int verify(X509_STORE_CTX *asked, void *arg)
 {
     struct tls_client *tls = arg;
-    struct tls_found found = {0};
 
     kw_op_clear(&tls->op);
-    kw_status status = judge(&tls->op, tls, asked, &found);
-    tls_found_done(&found);
-    ERR_clear_error();
-    return kw_ok(status) ? 1 : 0;
+    return kw_ok(tls_client_judge(&tls->op, tls, asked)) ? 1 : 0;
 }
 
 static void on_info(const SSL *ssl, int where, int ret)
@@ -107,14 +113,19 @@ static void on_info(const SSL *ssl, int where, int ret)
     }
 }
 
+kw_status tls_client_set_up(struct kw_op *op, const struct tls_client *tls, void *ssl_ctx)
+{
+    TRY(op, tls_settings(op, ssl_ctx));
+    SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, NULL);
+    return tls->key ? tls_identity(op, ssl_ctx, tls->chain, tls->n_chain, tls->key) : KW_OK;
+}
+
 static kw_status apply(struct kw_op *op, struct tls_client *tls, SSL_CTX *ctx)
 {
-    TRY(op, tls_settings(op, ctx));
     OSSL_ENSURE(op, SSL_CTX_set_ex_data(ctx, client_index, tls) == 1, KW_E_MEMORY, "TLS client");
     SSL_CTX_set_info_callback(ctx, on_info);
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, verify, tls);
-    return tls->key ? tls_identity(op, ctx, tls->chain, tls->n_chain, tls->key) : KW_OK;
+    return tls_client_set_up(op, tls, ctx);
 }
 
 bool tls_client_apply(struct tls_client *tls, void *ssl_ctx)
@@ -168,15 +179,21 @@ static const char *text_about_us(int alert)
     return NULL;
 }
 
+kw_status tls_client_alert(struct kw_op *op, int alert)
+{
+    const char *refusal = text_about_us(alert);
+
+    ENSURE(op, !refusal, KW_E_AUTH, "the server refuses our certificate: TLS alert '%s'", refusal);
+    ENSURE(op, alert < 0, KW_E_UNAVAILABLE, "the server refuses the TLS handshake: alert '%s'",
+           SSL_alert_desc_string_long(alert));
+    return KW_OK;
+}
+
 kw_status tls_client_failure(struct kw_op *op, const struct tls_client *tls)
 {
     if (tls->op.n_frames > 0) {
         *op = tls->op; /* the same identity and deadline: it was copied from there */
         return KW_FAIL(op->code);
     }
-    const char *refusal = text_about_us(tls->alert);
-    ENSURE(op, !refusal, KW_E_AUTH, "the server refuses our certificate: TLS alert '%s'", refusal);
-    ENSURE(op, tls->alert < 0, KW_E_UNAVAILABLE, "the server refuses the TLS handshake: alert '%s'",
-           SSL_alert_desc_string_long(tls->alert));
-    return KW_OK;
+    return tls_client_alert(op, tls->alert);
 }

@@ -27,4 +27,12 @@ struct kw_op *tls_client_op(struct tls_client *tls);
  */
 kw_status tls_client_failure(struct kw_op *op, const struct tls_client *tls);
 
+/* For contexts that are no libcurl's (tls_context.c); these change nothing in `tls`, so any thread
+ * may call them at once. Settings, trust and identity for an SSL_CTX: */
+kw_status tls_client_set_up(struct kw_op *op, const struct tls_client *tls, void *ssl_ctx);
+/* The verdict on what the peer sent (an X509_STORE_CTX); OpenSSL's error for it is set: */
+kw_status tls_client_judge(struct kw_op *op, const struct tls_client *tls, void *asked);
+/* A fatal alert of the server as a failure, in words; -1: none, KW_OK. */
+kw_status tls_client_alert(struct kw_op *op, int alert);
+
 #endif

@@ -109,7 +109,7 @@ static struct keywright *open_device(void)
     struct keywright *kw = NULL;
 
     if (keywright_open(&config, &kw) != KEYWRIGHT_OK) {
-        fail_msg("%s", keywright_error(NULL));
+        fail_msg("%s", keywright_error(kw));
     }
     return kw;
 }
@@ -394,7 +394,7 @@ static void other_root(void **state)
 
     (void)state;
     config.trust_file = gate->other_trust;
-    assert_result(NULL, keywright_open(&config, &kw), KEYWRIGHT_OK);
+    assert_result(kw, keywright_open(&config, &kw), KEYWRIGHT_OK);
     assert_result(kw, keywright_enrol(kw, GATE_SECRET), KEYWRIGHT_NOT_TRUSTED);
     assert_int_equal(gate->n_issued, 0);
     keywright_close(kw);
@@ -402,9 +402,12 @@ static void other_root(void **state)
     kw = open_device();
     assert_result(kw, keywright_enrol(kw, GATE_SECRET), KEYWRIGHT_OK);
     keywright_close(kw);
-    assert_result(NULL, keywright_open(&config, &kw), KEYWRIGHT_REFUSED);
+    assert_result(kw, keywright_open(&config, &kw), KEYWRIGHT_REFUSED);
+    assert_non_null(strstr(keywright_error(kw), "another root"));
+    assert_result(kw, keywright_hello(kw), KEYWRIGHT_BAD_INPUT); /* it was not opened */
+    keywright_close(kw);
     config.trust_file = "/nonexistent/root.pem"; /* pinned long ago, its file is gone */
-    assert_result(NULL, keywright_open(&config, &kw), KEYWRIGHT_OK);
+    assert_result(kw, keywright_open(&config, &kw), KEYWRIGHT_OK);
     keywright_close(kw);
 }
 
@@ -522,7 +525,7 @@ static enum keywright_result reopen(const struct keywright_config *config)
     struct keywright *kw = NULL;
     enum keywright_result result = keywright_open(config, &kw);
 
-    keywright_close(result == KEYWRIGHT_OK ? kw : NULL);
+    keywright_close(kw);
     return result;
 }
 
@@ -549,7 +552,7 @@ static void config_merging(void **state)
     assert_int_equal(reopen(&config), KEYWRIGHT_OK);
     struct keywright *kw = NULL;
     config.server = NULL;
-    assert_result(NULL, keywright_open(&config, &kw), KEYWRIGHT_OK);
+    assert_result(kw, keywright_open(&config, &kw), KEYWRIGHT_OK);
     assert_result(kw, keywright_hello(kw), KEYWRIGHT_UNAVAILABLE); /* moved, and remembered */
     keywright_close(kw);
 }

@@ -1,0 +1,38 @@
+/* The device's identity for any library that speaks TLS by OpenSSL: MQTT, HTTP, AMQP, … */
+#ifndef KEYWRIGHT_CONNECT_H
+#define KEYWRIGHT_CONNECT_H
+
+#include <keywright/types.h>
+
+KEYWRIGHT_C_BEGIN
+
+struct ssl_ctx_st; /* SSL_CTX */
+
+/**
+ * A TLS client's context: shows the current LDevID with its chain and proves it by the key in the
+ * root of trust; takes only servers whose certificate leads to the pinned root and is not revoked,
+ * by OCSP; what cannot be found out counts as revoked. TLS 1.3 only, no resumption.
+ *
+ *     mosquitto_void_option(mosq, MOSQ_OPT_SSL_CTX, ctx);
+ *
+ * The name of the host is the caller's to check, as in every OpenSSL program: SSL_set1_host(), or
+ * the library's own option (libmosquitto does, unless told otherwise). After a renewal ask for
+ * another context.
+ *
+ * ret  one reference, the caller's: SSL_CTX_free(). It works on after keywright_close(), in any
+ *      thread; a handshake blocks for the OCSP responder where no good answer is kept, and for the
+ *      root of trust's signature.
+ *
+ * Errors  NO_IDENTITY, LOST, UNAVAILABLE root of trust busy
+ */
+KEYWRIGHT_API enum keywright_result keywright_tls_context(struct keywright *kw,
+                                                          struct ssl_ctx_st **ret);
+/* Why the last handshake with this context failed, in one sentence ("the server refuses our
+ * certificate: …"); "" where none did, or for no reason of TLS. ctx: of keywright_tls_context(). */
+KEYWRIGHT_API enum keywright_result keywright_tls_reason(struct keywright *kw,
+                                                         const struct ssl_ctx_st *ctx, char *text,
+                                                         size_t cap);
+
+KEYWRIGHT_C_END
+
+#endif

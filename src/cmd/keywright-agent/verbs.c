@@ -1,0 +1,27 @@
+#include <string.h>
+
+#include "base/bytes.h"
+#include "cmd/keywright-agent/agent.h"
+
+/* clang-format off */
+const struct verb verbs[] = {
+    {"enrol",  verb_enrol,  NULL,   "get both identities; the first time with --server --id --trust --rot --secret-file"},
+    {"hello",  verb_hello,  NULL,   "tell the server that this device is alive; --with current|previous|idevid"},
+    {"renew",  verb_renew,  NULL,   "a new LDevID with a new key, when due or with --force"},
+    {"sign",   verb_sign,   "FILE", "sign it with the LDevID's key; --out FILE"},
+    {"status", verb_status, NULL,   "what this device is; --json"},
+    {"run",    verb_run,    NULL,   "hello every --interval seconds, renewal when due, until SIGTERM"},
+    {"wipe",   verb_wipe,   NULL,   "destroy every key, with receipts"},
+};
+/* clang-format on */
+const unsigned n_verbs = KW_COUNT(verbs);
+
+const struct verb *verb_find(const char *name)
+{
+    for (unsigned i = 0; i < n_verbs; i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,18 @@
+/* keywright/enrol.h */
+#include <keywright/enrol.h>
+
+#include "device/api_internal.h"
+
+enum keywright_result keywright_enrol(struct keywright *kw, const char *secret)
+{
+    struct kw_op op;
+
+    return API_CALL(kw, op, device_enrol(&op, &kw->device, secret));
+}
+
+enum keywright_result keywright_renew(struct keywright *kw, int force)
+{
+    struct kw_op op;
+
+    return API_CALL(kw, op, device_renew(&op, &kw->device, force));
+}
