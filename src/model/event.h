@@ -67,7 +67,14 @@
     X(CERT_RELEASE, "cert.release", "certificate")                                                 \
     X(REVOKE_PLAN, "revoke.plan", "certificate")                                                   \
     X(REVOKE_RUN, "revoke.run", "certificate")                                                     \
-    X(REVOKE_DONE, "revoke.done", "certificate")
+    X(REVOKE_DONE, "revoke.done", "certificate")                                                   \
+    X(ATTEST_ENROLLED, "attest.enrolled", "attestation")                                           \
+    X(ATTEST_TRUSTED, "attest.trusted", "attestation")                                             \
+    X(ATTEST_SUSPECT, "attest.suspect", "attestation")                                             \
+    X(ATTEST_FAILED, "attest.failed", "attestation")                                               \
+    X(ATTEST_RESET, "attest.reset", "attestation")                                                 \
+    X(ATTEST_ROOTS, "attest.roots", "attestation")                                                 \
+    X(ATTEST_POLICY, "attest.policy", "attestation")
 
 enum event_type {
 #define X(name, text, category) EVENT_##name,

@@ -7,9 +7,11 @@ enum { DEVICE_INSERT, DEVICE_UPDATE, DEVICE_FIRMWARE, DEVICE_STATE, DEVICE_GET, 
     "SELECT d.id, p.text, d.serial, h.text, d.state, d.registered_ms,"                             \
     " d.last_seen_ms, d.agent, d.root_of_trust, d.simulated, d.secret_hash, d.secret_expires_ms,"  \
     " d.secret_used_csr, d.secret_failures, d.firmware, b.text,"                                   \
-    " d.renew_plan"                                                                                \
+    " d.renew_plan, a.verdict, a.level, a.simulated, a.valid_until_ms, a.reset_count,"             \
+    " a.restart_count, coalesce(a.reason, 'no_round')"                                             \
     " FROM owner o JOIN device d ON d.owner = o.id JOIN name p ON p.id = d.product"                \
-    " JOIN name h ON h.id = d.hw_type LEFT JOIN name b ON b.id = d.batch "
+    " JOIN name h ON h.id = d.hw_type LEFT JOIN name b ON b.id = d.batch"                          \
+    " LEFT JOIN attest a ON a.owner = d.owner "
 
 static const char *const sql[] = {
     [DEVICE_INSERT] = "INSERT INTO device (owner, product, serial, hw_type, state, registered_ms,"
@@ -130,6 +132,24 @@ static kw_status read_texts(struct kw_op *op, const struct store_rows *rows,
     return store_row_text(op, rows, 8, ret->root_of_trust, sizeof(ret->root_of_trust));
 }
 
+static kw_status read_attest(struct kw_op *op, const struct store_rows *rows,
+                             struct store_device_attest *ret)
+{
+    char reason[32] = "";
+
+    TRY(op, store_row_text(op, rows, 23, reason, sizeof(reason)));
+    *ret = (struct store_device_attest){
+        .verdict = (enum attest_verdict)store_row_int(rows, 17),
+        .level = (enum attest_level)store_row_int(rows, 18),
+        .simulated = store_row_int(rows, 19) != 0,
+        .valid_until_ms = store_row_int(rows, 20),
+        .reset_count = (uint32_t)store_row_int(rows, 21),
+        .restart_count = (uint32_t)store_row_int(rows, 22),
+        .reason = attest_reason_from_text(reason),
+    };
+    return KW_OK;
+}
+
 static kw_status row_read(struct kw_op *op, const struct store_rows *rows, struct store_device *ret)
 {
     struct store_device device = {
@@ -143,6 +163,7 @@ static kw_status row_read(struct kw_op *op, const struct store_rows *rows, struc
     };
 
     TRY(op, read_texts(op, rows, &device));
+    TRY(op, read_attest(op, rows, &device.attest));
     TRY(op, store_row_fixed(op, rows, 10, device.secret_hash, sizeof(device.secret_hash)));
     TRY(op, store_row_fixed(op, rows, 12, device.secret_used_csr, sizeof(device.secret_used_csr)));
     *ret = device;

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/op.h"
+#include "model/attest.h"
 #include "model/cert_state.h"
 #include "model/firmware.h"
 #include "model/key.h"
@@ -120,6 +121,15 @@ struct store_device {
                                                unused */
     uint32_t secret_failures;               /* wrong secrets in a row */
     int64_t renew_plan; /* it is to renew for this plan of revocation (read only); 0 = none */
+    /* What it proved (read only; store/attest.h has the whole record, and writes it). */
+    struct store_device_attest {
+        enum attest_verdict verdict; /* as of its last round: see attest_verdict_now() */
+        enum attest_reason reason;
+        enum attest_level level;
+        bool simulated;
+        int64_t valid_until_ms;              /* of trust; 0 = none */
+        uint32_t reset_count, restart_count; /* of its TPM: which boot it was */
+    } attest;
 };
 /* KW_E_CONFLICT id or serial was used before. */
 kw_status store_device_insert(struct kw_op *op, struct store_txn *txn,
