@@ -30,7 +30,23 @@ struct rot_ops {
                       struct kw_bytes **ret);
     kw_status (*unseal)(struct kw_op *op, void *self, struct kw_span sealed,
                         struct kw_secret **ret);
+    kw_status (*attest_keys)(struct kw_op *op, void *self, struct rot_attest_keys *ret);
+    kw_status (*attest_activate)(struct kw_op *op, void *self, struct kw_span blob,
+                                 struct kw_span secret, struct kw_secret **ret);
+    kw_status (*attest_certify)(struct kw_op *op, void *self, void *key, struct kw_span qualifying,
+                                struct rot_certified *ret);
+    kw_status (*attest_quote)(struct kw_op *op, void *self, struct kw_span qualifying,
+                              const uint8_t mask[ROT_PCR_MASK_BYTES], struct rot_quote *ret);
 };
+
+/* The cells of roots of trust that cannot attest: KW_E_UNSUPPORTED (no_attest.c). */
+kw_status rot_no_attest_keys(struct kw_op *op, void *self, struct rot_attest_keys *ret);
+kw_status rot_no_attest_activate(struct kw_op *op, void *self, struct kw_span blob,
+                                 struct kw_span secret, struct kw_secret **ret);
+kw_status rot_no_attest_certify(struct kw_op *op, void *self, void *key, struct kw_span qualifying,
+                                struct rot_certified *ret);
+kw_status rot_no_attest_quote(struct kw_op *op, void *self, struct kw_span qualifying,
+                              const uint8_t mask[ROT_PCR_MASK_BYTES], struct rot_quote *ret);
 
 extern const struct rot_ops rot_soft_ops;
 extern const struct rot_ops rot_tpm2_ops;

@@ -161,6 +161,15 @@ static kw_status check_label(struct kw_op *op, const char *label)
     return KW_OK;
 }
 
+/* A label for keys that sign what they are given; the attestation key never does. */
+static kw_status check_signing_label(struct kw_op *op, const char *label)
+{
+    TRY(op, check_label(op, label));
+    ENSURE(op, strcmp(label, ROT_ATTEST_LABEL) != 0, KW_E_INPUT,
+           "label '" ROT_ATTEST_LABEL "' is the attestation key's");
+    return KW_OK;
+}
+
 static void key_unlink(struct rot_key *key)
 {
     for (struct rot_key **at = &key->rot->keys; *at; at = &(*at)->next) {
@@ -226,7 +235,7 @@ kw_status rot_key_generate(struct kw_op *op, struct rot *rot, const char *label,
 {
     AUTO(rot_key) *key = NULL;
 
-    TRY(op, check_label(op, label));
+    TRY(op, check_signing_label(op, label));
     ENSURE(op, alg > KEY_ALG_NONE && alg < KEY_ALG_MAX, KW_E_UNSUPPORTED, "no such key algorithm");
     TRY(op, key_new(op, rot, label, &key));
     TRY(op, key_fill(op, key, alg), "making key '%s'", label);
@@ -238,7 +247,7 @@ kw_status rot_key_load(struct kw_op *op, struct rot *rot, const char *label, str
 {
     AUTO(rot_key) *key = NULL;
 
-    TRY(op, check_label(op, label));
+    TRY(op, check_signing_label(op, label));
     TRY(op, key_new(op, rot, label, &key));
     TRY(op, key_fill(op, key, KEY_ALG_NONE), "loading key '%s'", label);
     *ret = TAKE(key);
@@ -361,5 +370,79 @@ kw_status rot_unseal(struct kw_op *op, struct rot *rot, struct kw_span sealed,
     ENSURE(op, rot_info(rot).caps & ROT_CAP_SEAL, KW_E_UNSUPPORTED, "no sealing here");
     TRY(op, lock(op, rot, &locked));
     TRY(op, rot->ops->unseal(op, rot->self, sealed, ret), "unsealing");
+    return KW_OK;
+}
+
+/* --- attestation --- */
+
+void rot_attest_keys_done(struct rot_attest_keys *keys)
+{
+    kw_bytes_free(TAKE(keys->ek_cert));
+    kw_bytes_free(TAKE(keys->ek_public));
+    kw_bytes_free(TAKE(keys->ak_public));
+}
+
+void rot_certified_done(struct rot_certified *certified)
+{
+    kw_bytes_free(TAKE(certified->key_public));
+    kw_bytes_free(TAKE(certified->attest));
+    kw_bytes_free(TAKE(certified->sig));
+}
+
+void rot_quote_done(struct rot_quote *quote)
+{
+    kw_bytes_free(TAKE(quote->attest));
+    kw_bytes_free(TAKE(quote->sig));
+}
+
+static kw_status check_qualifying(struct kw_op *op, struct kw_span qualifying)
+{
+    ENSURE(op, qualifying.len <= ROT_QUALIFYING_MAX, KW_E_INPUT,
+           "at most %d octets of qualifying data", ROT_QUALIFYING_MAX);
+    return KW_OK;
+}
+
+kw_status rot_attest_keys(struct kw_op *op, struct rot *rot, struct rot_attest_keys *ret)
+{
+    AUTO(rot_locked) *locked = NULL;
+
+    TRY(op, lock(op, rot, &locked));
+    TRY(op, rot->ops->attest_keys(op, rot->self, ret), "endorsement and attestation key");
+    return KW_OK;
+}
+
+kw_status rot_attest_activate(struct kw_op *op, struct rot *rot, struct kw_span blob,
+                              struct kw_span secret, struct kw_secret **ret)
+{
+    AUTO(rot_locked) *locked = NULL;
+
+    TRY(op, lock(op, rot, &locked));
+    TRY(op, rot->ops->attest_activate(op, rot->self, blob, secret, ret),
+        "activating the credential");
+    return KW_OK;
+}
+
+kw_status rot_attest_certify(struct kw_op *op, struct rot *rot, struct rot_key *key,
+                             struct kw_span qualifying, struct rot_certified *ret)
+{
+    AUTO(rot_locked) *locked = NULL;
+
+    TRY(op, check_qualifying(op, qualifying));
+    ENSURE(op, key->rot == rot, KW_E_INTERNAL, "a key of another root of trust");
+    TRY(op, lock(op, rot, &locked));
+    ENSURE(op, key->impl, KW_E_STATE, "key '%s' was destroyed", key->label);
+    TRY(op, rot->ops->attest_certify(op, rot->self, key->impl, qualifying, ret),
+        "certifying key '%s'", key->label);
+    return KW_OK;
+}
+
+kw_status rot_attest_quote(struct kw_op *op, struct rot *rot, struct kw_span qualifying,
+                           const uint8_t mask[ROT_PCR_MASK_BYTES], struct rot_quote *ret)
+{
+    AUTO(rot_locked) *locked = NULL;
+
+    TRY(op, check_qualifying(op, qualifying));
+    TRY(op, lock(op, rot, &locked));
+    TRY(op, rot->ops->attest_quote(op, rot->self, qualifying, mask, ret), "quoting the PCRs");
     return KW_OK;
 }

@@ -15,6 +15,8 @@
 #include "crypto/privkey.h"
 #include "crypto/pubkey.h"
 
+/* PUF and DICE roots come with their own backend: its row in rot.c, its URI scheme, and a level of
+ * assurance (2); no caller of this header changes for them. */
 enum rot_cap {
     ROT_CAP_HARDWARE =
         1 << 0, /* keys are held outside this machine's memory (also true for its simulator) */
@@ -23,6 +25,7 @@ enum rot_cap {
     ROT_CAP_SEAL = 1 << 2, /* seal and unseal */
     ROT_CAP_NO_EXPORT = 1 << 3, /* the private key cannot leave, proven by rot_key_attributes() */
     ROT_CAP_RANDOM = 1 << 4,    /* own random number generator */
+    ROT_CAP_ATTEST = 1 << 5,    /* rot_attest_*: says of itself what runs and which keys it holds */
 };
 
 struct rot; /* an open root of trust; its operations are serialised inside, any thread may call */
@@ -78,7 +81,7 @@ kw_status rot_key_attributes(struct kw_op *op, struct rot_key *key, char *text, 
  */
 kw_status rot_key_destroy(struct kw_op *op, struct rot *rot, const char *label, char *ret_proof,
                           size_t cap);
-/* Call each(label) for every key. */
+/* Call each(label) for every key that rot_key_load() opens. */
 kw_status rot_key_each(struct kw_op *op, struct rot *rot,
                        kw_status (*each)(struct kw_op *op, const char *label, void *ctx),
                        void *ctx);
@@ -90,5 +93,61 @@ kw_status rot_seal(struct kw_op *op, struct rot *rot, const struct kw_secret *pl
 /* KW_E_INTEGRITY altered or another root of trust's. */
 kw_status rot_unseal(struct kw_op *op, struct rot *rot, struct kw_span sealed,
                      struct kw_secret **ret);
+
+/*
+ * Attestation (docs/ROOTS-OF-TRUST.md). The attestation key has its own label, which no other key
+ * can have; it is made when it is first needed and destroyed by rot_key_destroy(ROT_ATTEST_LABEL).
+ * All four: KW_E_UNSUPPORTED without ROT_CAP_ATTEST; KW_E_INTEGRITY the TPM was cleared or
+ * replaced; otherwise the errors of rot_key_sign().
+ */
+#define ROT_ATTEST_LABEL "ak"
+enum { ROT_PCRS = 24, ROT_PCR_MASK_BYTES = 3, ROT_QUALIFYING_MAX = 32 };
+
+struct rot_attest_keys {
+    struct kw_bytes *ek_cert; /* DER; empty where the manufacturer left none in the TPM */
+    struct kw_bytes *ek_public, *ak_public; /* TPM2B_PUBLIC as the TPM has it */
+};
+void rot_attest_keys_done(struct rot_attest_keys *keys);
+
+/* A key of this root of trust, certified by its attestation key (TPM2_Certify). */
+struct rot_certified {
+    struct kw_bytes *key_public; /* TPM2B_PUBLIC */
+    struct kw_bytes *attest;     /* TPMS_ATTEST, no size before it */
+    struct kw_bytes *sig;        /* TPMT_SIGNATURE */
+};
+void rot_certified_done(struct rot_certified *certified);
+
+struct rot_quote {
+    struct kw_bytes *attest;               /* TPMS_ATTEST */
+    struct kw_bytes *sig;                  /* TPMT_SIGNATURE */
+    uint8_t pcrs[ROT_PCRS][KW_HASH_BYTES]; /* those of the mask; the others are zeroes */
+};
+void rot_quote_done(struct rot_quote *quote);
+
+/**
+ * Endorsement key and attestation key. The latter is a restricted P-256 signing key that never
+ * leaves (fixedTPM, fixedParent, sensitiveDataOrigin), outside dictionary-attack protection.
+ * ret: zeroes before; filled on success, freed with rot_attest_keys_done(). Blocks; the first call
+ * makes keys.
+ */
+kw_status rot_attest_keys(struct kw_op *op, struct rot *rot, struct rot_attest_keys *ret);
+/**
+ * Prove that the attestation key lies in the same TPM as the endorsement key: open a credential
+ * that was made for both (TPM2_MakeCredential). blob: TPM2B_ID_OBJECT, secret:
+ * TPM2B_ENCRYPTED_SECRET. KW_E_DENIED: it was made for other keys, or altered. KW_E_INPUT: no such
+ * structures.
+ */
+kw_status rot_attest_activate(struct kw_op *op, struct rot *rot, struct kw_span blob,
+                              struct kw_span secret, struct kw_secret **ret);
+/* key: opened from the same root of trust. qualifying: at most ROT_QUALIFYING_MAX octets. */
+kw_status rot_attest_certify(struct kw_op *op, struct rot *rot, struct rot_key *key,
+                             struct kw_span qualifying, struct rot_certified *ret);
+/**
+ * The PCRs (SHA-256 bank) that the mask has, bit 0 of its first octet being PCR 0, signed together
+ * with `qualifying`. The values returned are those that were signed. KW_E_UNAVAILABLE: they changed
+ * each time while they were read (retry is safe).
+ */
+kw_status rot_attest_quote(struct kw_op *op, struct rot *rot, struct kw_span qualifying,
+                           const uint8_t mask[ROT_PCR_MASK_BYTES], struct rot_quote *ret);
 
 #endif

@@ -91,4 +91,8 @@ const struct rot_ops rot_pkcs11_ops = {
     .each = p11_each,
     .seal = p11_seal,
     .unseal = p11_unseal,
+    .attest_keys = rot_no_attest_keys,
+    .attest_activate = rot_no_attest_activate,
+    .attest_certify = rot_no_attest_certify,
+    .attest_quote = rot_no_attest_quote,
 };

@@ -337,4 +337,8 @@ const struct rot_ops rot_soft_ops = {
     .each = soft_each,
     .seal = soft_seal,
     .unseal = soft_unseal,
+    .attest_keys = rot_no_attest_keys,
+    .attest_activate = rot_no_attest_activate,
+    .attest_certify = rot_no_attest_certify,
+    .attest_quote = rot_no_attest_quote,
 };

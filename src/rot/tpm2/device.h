@@ -30,6 +30,19 @@ KW_OWNED(tpm2_key, struct tpm2_key, tpm2_key_free)
 kw_status tpm2_srk_open(struct kw_op *op, struct tpm2_session *s, const uint8_t *want_name,
                         ESYS_TR *ret, uint8_t ret_name[TPM2_NAME_BYTES]);
 
+/* What the entry's key is made from: the attestation key where its label says so. */
+TPM2B_PUBLIC tpm2_entry_template(const struct tpm2_entry *entry, const struct tpm2_curve *curve);
+/* The entry's object, which must be the one that was made under this label; KW_E_INTEGRITY where
+ * the TPM has it no more. */
+kw_status tpm2_key_open(struct kw_op *op, struct tpm2_session *s, const struct tpm2_entry *entry,
+                        ESYS_TR *ret);
+/* What the TPM says of it now; its Name is computed here and compared. */
+kw_status tpm2_key_read(struct kw_op *op, struct tpm2_session *s, const struct tpm2_entry *entry,
+                        TPM2B_PUBLIC **ret);
+/* r and s as DER ECDSA-Sig-Value. */
+kw_status tpm2_signature_der(struct kw_op *op, const TPMS_SIGNATURE_ECDSA *from,
+                             struct kw_out *sig);
+
 /* Read what it is: fills info and algs. KW_E_DEVICE not a TPM 2.0. */
 kw_status tpm2_identify(struct kw_op *op, struct tpm2_session *s, struct tpm2 *self);
 /* One capability, freed with AUTO(TPMS_CAPABILITY_DATA). */
@@ -64,5 +77,12 @@ kw_status tpm2_each(struct kw_op *op, void *self,
 kw_status tpm2_seal(struct kw_op *op, void *self, const struct kw_secret *plain,
                     struct kw_bytes **ret);
 kw_status tpm2_unseal(struct kw_op *op, void *self, struct kw_span sealed, struct kw_secret **ret);
+kw_status tpm2_attest_keys(struct kw_op *op, void *self, struct rot_attest_keys *ret);
+kw_status tpm2_attest_activate(struct kw_op *op, void *self, struct kw_span blob,
+                               struct kw_span secret, struct kw_secret **ret);
+kw_status tpm2_attest_certify(struct kw_op *op, void *self, void *key, struct kw_span qualifying,
+                              struct rot_certified *ret);
+kw_status tpm2_attest_quote(struct kw_op *op, void *self, struct kw_span qualifying,
+                            const uint8_t mask[ROT_PCR_MASK_BYTES], struct rot_quote *ret);
 
 #endif

@@ -97,5 +97,7 @@ kw_status tpm2_identify(struct kw_op *op, struct tpm2_session *s, struct tpm2 *s
     (void)snprintf(self->info.vendor, sizeof(self->info.vendor), "%s %u.%u", vendor, firmware >> 16,
                    firmware & 0xffff); /* cut where a vendor talks too much */
     TRY(op, read_curves(op, s, &self->algs));
+    bool attests = (self->algs & KEY_ALG_BIT(KEY_ALG_EC_P256)) != 0;
+    self->info.caps |= attests ? ROT_CAP_ATTEST : 0;
     return KW_OK;
 }

@@ -23,9 +23,14 @@ void tpm2_key_close(void *self, void *key)
     tpm2_key_free(key);
 }
 
-/* The key's object, which must be the one that was made under this label. */
-static kw_status open_object(struct kw_op *op, struct tpm2_session *s,
-                             const struct tpm2_entry *entry, ESYS_TR *ret)
+TPM2B_PUBLIC tpm2_entry_template(const struct tpm2_entry *entry, const struct tpm2_curve *curve)
+{
+    return strcmp(entry->label, ROT_ATTEST_LABEL) == 0 ? tpm2_attesting_template(curve)
+                                                       : tpm2_signing_template(curve);
+}
+
+kw_status tpm2_key_open(struct kw_op *op, struct tpm2_session *s, const struct tpm2_entry *entry,
+                        ESYS_TR *ret)
 {
     ESYS_TR object = ESYS_TR_NONE;
 
@@ -38,15 +43,14 @@ static kw_status open_object(struct kw_op *op, struct tpm2_session *s,
     return KW_OK;
 }
 
-/* What the TPM says of it now; the Name is computed here and compared. */
-static kw_status read_public(struct kw_op *op, struct tpm2_session *s,
-                             const struct tpm2_entry *entry, TPM2B_PUBLIC **ret)
+kw_status tpm2_key_read(struct kw_op *op, struct tpm2_session *s, const struct tpm2_entry *entry,
+                        TPM2B_PUBLIC **ret)
 {
     uint8_t name[TPM2_NAME_BYTES];
     ESYS_TR object = ESYS_TR_NONE;
     AUTO(TPM2B_PUBLIC) *area = NULL;
 
-    TRY(op, open_object(op, s, entry, &object));
+    TRY(op, tpm2_key_open(op, s, entry, &object));
     TRY(op,
         tpm2_status(op, s,
                     Esys_ReadPublic(s->esys, object, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
@@ -68,8 +72,9 @@ static kw_status key_from(struct kw_op *op, const struct tpm2 *self, const struc
 
     ENSURE(op, curve, KW_E_INTEGRITY, "the index names an algorithm that no TPM key has");
     TRY(op, tpm2_session_open(op, self->tcti, &s));
-    TRY(op, read_public(op, s, entry, &area));
-    ENSURE(op, tpm2_public_is_signing(&area->publicArea, curve), KW_E_INTEGRITY,
+    TRY(op, tpm2_key_read(op, s, entry, &area));
+    const TPM2B_PUBLIC template_ = tpm2_entry_template(entry, curve);
+    ENSURE(op, tpm2_public_fits(&area->publicArea, &template_), KW_E_INTEGRITY,
            "the object at handle 0x%08x is no signing key of ours", entry->handle);
     TRY(op, tpm2_public_key(op, &area->publicArea, curve, &key->public_key));
     key->entry = *entry;
@@ -127,9 +132,7 @@ static kw_status ask_signature(struct kw_op *op, struct tpm2_session *s, ESYS_TR
     return KW_OK;
 }
 
-/* r and s as DER ECDSA-Sig-Value. */
-static kw_status encode_signature(struct kw_op *op, const TPMS_SIGNATURE_ECDSA *from,
-                                  struct kw_out *sig)
+kw_status tpm2_signature_der(struct kw_op *op, const TPMS_SIGNATURE_ECDSA *from, struct kw_out *sig)
 {
     uint8_t der[KW_SIG_MAX];
     uint8_t *end = der;
@@ -162,9 +165,9 @@ kw_status tpm2_sign(struct kw_op *op, void *opaque, void *opaque_key, enum key_a
     ENSURE(op, curve, KW_E_UNSUPPORTED, "no TPM key of this kind");
     TRY(op, hash_message(op, curve, message, &digest));
     TRY(op, tpm2_session_open(op, self->tcti, &s));
-    TRY(op, open_object(op, s, &key->entry, &object));
+    TRY(op, tpm2_key_open(op, s, &key->entry, &object));
     TRY(op, ask_signature(op, s, object, curve, &digest, &signature));
-    TRY(op, encode_signature(op, &signature->signature.ecdsa, sig));
+    TRY(op, tpm2_signature_der(op, &signature->signature.ecdsa, sig));
     kw_status verified = pubkey_verify(op, key->public_key, message, kw_out_span(sig));
     ENSURE(op, kw_ok(verified), KW_E_DEVICE, "the TPM's signature does not verify");
     return KW_OK;
@@ -182,7 +185,7 @@ kw_status tpm2_attributes(struct kw_op *op, void *opaque, void *opaque_key, char
     AUTO(TPM2B_PUBLIC) *area = NULL;
 
     TRY(op, tpm2_session_open(op, self->tcti, &s));
-    TRY(op, read_public(op, s, entry, &area));
+    TRY(op, tpm2_key_read(op, s, entry, &area));
     tpm2_attributes_text(area->publicArea.objectAttributes, words, sizeof(words));
     int n = snprintf(text, cap, "tpm2 handle=0x%08x name=%s %s", entry->handle,
                      kw_hex(KW_SPAN_ARRAY(entry->name), name, sizeof(name)), words);
@@ -198,7 +201,8 @@ kw_status tpm2_each(struct kw_op *op, void *opaque,
 
     TRY(op, tpm2_index_read(op, self->index_path, &index));
     for (unsigned i = 0; i < index->n; i++) {
-        if (index->at[i].state == TPM2_ENTRY_READY) {
+        bool signs = strcmp(index->at[i].label, ROT_ATTEST_LABEL) != 0;
+        if (signs && index->at[i].state == TPM2_ENTRY_READY) {
             TRY(op, each(op, index->at[i].label, ctx));
         }
     }

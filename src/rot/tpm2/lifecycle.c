@@ -29,20 +29,19 @@ static void made_done(struct made *made)
 }
 
 static kw_status make_object(struct kw_op *op, struct tpm2_session *s,
-                             const struct tpm2_curve *curve, struct made *ret)
+                             const TPM2B_PUBLIC *template_, struct made *ret)
 {
     static const TPM2B_SENSITIVE_CREATE no_secret;
     static const TPM2B_DATA no_data;
     static const TPML_PCR_SELECTION no_pcrs;
-    const TPM2B_PUBLIC template_ = tpm2_signing_template(curve);
 
     TRY(op, tpm2_srk_open(op, s, /* want_name= */ NULL, &ret->srk, NULL));
     TRY(op, tpm2_session_start_hmac(op, s, ret->srk, &ret->hmac));
     TSS2_RC rc =
-        Esys_Create(s->esys, ret->srk, ret->hmac, ESYS_TR_NONE, ESYS_TR_NONE, &no_secret,
-                    &template_, &no_data, &no_pcrs, &ret->wrapped, &ret->area, NULL, NULL, NULL);
+        Esys_Create(s->esys, ret->srk, ret->hmac, ESYS_TR_NONE, ESYS_TR_NONE, &no_secret, template_,
+                    &no_data, &no_pcrs, &ret->wrapped, &ret->area, NULL, NULL, NULL);
     TRY(op, tpm2_status(op, s, rc), "making the key in the TPM");
-    ENSURE(op, tpm2_public_is_signing(&ret->area->publicArea, curve), KW_E_DEVICE,
+    ENSURE(op, tpm2_public_fits(&ret->area->publicArea, template_), KW_E_DEVICE,
            "the TPM made another key than asked for");
     return KW_OK;
 }
@@ -118,6 +117,7 @@ static kw_status generate_locked(struct kw_op *op, const struct tpm2 *self, stru
 {
     struct tpm2_entry *entry = &key->entry;
     const struct tpm2_curve *curve = tpm2_curve_of(entry->alg);
+    const TPM2B_PUBLIC template_ = tpm2_entry_template(entry, curve);
     __attribute__((cleanup(made_done))) struct made made = {0};
     AUTO(tpm2_index) *index = NULL;
     AUTO(tpm2_session) *s = NULL;
@@ -128,7 +128,7 @@ static kw_status generate_locked(struct kw_op *op, const struct tpm2 *self, stru
     ENSURE(op, !tpm2_index_find(index, entry->label), KW_E_CONFLICT, "label '%s' is taken",
            entry->label);
     TRY(op, find_handle(op, s, index, &entry->handle));
-    TRY(op, make_object(op, s, curve, &made));
+    TRY(op, make_object(op, s, &template_, &made));
     TRY(op, tpm2_public_name(op, &made.area->publicArea, entry->name));
     TRY(op, tpm2_public_key(op, &made.area->publicArea, curve, &key->public_key));
     TRY(op, tpm2_index_add(op, index, entry));

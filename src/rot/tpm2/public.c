@@ -95,12 +95,27 @@ TPM2B_PUBLIC tpm2_signing_template(const struct tpm2_curve *curve)
     };
 }
 
-bool tpm2_public_is_signing(const TPMT_PUBLIC *area, const struct tpm2_curve *curve)
+TPM2B_PUBLIC tpm2_attesting_template(const struct tpm2_curve *curve)
 {
-    const TPMS_ECC_PARMS *parms = &area->parameters.eccDetail;
-    return area->type == TPM2_ALG_ECC && area->nameAlg == TPM2_ALG_SHA256 &&
-           area->objectAttributes == signing_attributes && area->authPolicy.size == 0 &&
-           parms->curveID == curve->id && parms->scheme.scheme == TPM2_ALG_NULL;
+    TPM2B_PUBLIC form = tpm2_signing_template(curve);
+    TPMS_ECC_PARMS *parms = &form.publicArea.parameters.eccDetail;
+    form.publicArea.objectAttributes |= TPMA_OBJECT_RESTRICTED;
+    parms->scheme.scheme = TPM2_ALG_ECDSA; /* a restricted key has its scheme in it */
+    parms->scheme.details.ecdsa.hashAlg = curve->hash;
+    return form;
+}
+
+bool tpm2_public_fits(const TPMT_PUBLIC *area, const TPM2B_PUBLIC *template_)
+{
+    const TPMT_PUBLIC *ours = &template_->publicArea;
+    const TPMS_ECC_PARMS *is = &area->parameters.eccDetail;
+    const TPMS_ECC_PARMS *want = &ours->parameters.eccDetail;
+    bool scheme = is->scheme.scheme == want->scheme.scheme &&
+                  (want->scheme.scheme == TPM2_ALG_NULL ||
+                   is->scheme.details.ecdsa.hashAlg == want->scheme.details.ecdsa.hashAlg);
+    return area->type == TPM2_ALG_ECC && area->nameAlg == ours->nameAlg &&
+           area->objectAttributes == ours->objectAttributes && area->authPolicy.size == 0 &&
+           is->curveID == want->curveID && scheme;
 }
 
 bool tpm2_public_is_srk(const TPMT_PUBLIC *area)

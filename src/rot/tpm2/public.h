@@ -27,8 +27,10 @@ const struct tpm2_curve *tpm2_curve_of(enum key_alg alg);
 /* A signing key: made in the TPM, never leaves it, outside dictionary-attack protection (it has no
  * password). */
 TPM2B_PUBLIC tpm2_signing_template(const struct tpm2_curve *curve);
-/* Is it one that we made for this curve, apart from the point? */
-bool tpm2_public_is_signing(const TPMT_PUBLIC *area, const struct tpm2_curve *curve);
+/* The same, but restricted: it signs only what the TPM itself says (TPM_GENERATED_VALUE). */
+TPM2B_PUBLIC tpm2_attesting_template(const struct tpm2_curve *curve);
+/* Is it made from this template, apart from the point? */
+bool tpm2_public_fits(const TPMT_PUBLIC *area, const TPM2B_PUBLIC *template_);
 bool tpm2_public_is_srk(const TPMT_PUBLIC *area);
 
 /* Name = nameAlg || H(TPMT_PUBLIC), computed here. KW_E_UNSUPPORTED another nameAlg than SHA-256.

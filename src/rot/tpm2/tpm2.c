@@ -8,8 +8,6 @@
 #include "rot/params.h"
 #include "rot/tpm2/device.h"
 
-enum { PCRS = 24 };
-
 static kw_status visit_first(struct kw_op *op, struct tpm2 *self)
 {
     AUTO(tpm2_session) *s = NULL;
@@ -40,8 +38,8 @@ static kw_status take_pcrs(struct kw_op *op, const char *text, uint32_t *ret)
         char *end = NULL;
         unsigned long n = strtoul(text, &end, 10);
         bool digit = *text >= '0' && *text <= '9';
-        ENSURE(op, digit && n < PCRS && (*end == '\0' || (*end == '+' && end[1] != '\0')),
-               KW_E_INPUT, "pcr= takes PCR numbers 0 to %d with '+' between them", PCRS - 1);
+        ENSURE(op, digit && n < ROT_PCRS && (*end == '\0' || (*end == '+' && end[1] != '\0')),
+               KW_E_INPUT, "pcr= takes PCR numbers 0 to %d with '+' between them", ROT_PCRS - 1);
         ENSURE(op, !(*ret & 1u << n), KW_E_INPUT, "PCR %lu is named twice", n);
         *ret |= 1u << n;
         text = *end == '+' ? end + 1 : end;
@@ -90,4 +88,8 @@ const struct rot_ops rot_tpm2_ops = {
     .each = tpm2_each,
     .seal = tpm2_seal,
     .unseal = tpm2_unseal,
+    .attest_keys = tpm2_attest_keys,
+    .attest_activate = tpm2_attest_activate,
+    .attest_certify = tpm2_attest_certify,
+    .attest_quote = tpm2_attest_quote,
 };

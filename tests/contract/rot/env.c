@@ -140,8 +140,8 @@ static void tpm2_count(struct env *env, unsigned *ret_keys, unsigned *ret_leftov
 
 const struct backend env_backend_tpm2 = {
     .name = "tpm2",
-    .caps =
-        ROT_CAP_HARDWARE | ROT_CAP_SIMULATED | ROT_CAP_SEAL | ROT_CAP_NO_EXPORT | ROT_CAP_RANDOM,
+    .caps = ROT_CAP_HARDWARE | ROT_CAP_SIMULATED | ROT_CAP_SEAL | ROT_CAP_NO_EXPORT |
+            ROT_CAP_RANDOM | ROT_CAP_ATTEST,
     .assurance_level = 3,
     .algs = KEY_ALG_BIT(KEY_ALG_EC_P256) | KEY_ALG_BIT(KEY_ALG_EC_P384),
     .attribute = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|sign",

@@ -27,6 +27,44 @@ bool swtpm_is_installed(void)
     return access("/usr/bin/swtpm", X_OK) == 0 || access("/usr/local/bin/swtpm", X_OK) == 0;
 }
 
+static bool put_text(const char *dir, const char *name, const char *text)
+{
+    char path[300];
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    FILE *file = fopen(path, "we");
+    bool written = file && fputs(text, file) >= 0;
+    return file && fclose(file) == 0 && written;
+}
+
+bool swtpm_manufacture(const char *dir, const char *ca_dir)
+{
+    char text[1600], config[300];
+    int status = 0;
+
+    (void)snprintf(text, sizeof(text),
+                   "statedir = %s\nsigningkey = %s/key.pem\nissuercert = %s/issuer.pem\n"
+                   "certserial = %s/serial\n",
+                   ca_dir, ca_dir, ca_dir, ca_dir);
+    bool ready = put_text(ca_dir, "localca.conf", text) && put_text(ca_dir, "options", "");
+    (void)snprintf(text, sizeof(text),
+                   "create_certs_tool = /usr/bin/swtpm_localca\n"
+                   "create_certs_tool_config = %s/localca.conf\n"
+                   "create_certs_tool_options = %s/options\n",
+                   ca_dir, ca_dir);
+    ready = ready && put_text(ca_dir, "setup.conf", text);
+    (void)snprintf(config, sizeof(config), "%s/setup.conf", ca_dir);
+    pid_t pid = ready ? fork() : -1;
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR);
+        (void)dup2(null, 1);
+        (void)dup2(null, 2);
+        (void)execlp("swtpm_setup", "swtpm_setup", "--tpm2", "--tpmstate", dir, "--config", config,
+                     "--create-ek-cert", "--overwrite", (char *)NULL);
+        _exit(127);
+    }
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
 static bool is_free(unsigned port)
 {
     struct sockaddr_in address = local_address(port);

@@ -13,6 +13,9 @@ struct swtpm {
 };
 
 bool swtpm_is_installed(void);
+/* Fill a state folder (absolute) as a manufacturer would: endorsement certificates of a CA that is
+ * made in ca_dir. Takes seconds. */
+bool swtpm_manufacture(const char *dir, const char *ca_dir);
 /* Start with this state folder (absolute). port 0: find a free pair. False where it does not come
  * up. */
 bool swtpm_start(struct swtpm *tpm, const char *dir, unsigned port);
