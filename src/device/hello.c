@@ -17,15 +17,23 @@ static const struct codec_field hello_fields[] = {
     FIELD_STRING("certificate", struct hello, certificate, 0, "SHA-256 of the current certificate"),
 };
 
+enum { ACTIONS_MAX = 8, ACTION_MAX = 24 };
+
 struct welcome {
     char device[KW_NAME_MAX];
     int64_t time_ms;
     bool renew;
+    uint64_t events_next;
+    unsigned n_actions;
+    char actions[ACTIONS_MAX][ACTION_MAX];
 };
 static const struct codec_field welcome_fields[] = {
     FIELD_STRING("device", struct welcome, device, CODEC_REQUIRED, "who the server takes us for"),
     FIELD_TIME("time", struct welcome, time_ms, CODEC_REQUIRED, "the server's clock"),
     FIELD_BOOL("renew", struct welcome, renew, 0, "renew now"),
+    FIELD_INT("events_next", struct welcome, events_next, 0, 0, 0,
+              "number of the event that the server wants next"),
+    FIELD_STRINGS("actions", struct welcome, actions, n_actions, 0, "what else to do now"),
 };
 
 static void fill(const struct device *device, const struct cert *cert, struct hello *hello)

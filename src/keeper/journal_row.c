@@ -69,6 +69,7 @@ const char *keeper_journal_what(const struct keeper_journal_row *row)
         [KEEPER_DATA_OPEN] = "open",
         [KEEPER_SIGN_CMP] = "CMP answer",
         [KEEPER_KEY_BIRTH] = "key for another",
+        [KEEPER_SIGN_TIME] = "time",
     };
 
     static const char *const deeds[KEEPER_VAULT_DEED_MAX] = {

@@ -56,6 +56,11 @@ static const struct statement_field destruction[] = {
     {"approvals",   STATEMENT_TEXT},
     {"time",        STATEMENT_TIME},
 };
+/* docs/protocol/device-time.md */
+static const struct statement_field device_time[] = {
+    {"nonce", STATEMENT_SHA256},
+    {"time",  STATEMENT_TIME},
+};
 
 #define FIELDS(list) (list), KW_COUNT(list)
 static const struct kind_row {
@@ -68,6 +73,7 @@ static const struct kind_row {
     [STATEMENT_PROVISIONING_RECORD] = {"provisioning-record", FIELDS(provisioning_record)},
     [STATEMENT_EVIDENCE_MANIFEST]   = {"evidence-manifest", FIELDS(evidence_manifest)},
     [STATEMENT_DESTRUCTION]         = {"destruction", FIELDS(destruction)},
+    [STATEMENT_DEVICE_TIME]         = {"device-time", FIELDS(device_time)},
 };
 /* clang-format on */
 _Static_assert(KW_COUNT(destruction) <= STATEMENT_FIELDS_MAX, "the longest kind fits");

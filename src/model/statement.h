@@ -23,7 +23,8 @@
     X(FIRMWARE_RELEASE, "firmware-release")                                                        \
     X(PROVISIONING_RECORD, "provisioning-record")                                                  \
     X(EVIDENCE_MANIFEST, "evidence-manifest")                                                      \
-    X(DESTRUCTION, "destruction")
+    X(DESTRUCTION, "destruction")                                                                  \
+    X(DEVICE_TIME, "device-time")
 
 enum statement_kind {
     STATEMENT_NONE = 0,

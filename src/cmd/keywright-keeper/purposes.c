@@ -17,7 +17,8 @@ static const struct class_row classes[] = {
     {KEY_CLASS_ISSUING_CA,   ALG_ALL,
      BIT(KEEPER_SIGN_CERT) | BIT(KEEPER_SIGN_CRL) | BIT(KEEPER_SIGN_CERT_REQUEST) |
          BIT(KEEPER_SIGN_CROSS) | BIT(KEEPER_KEY_BIRTH)},
-    {KEY_CLASS_OCSP_SIGNER,  ALG_ALL,                 BIT(KEEPER_SIGN_OCSP)},
+    {KEY_CLASS_OCSP_SIGNER,  ALG_ALL,
+     BIT(KEEPER_SIGN_OCSP) | BIT(KEEPER_SIGN_TIME)},
     /* RSA would need PSS in TLS 1.3, which the keeper does not make. */
     {KEY_CLASS_TLS_SERVER,   ALG_ECDSA | ALG_ED25519, BIT(KEEPER_SIGN_TLS)},
     {KEY_CLASS_LOG_SIGNER,   ALG_ED25519,
@@ -82,6 +83,7 @@ static const struct purpose_row {
     [KEEPER_DATA_OPEN]         = {"opened data",          AFTER, true },
     [KEEPER_SIGN_CMP]          = {"CMP answers",          0,     true },
     [KEEPER_KEY_BIRTH]         = {"keys for others",      0,     true },
+    [KEEPER_SIGN_TIME]         = {"times",                0,     true },
 };
 /* clang-format on */
 

@@ -319,7 +319,8 @@ static bool take_cert_name(struct kw_op *op, struct sign_of_life *it, const char
 }
 
 kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
-                      const struct cert *cert, const struct device_hello *hello, bool *ret_renew)
+                      const struct cert *cert, const struct device_hello *hello,
+                      struct device_welcome *ret)
 {
     struct sign_of_life it = {.change = {.service = service}, .hello = hello};
     struct store_device *device = &it.change.device;
@@ -331,7 +332,7 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
     (void)snprintf(it.root_of_trust, sizeof(it.root_of_trust), "%.80s%s", hello->root_of_trust,
                    hello->simulated ? " SIMULATED" : "");
     TRY(op, store_device_get(op, service->store, id, device), "device '%s'", id);
-    TRY(op, revocation_hello(op, service, device, cert, ret_renew));
+    TRY(op, revocation_hello(op, service, device, cert, &ret->renew));
     bool other_cert = take_cert_name(op, &it, id);
     if (!other_cert && !is_news(device, &it) && it.now_ms - device->last_seen_ms < SEEN_EVERY_MS) {
         return KW_OK;

@@ -3,6 +3,7 @@
 #ifndef SERVICE_REGISTRATION_DEVICE_H
 #define SERVICE_REGISTRATION_DEVICE_H
 
+#include "model/heartbeat.h"
 #include "model/receipt.h"
 #include "service/service.h"
 
@@ -43,12 +44,20 @@ struct device_hello {
     bool simulated;
     char firmware[FIRMWARE_MAX]; /* "" = it does not say; then what it said before stays */
     char certificate[80]; /* fingerprint hex of the certificate that the device considers current */
+    struct device_report report; /* counter 0 = it sends none */
 };
-/* Record that a device is alive (not a log entry each time: the first one and changes are). */
-/* cert: the one that it came with. ret_renew: it should renew now (a plan of
- * revocation wants its certificate replaced first). */
+enum { DEVICE_ACTIONS_MAX = 8, DEVICE_ACTION_MAX = 24 };
+struct device_welcome {
+    bool renew; /* now: a plan of revocation wants its certificate replaced first */
+    uint64_t events_next;
+    unsigned n_actions; /* docs/protocol/device-events.md */
+    char actions[DEVICE_ACTIONS_MAX][DEVICE_ACTION_MAX];
+};
+/* Record that a device is alive (not a log entry each time: the first one and changes are).
+ * cert: the one that it came with. */
 kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
-                      const struct cert *cert, const struct device_hello *hello, bool *ret_renew);
+                      const struct cert *cert, const struct device_hello *hello,
+                      struct device_welcome *ret);
 
 /**
  * Take a signed receipt of destruction: the signature must verify with that key, and the key must

@@ -74,6 +74,29 @@ static void no_implausible_time(void **state)
     state_it("evidence", purpose_evidence(now, now + 400), KW_E_DENIED, "statement-period:");
 }
 
+/* Devices judge certificates by it. */
+static void time_is_now_and_by_its_own_key(void **state)
+{
+    char text[256];
+    char when[KW_TIME_TEXT];
+    int64_t now = os_clock_unix_s();
+
+    (void)state;
+    (void)snprintf(text, sizeof(text), "device-time v1\nnonce: " RIG_HASH "\ntime: %s\n",
+                   kw_time_text(now, when));
+    struct keeper_reply reply =
+        purpose_ask(KEEPER_ROW_SIGN_STATEMENT, "ocsp", kw_span_text(text), (struct kw_span){0});
+    struct keeper_answer answer = purpose_good(KEEPER_ROW_SIGN_STATEMENT, &reply);
+    assert_ok(pubkey_verify(NULL, attack_rig->key[RIG_OCSP], kw_span_text(text), answer.octets));
+    state_it("evidence", text, KW_E_DENIED, "");
+    state_it("station", text, KW_E_DENIED, "");
+    state_it("ocsp", purpose_evidence(now - 100, now), KW_E_DENIED, "");
+    state_it("ocsp", "device-time v1\nnonce: 00\n", KW_E_INPUT, "statement: nonce");
+    (void)snprintf(text, sizeof(text), "device-time v1\nnonce: " RIG_HASH "\ntime: %s\n",
+                   kw_time_text(now + 3600, when));
+    state_it("ocsp", text, KW_E_DENIED, "statement-time:");
+}
+
 static void no_other_log(void **state)
 {
     char text[2048];
@@ -315,6 +338,7 @@ int main(void)
         cmocka_unit_test(right_statements),
         cmocka_unit_test(no_statement_of_another_kind),
         cmocka_unit_test(no_implausible_time),
+        cmocka_unit_test(time_is_now_and_by_its_own_key),
         cmocka_unit_test(no_other_log),
         cmocka_unit_test(a_release_verifies_as_its_image),
         cmocka_unit_test(no_release_without_approval),

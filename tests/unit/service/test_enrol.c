@@ -346,13 +346,13 @@ static void retired_in_between(void **state)
     TEST_OP(op);
 
     struct store_cert idevid;
-    bool renew = false;
+    struct device_welcome welcome = {0};
     unit_register(place, "D1", &unit);
     assert_ok(&op, unit_enrol(&op, place, &unit, &idevid));
     AUTO(cert) *cert = rig_parse(&idevid);
     meanwhile_ctx = place;
     meanwhile = retire_d1;
-    (void)kw_ok(device_seen(&op, place->service, "D1", cert, &hello, &renew));
+    (void)kw_ok(device_seen(&op, place->service, "D1", cert, &hello, &welcome));
     meanwhile = NULL;
     assert_int_equal(device_of(place, "D1").state, DEVICE_RETIRED);
     kw_op_clear(&op);

@@ -1,0 +1,15 @@
+/* The device API's handlers; the table of routes is device.c. */
+#ifndef API_DEVICE_DEVICE_API_H
+#define API_DEVICE_DEVICE_API_H
+
+#include "api/api.h"
+
+enum { DEVICE_DEADLINE_MS = 10000 };
+
+#define DEVICE_HANDLER(name)                                                                       \
+    kw_status name(struct kw_op *op, void *ctx, const struct http_request *request,                \
+                   struct http_response *response)
+
+DEVICE_HANDLER(device_api_hello);
+
+#endif
