@@ -143,6 +143,11 @@ static bool names_known(const struct authority *authority)
     return authority_names_of(authority) != 0;
 }
 
+static bool hosts_where_they_count(const struct authority *authority)
+{
+    return authority->n_hosts == 0 || authority_names_of(authority) == AUTHORITY_NAMES_HOSTS;
+}
+
 #define ROW(field, holds, says, source) {(field), (holds), (says), (source)}
 /* clang-format off */
 const struct authority_law authority_laws[] = {
@@ -156,6 +161,7 @@ const struct authority_law authority_laws[] = {
     ROW("path_len", path_len_fits, "only an offline CA has a path length, at least 1: issuing ones have 0, roots none",
         "RFC 5280 section 4.2.1.9"),
     ROW("names", names_known, "the names are none of none, hosts, any", "RFC 5280 section 4.2.1.10"),
+    ROW("hosts", hosts_where_they_count, "hosts go with names: hosts", "RFC 5280 section 4.2.1.10"),
 };
 /* clang-format on */
 const size_t authority_laws_count = KW_COUNT(authority_laws);

@@ -20,6 +20,8 @@ enum authority_names {
     AUTHORITY_NAMES_ANY,      /* nothing: for relying parties that know no name constraints */
 };
 
+enum { AUTHORITY_HOSTS_MAX = 4 };
+
 struct authority {
     char name[KW_NAME_MAX]; /* of an issuing one: its id */
     char doc[256];
@@ -32,6 +34,8 @@ struct authority {
     uint32_t validity_hours;
     uint32_t path_len; /* offline: CAs that may stand below it in a path */
     char names[12];    /* enum authority_names: "none", "hosts", "any" */
+    uint32_t n_hosts;  /* hosts: more DNS names and addresses that its certificates may have */
+    char hosts[AUTHORITY_HOSTS_MAX][128];
 };
 
 /* What an authority must keep to; docs/PROFILES.md prints it. */

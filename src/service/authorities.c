@@ -164,6 +164,24 @@ static bool is_in(const struct authorities *all, const char *base, unsigned gene
     return false;
 }
 
+/* Those are there; a further one is planned until its certificate was installed. */
+static bool of_ceremony(const struct service *service, const char *base)
+{
+    for (unsigned i = 0; i < service->config.n_cas; i++) {
+        if (strcmp(service->config.cas[i], base) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_planned(const struct plan *plan, const char *base)
+{
+    const struct authority *authority = plan_find(plan, base);
+
+    return authority && authority_kind_of(authority) == AUTHORITY_ISSUING;
+}
+
 static kw_status add_if_there(struct kw_op *op, struct service *service, struct authorities *all,
                               const char *base, unsigned generation)
 {
@@ -171,11 +189,20 @@ static kw_status add_if_there(struct kw_op *op, struct service *service, struct 
         return KW_OK;
     }
     kw_status status = add_ca(op, service, all, base, generation);
-    if (status.code == KW_E_NOT_FOUND && generation > 1) {
+    if (status.code == KW_E_NOT_FOUND && (generation > 1 || !of_ceremony(service, base))) {
         kw_op_clear(op);
         return KW_OK;
     }
     TRY(op, status, "CA '%s'", base);
+    return KW_OK;
+}
+
+static kw_status add_generations(struct kw_op *op, struct service *service, struct authorities *all,
+                                 const char *base)
+{
+    for (unsigned generation = 1; generation <= GENERATIONS_MAX; generation++) {
+        TRY(op, add_if_there(op, service, all, base, generation));
+    }
     return KW_OK;
 }
 
@@ -189,8 +216,11 @@ static kw_status add_cas(struct kw_op *op, struct service *service, const struct
             old->at[i].id);
     }
     for (unsigned i = 0; i < service->config.n_cas; i++) {
-        for (unsigned generation = 1; generation <= GENERATIONS_MAX; generation++) {
-            TRY(op, add_if_there(op, service, all, service->config.cas[i], generation));
+        TRY(op, add_generations(op, service, all, service->config.cas[i]));
+    }
+    for (unsigned i = 0; i < service->plan.n; i++) {
+        if (authority_kind_of(&service->plan.at[i]) == AUTHORITY_ISSUING) {
+            TRY(op, add_generations(op, service, all, service->plan.at[i].name));
         }
     }
     return KW_OK;
@@ -343,8 +373,8 @@ static kw_status bind_profile(struct kw_op *op, struct service *service, struct 
         TRY(op, keeper_privkey(op, service_keeper(service, ca->key_id), ca->key_id,
                                KEEPER_SIGN_CERT, profile->name, &all->signs[i][k]));
     }
-    ENSURE(op, found, KW_E_INPUT, "profile '%s' names CA '%s', which is not configured",
-           profile->name, profile->ca);
+    ENSURE(op, found || is_planned(all->plan, profile->ca), KW_E_INPUT,
+           "profile '%s' names CA '%s', which is not configured", profile->name, profile->ca);
     return KW_OK;
 }
 
@@ -428,6 +458,8 @@ kw_status authorities_issuing(struct kw_op *op, const struct authorities *all, c
             return KW_OK;
         }
     }
+    ENSURE(op, !all || !all->plan || !is_planned(all->plan, base), KW_E_NOT_FOUND,
+           "CA '%s' is planned, not made yet; see 'keywright ca create'", base);
     return FAIL(op, KW_E_NOT_FOUND, "no CA '%s'", base);
 }
 

@@ -71,7 +71,7 @@ def ask_ocsp(gate, cert, issuer, ca='devices'):
     assert answer.response_status == ocsp.OCSPResponseStatus.SUCCESSFUL, answer.response_status
     assert answer.certificate_status == ocsp.OCSPCertStatus.GOOD
     (signer,) = answer.certificates
-    issuer.public_key().verify(signer.signature, signer.tbs_certificate_bytes, ec.ECDSA(hashes.SHA256()))
+    issuer.public_key().verify(signer.signature, signer.tbs_certificate_bytes, ec.ECDSA(signer.signature_hash_algorithm))
     signer.public_key().verify(answer.signature, answer.tbs_response_bytes, ec.ECDSA(hashes.SHA256()))
     return signer
 

@@ -3,6 +3,7 @@
 #include "service/approvals/keys.h"
 #include "service/authorities.h"
 #include "service/keys/ca.h"
+#include "service/keys/ca_birth.h"
 
 static void view(const char *id, const char *key_id, const char *subject, const struct cert *cert,
                  const struct cert *ocsp, struct ca_view *ret)
@@ -89,6 +90,31 @@ REST_HANDLER(rest_ca_rotate)
     if (status.code == KW_E_APPROVAL && body.approval == 0) {
         kw_op_clear(op);
         return ask_rotation(op, rest_service(ctx), ca, body.reason, response);
+    }
+    TRY(op, status, "CA '%s'", ca);
+    response->content_type = "application/x-pem-file";
+    return KW_OK;
+}
+
+/* --- a CA more ----------------------------------------------------------------------------------
+ */
+
+/* Approved, the key is made; the same request then goes on where it ended. */
+REST_HANDLER(rest_ca_create)
+{
+    struct service *service = rest_service(ctx);
+    struct rotate_body body = {0};
+    struct keeper_approval pending = {0};
+    struct key_policy wanted = {0};
+
+    TRY(op, codec_json_decode(op, request->body, rotate_fields, KW_COUNT(rotate_fields), &body));
+    const char *ca = rest_param(request, "ca");
+    kw_status status =
+        ca_birth_request(op, service, ca, approval_local(body.approval), &wanted, &response->body);
+    if (status.code == KW_E_APPROVAL && body.approval == 0) {
+        kw_op_clear(op);
+        TRY(op, approval_ask_birth(op, service, &wanted, &pending));
+        return rest_pending(op, service, status, &pending, response);
     }
     TRY(op, status, "CA '%s'", ca);
     response->content_type = "application/x-pem-file";

@@ -86,6 +86,7 @@ REST_HANDLER(rest_data_show);
 REST_HANDLER(rest_data_unwrap);
 REST_HANDLER(rest_data_rewrap);
 REST_HANDLER(rest_ca_list);
+REST_HANDLER(rest_ca_create);
 REST_HANDLER(rest_ca_rotate);
 REST_HANDLER(rest_ca_install);
 REST_HANDLER(rest_profile_list);

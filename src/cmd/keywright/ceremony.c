@@ -91,6 +91,9 @@ static kw_status permit_hosts(struct kw_op *op, const struct ceremony_place *pla
         strcmp(place->server_name, "127.0.0.1") != 0) {
         TRY(op, permit_host(op, place->server_name, texts, spec));
     }
+    for (uint32_t i = 0; i < place->authority->n_hosts; i++) {
+        TRY(op, permit_host(op, place->authority->hosts[i], texts, spec));
+    }
     while (*rest) {
         size_t len = strcspn(rest, ",");
         ENSURE(op, len > 0 && len < sizeof(host), KW_E_INPUT, "--domain: '%.40s' is no name", rest);

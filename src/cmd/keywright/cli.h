@@ -232,6 +232,7 @@ kw_status cli_data_show(struct kw_op *op, struct cli *cli);
 kw_status cli_data_unwrap(struct kw_op *op, struct cli *cli);
 kw_status cli_data_rewrap(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_list(struct kw_op *op, struct cli *cli);
+kw_status cli_ca_create(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_rotate(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_sign(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_install(struct kw_op *op, struct cli *cli);

@@ -3,62 +3,16 @@
 
 #include <stdio.h>
 
-#include "crypto/alg.h"
 #include "os/clock.h"
-#include "service/authority/subject.h"
+#include "service/keys/ca_policy.h"
 #include "service/keys/own.h"
 #include "service/keys/policies.h"
 #include "service/registration/secret.h"
 
-enum { DAY_S = 86400, CRL_MAX_S = 8 * DAY_S, OCSP_MAX_S = 8 * DAY_S };
-
-static kw_status begin_policy(struct kw_op *op, struct key_policy *policy, const char *prefix,
-                              const char *id, enum key_class class_)
+static kw_status begin_policy(struct kw_op *op, struct key_policy *policy, const char *id,
+                              enum key_class class_)
 {
-    char key_id[KW_NAME_MAX];
-
-    (void)snprintf(key_id, sizeof(key_id), "%.12s%.80s", prefix, id);
-    return policy_begin(op, key_id, class_, /* alg= */ 0, os_clock_unix_s(), policy);
-}
-
-static kw_status put_issuer(struct kw_op *op, struct init *it, const struct authority *ca,
-                            struct key_policy *policy)
-{
-    struct kw_out name = {policy->issuer_dn, sizeof(policy->issuer_dn), 0};
-
-    const struct subject_facts facts = {.organization = it->config.organization};
-
-    TRY(op, subject_fill(op, ca->subject_dn, ca->n_subject_dn, &facts, &name));
-    policy->issuer_dn_len = (uint32_t)name.len;
-    return KW_OK;
-}
-
-static kw_status put_rule(struct kw_op *op, const struct init *it, const struct profile *profile,
-                          struct policy_rule *rule)
-{
-    uint8_t room[KW_DN_MAX];
-    struct kw_out same = KW_OUT_ARRAY(room);
-
-    TRY(op, subject_fixed(op, profile->subject_dn, profile->n_subject_dn, it->config.organization,
-                          &same));
-    return profile_rule(profile, kw_out_span(&same), rule);
-}
-
-/* A rule for every profile that this CA may sign: nothing else will ever get its signature. */
-static kw_status put_rules(struct kw_op *op, struct init *it, const struct authority *ca,
-                           struct key_policy *policy)
-{
-    for (unsigned i = 0; i < it->service->n_profiles; i++) {
-        const struct profile *profile = &it->service->profiles[i].data;
-        if (strcmp(profile->ca, ca->name) != 0 && strcmp(profile->ca, "*") != 0) {
-            continue;
-        }
-        ENSURE(op, policy->n_rules < POLICY_RULES_MAX, KW_E_LIMIT,
-               "more than %d profiles for one CA", POLICY_RULES_MAX);
-        TRY(op, put_rule(op, it, profile, &policy->rules[policy->n_rules++]), "profile '%s'",
-            profile->name);
-    }
-    return KW_OK;
+    return policy_begin(op, id, class_, /* alg= */ 0, os_clock_unix_s(), policy);
 }
 
 static kw_status record_key(struct kw_op *op, struct init *it, const char *key_id,
@@ -79,19 +33,6 @@ static kw_status create(struct kw_op *op, struct init *it, const struct key_poli
     (void)printf("key            %-18s %-12s made in the keeper, soft-sealed\n", policy->key_id,
                  key_class_text(policy->class_));
     return record_key(op, it, policy->key_id, key_class_text(policy->class_));
-}
-
-/* Where lists of a part of its certificates may say that they lie: /crl/devices.7.crl, … */
-static kw_status put_crl_place(struct kw_op *op, const struct init *it, const struct authority *ca,
-                               struct key_policy *policy)
-{
-    int n = snprintf(policy->scopes[0], sizeof(policy->scopes[0]), "%s/crl/%s.",
-                     it->config.public_url, ca->name);
-
-    ENSURE(op, n > 0 && n < (int)sizeof(policy->scopes[0]), KW_E_INPUT,
-           "public_url is too long for the places of CRLs: '%s'", it->config.public_url);
-    policy->n_scopes = 1;
-    return KW_OK;
 }
 
 struct ceremony_place init_place(const struct init *it, const struct authority *authority)
@@ -118,12 +59,7 @@ static kw_status make_ca(struct kw_op *op, struct init *it, const struct authori
     AUTO(pubkey) *key = NULL;
     AUTO(kw_bytes) *der = NULL;
 
-    TRY(op, begin_policy(op, &policy, "ca-", ca->name, KEY_CLASS_ISSUING_CA));
-    policy.alg = key_alg_from_text(ca->key_alg);
-    policy.crl_max_s = CRL_MAX_S;
-    TRY(op, put_crl_place(op, it, ca, &policy));
-    TRY(op, put_issuer(op, it, ca, &policy));
-    TRY(op, put_rules(op, it, ca, &policy));
+    TRY(op, ca_policy(op, it->service, ca, &policy));
     TRY(op, create(op, it, &policy, &key));
     const struct ceremony_place place = init_place(it, ca);
     TRY(op, ceremony_sign_ca(op, init_issuer(it, ca), &place, key, &der));
@@ -140,11 +76,7 @@ static kw_status make_ocsp_key(struct kw_op *op, struct init *it, const struct a
 
     (void)snprintf(ca_key, sizeof(ca_key), "ca-%.80s", ca->name);
     TRY(op, keeper_key_public(op, service_keeper(it->service, ca_key), ca_key, &ca_public));
-    TRY(op, begin_policy(op, &policy, "ocsp-", ca->name, KEY_CLASS_OCSP_SIGNER));
-    policy.ocsp_max_s = OCSP_MAX_S;
-    memcpy(policy.ca_key_sha1, pubkey_sha1(ca_public), sizeof(policy.ca_key_sha1));
-    memcpy(policy.ca_key_sha256, pubkey_bits_sha256(ca_public), sizeof(policy.ca_key_sha256));
-    TRY(op, put_issuer(op, it, ca, &policy));
+    TRY(op, ca_ocsp_policy(op, it->service, ca, ca_public, &policy));
     return create(op, it, &policy, &key);
 }
 
@@ -154,7 +86,7 @@ static kw_status make_cmp_key(struct kw_op *op, struct init *it)
     struct key_policy policy;
     AUTO(pubkey) *key = NULL;
 
-    TRY(op, begin_policy(op, &policy, "", "cmp-signer", KEY_CLASS_CMP));
+    TRY(op, begin_policy(op, &policy, "cmp-signer", KEY_CLASS_CMP));
     struct kw_out name = {policy.issuer_dn, sizeof(policy.issuer_dn), 0};
     TRY(op, own_cmp_name(op, &it->config, &name));
     policy.issuer_dn_len = (uint32_t)name.len;
@@ -167,7 +99,7 @@ static kw_status make_secrets_key(struct kw_op *op, struct init *it)
     struct key_policy policy;
     struct pubkey *none = NULL;
 
-    TRY(op, begin_policy(op, &policy, "", SECRET_KEY, KEY_CLASS_KDF));
+    TRY(op, begin_policy(op, &policy, SECRET_KEY, KEY_CLASS_KDF));
     KW_TEXT_SET(policy.scopes[0], SECRET_LABEL);
     policy.n_scopes = 1;
     return create(op, it, &policy, &none);
@@ -182,9 +114,9 @@ static kw_status make_other_keys(struct kw_op *op, struct init *it)
     TRY(op, make_cmp_key(op, it));
     TRY(op, make_secrets_key(op, it));
 
-    TRY(op, begin_policy(op, &policy, "", "tls-server", KEY_CLASS_TLS_SERVER));
+    TRY(op, begin_policy(op, &policy, "tls-server", KEY_CLASS_TLS_SERVER));
     TRY(op, create(op, it, &policy, &tls));
-    TRY(op, begin_policy(op, &policy, "", "log", KEY_CLASS_LOG_SIGNER));
+    TRY(op, begin_policy(op, &policy, "log", KEY_CLASS_LOG_SIGNER));
     KW_TEXT_SET(policy.log_origin, it->config.log_origin);
     return create(op, it, &policy, &log);
 }

@@ -23,6 +23,8 @@ const struct codec_field authority_fields[] = {
     FIELD_STRING("names", struct authority, names, CODEC_REQUIRED,
                  "DNS names and addresses that its certificates may have: none; hosts: this "
                  "server's and those of --domain; any: it has no name constraints at all"),
+    FIELD_STRINGS("hosts", struct authority, hosts, n_hosts, 0,
+                  "names: hosts: further DNS names and addresses that are permitted"),
 };
 const size_t authority_fields_count = KW_COUNT(authority_fields);
 

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "crypto/csr.h"
 #include "os/clock.h"
+#include "service/keys/ca_birth.h"
 #include "service/keys/line.h"
 #include "service/keys/own.h"
 #include "service/keys/rotate.h"
@@ -209,6 +210,10 @@ static kw_status check(struct kw_op *op, struct service *service, const struct a
 {
     const struct ca *ca = NULL;
 
+    TRY(op, ca_birth_check(op, service, all, cert, ret_key));
+    if (ret_key->key_id[0]) {
+        return KW_OK; /* a further CA's first one */
+    }
     TRY(op, find_base(op, all, cert, &ca));
     TRY(op, ca_newest_key(op, service, ca->base, ret_key));
     ENSURE(

@@ -20,7 +20,8 @@ kw_status ca_request(struct kw_op *op, struct service *service, const char *base
 kw_status ca_newest_key(struct kw_op *op, struct service *service, const char *base,
                         struct keeper_key_info *ret);
 /**
- * Take the root's certificate (PEM) for the CA's next key into use.
+ * Take the root's certificate (PEM) for a CA's next key, or for the first one of a further CA
+ * (keys/ca_birth.h), into use.
  * ret_id: of the CA's new key. Errors: KW_E_INPUT it is not for the newest key of one of our CAs,
  * or allows something else than the one before; KW_E_DENIED it does not lead to our root;
  * KW_E_CONFLICT it is in use already.

@@ -146,12 +146,16 @@ static bool answers_cmp(struct service *service)
 /* With service->rotation held. */
 static kw_status settle_all(struct kw_op *op, struct service *service, int64_t now_s)
 {
+    AUTO(authorities) *all = service_authorities(service);
     kw_status first = KW_OK;
     bool changed = false;
     char base[KW_NAME_MAX];
 
-    for (unsigned i = 0; i < service->config.n_cas; i++) {
-        const char *ca = service->config.cas[i];
+    for (unsigned i = 0; i < all->n; i++) {
+        const char *ca = all->at[i].base;
+        if (!all->at[i].issues) {
+            continue; /* one line for all keys of a CA */
+        }
         (void)snprintf(base, sizeof(base), "ocsp-%.80s", ca);
         look_after(op, service, (struct line){.base = base, .ca = ca, .now_s = now_s}, settle_ocsp,
                    &changed, &first);
