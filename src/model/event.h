@@ -68,6 +68,7 @@
     X(REVOKE_PLAN, "revoke.plan", "certificate")                                                   \
     X(REVOKE_RUN, "revoke.run", "certificate")                                                     \
     X(REVOKE_DONE, "revoke.done", "certificate")                                                   \
+    X(REVOKE_CANCEL, "revoke.cancel", "certificate")                                               \
     X(ATTEST_ENROLLED, "attest.enrolled", "attestation")                                           \
     X(ATTEST_TRUSTED, "attest.trusted", "attestation")                                             \
     X(ATTEST_SUSPECT, "attest.suspect", "attestation")                                             \

@@ -154,6 +154,7 @@ kw_status service_start(struct kw_op *op, struct service *service)
     TRY(op, crl_maker_start(op, service->crl_maker));
     TRY(op, ocsp_presigner_start(op, service, &service->presigner));
     TRY(op, batch_worker_start(op, service, &service->batches));
+    TRY(op, revocation_sweep(op, service));
     TRY(op, revoker_start(op, service, &service->revoker));
     return watch_start(op, service, &service->watch);
 }

@@ -1,6 +1,7 @@
 """Revocation of many certificates as an operation: plans, their blast radius, running, holds, renewal first."""
 import hashlib
 import json
+import sqlite3
 import time
 
 import harness
@@ -230,3 +231,36 @@ def test_a_killed_run_goes_on(own_gate):
     entries = [e['object'] for _, e in own_gate.log_entries() if e['type'] == 'cert.revoke']
     assert len(entries) == len(set(entries)) == n
     assert own_gate.json('stats')['active_certificates'] >= 1  # the IDevID and the server's own
+
+
+def test_cancelled_it_goes_no_further(tmp_path):
+    """Devices are not asked to renew for it any more, nobody is revoked, and it cannot be run again."""
+    gate = Gate(tmp_path / 'gate')
+    gate.start()
+    try:
+        device = enrolled(gate, 'C-1')
+        number = gate.json('revoke', 'plan', '--batch', 'C-1', '--profile', 'ldevid', '--replace-first', '--reason',
+                           'superseded')['id']
+        gate.cli('revoke', 'run', number)
+        until('the device is asked to renew', lambda: 'renew' in device.hello().text)
+        assert gate.cli('revoke', 'cancel', number, check=False).returncode == 2
+        shown = gate.json('revoke', 'cancel', number, '--reason', 'wrong batch')
+        assert shown['state'] == 'abandoned' and shown['done'] == 0
+        device.hello()
+        assert 'renew' not in device.hello().text
+        device.renew()
+        device.hello()
+        assert device.hello(who=device.previous).status in (200, 204)
+        for verb in ('run', 'cancel'):
+            done = gate.cli('revoke', verb, number, *(('--reason', 'again') if verb == 'cancel' else ()), check=False)
+            assert done.returncode == 1, words(done)
+        assert [one for _, one in gate.log_entries() if one['type'] == 'revoke.cancel']
+        unseen = gate.json('revoke', 'plan', '--batch', 'C-1', '--reason', 'superseded')['id']
+        gate.kill()
+        with sqlite3.connect(gate.state / 'store/keywright.db') as store:  # as a kill while it gathers leaves it
+            store.execute('UPDATE revoke_plan SET state = 1 WHERE id = ?', (unseen,))
+        store.close()
+        gate.start()
+        assert gate.json('revoke', 'show', unseen)['state'] == 'abandoned'
+    finally:
+        gate.stop()

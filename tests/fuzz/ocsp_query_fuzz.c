@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     for (unsigned i = 0; i < query.n; i++) {
-        if (query.at[i].serial_len < 1 || query.at[i].serial_len > KW_SERIAL_MAX) {
+        bool left_zero = query.unknown_hash && query.at[i].serial_len == 0;
+        if ((query.at[i].serial_len < 1 && !left_zero) || query.at[i].serial_len > KW_SERIAL_MAX) {
             abort();
         }
     }

@@ -231,6 +231,26 @@ REST_HANDLER(rest_plan_run)
     return answer_plan(op, service, &plan, response);
 }
 
+struct cancel_body {
+    char reason[128];
+};
+static const struct codec_field cancel_fields[] = {
+    FIELD_STRING("reason", struct cancel_body, reason, CODEC_REQUIRED, "why"),
+};
+
+REST_HANDLER(rest_plan_cancel)
+{
+    struct service *service = rest_service(ctx);
+    struct cancel_body body = {0};
+    struct store_plan plan;
+    int64_t id = 0;
+
+    TRY(op, plan_of(op, request, &id));
+    TRY(op, codec_json_decode(op, request->body, cancel_fields, KW_COUNT(cancel_fields), &body));
+    TRY(op, revocation_cancel(op, service, id, body.reason, &plan));
+    return answer_plan(op, service, &plan, response);
+}
+
 REST_HANDLER(rest_plan_list)
 {
     struct service *service = rest_service(ctx);

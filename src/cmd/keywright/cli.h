@@ -212,6 +212,7 @@ kw_status cli_cert_download(struct kw_op *op, struct cli *cli);
 kw_status cli_export(struct kw_op *op, struct cli *cli, const char *path, const struct view *page,
                      size_t page_size);
 kw_status cli_revoke_plan(struct kw_op *op, struct cli *cli);
+kw_status cli_revoke_cancel(struct kw_op *op, struct cli *cli);
 kw_status cli_revoke_run(struct kw_op *op, struct cli *cli);
 kw_status cli_revoke_show(struct kw_op *op, struct cli *cli);
 kw_status cli_revoke_list(struct kw_op *op, struct cli *cli);

@@ -50,6 +50,15 @@ kw_status revocation_start(struct kw_op *op, struct service *service, int64_t pl
 /* The executor of APPROVE_REVOKE_PLAN. */
 kw_status revocation_execute(struct kw_op *op, struct service *service,
                              const struct keeper_approval *approval, struct kw_span args);
+/**
+ * End a plan that is not over: nothing further is revoked by it, devices are not asked to renew for
+ * it any more. What it has revoked stays revoked; what it put on hold stays so until it is
+ * released. KW_E_STATE it is over already; KW_E_INPUT no reason.
+ */
+kw_status revocation_cancel(struct kw_op *op, struct service *service, int64_t plan,
+                            const char *reason, struct store_plan *ret);
+/* At a start: plans whose making was cut are abandoned; nobody has seen them. */
+kw_status revocation_sweep(struct kw_op *op, struct service *service);
 /* How far it is. */
 kw_status revocation_get(struct kw_op *op, struct service *service, int64_t plan,
                          struct store_plan *ret, uint64_t *ret_waiting);

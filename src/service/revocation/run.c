@@ -118,6 +118,8 @@ static kw_status end(struct kw_op *op, struct store_txn *txn, void *ctx)
     struct event event = {.type = EVENT_REVOKE_DONE};
 
     TRY(op, store_plan_get_txn(op, txn, plan->id, plan));
+    ENSURE(op, plan->state == PLAN_RUNNING, KW_E_CONFLICT, "plan %lld was changed meanwhile",
+           (long long)plan->id);
     plan->state = it->waiting > 0 ? PLAN_REPLACING : PLAN_DONE;
     plan->ended_ms = it->at_ms;
     plan->passed_over = it->waiting > 0 ? 0 : plan->n - plan->done;
@@ -188,6 +190,8 @@ static kw_status make_overdue(struct kw_op *op, struct store_txn *txn, void *ctx
     struct store_plan plan;
 
     TRY(op, store_plan_get_txn(op, txn, it->plan, &plan));
+    ENSURE(op, plan.state == PLAN_REPLACING, KW_E_CONFLICT, "plan %lld was changed meanwhile",
+           (long long)plan.id);
     plan.state = PLAN_RUNNING;
     plan.overdue = true;
     plan.last_row = 0;
@@ -237,6 +241,9 @@ static bool work_once(struct revoker *revoker)
     if (kw_ok(status)) {
         kw_op_init(&op, plan.started_by, os_clock_mono_ms() + CHUNK_DEADLINE_MS);
         status = run_plan(&op, revoker, &plan);
+    }
+    if (status.code == KW_E_CONFLICT) { /* somebody cancelled it */
+        return true;
     }
     if (!kw_ok(status)) {
         service_complain(revoker->service, &op, "a plan of revocation could not go on");

@@ -92,7 +92,7 @@ kw_status revocation_start(struct kw_op *op, struct service *service, int64_t pl
 {
     TRY(op, store_plan_get(op, service->store, plan, ret));
     ENSURE(op, ret->state != PLAN_GATHERING && ret->state != PLAN_ABANDONED, KW_E_STATE,
-           "plan %lld was never whole; make another", (long long)plan);
+           "plan %lld was cancelled, or never whole; make another", (long long)plan);
     if (ret->state != PLAN_READY) {
         return KW_OK;
     }
@@ -178,6 +178,10 @@ static kw_status finish_replacement(struct kw_op *op, struct store_txn *txn, voi
     bool of_plan = false;
 
     TRY(op, store_plan_get_txn(op, txn, it->plan.id, &it->plan));
+    if (it->plan.state == PLAN_ABANDONED) { /* cancelled: the device need not renew for it */
+        it->is_new = true;
+        return store_renew_ask(op, txn, it->device, 0);
+    }
     TRY(op, store_plan_has_txn(op, txn, it->plan.id, it->new_row, &of_plan));
     it->is_new = !of_plan;
     if (of_plan) {
