@@ -12,6 +12,7 @@
 #include "base/op.h"
 #include "crypto/cert.h"
 #include "model/firmware.h"
+#include "model/heartbeat.h"
 #include "net/client.h"
 #include "rot/rot.h"
 
@@ -139,6 +140,14 @@ bool request_fits(struct kw_span der, const struct privkey *key);
 /* An issued certificate must be for our key and our name and lead to the root. */
 kw_status request_accept(struct kw_op *op, struct device *device, const struct privkey *key,
                          const struct cert *cert);
+/* --- heartbeat.c ------------------------------------------------------------------------------ */
+/* One process at a time says hello, until *ret_fd is closed: two would send two successors. */
+kw_status heartbeat_lock(struct kw_op *op, const struct device *device, int *ret_fd);
+/* The one to send now: the same until heartbeat_taken(). */
+kw_status heartbeat_get(struct kw_op *op, const struct device *device, struct heartbeat *ret);
+/* The server has it: its successor takes its place. */
+void heartbeat_taken(const struct device *device, const struct heartbeat *sent);
+
 kw_status device_hello(struct kw_op *op, struct device *device, enum device_identity as);
 kw_status device_sign(struct kw_op *op, struct device *device, struct kw_span data,
                       struct kw_out *sig);

@@ -3,11 +3,13 @@
 #include "base/hex.h"
 #include "codec/json.h"
 #include "device/device.h"
+#include "os/files.h"
 
 struct hello {
     char agent[KW_NAME_MAX], root_of_trust[KW_NAME_MAX], certificate[2 * KW_HASH_BYTES + 1];
     char firmware[FIRMWARE_MAX];
     bool simulated;
+    struct heartbeat beat;
 };
 static const struct codec_field hello_fields[] = {
     FIELD_STRING("agent", struct hello, agent, 0, "program and version"),
@@ -15,6 +17,9 @@ static const struct codec_field hello_fields[] = {
     FIELD_BOOL("simulated", struct hello, simulated, 0, "it stands in for hardware"),
     FIELD_STRING("firmware", struct hello, firmware, CODEC_OMIT_EMPTY, "version that runs here"),
     FIELD_STRING("certificate", struct hello, certificate, 0, "SHA-256 of the current certificate"),
+    FIELD_INT("counter", struct hello, beat.counter, 0, 0, 0, "number of this heartbeat"),
+    FIELD_HEX_FIXED("link", struct hello, beat.link, 0, "its link"),
+    FIELD_HEX_FIXED("previous", struct hello, beat.previous, 0, "the one before"),
 };
 
 enum { ACTIONS_MAX = 8, ACTION_MAX = 24 };
@@ -23,7 +28,6 @@ struct welcome {
     char device[KW_NAME_MAX];
     int64_t time_ms;
     bool renew;
-    uint64_t events_next;
     unsigned n_actions;
     char actions[ACTIONS_MAX][ACTION_MAX];
 };
@@ -31,8 +35,6 @@ static const struct codec_field welcome_fields[] = {
     FIELD_STRING("device", struct welcome, device, CODEC_REQUIRED, "who the server takes us for"),
     FIELD_TIME("time", struct welcome, time_ms, CODEC_REQUIRED, "the server's clock"),
     FIELD_BOOL("renew", struct welcome, renew, 0, "renew now"),
-    FIELD_INT("events_next", struct welcome, events_next, 0, 0, 0,
-              "number of the event that the server wants next"),
     FIELD_STRINGS("actions", struct welcome, actions, n_actions, 0, "what else to do now"),
 };
 
@@ -72,8 +74,11 @@ kw_status device_hello(struct kw_op *op, struct device *device, enum device_iden
     AUTO(cert) *cert = NULL;
     AUTO(kw_bytes) *json = NULL;
     AUTO(kw_bytes) *answer = NULL;
+    OS_FD_AUTO int turn = -1;
 
     TRY(op, state_read_cert(op, device, as, &cert));
+    TRY(op, heartbeat_lock(op, device, &turn));
+    TRY(op, heartbeat_get(op, device, &hello.beat));
     fill(device, cert, &hello);
     TRY(op, kw_bytes_new(512, &json));
     TRY(op, codec_json_encode(op, hello_fields, KW_COUNT(hello_fields), &hello, json));
@@ -88,5 +93,6 @@ kw_status device_hello(struct kw_op *op, struct device *device, enum device_iden
         "hello");
     ENSURE(op, strcmp(welcome.device, device->config.device_id) == 0, KW_E_AUTH,
            "the server takes us for '%.60s'", welcome.device);
+    heartbeat_taken(device, &hello.beat);
     return remember(op, device, &welcome);
 }

@@ -77,10 +77,7 @@
     X(ATTEST_ROOTS, "attest.roots", "attestation")                                                 \
     X(ATTEST_POLICY, "attest.policy", "attestation")                                               \
     X(DEVICE_CLONE, "device.clone", "device")                                                      \
-    X(DEVICE_HEARTBEAT, "device.heartbeat", "device")                                              \
-    X(DEVICE_EVENTS, "device.events", "device")                                                    \
-    X(DEVICE_LOG_LOSS, "device.log-loss", "device")                                                \
-    X(DEVICE_LOG_BREAK, "device.log-break", "device")
+    X(DEVICE_HEARTBEAT, "device.heartbeat", "device")
 
 enum event_type {
 #define X(name, text, category) EVENT_##name,

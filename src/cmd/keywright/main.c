@@ -163,7 +163,7 @@ static const struct command {
     {"station", "revoke",  "NAME",       REMOTE | OPT(PRODUCT),                  cli_station_revoke,  "it enrols no further device of that product"},
     {"device", "import",   "FILE",       OPT(ADMIN) | OPT(DRY_RUN) | OPT(SECRETS) | OPT(PRODUCT) | OPT(BATCH) | OPT(HOURS), cli_device_import, "register the devices of a CSV file, or of one with a JSON object a line"},
     {"device", "suspend",  "ID",         REMOTE | OPT(REASON),                   cli_device_suspend,  "take a device out of use for a while; its certificates are held"},
-    {"device", "resume",   "ID",         REMOTE,                                 cli_device_resume,   "take a device into use again"},
+    {"device", "resume",   "ID",         REMOTE | OPT(REASON),                   cli_device_resume,   "take a device into use again"},
     {"batch",  "list",     NULL,         REMOTE,                                 cli_batch_list,      "batches of units"},
     {"batch",  "show",     "NAME",       REMOTE,                                 cli_batch_show,      "one batch"},
     {"batch",  "open",     "NAME",       REMOTE | OPT(PRODUCT) | OPT(QUOTA),     cli_batch_open,      "open a batch; registering a device into it does so, too"},

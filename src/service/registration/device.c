@@ -10,9 +10,11 @@
 #include "crypto/cert.h"
 #include "os/clock.h"
 #include "service/authority/revoke.h"
+#include "service/fleet/heartbeat.h"
 #include "service/quality/batch.h"
 #include "service/registration/secret.h"
 #include "service/revocation/revocation.h"
+#include "store/heartbeat.h"
 #include "store/registration.h"
 
 /* The OID for hardwareModuleName where a product names none of its own: the arc for examples of RFC
@@ -174,6 +176,7 @@ static kw_status put_secret(struct kw_op *op, struct store_txn *txn, void *ctx)
     device.secret_expires_ms = made->secret_expires_ms;
     device.secret_failures = 0;
     TRY(op, store_device_update(op, txn, &device));
+    TRY(op, store_heartbeat_forget(op, txn, made->id)); /* a new life begins */
     return service_record(op, change->service, txn, &change->event);
 }
 
@@ -332,6 +335,7 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
     (void)snprintf(it.root_of_trust, sizeof(it.root_of_trust), "%.80s%s", hello->root_of_trust,
                    hello->simulated ? " SIMULATED" : "");
     TRY(op, store_device_get(op, service->store, id, device), "device '%s'", id);
+    TRY(op, fleet_heartbeat(op, service, id, &hello->beat));
     TRY(op, revocation_hello(op, service, device, cert, &ret->renew));
     bool other_cert = take_cert_name(op, &it, id);
     if (!other_cert && !is_news(device, &it) && it.now_ms - device->last_seen_ms < SEEN_EVERY_MS) {

@@ -44,13 +44,12 @@ struct device_hello {
     bool simulated;
     char firmware[FIRMWARE_MAX]; /* "" = it does not say; then what it said before stays */
     char certificate[80]; /* fingerprint hex of the certificate that the device considers current */
-    struct device_report report; /* counter 0 = it sends none */
+    struct heartbeat beat; /* counter 0 = it sends none */
 };
 enum { DEVICE_ACTIONS_MAX = 8, DEVICE_ACTION_MAX = 24 };
 struct device_welcome {
-    bool renew; /* now: a plan of revocation wants its certificate replaced first */
-    uint64_t events_next;
-    unsigned n_actions; /* docs/protocol/device-events.md */
+    bool renew;         /* now: a plan of revocation wants its certificate replaced first */
+    unsigned n_actions; /* what else to do now; a device passes over words that it does not know */
     char actions[DEVICE_ACTIONS_MAX][DEVICE_ACTION_MAX];
 };
 /* Record that a device is alive (not a log entry each time: the first one and changes are).

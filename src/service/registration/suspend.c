@@ -4,8 +4,10 @@
 
 #include "os/clock.h"
 #include "service/authorities.h"
+#include "service/fleet/heartbeat.h"
 #include "service/validation/crl_maker.h"
 #include "service/validation/ocsp_responder.h"
+#include "store/heartbeat.h"
 
 struct suspending {
     struct service *service;
@@ -17,7 +19,7 @@ struct suspending {
 };
 
 /* Everybody who is told about certificates hears of it. */
-static void spread(struct service *service)
+void device_suspension_spread(struct service *service)
 {
     AUTO(authorities) *all = service_authorities(service);
 
@@ -68,6 +70,15 @@ static kw_status begin(struct kw_op *op, struct suspending *it)
     return KW_OK;
 }
 
+kw_status device_suspend_txn(struct kw_op *op, struct service *service, struct store_txn *txn,
+                             const char *id, const char *cause, const char *reason)
+{
+    struct suspending it = {.service = service, .id = id, .cause = cause, .reason = reason};
+
+    TRY(op, begin(op, &it));
+    return suspend_in(op, txn, &it);
+}
+
 kw_status device_suspend(struct kw_op *op, struct service *service, const char *id,
                          const char *cause, const char *reason)
 {
@@ -77,7 +88,7 @@ kw_status device_suspend(struct kw_op *op, struct service *service, const char *
            "a suspension needs a reason of at most %d octets", STORE_REASON_MAX - 1);
     TRY(op, begin(op, &it));
     TRY(op, store_change(op, service->store, suspend_in, &it), "suspending device '%s'", id);
-    spread(service);
+    device_suspension_spread(service);
     return KW_OK;
 }
 
@@ -96,6 +107,20 @@ static kw_status check_cause(struct kw_op *op, const struct suspending *it,
     return KW_OK;
 }
 
+/* Whoever speaks first afterwards is taken for the device: somebody has to have looked. */
+static kw_status end_clone(struct kw_op *op, struct store_txn *txn, const struct suspending *it,
+                           const struct store_suspension *found)
+{
+    if (strcmp(found->cause, FLEET_CAUSE_CLONE) != 0) {
+        return KW_OK;
+    }
+    ENSURE(
+        op, *it->reason, KW_E_INPUT,
+        "device '%s' is in quarantine as another has its identity; give the reason to release it",
+        it->id);
+    return store_heartbeat_forget(op, txn, it->id);
+}
+
 static kw_status resume_in(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     struct suspending *it = ctx;
@@ -107,11 +132,21 @@ static kw_status resume_in(struct kw_op *op, struct store_txn *txn, void *ctx)
            device_state_text(device.state));
     TRY(op, store_suspension_get_txn(op, txn, it->owner, &found));
     TRY(op, check_cause(op, it, &found));
+    TRY(op, end_clone(op, txn, it, &found));
     device.state = found.before;
     TRY(op, store_device_update(op, txn, &device));
     TRY(op, store_suspension_release(op, txn, it->owner, &it->n_certs));
     TRY(op, store_suspension_delete(op, txn, it->owner));
-    return record(op, txn, it, EVENT_DEVICE_RESUME, it->cause ? it->cause : op->principal, "");
+    return record(op, txn, it, EVENT_DEVICE_RESUME, it->cause ? it->cause : op->principal,
+                  it->reason);
+}
+
+static kw_status resume(struct kw_op *op, struct suspending *it)
+{
+    TRY(op, begin(op, it));
+    TRY(op, store_change(op, it->service->store, resume_in, it), "resuming device '%s'", it->id);
+    device_suspension_spread(it->service);
+    return KW_OK;
 }
 
 kw_status device_resume(struct kw_op *op, struct service *service, const char *id,
@@ -119,10 +154,15 @@ kw_status device_resume(struct kw_op *op, struct service *service, const char *i
 {
     struct suspending it = {.service = service, .id = id, .cause = cause, .reason = ""};
 
-    TRY(op, begin(op, &it));
-    TRY(op, store_change(op, service->store, resume_in, &it), "resuming device '%s'", id);
-    spread(service);
-    return KW_OK;
+    return resume(op, &it);
+}
+
+kw_status device_release(struct kw_op *op, struct service *service, const char *id,
+                         const char *reason)
+{
+    struct suspending it = {.service = service, .id = id, .reason = reason};
+
+    return resume(op, &it);
 }
 
 /* --- from the log ----------------------------------------------------------------------------- */
