@@ -23,6 +23,7 @@
 #include <keywright/enrol.h>
 #include <keywright/hello.h>
 #include <keywright/identity.h>
+#include <keywright/seal.h>
 #include <keywright/sign.h>
 #include <keywright/types.h>
 #include <keywright/wipe.h>

@@ -161,3 +161,43 @@ kw_status kw_b64_decode(struct kw_span text, size_t max, struct kw_bytes **ret)
     *ret = TAKE(bytes);
     return KW_OK;
 }
+
+static int letter_value_url(uint8_t c)
+{
+    if (c == '+' || c == '/') {
+        return -1;
+    }
+    return c == '-' ? letter_value('+') : letter_value(c == '_' ? '/' : c);
+}
+
+kw_status kw_b64url_decode(struct kw_span text, size_t max, struct kw_bytes **ret)
+{
+    AUTO(kw_bytes) *bytes = NULL;
+    size_t n = text.len / 4 * 3 + (text.len % 4 ? text.len % 4 - 1 : 0);
+    uint32_t bits = 0;
+
+    if (text.len % 4 == 1 || n > max) {
+        return KW_FAIL(text.len % 4 == 1 ? KW_E_INPUT : KW_E_TOO_LARGE);
+    }
+    kw_status status = kw_bytes_new(n, &bytes);
+    for (size_t i = 0; kw_ok(status) && i < text.len; i++) {
+        int value = letter_value_url(text.p[i]);
+        if (value < 0) {
+            return KW_FAIL(KW_E_INPUT);
+        }
+        bits = bits << 6 | (uint32_t)value;
+        if (i % 4 > 0) { /* 6 bits wait after the first letter of a group, then 4, 2, 0 */
+            uint8_t octet = (uint8_t)(bits >> (6 - 2 * (i % 4)));
+            status = kw_bytes_append(bytes, KW_SPAN(&octet, 1));
+        }
+    }
+    if (!kw_ok(status)) {
+        return status;
+    }
+    unsigned n_left = text.len % 4 ? 6 - 2 * (unsigned)(text.len % 4 - 1) : 0;
+    if (bits & ((1U << n_left) - 1)) { /* RFC 4648 section 3.5: one text for one value */
+        return KW_FAIL(KW_E_INPUT);
+    }
+    *ret = TAKE(bytes);
+    return KW_OK;
+}

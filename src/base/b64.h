@@ -15,5 +15,8 @@ kw_status kw_b64_encode(struct kw_span span, unsigned line_len, struct kw_bytes 
 kw_status kw_b64_decode(struct kw_span text, size_t max, struct kw_bytes **ret);
 /* base64url without padding (RFC 4648 section 5), no white space taken. */
 kw_status kw_b64url_encode(struct kw_span span, struct kw_bytes *into);
+/* Errors: KW_E_INPUT anything but such letters, or bits left over that are not zero; KW_E_TOO_LARGE
+ * over max octets. */
+kw_status kw_b64url_decode(struct kw_span text, size_t max, struct kw_bytes **ret);
 
 #endif

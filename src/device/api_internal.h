@@ -35,6 +35,9 @@ kw_status api_not_open(struct kw_op *op);
 /* What the call came to, in the caller's terms; the reason stays in kw->error. */
 enum keywright_result api_end(struct keywright *kw, const struct kw_op *op, kw_status status);
 
+/* Into the caller's room. KW_E_TOO_LARGE tells how much it takes. */
+kw_status api_copy(struct kw_op *op, struct kw_span from, struct kw_out *to);
+
 #define API_CALL(kw, op, call)                                                                     \
     (api_begin(kw, &(op)), api_end(kw, &(op), (kw)->open ? (call) : api_not_open(&(op))))
 

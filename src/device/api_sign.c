@@ -16,3 +16,63 @@ enum keywright_result keywright_sign(struct keywright *kw, const void *data, siz
     }
     return result;
 }
+
+static kw_status sign_data(struct kw_op *op, struct device *device,
+                           const struct keywright_data *what, struct kw_span data,
+                           struct kw_out *out)
+{
+    AUTO(kw_bytes) *text = NULL;
+
+    ENSURE(op, what->type, KW_E_INPUT, "what the data is must be said");
+    TRY(op, device_sign_data(op, device, what->type, what->audience, data, &text));
+    TRY(op, kw_bytes_append(text, KW_SPAN("", 1)));
+    return api_copy(op, kw_bytes_span(text), out);
+}
+
+enum keywright_result keywright_sign_data(struct keywright *kw, const struct keywright_data *what,
+                                          const void *data, size_t len, char *text,
+                                          size_t *text_len)
+{
+    struct kw_out out = {(uint8_t *)text, *text_len, 0};
+    struct kw_op op;
+
+    enum keywright_result result =
+        API_CALL(kw, op, sign_data(&op, &kw->device, what, KW_SPAN(data, len), &out));
+    *text_len = result == KEYWRIGHT_OK ? out.len : *text_len;
+    return result;
+}
+
+static kw_status verify_data(struct kw_op *op, struct device *device,
+                             const struct keywright_data *expect, struct kw_span text,
+                             struct kw_out *out, struct keywright_data_facts *ret)
+{
+    struct data_expect expected = {.type = expect->type,
+                                   .signer = expect->signer,
+                                   .for_all = expect->for_all != 0,
+                                   .max_age_s = expect->max_age_s};
+    struct data_facts facts;
+    AUTO(kw_bytes) *data = NULL;
+
+    ENSURE(op, expect->type, KW_E_INPUT, "what the data must be is to be said");
+    ENSURE(op, out->cap >= text.len, KW_E_TOO_LARGE, /* before it counts as taken */
+           "there is room for %zu octets, the text has %zu", out->cap, text.len);
+    TRY(op, device_verify_data(op, device, text, &expected, &facts, &data));
+    *ret = (struct keywright_data_facts){.time = facts.time_s, .sequence = facts.seq};
+    KW_TEXT_SET(ret->signer, facts.signer);
+    KW_TEXT_SET(ret->key_id, facts.key_id);
+    return api_copy(op, kw_bytes_span(data), out);
+}
+
+enum keywright_result keywright_verify_data(struct keywright *kw,
+                                            const struct keywright_data *expect, const char *text,
+                                            size_t text_len, void *data, size_t *data_len,
+                                            struct keywright_data_facts *ret)
+{
+    struct kw_out out = {data, *data_len, 0};
+    struct kw_op op;
+
+    enum keywright_result result =
+        API_CALL(kw, op, verify_data(&op, &kw->device, expect, KW_SPAN(text, text_len), &out, ret));
+    *data_len = result == KEYWRIGHT_OK ? out.len : *data_len;
+    return result;
+}

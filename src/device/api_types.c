@@ -56,6 +56,13 @@ enum keywright_result api_end(struct keywright *kw, const struct kw_op *op, kw_s
     return results[status.code];
 }
 
+kw_status api_copy(struct kw_op *op, struct kw_span from, struct kw_out *to)
+{
+    ENSURE(op, kw_ok(kw_out_set(to, from)), KW_E_TOO_LARGE, "there is room for %zu octets of %zu",
+           to->cap, from.len);
+    return KW_OK;
+}
+
 const char *keywright_error(const struct keywright *kw)
 {
     return kw ? kw->error : "no memory";

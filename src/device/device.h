@@ -116,6 +116,43 @@ kw_status server_call(struct kw_op *op, struct device *device, enum device_ident
  */
 kw_status device_tls_context(struct kw_op *op, struct device *device, struct ssl_ctx_st **ret);
 
+/* --- signed_data.c ------------------------------------------------------------------------------
+ */
+/* audience: NULL = for all. ret: the text, docs/protocol/signed-data.md. */
+kw_status device_sign_data(struct kw_op *op, struct device *device, const char *type,
+                           const char *audience, struct kw_span data, struct kw_bytes **ret);
+struct data_expect {
+    const char *type;   /* what it must be signed as */
+    const char *signer; /* by whom; NULL = by anybody that leads to the root */
+    bool for_all;       /* also what is addressed to nobody */
+    int64_t max_age_s;  /* 0 = 300 */
+};
+struct data_facts {
+    char signer[KW_NAME_MAX];
+    char key_id[2 * KW_HASH_BYTES + 1];
+    int64_t time_s;
+    uint64_t seq;
+};
+/**
+ * The data of a text that is what was expected, from a signer who leads to the root and is not
+ * revoked, and that was never taken before.
+ * Errors: KW_E_INPUT, KW_E_DENIED not what was expected, or the signature is wrong; KW_E_CONFLICT
+ * replayed; KW_E_EXPIRED too old; KW_E_AUTH, KW_E_REVOKED the signer.
+ */
+kw_status device_verify_data(struct kw_op *op, struct device *device, struct kw_span text,
+                             const struct data_expect *expect, struct data_facts *ret_facts,
+                             struct kw_bytes **ret);
+
+/* --- seal.c -------------------------------------------------------------------------------------
+ */
+#define DEVICE_SEAL_FILE "seal.key" /* the sealed data key, in the state folder: ends at a wipe */
+/* name: what it is; to be given again. */
+kw_status device_seal(struct kw_op *op, struct device *device, const char *name,
+                      struct kw_span plain, struct kw_bytes **ret);
+/* KW_E_INTEGRITY altered, another name's, another device's, or sealed before a wipe. */
+kw_status device_unseal(struct kw_op *op, struct device *device, const char *name,
+                        struct kw_span sealed, struct kw_secret **ret);
+
 /* --- est.c ------------------------------------------------------------------------------------ */
 /* GET cacerts; each issuer must lead to the pinned root. Kept in ca.pem. */
 kw_status est_cacerts(struct kw_op *op, struct device *device);

@@ -143,9 +143,9 @@ static kw_status deliver(struct kw_op *op, struct device *device, const char *la
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-static const char *const leavings[] = {"idevid.pem", "ldevid.pem",  "ldevid-previous.pem",
-                                       "idevid.csr", "ldevid.csr",  "ldevid-next.csr",
-                                       "ca.pem",     "heartbeat-a", "heartbeat-b"};
+static const char *const leavings[] = {
+    "idevid.pem",      "ldevid.pem", "ldevid-previous.pem", "idevid.csr",  "ldevid.csr",
+    "ldevid-next.csr", "ca.pem",     "heartbeat-a",         "heartbeat-b", DEVICE_SEAL_FILE};
 
 /* LDevIDs first: the birth identity goes last. */
 static kw_status destroy_all(struct kw_op *op, struct device *device)

@@ -11,6 +11,7 @@
 struct options {
     struct keywright_config config;
     const char *secret_file, *out;
+    const char *type, *audience, *signer, *name; /* of data; texts, never NULL but the middle two */
     const char *arg; /* what the verb is about: FILE; NULL = not given */
     enum keywright_identity with;
     double interval_s;
@@ -50,5 +51,9 @@ enum keywright_result verb_hello(struct keywright *kw, const struct options *opt
 enum keywright_result verb_run(struct keywright *kw, const struct options *options);
 /* verbs_data.c */
 enum keywright_result verb_sign(struct keywright *kw, const struct options *options);
+enum keywright_result verb_sign_data(struct keywright *kw, const struct options *options);
+enum keywright_result verb_verify_data(struct keywright *kw, const struct options *options);
+enum keywright_result verb_seal(struct keywright *kw, const struct options *options);
+enum keywright_result verb_unseal(struct keywright *kw, const struct options *options);
 
 #endif

@@ -52,7 +52,10 @@ static int act(const struct verb *verb, const struct options *options)
 
 int main(int argc, char **argv)
 {
-    struct options options = {.config.state_dir = "/var/lib/keywright-agent", .interval_s = 60};
+    struct options options = {.config.state_dir = "/var/lib/keywright-agent",
+                              .interval_s = 60,
+                              .type = "data",
+                              .name = "data"};
     const char *name = NULL;
     struct kw_op op;
 

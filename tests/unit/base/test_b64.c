@@ -116,6 +116,26 @@ static void url_form_has_its_letters_and_no_padding(void **state)
     assert_span(kw_bytes_span(text), "-_-_-w__8");
 }
 
+static void url_form_decodes_one_text_for_one_value(void **state)
+{
+    static const char *const bad[] = {
+        "A", "AB", "AAB", "AA=", "AA==", "A+AA", "A/AA", "AA A", "AAAAA"};
+    AUTO(kw_bytes) *back = NULL;
+
+    (void)state;
+    assert_ok(kw_b64url_decode(kw_span_text("-_-_-w"), 4, &back));
+    assert_span(kw_bytes_span(back), "\xfb\xff\xbf\xfb");
+    kw_bytes_free(TAKE(back));
+    assert_ok(kw_b64url_decode(kw_span_text("__8"), 2, &back));
+    assert_span(kw_bytes_span(back), "\xff\xff");
+    kw_bytes_free(TAKE(back));
+    for (size_t i = 0; i < KW_COUNT(bad); i++) {
+        assert_code(kw_b64url_decode(kw_span_text(bad[i]), 100, &back), KW_E_INPUT);
+    }
+    assert_code(kw_b64url_decode(kw_span_text("__8"), 1, &back), KW_E_TOO_LARGE);
+    assert_null(back);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +146,7 @@ int main(void)
         cmocka_unit_test(white_space_is_tolerated),
         cmocka_unit_test(the_limit_holds),
         cmocka_unit_test(url_form_has_its_letters_and_no_padding),
+        cmocka_unit_test(url_form_decodes_one_text_for_one_value),
     };
     return cmocka_run_group_tests_name("b64", tests, NULL, NULL);
 }

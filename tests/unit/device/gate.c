@@ -112,6 +112,7 @@ static kw_status issue_leaf(struct kw_op *op, const struct csr *csr, const char 
                             struct kw_bytes **ret)
 {
     enum gate_cert mode = (enum gate_cert)atomic_load(&me.shared->cert);
+    char url[64];
     const struct cert *ca = mode == GATE_CERT_OTHER_CA ? me.other_ca : me.ca;
     const struct privkey *ca_key = mode == GATE_CERT_OTHER_CA ? me.other_key : me.ca_key;
     int hours = atomic_load(&me.shared->leaf_hours);
@@ -121,8 +122,10 @@ static kw_status issue_leaf(struct kw_op *op, const struct csr *csr, const char 
         .key = mode == GATE_CERT_OTHER_KEY ? privkey_public(me.stranger) : csr_public(csr),
         .path_len = -1,
         .key_usage = CERT_KU_DIGITAL_SIGNATURE,
+        .ocsp_url = url,
     };
 
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/ocsp", me.shared->ocsp_port);
     if (mode == GATE_CERT_ENDED || (hours < 0 && strcmp(label, "ldevid") == 0)) {
         spec.not_before = os_clock_unix_s() - 3 * HOUR;
         spec.not_after = os_clock_unix_s() + (mode == GATE_CERT_ENDED ? -HOUR : 2);
