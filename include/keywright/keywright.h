@@ -19,6 +19,7 @@
 #ifndef KEYWRIGHT_KEYWRIGHT_H
 #define KEYWRIGHT_KEYWRIGHT_H
 
+#include <keywright/attest.h>
 #include <keywright/connect.h>
 #include <keywright/enrol.h>
 #include <keywright/hello.h>

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/op.h"
 #include "crypto/cert.h"
+#include "model/attest.h"
 #include "model/firmware.h"
 #include "model/heartbeat.h"
 #include "net/client.h"
@@ -25,6 +26,7 @@ struct device_config {
     char server[DEVICE_URL_MAX];
     char device_id[KW_NAME_MAX];
     char root_of_trust[KW_URI_MAX];
+    char event_log[256];         /* of the firmware; "" = where the kernel shows it */
     char firmware[FIRMWARE_MAX]; /* version that runs here; "" = nobody said */
     int64_t floor_ms; /* the latest time that the server told: the clock is never believed to be
                          before it */
@@ -186,6 +188,24 @@ kw_status heartbeat_get(struct kw_op *op, const struct device *device, struct he
 void heartbeat_taken(const struct device *device, const struct heartbeat *sent);
 
 kw_status device_hello(struct kw_op *op, struct device *device, enum device_identity as);
+/* --- attest.c, eventlog.c --------------------------------------------------------------------- */
+
+#define DEVICE_EXPORTER_LABEL "EXPORTER-keywright-attest"
+/* What a key signs in attestation begins so, NUL included: never an application's data. */
+#define DEVICE_ATTEST_PREFIX "keywright-attest-v1"
+
+struct device_verdict {
+    enum attest_verdict verdict;
+    char reason[32], detail[192];
+    unsigned level;
+    bool simulated;
+    int64_t valid_until_ms; /* 0 where not trusted */
+};
+kw_status device_attest(struct kw_op *op, struct device *device, struct device_verdict *ret);
+/* The event log from an octet on; nothing where the firmware keeps none. KW_E_TOO_LARGE. */
+kw_status eventlog_read(struct kw_op *op, const struct device *device, uint64_t from,
+                        struct kw_out *out);
+
 kw_status device_sign(struct kw_op *op, struct device *device, struct kw_span data,
                       struct kw_out *sig);
 kw_status device_wipe(struct kw_op *op, struct device *device);

@@ -198,6 +198,7 @@ kw_status server_connect(struct kw_op *op, struct device *device, enum device_id
         .key = key,
         .judge = server_judge,
         .judge_ctx = device,
+        .exporter_label = DEVICE_EXPORTER_LABEL,
         .response_max = ANSWER_MAX,
     };
     TRY(op, http_client_new(op, &config, &device->client));

@@ -13,6 +13,8 @@ static const struct codec_field config_fields[] = {
     FIELD_STRING("server", struct device_config, server, 0, "https URL of the gate"),
     FIELD_STRING("device_id", struct device_config, device_id, 0, "as registered"),
     FIELD_STRING("root_of_trust", struct device_config, root_of_trust, 0, "what holds the keys"),
+    FIELD_STRING("event_log", struct device_config, event_log, CODEC_OMIT_EMPTY,
+                 "the firmware's event log, where it is not the kernel's"),
     FIELD_STRING("firmware", struct device_config, firmware, CODEC_OMIT_EMPTY,
                  "version that runs here"),
     FIELD_TIME("time_floor", struct device_config, floor_ms, CODEC_OMIT_EMPTY,

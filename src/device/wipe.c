@@ -147,6 +147,16 @@ static const char *const leavings[] = {
     "idevid.pem",      "ldevid.pem", "ldevid-previous.pem", "idevid.csr",  "ldevid.csr",
     "ldevid-next.csr", "ca.pem",     "heartbeat-a",         "heartbeat-b", DEVICE_SEAL_FILE};
 
+/* It signs nothing that it is given, so there is no receipt of its own. */
+static kw_status destroy_attesting(struct kw_op *op, struct device *device)
+{
+    char proof[256];
+
+    TRY(op, rot_key_destroy(op, device->rot, ROT_ATTEST_LABEL, proof, sizeof(proof)),
+        "destroying the attestation key");
+    return KW_OK;
+}
+
 /* LDevIDs first: the birth identity goes last. */
 static kw_status destroy_all(struct kw_op *op, struct device *device)
 {
@@ -158,7 +168,7 @@ static kw_status destroy_all(struct kw_op *op, struct device *device)
     while (device_labels[n]) {
         n++;
     }
-    kw_status first = KW_OK;
+    kw_status first = destroy_attesting(op, device);
     while (n-- > 0) { /* every key has its turn, whatever becomes of another */
         struct kw_op own;
         kw_op_init(&own, op->principal, op->deadline_ms);

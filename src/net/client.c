@@ -61,6 +61,7 @@ kw_status http_client_new(struct kw_op *op, const struct http_client_config *con
         .total_timeout_ms = or_default(config->total_timeout_ms, TOTAL_TIMEOUT_MS),
         .response_max = config->response_max > 0 ? config->response_max : RESPONSE_MAX,
     };
+    client->exporter_label = config->exporter_label;
     client->base_url = strdup(config->base_url);
     client->curl = curl_easy_init();
     ENSURE(op, client->base_url && client->curl, KW_E_MEMORY, "HTTP client");
@@ -87,6 +88,14 @@ void http_client_free(struct http_client *client)
     tls_client_free(client->tls);
     free(client->base_url);
     free(client);
+}
+
+bool http_client_exporter(const struct http_client *client, uint8_t ret[HTTP_EXPORTER])
+{
+    if (client->has_exporter) {
+        memcpy(ret, client->exporter, HTTP_EXPORTER);
+    }
+    return client->has_exporter;
 }
 
 void http_client_disconnect(struct http_client *client)
@@ -138,6 +147,8 @@ static kw_status outcome(struct kw_op *op, const struct http_client *client, CUR
     ENSURE(op, !client->too_large, KW_E_TOO_LARGE, "the answer of %s has more than %zu octets",
            client->base_url, client->config.response_max);
     ENSURE(op, !client->no_memory, KW_E_MEMORY, "the answer of %s", client->base_url);
+    ENSURE(op, !client->moved || client->n_sent > 0, KW_E_UNAVAILABLE,
+           "the connection to %s that this was made for has ended; retry", client->base_url);
     return explain(op, client, result);
 }
 
@@ -201,6 +212,8 @@ kw_status http_client_call(struct kw_op *op, struct http_client *client,
     client->too_large = false;
     client->no_memory = false;
     client->whole_head = false;
+    client->want_exporter = call->exporter;
+    client->moved = false;
     client->error[0] = '\0';
     kw_status status = client_prepare(op, client, call);
     if (kw_ok(status)) {

@@ -22,6 +22,9 @@ struct http_client_config {
     kw_status (*judge)(struct kw_op *op, void *ctx, const struct cert *leaf,
                        const struct cert *issuer);
     void *judge_ctx;
+    /* Label of the TLS exporter (RFC 8446 section 7.5, no context) for http_client_exporter();
+     * static text, NULL = none. */
+    const char *exporter_label;
     uint32_t connect_timeout_ms; /* 0 = 5000 */
     uint32_t total_timeout_ms;   /* 0 = 15000, never beyond the operation's deadline */
     size_t response_max;         /* octets; 0 = 1 MiB; more is KW_E_TOO_LARGE */
@@ -35,7 +38,11 @@ struct http_call {
     const char *user, *password; /* HTTP Basic, NULL = none */
     const char *accept;
     const char *headers[4]; /* further "Name: value" lines; NULL-terminated where fewer */
+    /* HTTP_EXPORTER octets: send it over the connection with this exporter or not at all
+     * (KW_E_UNAVAILABLE; nothing was sent). NULL = over any. */
+    const uint8_t *exporter;
 };
+enum { HTTP_EXPORTER = 32 };
 struct http_answer {
     int status;
     char content_type[64];  /* lower case, without parameters */
@@ -60,6 +67,8 @@ KW_OWNED(http_client, struct http_client, http_client_free)
  */
 kw_status http_client_call(struct kw_op *op, struct http_client *client,
                            const struct http_call *call, struct http_answer *ret);
+/* The exporter of the connection that the last call went over. False: it had none. */
+bool http_client_exporter(const struct http_client *client, uint8_t ret[HTTP_EXPORTER]);
 /* Forget the connection (new identity, or to force a fresh handshake). */
 void http_client_disconnect(struct http_client *client);
 

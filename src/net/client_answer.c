@@ -19,6 +19,18 @@ CURLcode client_on_ssl_ctx(CURL *curl, void *ssl_ctx, void *arg)
     return tls_client_apply(client->tls, ssl_ctx) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
 }
 
+/* libcurl shows the connection only while it is used. */
+static void note_exporter(struct http_client *client)
+{
+    struct curl_tlssessioninfo *session = NULL;
+
+    client->has_exporter =
+        client->exporter_label && client->tls &&
+        curl_easy_getinfo(client->curl, CURLINFO_TLS_SSL_PTR, &session) == CURLE_OK && session &&
+        session->backend == CURLSSLBACKEND_OPENSSL && session->internals &&
+        tls_client_export(session->internals, client->exporter_label, client->exporter);
+}
+
 /*
  * A request is about to be sent. libcurl sends it again by itself where a kept-alive connection
  * broke before an answer; that may do twice what was asked once (enrol, sign), so only safe methods
@@ -32,8 +44,16 @@ int client_on_request(void *arg, char *to_ip, char *from_ip, int to_port, int fr
     (void)from_ip;
     (void)to_port;
     (void)from_port;
+    note_exporter(client);
+    client->moved = client->want_exporter &&
+                    (!client->has_exporter ||
+                     memcmp(client->want_exporter, client->exporter, HTTP_EXPORTER) != 0);
+    if (client->moved && client->n_sent == 0) {
+        return CURL_PREREQFUNC_ABORT;
+    }
     client->n_sent++;
-    return client->n_sent == 1 || client->safe ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+    return !client->moved && (client->n_sent == 1 || client->safe) ? CURL_PREREQFUNC_OK
+                                                                   : CURL_PREREQFUNC_ABORT;
 }
 
 size_t client_on_body(char *data, size_t one, size_t n, void *arg)

@@ -12,9 +12,14 @@ struct http_client {
     struct tls_client *tls; /* NULL: plain HTTP */
     char *base_url;
     struct http_client_config config; /* numbers only, defaults filled in */
+    const char *exporter_label;
+    bool has_exporter; /* of the connection that the last call went over */
+    uint8_t exporter[HTTP_EXPORTER];
     /* Of the call at work: */
-    bool safe;       /* GET, HEAD: to send it twice does no harm */
-    unsigned n_sent; /* connections on which it was begun */
+    const uint8_t *want_exporter; /* of the only connection that will do; NULL = any will */
+    bool moved;                   /* … and it is gone */
+    bool safe;                    /* GET, HEAD: to send it twice does no harm */
+    unsigned n_sent;              /* connections on which it was begun */
     bool too_large, no_memory;
     bool whole_head; /* libcurl takes headers that break off for whole ones */
     struct http_answer answer;

@@ -197,3 +197,11 @@ kw_status tls_client_failure(struct kw_op *op, const struct tls_client *tls)
     }
     return tls_client_alert(op, tls->alert);
 }
+
+bool tls_client_export(void *ssl, const char *label, uint8_t ret[HTTP_EXPORTER])
+{
+    bool exported = SSL_export_keying_material(ssl, ret, HTTP_EXPORTER, label, strlen(label), NULL,
+                                               0, /* use_context= */ 0) == 1;
+    ERR_clear_error();
+    return exported;
+}

@@ -21,6 +21,8 @@ void tls_client_begin(struct tls_client *tls, const struct kw_op *op);
 void tls_client_end(void);
 /* The copy of that operation in which failures of the handshake are noted; borrowed. */
 struct kw_op *tls_client_op(struct tls_client *tls);
+/* The exporter of a connection (SSL *) whose handshake is done. */
+bool tls_client_export(void *ssl, const char *label, uint8_t ret[HTTP_EXPORTER]);
 /**
  * Why TLS failed in this call, if it did: the judge's word, ours about the server's certificate,
  * the remote key's, or the alert that the server sent. KW_OK: TLS knows of no failure.

@@ -46,6 +46,8 @@ enum keywright_result verb_enrol(struct keywright *kw, const struct options *opt
 enum keywright_result verb_renew(struct keywright *kw, const struct options *options);
 enum keywright_result verb_status(struct keywright *kw, const struct options *options);
 enum keywright_result verb_wipe(struct keywright *kw, const struct options *options);
+/* verbs_attest.c */
+enum keywright_result verb_attest(struct keywright *kw, const struct options *options);
 /* verbs_run.c */
 enum keywright_result verb_hello(struct keywright *kw, const struct options *options);
 enum keywright_result verb_run(struct keywright *kw, const struct options *options);

@@ -5,6 +5,7 @@
 
 /* clang-format off */
 const struct verb verbs[] = {
+    {"attest", verb_attest, NULL,   "prove to the server what this device is; --json"},
     {"enrol",  verb_enrol,  NULL,   "get both identities; the first time with --server --id --trust --rot --secret-file"},
     {"hello",  verb_hello,  NULL,   "tell the server that this device is alive; --with current|previous|idevid"},
     {"renew",  verb_renew,  NULL,   "a new LDevID with a new key, when due or with --force"},

@@ -12,8 +12,10 @@
 #include "base/b64.h"
 #include "base/pem.h"
 #include "base/time.h"
+#include "codec/json.h"
 #include "crypto/cms.h"
 #include "crypto/csr.h"
+#include "crypto/digest.h"
 #include "crypto/dn.h"
 #include "crypto/ocsp.h"
 #include "net/server.h"
@@ -268,6 +270,85 @@ static kw_status receipts(struct kw_op *op, void *ctx, const struct http_request
     return KW_OK;
 }
 
+/* --- attestation, of a device without TPM --- */
+
+static uint8_t nonce[32];
+
+static kw_status challenge(struct kw_op *op, void *ctx, const struct http_request *request,
+                           struct http_response *response)
+{
+    AUTO(kw_bytes) *b64 = NULL;
+
+    (void)ctx;
+    TRY(op, refused(op));
+    ENSURE(op, request->peer_cert, KW_E_AUTH, "no certificate");
+    nonce[0] = (uint8_t)(1 + atomic_fetch_add(&me.shared->n_challenges, 1));
+    TRY(op, kw_bytes_new(64, &b64));
+    TRY(op, kw_b64_encode(KW_SPAN_ARRAY(nonce), 0, b64));
+    TRY(op, kw_bytes_new(256, &response->body));
+    response->content_type = "application/json";
+    if (atomic_load(&me.shared->move) > 0) {
+        atomic_fetch_sub(&me.shared->move, 1);
+        TRY(op, http_response_header(op, response, "Connection", "close"));
+    }
+    return kw_bytes_printf(response->body,
+                           "{\"nonce\":\"%.*s\",\"expires_s\":60,\"pcr_mask\":\"ff0300\","
+                           "\"log_from\":0,\"needs\":\"enrol\"}",
+                           (int)b64->len, (const char *)b64->p);
+}
+
+struct shown {
+    uint8_t nonce[32];
+    unsigned n_signature;
+    uint8_t signature[128];
+};
+static const struct codec_field shown_fields[] = {
+    FIELD_SCALAR("nonce", CODEC_B64, struct shown, nonce, CODEC_REQUIRED | CODEC_FIXED, ""),
+    FIELD_B64("signature", struct shown, signature, n_signature, CODEC_REQUIRED, ""),
+};
+
+/* docs/protocol/attest.md sections 1 and 5, written down once more. */
+static enum gate_evidence judge(struct kw_op *op, const struct http_request *request,
+                                const struct shown *shown)
+{
+    static const char prefix[] = "keywright-attest-v1";
+    const struct pubkey *key = cert_public(request->peer_cert);
+    uint8_t hashed[96], message[52];
+
+    memcpy(hashed, nonce, 32);
+    digest_sha256(pubkey_spki(key), hashed + 32);
+    memcpy(hashed + 64, request->binding.p, 32);
+    memcpy(message, prefix, 20);
+    digest_sha256(KW_SPAN_ARRAY(hashed), message + 20);
+    if (memcmp(shown->nonce, nonce, 32) != 0) {
+        return GATE_EVIDENCE_OTHER_NONCE;
+    }
+    return kw_ok(pubkey_verify(op, key, KW_SPAN_ARRAY(message),
+                               KW_SPAN(shown->signature, shown->n_signature)))
+               ? GATE_EVIDENCE_GOOD
+               : GATE_EVIDENCE_BAD_SIGNATURE;
+}
+
+static kw_status evidence(struct kw_op *op, void *ctx, const struct http_request *request,
+                          struct http_response *response)
+{
+    struct shown shown = {0};
+
+    (void)ctx;
+    ENSURE(op, request->peer_cert && request->binding.len == 32, KW_E_AUTH, "no certificate");
+    TRY(op, codec_json_decode(op, request->body, shown_fields, KW_COUNT(shown_fields), &shown));
+    enum gate_evidence found = judge(op, request, &shown);
+    atomic_store(&me.shared->evidence, (int)found);
+    bool good = found == GATE_EVIDENCE_GOOD;
+    TRY(op, kw_bytes_new(256, &response->body));
+    response->content_type = "application/json";
+    return kw_bytes_printf(response->body,
+                           "{\"verdict\":\"%s\",\"reason\":\"%s\",\"detail\":\"\",\"level\":0,"
+                           "\"simulated\":false%s}",
+                           good ? "trusted" : "suspect", good ? "ok" : "bad_signature",
+                           good ? ",\"valid_until\":\"2106-11-21T13:05:00.000Z\"" : "");
+}
+
 /* --- OCSP ------------------------------------------------------------------------------------- */
 
 static kw_status ocsp_octets(struct http_response *response, struct kw_span der)
@@ -325,6 +406,8 @@ static const struct route gate_routes[] = {
     {HTTP_POST, "/.well-known/est/{label}/simpleenroll",   AUTH_NONE, NULL, 16384, 5000, 0, enrol,    &http_errors_text, "enrol"},
     {HTTP_POST, "/.well-known/est/{label}/simplereenroll", AUTH_NONE, NULL, 16384, 5000, 0, enrol,    &http_errors_text, "renew"},
     {HTTP_POST, "/device/v1/hello",                        AUTH_NONE, NULL, 8192,  5000, 0, hello,    &http_errors_json, "hello"},
+    {HTTP_GET,  "/device/v1/attest/challenge",             AUTH_NONE, NULL, 0,     5000, 0, challenge, &http_errors_json, "challenge"},
+    {HTTP_POST, "/device/v1/attest/evidence",              AUTH_NONE, NULL, 98304, 5000, ROUTE_BINDING, evidence, &http_errors_json, "evidence"},
     {HTTP_POST, "/device/v1/receipts",                     AUTH_NONE, NULL, 8192,  5000, 0, receipts, &http_errors_json, "receipts"},
 };
 static const struct route ocsp_routes[] = {

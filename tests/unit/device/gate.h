@@ -30,9 +30,19 @@ enum gate_ocsp {
     GATE_OCSP_MAX
 };
 
+enum gate_evidence { /* what it saw last; of the last round */
+                     GATE_EVIDENCE_NONE,
+                     GATE_EVIDENCE_GOOD,
+                     GATE_EVIDENCE_OTHER_NONCE,
+                     GATE_EVIDENCE_BAD_SIGNATURE,
+};
+
 /* Shared between the test and the gate. */
 struct gate {
-    atomic_int cert, ocsp;      /* enum gate_cert, gate_ocsp */
+    atomic_int cert, ocsp; /* enum gate_cert, gate_ocsp */
+    atomic_int evidence;   /* enum gate_evidence */
+    atomic_int move;       /* so often the connection ends behind a challenge */
+    atomic_uint n_challenges;
     atomic_int refuse;          /* HTTP status for every request of EST and device API; 0 = serve */
     atomic_int leaf_hours;      /* life of an LDevID; 0 = 100 */
     atomic_llong time_shift_ms; /* of the clock that hello tells */

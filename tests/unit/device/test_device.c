@@ -63,6 +63,23 @@ CUT(kw_status, http_client_call,
      struct http_answer *ret),
     (op, client, call, ret))
 
+/* The gate knows the exporter of RFC 9266 only; its value does not matter to the device. */
+kw_status __real_http_client_new(struct kw_op *op, const struct http_client_config *config,
+                                 struct http_client **ret);
+kw_status __wrap_http_client_new(struct kw_op *op, const struct http_client_config *config,
+                                 struct http_client **ret);
+kw_status __wrap_http_client_new(struct kw_op *op, const struct http_client_config *config,
+                                 struct http_client **ret)
+{
+    struct http_client_config known = *config;
+
+    if (config->exporter_label) {
+        assert_string_equal(config->exporter_label, "EXPORTER-keywright-attest");
+        known.exporter_label = "EXPORTER-Channel-Binding";
+    }
+    return __real_http_client_new(op, &known, ret);
+}
+
 /* --- help ------------------------------------------------------------------------------------- */
 
 static void run(const char *const argv[])
@@ -600,6 +617,9 @@ static void no_identity(void **state)
     assert_result(kw, keywright_sign(kw, receipt, sizeof(receipt) - 1, sig, &len),
                   KEYWRIGHT_BAD_INPUT);
     assert_result(kw, keywright_sign(kw, tls, sizeof(tls), sig, &len), KEYWRIGHT_BAD_INPUT);
+    static const char evidence[] = "keywright-attest-v1\0and a hash";
+    assert_result(kw, keywright_sign(kw, evidence, sizeof(evidence) - 1, sig, &len),
+                  KEYWRIGHT_BAD_INPUT);
     assert_result(kw, keywright_sign(kw, tls, 63, sig, &len), KEYWRIGHT_OK);
     keywright_close(kw);
 }
@@ -622,6 +642,84 @@ static void ended_ldevid(void **state)
     keywright_close(kw);
 }
 
+/* Without a TPM: the key of the connection answers for this nonce and this connection. */
+static void attestation(void **state)
+{
+    struct keywright_attestation said = {0};
+
+    (void)state;
+    assert_int_equal(act(do_enrol, 0), KEYWRIGHT_OK);
+    struct keywright *kw = open_device();
+    for (unsigned i = 0; i < 2; i++) {
+        gate->evidence = GATE_EVIDENCE_NONE;
+        assert_result(kw, keywright_attest(kw, &said), KEYWRIGHT_OK);
+        assert_int_equal(gate->evidence, GATE_EVIDENCE_GOOD);
+        assert_int_equal(said.verdict, KEYWRIGHT_VERDICT_TRUSTED);
+        assert_string_equal(said.reason, "ok");
+        assert_true(said.valid_until > INT64_C(4000000000)); /* also behind 2038 */
+    }
+    assert_int_equal(gate->n_challenges, 2);
+    keywright_close(kw);
+}
+
+/* Evidence for a connection that has ended is worth nothing: it is not sent, a new round is made.
+ */
+static void attestation_keeps_to_its_connection(void **state)
+{
+    struct keywright_attestation said = {.level = 77};
+
+    (void)state;
+    assert_int_equal(act(do_enrol, 0), KEYWRIGHT_OK);
+    struct keywright *kw = open_device();
+    gate->move = 1;
+    assert_result(kw, keywright_attest(kw, &said), KEYWRIGHT_OK);
+    assert_int_equal(gate->evidence, GATE_EVIDENCE_GOOD);
+    assert_int_equal(gate->n_challenges, 2);
+    gate->evidence = GATE_EVIDENCE_NONE;
+    gate->move = 99;
+    said.level = 77;
+    assert_result(kw, keywright_attest(kw, &said), KEYWRIGHT_UNAVAILABLE); /* no loop either */
+    assert_int_equal(gate->n_challenges, 4);
+    assert_int_equal(gate->evidence, GATE_EVIDENCE_NONE);
+    assert_int_equal(said.level, 77);
+    gate->move = 0;
+    gate->refuse = 403;
+    assert_result(kw, keywright_attest(kw, &said), KEYWRIGHT_REFUSED);
+    keywright_close(kw);
+}
+
+static void the_event_log_is_sent_from_where_the_server_has_it(void **state)
+{
+    static uint8_t octets[9000], room[8192];
+    struct device device = {0};
+    struct kw_op op;
+
+    (void)state;
+    assert_int_equal(act(do_enrol, 0), KEYWRIGHT_OK);
+    kw_op_init(&op, "test", 0);
+    assert_true(kw_ok(rot_open(&op, rot_uri, &device.rot)));
+    for (size_t i = 0; i < sizeof(octets); i++) {
+        octets[i] = (uint8_t)(i * 7 >> 3);
+    }
+    (void)snprintf(device.config.event_log, sizeof(device.config.event_log), "%s/log", work);
+    struct kw_out out = KW_OUT_ARRAY(room);
+    assert_true(kw_ok(eventlog_read(&op, &device, 0, &out))); /* there is none */
+    assert_int_equal(out.len, 0);
+    assert_true(kw_ok(os_file_write(&op, device.config.event_log, 0600, KW_SPAN_ARRAY(octets))));
+    static const size_t froms[] = {1000, 4095, 4096, 4097, 8999, 9000};
+    for (size_t i = 0; i < KW_COUNT(froms); i++) {
+        out.len = 0;
+        assert_true(kw_ok(eventlog_read(&op, &device, froms[i], &out)));
+        assert_int_equal(out.len, sizeof(octets) - froms[i]);
+        assert_memory_equal(room, octets + froms[i], out.len);
+    }
+    out.len = 0;
+    assert_int_equal(eventlog_read(&op, &device, 9001, &out).code, KW_E_INTEGRITY);
+    kw_op_clear(&op);
+    assert_int_equal(eventlog_read(&op, &device, 0, &out).code, KW_E_TOO_LARGE);
+    rot_close(device.rot);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
 
 int main(void)
@@ -642,6 +740,9 @@ int main(void)
         TEST(time_floor),
         TEST(no_identity),
         TEST(ended_ldevid),
+        TEST(attestation),
+        TEST(attestation_keeps_to_its_connection),
+        TEST(the_event_log_is_sent_from_where_the_server_has_it),
     };
 
     /* In memory where there is a place: some thousand fsync() cost a busy disk minutes, and a

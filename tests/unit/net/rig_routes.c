@@ -98,6 +98,14 @@ static kw_status slow(struct kw_op *op, void *ctx, const struct http_request *re
     return text_body(response, "slow\n");
 }
 
+static kw_status binding(struct kw_op *op, void *ctx, const struct http_request *request,
+                         struct http_response *response)
+{
+    (void)op;
+    (void)ctx;
+    return kw_bytes_copy(request->binding, &response->body);
+}
+
 static kw_status me(struct kw_op *op, void *ctx, const struct http_request *request,
                     struct http_response *response)
 {
@@ -160,6 +168,8 @@ static kw_status stale(struct kw_op *op, void *ctx, const struct http_request *r
 static const struct route routes[] = {
     ANY(HTTP_GET, "/hello", 0, hello),
     ANY(HTTP_GET, "/fast", ROUTE_FAST, fast),
+    ANY(HTTP_GET, "/binding", ROUTE_BINDING, binding),
+    ROW(HTTP_POST, "/binding", AUTH_NONE, NULL, 64, 5000, ROUTE_BINDING, binding),
     ANY(HTTP_GET, "/big", 0, big),
     ANY(HTTP_GET, "/stale", ROUTE_FAST, stale),
     ANY(HTTP_GET, "/shared", ROUTE_FAST, shared),

@@ -525,6 +525,40 @@ static void identities_must_be_whole(void **state)
     http_client_free(client);
 }
 
+/* The server's own exporter is RFC 9266's: the client's must be the same with that label. */
+static void a_call_is_bound_to_its_connection(void **state)
+{
+    uint8_t exporter[HTTP_EXPORTER];
+    char url[64];
+    struct http_answer answer = {0};
+    struct http_call bound = {.method = HTTP_POST, .path = "/binding", .exporter = exporter};
+    const struct http_call ask = {.method = HTTP_GET, .path = "/binding"};
+    TEST_OP(op);
+
+    (void)state;
+    struct http_client_config config = rig_client_config(rig, true, WHO_DEVICE, url);
+    config.exporter_label = "EXPORTER-Channel-Binding";
+    struct http_client *client = tls_client_of(&config);
+    assert_false(http_client_exporter(client, exporter));
+    assert_ok(&op, http_client_call(&op, client, &ask, &answer));
+    assert_true(http_client_exporter(client, exporter));
+    assert_int_equal(answer.body->len, sizeof(exporter));
+    assert_memory_equal(answer.body->p, exporter, sizeof(exporter));
+    http_answer_done(&answer);
+    assert_ok(&op, call(&op, client, &bound)); /* the same one */
+
+    http_client_disconnect(client);
+    unsigned handled = atomic_load(&rig->n_handled);
+    assert_code(&op, call(&op, client, &bound), KW_E_UNAVAILABLE);
+    assert_int_equal(atomic_load(&rig->n_handled), handled); /* nothing was sent */
+    assert_ok(&op, call(&op, client, &ask));
+    assert_code(&op, call(&op, client, &bound), KW_E_UNAVAILABLE); /* another one than then */
+    assert_ok(&op, call(&op, client, &ask));
+    assert_true(http_client_exporter(client, exporter));
+    assert_ok(&op, call(&op, client, &bound));
+    http_client_free(client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -545,6 +579,7 @@ int main(void)
         cmocka_unit_test(the_judge_has_the_last_word),
         cmocka_unit_test(a_remote_keys_refusal_is_told),
         cmocka_unit_test(identities_must_be_whole),
+        cmocka_unit_test(a_call_is_bound_to_its_connection),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);
