@@ -15,6 +15,7 @@ static const struct {
     {"device:",   AUTH_DEVICE  },
     {"operator:", AUTH_OPERATOR},
     {"station:",  AUTH_STATION },
+    {"broker:",   AUTH_BROKER  },
 };
 
 static kw_status name_owner(struct kw_op *op, const struct store_cert_status *status,

@@ -21,7 +21,8 @@ enum profile_subject {
     PROFILE_SUBJECT_USER,    /* a person who does not operate this server */
     PROFILE_SUBJECT_SIGNER,  /* code, CRLs */
     PROFILE_SUBJECT_SERVICE, /* a program */
-    PROFILE_SUBJECT_CMP      /* the server's signer of CMP answers */
+    PROFILE_SUBJECT_CMP,     /* the server's signer of CMP answers */
+    PROFILE_SUBJECT_BROKER   /* a message broker: follows who may connect */
 };
 
 struct profile {

@@ -36,6 +36,7 @@ static const struct word subjects[] = {
     {"signer",      PROFILE_SUBJECT_SIGNER  },
     {"service",     PROFILE_SUBJECT_SERVICE },
     {"cmp-signer",  PROFILE_SUBJECT_CMP     },
+    {"broker",      PROFILE_SUBJECT_BROKER  },
 };
 
 /* Of these only the text counts. */

@@ -22,6 +22,7 @@ enum http_auth {
                                for devices (RFC 7030 section 3.7) */
     AUTH_EXPIRED = 1 << 5,  /* mTLS with a device certificate that has ended, within the time that
                                its profile gives it to renew itself */
+    AUTH_BROKER = 1 << 6,   /* mTLS with a valid certificate of a message broker, not revoked */
 };
 
 enum { HTTP_BINDING = 32 }; /* RFC 9266 section 2 */

@@ -1,5 +1,6 @@
 /* The device API: who is where, and receipts. */
 #include "service/registration/device.h"
+#include "api/device/broker.h"
 #include "api/device/device_api.h"
 #include "base/time.h"
 #include "codec/json.h"
@@ -43,6 +44,9 @@ static kw_status receipts(struct kw_op *op, void *ctx, const struct http_request
 const struct route device_routes[] = {
     {HTTP_POST, "/device/v1/hello",    AUTH_DEVICE, "application/json", 4096, DEVICE_DEADLINE_MS, 0, device_api_hello, &http_errors_json, "a device says that it is alive"},
     {HTTP_POST, "/device/v1/receipts", AUTH_NONE,   "application/json", 8192, DEVICE_DEADLINE_MS, 0, receipts, &http_errors_json, "a signed receipt of a key's destruction"},
+    {HTTP_GET,  "/broker/v1/snapshot", AUTH_BROKER, NULL, 0, 15000, 0, broker_get_snapshot, &http_errors_json, "who may connect to a broker; after"},
+    {HTTP_GET,  "/broker/v1/changes",  AUTH_BROKER, NULL, 0, 15000, 0, broker_get_changes,  &http_errors_json, "what changed of that; since, wait"},
+    {HTTP_GET,  "/broker/v1/trust",    AUTH_BROKER, NULL, 0, 15000, 0, broker_get_trust,    &http_errors_json, "certificates of the CAs (PEM)"},
 };
 /* clang-format on */
 const unsigned device_routes_n = KW_COUNT(device_routes);

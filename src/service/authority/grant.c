@@ -35,6 +35,7 @@ static const struct {
     {PROFILE_SUBJECT_USER,     "user"    },
     {PROFILE_SUBJECT_SIGNER,   "signer"  },
     {PROFILE_SUBJECT_SERVICE,  "service" },
+    {PROFILE_SUBJECT_BROKER,   "broker"  },
 };
 
 static kw_status check_profile(struct kw_op *op, struct grant *it)
