@@ -8,7 +8,7 @@
 #include "os/clock.h"
 
 enum {
-    WAIT_MAX_S = 10,
+    WAIT_MAX_S = 2, /* so long the end of the broker may wait for it, too */
     SLACK_MS = 5000,
     RETRY_MS = 500,
     PACE_MS = 40, /* so often an hour of enrolments may wake us */
@@ -94,7 +94,7 @@ bool feed_find(struct feed *feed, const uint8_t sha256[KW_HASH_BYTES], struct fe
         KW_TEXT_SET(ret->profile, known.profile);
         ret->standing = known.standing;
         ret->ends_s = known.ends_s;
-        ret->verdict = holds || known.verdict == VERDICT_FAILED ? known.verdict : VERDICT_NONE;
+        ret->verdict = holds || known.verdict != VERDICT_TRUSTED ? known.verdict : VERDICT_SUSPECT;
         ret->level = known.level;
     }
     (void)pthread_rwlock_unlock(&feed->lock);

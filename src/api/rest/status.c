@@ -8,6 +8,7 @@
 
 struct about_view {
     char product[24], version[24], organization[64], server_name[128], transports[64];
+    uint32_t devices_port;
 };
 static const struct codec_field about_fields[] = {
     FIELD_STRING("product", struct about_view, product, 0, "product"),
@@ -15,6 +16,8 @@ static const struct codec_field about_fields[] = {
     FIELD_STRING("organization", struct about_view, organization, 0, "whose server"),
     FIELD_STRING("server_name", struct about_view, server_name, 0, "its name"),
     FIELD_STRING("transports", struct about_view, transports, 0, "transports"),
+    FIELD_INT("devices_port", struct about_view, devices_port, 0, 0, 65535,
+              "where devices and brokers connect"),
 };
 static const struct view about_view = {about_fields, KW_COUNT(about_fields)};
 
@@ -27,6 +30,7 @@ REST_HANDLER(rest_about)
     (void)request;
     KW_TEXT_SET(shown.organization, service->config.organization);
     KW_TEXT_SET(shown.server_name, service->config.server_name);
+    shown.devices_port = service->config.devices.port;
     return rest_answer(op, &about_view, &shown, response);
 }
 

@@ -93,6 +93,9 @@ enum cli_option {
     OPT_SAN,
     OPT_VERTICAL,
     OPT_DOMAIN,
+    OPT_PORT,
+    OPT_TLS12,
+    OPT_PLUGIN,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */
@@ -138,6 +141,10 @@ kw_status cli_shares(struct kw_op *op, const struct cli *cli, unsigned *ret_m, u
 /* The same with a body of another kind. */
 kw_status cli_post_text(struct kw_op *op, struct cli *cli, const char *path, const char *media,
                         struct kw_span body, struct kw_bytes **ret);
+/* A certificate for the key in this request (PEM), by the operator's word; san: "dns:a,ip:b" or
+ * NULL. */
+kw_status cli_issue(struct kw_op *op, struct cli *cli, const char *profile, const char *name,
+                    const char *san, struct kw_span csr, struct issued_view *ret);
 /* One REST exchange with the operators' listener. The body is JSON or empty. ret: the answer's
  * body; refusals become op's failure. */
 kw_status cli_get(struct kw_op *op, struct cli *cli, const char *path, struct kw_bytes **ret);
@@ -206,6 +213,8 @@ kw_status cli_cert_issue(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_revoke(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_hold(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_release(struct kw_op *op, struct cli *cli);
+kw_status cli_broker_config(struct kw_op *op, struct cli *cli);
+kw_status cli_broker_renew(struct kw_op *op, struct cli *cli);
 kw_status cli_stats(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_download(struct kw_op *op, struct cli *cli);
 /* A list as CSV or JSON lines, page by page: --format csv or json, --out FILE. */

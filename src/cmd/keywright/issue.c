@@ -53,6 +53,24 @@ static kw_status read_csr(struct kw_op *op, const char *path, struct wish *wish)
     return KW_OK;
 }
 
+kw_status cli_issue(struct kw_op *op, struct cli *cli, const char *profile, const char *name,
+                    const char *san, struct kw_span csr, struct issued_view *ret)
+{
+    struct wish wish = {0};
+    AUTO(kw_bytes) *json = NULL;
+    AUTO(kw_bytes) *answer = NULL;
+
+    ENSURE(op, csr.len < sizeof(wish.csr), KW_E_TOO_LARGE, "certification request");
+    KW_TEXT_SET(wish.profile, profile);
+    KW_TEXT_SET(wish.name, name);
+    memcpy(wish.csr, csr.p, csr.len);
+    TRY(op, take_san(op, san, &wish));
+    TRY(op, kw_bytes_new(4096, &json));
+    TRY(op, codec_json_encode(op, wish_fields, KW_COUNT(wish_fields), &wish, json));
+    TRY(op, cli_post(op, cli, "/api/v1/certs", kw_bytes_span(json), &answer));
+    return codec_json_decode(op, kw_bytes_span(answer), issued_view.fields, issued_view.n, ret);
+}
+
 kw_status cli_cert_issue(struct kw_op *op, struct cli *cli)
 {
     struct wish wish = {0};

@@ -1,0 +1,336 @@
+"""The broker's door: unmodified Mosquitto, mosquitto_pub, mosquitto_sub and paho against our plugin."""
+import os
+import re
+import signal
+import ssl
+import subprocess
+import threading
+
+import paho.mqtt.client as paho
+import pytest
+from cryptography import x509
+from harness import BUILD, Credential, Gate, csr_der, free_ports, need, new_key, run, until, words
+from test_issue import issue
+
+PLUGIN = BUILD / 'plugins/mosquitto/mosquitto_keywright.so'
+pytestmark = [
+    pytest.mark.skipif(need('mosquitto', 'mosquitto_pub') is not None, reason='mosquitto is not installed'),
+    pytest.mark.skipif(not PLUGIN.exists(), reason='built without mosquitto-dev'),
+]
+
+
+class Broker:
+    """mosquitto, started from a folder that `keywright broker config` wrote, without an edit."""
+
+    def __init__(self, gate, folder, *options, edit=lambda text: text):
+        self.folder, (self.port,) = folder, free_ports(1)
+        as_root = ['--user', 'root'] if os.geteuid() == 0 else []
+        self.said = gate.cli('broker', 'config', folder, '--name', 'localhost', '--port', self.port, *as_root, *options)
+        policy = folder / 'policy.yaml'
+        policy.write_text(edit(policy.read_text()))
+        self.log_path = folder.parent / f'{folder.name}.log'
+        self.process = subprocess.Popen(['mosquitto', '-c', str(folder / 'mosquitto.conf')], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=open(self.log_path, 'wb'))
+
+    def log(self):
+        assert self.process.poll() is None, 'mosquitto has ended:\n' + self.log_path.read_text()
+        return self.log_path.read_text('utf-8', 'replace')
+
+    def filled(self):
+        until('the plugin has its list', lambda: 'certificates may connect' in self.log())
+        return self
+
+    def logged(self, text):
+        until(f'the log says {text!r}', lambda: text in self.log())
+
+    def stop(self):
+        self.process.terminate()
+        assert self.process.wait(20) == 0, self.log_path.read_text()
+
+
+def client_options(gate, broker, who):
+    cert = ['--cert', who.cert_file, '--key', who.key_file] if who else []
+    return ['-h', 'localhost', '-p', broker.port, '--cafile', gate.root, *cert]
+
+
+def publish(gate, broker, who, client, topic, *options, text='x', check=False):
+    """Whether a foreign client could connect; mosquitto says nothing of a refused topic to MQTT 3.1.1."""
+    done = run('mosquitto_pub', *client_options(gate, broker, who), '-i', client, '-t', topic, '-m', text, '-q', 1,
+               *options, check=False, timeout=20)
+    assert not check or done.returncode == 0, words(done) + broker.log()
+    return done.returncode == 0
+
+
+class Listener:
+    """paho: what it received, and whether it was cut."""
+
+    def __init__(self, gate, broker, who, client, *topics, version=paho.MQTTv5):
+        self.got, self.granted, self.cut = [], [], threading.Event()
+        up = threading.Event()
+        modern = {'callback_api_version': paho.CallbackAPIVersion.VERSION2} if hasattr(paho, 'CallbackAPIVersion') else {}
+        self.client = paho.Client(client_id=client, protocol=version, **modern)
+        self.client.tls_set(str(gate.root), str(who.cert_file), str(who.key_file), tls_version=ssl.PROTOCOL_TLS_CLIENT)
+        self.client.on_connect = lambda *args: up.set()
+        self.client.on_disconnect = lambda *args: self.cut.set()
+        self.client.on_message = lambda _client, _data, message: self.got.append((message.topic, message.payload.decode()))
+        self.client.on_subscribe = lambda *args: self.granted.append(args[3])
+        self.client.reconnect_delay_set(3600, 3600)
+        self.client.connect('localhost', broker.port, keepalive=60)
+        self.client.loop_start()
+        assert up.wait(20)
+        for topic in topics:
+            before = len(self.granted)
+            self.client.subscribe(topic, 1)
+            until('the subscription is answered', lambda n=before: len(self.granted) > n)
+
+    def refused(self):
+        """MQTT 5 tells: reason codes from 128 on."""
+        return [int(getattr(code, 'value', code)) >= 128 for codes in self.granted for code in codes]
+
+    def close(self):
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.fixture(scope='module')
+def gate(tmp_path_factory):
+    one = Gate(tmp_path_factory.mktemp('mqtt'))
+    one.start()
+    yield one
+    assert one.stop() == 0, one.log()[-3000:]
+
+
+@pytest.fixture(scope='module')
+def broker(gate, tmp_path_factory):
+    one = Broker(gate, tmp_path_factory.mktemp('broker') / 'b').filled()
+    yield one
+    one.stop()
+
+
+@pytest.fixture(scope='module')
+def cloud(gate, tmp_path_factory):
+    return service(gate, tmp_path_factory.mktemp('cloud'), 'cloud-service-backend')
+
+
+def service(gate, folder, name):
+    key = new_key()
+    cert = issue(gate, folder, 'tls-client', name, key=key)
+    return Credential(folder, name, key, cert, gate.pem('ca-services'))
+
+
+def with_chain(gate, device):
+    """As devices do: leaf and issuing CA."""
+    device.ldevid.cert_file.write_bytes(device.ldevid.cert_file.read_bytes() + gate.pem('ca-devices'))
+    return device
+
+
+def hub_of(gate):
+    return with_chain(gate, gate.device())
+
+
+def comes_in(gate, broker, hub, **how):
+    """The feed is a moment behind the enrolment."""
+    until('the hub comes in', lambda: publish(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/data', **how))
+
+
+def test_what_config_writes_is_whole_and_private(gate, broker):
+    for name in ('server.pem', 'feed.pem'):
+        assert (broker.folder / name).stat().st_mode & 0o777 == 0o600
+    cert = x509.load_pem_x509_certificate((broker.folder / 'server.pem').read_bytes())
+    assert cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(
+        x509.DNSName) == ['localhost']
+    conf = (broker.folder / 'mosquitto.conf').read_text()
+    assert 'require_certificate true' in conf and 'tls_version tlsv1.3' in conf and 'allow_anonymous false' in conf
+    assert 'mosquitto -c' in broker.said.stdout
+
+
+def test_hub_and_cloud_talk_and_only_on_their_own_topics(gate, broker, cloud):
+    hub, other = hub_of(gate), hub_of(gate)
+    comes_in(gate, broker, hub)
+    comes_in(gate, broker, other)
+    backend = Listener(gate, broker, cloud, 'cloud-service-backend', 'devices/+/data')
+    ear = Listener(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/command')
+    for topic in (f'devices/{other.id}/data', f'devices/{hub.id}/command', f'devices/{other.id}/command',
+                  f'devices//{hub.id}/data', f'devices/{hub.id}/data/', '$SYS/broker/version', 'devices'):
+        publish(gate, broker, other.ldevid, other.id, topic, text='forged')
+    publish(gate, broker, other.ldevid, other.id, f'devices/{hub.id}/data', text='forged')
+    publish(gate, broker, other.ldevid, other.id, f'devices/{other.id}/data', '--retain', text='left')
+    publish(gate, broker, hub.ldevid, hub.id + '-x', f'devices/{hub.id}/data', text='forged')
+    run('mosquitto_pub', *client_options(gate, broker, cloud), '-i', 'cloud-service-backend', '-t', 'x', '-m', 'taken over',
+        check=False)
+    backend.close()
+    backend = Listener(gate, broker, cloud, 'cloud-service-backend', 'devices/+/data')
+    ear.client.publish(f'devices/{hub.id}/data', '21.5', 1)
+    until('the reading arrives', lambda: (f'devices/{hub.id}/data', '21.5') in backend.got)
+    backend.client.publish(f'devices/{hub.id}/command', 'TURN_LIGHT_ON', 1)
+    until('the command arrives', lambda: (f'devices/{hub.id}/command', 'TURN_LIGHT_ON') in ear.got)
+    assert not [text for _, text in ear.got + backend.got if text in ('forged', 'left')]
+    ear.close()
+    backend.close()
+
+
+@pytest.mark.parametrize('topic', ['#', '+/+/+', 'devices/#', 'devices/+/command', 'devices/{other}/command', '$SYS/#',
+                                   '$share/g/devices/+/command', '$share/g/devices/{other}/command', '$share/g/#',
+                                   'devices/{id}/command/#', 'devices/{id}/+', '/devices/{id}/command', 'Devices/{id}/command'])
+def test_no_subscription_reaches_beyond_the_own(gate, broker, topic):
+    hub = hub_of(gate)
+    comes_in(gate, broker, hub)
+    ear = Listener(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/command', f'$share/g/devices/{hub.id}/command',
+                   topic.format(id=hub.id, other='DEV-9999'))
+    assert ear.refused() == [False, False, True], broker.log()[-800:]
+    ear.close()
+
+
+def test_who_has_no_certificate_of_ours_stays_outside(gate, broker, tmp_path):
+    hub = gate.device()
+    assert not publish(gate, broker, None, hub.id, f'devices/{hub.id}/data')
+    with_chain(gate, hub)
+    comes_in(gate, broker, hub)
+    assert not publish(gate, broker, hub.ldevid, 'somebody', f'devices/{hub.id}/data'), 'the client id is not free to choose'
+    broker.logged('the client id is not that of the certificate')
+    hub.idevid.cert_file.write_bytes(hub.idevid.cert_file.read_bytes() + gate.pem('ca-devices'))
+    assert not publish(gate, broker, hub.idevid, hub.id, f'devices/{hub.id}/data'), 'an IDevID is for enrolling'
+    impostor = service(gate, tmp_path, hub.id)
+    ear = Listener(gate, broker, hub.ldevid, hub.id)
+    until('the service is known', lambda: publish(gate, broker, impostor, hub.id, 'x')
+          or 'the client id is another identity' in broker.log())
+    assert not ear.cut.is_set(), 'a service of the same name takes no session over'
+    ear.close()
+
+
+def test_tls_1_2_is_refused(gate, broker):
+    hub = hub_of(gate)
+    comes_in(gate, broker, hub)
+    for version, fits in (('-tls1_2', False), ('-tls1_3', True)):
+        done = run('openssl', 's_client', version, '-connect', f'localhost:{broker.port}', '-CAfile', gate.root, '-cert',
+                   hub.ldevid.cert_file, '-key', hub.ldevid.key_file, check=False, data='')
+        assert ('Cipher is (NONE)' not in words(done)) == fits, words(done)[-600:]
+
+
+def kicked(gate, broker, hub, *command):
+    """A live session ends by an operator's command, without its last will, and does not come back."""
+    comes_in(gate, broker, hub)
+    ear = Listener(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/command')
+    assert not ear.cut.is_set()
+    gate.cli(*command)
+    until('the session is cut', ear.cut.is_set)
+    ear.client.loop_stop()
+    assert not publish(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/data')
+    assert f"client '{hub.id}' has to go" in broker.log()
+
+
+def test_a_revoked_certificate_loses_its_session_and_revoke_show_tells_when(gate, broker):
+    hub = hub_of(gate)
+    comes_in(gate, broker, hub)
+    ear = Listener(gate, broker, hub.ldevid, hub.id)
+    plan = gate.json('revoke', 'plan', '--device', hub.id, '--reason', 'superseded')
+    gate.cli('revoke', 'run', plan['id'])
+    until('the session is cut', ear.cut.is_set)
+    ear.client.loop_stop()
+    until('the broker has said so', lambda: re.search(r'consumer:broker\.localhost\s+20', gate.cli('revoke', 'show', plan['id']).stdout))
+    assert not publish(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/data')
+
+
+def test_a_suspended_device_goes_and_may_come_back(gate, broker):
+    hub = hub_of(gate)
+    kicked(gate, broker, hub, 'device', 'suspend', hub.id, '--reason', 'lost')
+    gate.cli('device', 'resume', hub.id)
+    comes_in(gate, broker, hub)
+
+
+def test_a_retired_device_goes(gate, broker):
+    hub = hub_of(gate)
+    kicked(gate, broker, hub, 'device', 'retire', hub.id, '--reason', 'cessationOfOperation')
+
+
+def test_a_batch_in_quarantine_goes(gate, broker):
+    batch = 'B1'
+    hubs = []
+    for _ in range(2):
+        device, secret = gate.register(None, '--batch', batch)
+        hub = type('Hub', (), {'id': device})()
+        folder = gate.folder / f'q-{device}'
+        folder.mkdir()
+        for name, how in (('idevid', {'secret': (device, secret)}), ('ldevid', None)):
+            key = new_key()
+            reply = gate.enrol(csr_der(key, device), **(how or {'who': hub.idevid}))
+            from harness import certs_in
+            setattr(hub, name, Credential(folder, name, key, certs_in(reply.body)[0], gate.pem('ca-devices')))
+        hubs.append(hub)
+        comes_in(gate, broker, hub)
+    ears = [Listener(gate, broker, hub.ldevid, hub.id) for hub in hubs]
+    gate.cli('batch', 'quarantine', batch, '--reason', 'weak keys')
+    for ear in ears:
+        until('its session is cut', ear.cut.is_set)
+        ear.client.loop_stop()
+
+
+def test_only_a_broker_reads_who_may_connect(gate, cloud, broker):
+    hub = gate.device()
+    for who in (None, cloud, hub.ldevid):
+        for path in ('/broker/v1/snapshot', '/broker/v1/changes', '/broker/v1/trust'):
+            try:
+                assert gate.ask('devices', 'GET', path, who=who).status in (401, 403)
+            except OSError:
+                pass
+
+    class Feed:
+        cert_file = key_file = broker.folder / 'feed.pem'
+    snapshot = gate.ask('devices', 'GET', '/broker/v1/snapshot', who=Feed)
+    assert snapshot.status == 200 and hub.id in snapshot.text
+    assert gate.ask('devices', 'POST', '/device/v1/hello', '{}', {'Content-Type': 'application/json'}, who=Feed).status == 403
+    assert gate.ask('operators', 'GET', '/api/v1/devices', who=Feed).status == 403
+    assert gate.ask('devices', 'GET', '/broker/v1/changes?since=99999999', who=Feed).status == 409
+
+
+def test_verdicts_of_attestation_are_the_policys(gate, tmp_path):
+    strict = Broker(gate, tmp_path / 'strict', edit=lambda text: text.replace('[none, trusted, suspect]', '[trusted]')).filled()
+    hub = hub_of(gate)
+    until('it is refused for that', lambda: not publish(gate, strict, hub.ldevid, hub.id, f'devices/{hub.id}/data')
+          and 'attestation does not suffice' in strict.log())
+    policy = strict.folder / 'policy.yaml'
+    policy.write_text(policy.read_text().replace('[trusted]', '[none, nonsense]'))
+    strict.process.send_signal(signal.SIGHUP)
+    strict.logged('the policy stays as it was')
+    policy.write_text(policy.read_text().replace('[none, nonsense]', '[none]'))
+    strict.process.send_signal(signal.SIGHUP)
+    comes_in(gate, strict, hub)
+    strict.stop()
+
+
+def test_renewed_certificates_are_taken_on_sighup(gate, tmp_path):
+    one = Broker(gate, tmp_path / 'renew').filled()
+    hub = hub_of(gate)
+    comes_in(gate, one, hub)
+
+
+    def serial():
+        done = run('openssl', 's_client', '-connect', f'localhost:{one.port}', '-CAfile', gate.root, check=False, data='')
+        return x509.load_pem_x509_certificate(done.stdout[done.stdout.index('-----BEGIN'):].encode()).serial_number
+    before = serial()
+    as_root = ['--user', 'root'] if os.geteuid() == 0 else []
+    gate.cli('broker', 'renew', one.folder, '--name', 'localhost', *as_root)
+    one.process.send_signal(signal.SIGHUP)
+    until('the new one is shown', lambda: serial() != before)
+    comes_in(gate, one, hub)
+    one.stop()
+
+
+def test_a_silent_server_closes_the_door_and_its_return_opens_it(tmp_path):
+    gate = Gate(tmp_path / 'gate')
+    gate.start()
+    one = Broker(gate, tmp_path / 'b', edit=lambda text: text.replace('stale_s: 60', 'stale_s: 15')).filled()
+    hub = hub_of(gate)
+    comes_in(gate, one, hub)
+    ear = Listener(gate, one, hub.ldevid, hub.id)
+    gate.kill()
+    until('new ones are refused', lambda: not publish(gate, one, hub.ldevid, f'{hub.id}', f'devices/{hub.id}/data'), 40) \
+        if ear.close() is None else None
+    one.logged('the server was not heard of for too long')
+    assert 'the feed fails' in one.log()
+    gate.start()
+    comes_in(gate, one, hub)
+    metrics = one.folder / 'metrics.prom'
+    until('the figures tell', lambda: re.search(r'refusals_total\{reason="stale"\} [1-9]', metrics.read_text()))
+    one.stop()
+    gate.stop()
