@@ -274,9 +274,8 @@ static enum refusal may_write(struct door *door, const struct session *session,
 static enum refusal may_read(struct door *door, const struct session *session,
                              const struct door_request *request, char why[256])
 {
-    const char *filter = request->access == ACCESS_SUBSCRIBE
-                             ? topic_of_subscription(request->topic)
-                             : request->topic;
+    const char *filter = request->access == ACCESS_SUBSCRIBE ? topic_of_subscription(request->topic)
+                                                             : request->topic;
 
     if (!filter || !topic_is_filter(filter) ||
         !policy_allows(&session->role->read, session->id, filter)) {
@@ -295,8 +294,7 @@ static enum refusal still_good(struct door *door, struct session *session, char 
     if (session->generation == generation) {
         return REFUSAL_NONE;
     }
-    enum refusal refusal =
-        judge(door, session->sha256, session->client_id, &known, &role, why);
+    enum refusal refusal = judge(door, session->sha256, session->client_id, &known, &role, why);
     if (refusal == REFUSAL_NONE) {
         session->generation = generation;
     }

@@ -64,8 +64,8 @@ static kw_status make_room(struct kw_op *op, const struct broker_item_view *item
 }
 
 /* A change in the table that others look at: what takes long is done beside it. */
-static kw_status put_change(struct kw_op *op, struct feed *feed, const struct broker_item_view *item,
-                            bool *lowered)
+static kw_status put_change(struct kw_op *op, struct feed *feed,
+                            const struct broker_item_view *item, bool *lowered)
 {
     struct table *bigger = NULL;
     bool this_one = false;
@@ -105,19 +105,17 @@ bool feed_find(struct feed *feed, const uint8_t sha256[KW_HASH_BYTES], struct fe
 
 static kw_status ask(struct kw_op *op, struct feed *feed, const char *path)
 {
-    const struct http_call call = {
-        .method = HTTP_GET, .path = path, .accept = "application/json"};
+    const struct http_call call = {.method = HTTP_GET, .path = path, .accept = "application/json"};
     struct http_answer answer = {0};
     int64_t asked_ms = os_clock_mono_ms();
 
     memset(&feed->view, 0, sizeof(feed->view));
     TRY(op, http_client_call(op, feed->link.client, &call, &answer));
-    kw_status status =
-        answer.status == 200
-            ? codec_json_decode(op, kw_bytes_span(answer.body), broker_view_fields,
-                                broker_view_fields_n, &feed->view)
-            : FAIL(op, answer.status == 409 ? KW_E_STATE : KW_E_DEVICE,
-                   "the server answered with status %d", answer.status);
+    kw_status status = answer.status == 200
+                           ? codec_json_decode(op, kw_bytes_span(answer.body), broker_view_fields,
+                                               broker_view_fields_n, &feed->view)
+                           : FAIL(op, answer.status == 409 ? KW_E_STATE : KW_E_DEVICE,
+                                  "the server answered with status %d", answer.status);
     http_answer_done(&answer);
     TRY(op, status, "who may connect");
     atomic_fetch_add(&feed->figures.answers, 1);

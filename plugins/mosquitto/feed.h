@@ -11,11 +11,11 @@
 #include "mosquitto/table.h"
 
 struct feed_config {
-    char gate[256];                  /* https://host:8443 */
-    char root[KW_PATH_BYTES];        /* PEM: the only trust anchors for the gate */
-    char credential[KW_PATH_BYTES];  /* PEM: certificate, issuers, key; 0600 */
-    char trust[KW_PATH_BYTES];       /* folder for the CAs, by hash; "" = none */
-    char metrics[KW_PATH_BYTES];     /* file; "" = none */
+    char gate[256];                 /* https://host:8443 */
+    char root[KW_PATH_BYTES];       /* PEM: the only trust anchors for the gate */
+    char credential[KW_PATH_BYTES]; /* PEM: certificate, issuers, key; 0600 */
+    char trust[KW_PATH_BYTES];      /* folder for the CAs, by hash; "" = none */
+    char metrics[KW_PATH_BYTES];    /* file; "" = none */
 };
 
 /* Figures; the feed's own, and those that the broker's thread counts. */

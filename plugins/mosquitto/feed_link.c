@@ -34,8 +34,7 @@ static kw_status read_files(struct kw_op *op, const struct feed_config *config,
     TRY(op, cert_parse_pem(op, kw_bytes_span(roots), link->roots, FEED_CERTS_MAX, &link->n_roots),
         "%s", config->root);
     TRY(op, os_file_read_secret(op, config->credential, PEM_MAX, &own), "the broker's credential");
-    TRY(op,
-        cert_parse_pem(op, kw_secret_span(own), link->chain, FEED_CERTS_MAX, &link->n_chain),
+    TRY(op, cert_parse_pem(op, kw_secret_span(own), link->chain, FEED_CERTS_MAX, &link->n_chain),
         "%s", config->credential);
     return take_key(op, kw_secret_span(own), &link->key);
 }

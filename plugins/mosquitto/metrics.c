@@ -37,17 +37,16 @@ kw_status feed_metrics_write(struct kw_op *op, struct feed *feed)
     TRY(op, put(text, "sessions", "gauge", "live sessions", atomic_load(&figures->sessions)));
     TRY(op, put(text, "clients", "gauge", "certificates that may connect",
                 atomic_load(&figures->clients)));
-    TRY(op, put(text, "table_bytes", "gauge", "memory of their list",
-                atomic_load(&figures->bytes)));
+    TRY(op,
+        put(text, "table_bytes", "gauge", "memory of their list", atomic_load(&figures->bytes)));
     TRY(op, put(text, "feed_age_milliseconds", "gauge", "since the server's last word",
                 age_ms == INT64_MAX ? 0 : (unsigned long long)age_ms));
-    TRY(op, put(text, "feed_known", "gauge", "1: the server was heard of",
-                age_ms != INT64_MAX));
+    TRY(op, put(text, "feed_known", "gauge", "1: the server was heard of", age_ms != INT64_MAX));
     TRY(op, put(text, "feed_failures_total", "counter", "calls that failed",
                 atomic_load(&figures->failures)));
     TRY(op, put(text, "connects_total", "counter", "let in", atomic_load(&figures->connects)));
-    TRY(op, put(text, "kicks_total", "counter", "live sessions ended",
-                atomic_load(&figures->kicks)));
+    TRY(op,
+        put(text, "kicks_total", "counter", "live sessions ended", atomic_load(&figures->kicks)));
     TRY(op, put_refusals(op, figures, text));
     return os_file_write(op, feed->config.metrics, 0644, kw_bytes_span(text));
 }

@@ -25,7 +25,8 @@ struct plugin {
     struct door *door;
 };
 
-/* --- options of mosquitto.conf: plugin_opt_NAME VALUE ------------------------------------------ */
+/* --- options of mosquitto.conf: plugin_opt_NAME VALUE ------------------------------------------
+ */
 
 static const struct {
     const char *name;
@@ -134,8 +135,7 @@ static int on_access(int event, void *data, void *ctx)
             request.access = accesses[i].access;
         }
     }
-    if (request.access && request.topic &&
-        door_may(plugin->door, &request, why) == REFUSAL_NONE) {
+    if (request.access && request.topic && door_may(plugin->door, &request, why) == REFUSAL_NONE) {
         return MOSQ_ERR_SUCCESS;
     }
     mosquitto_log_printf(MOSQ_LOG_NOTICE, "keywright: client '%s' may not %s '%s': %s",
@@ -180,7 +180,8 @@ static int on_tick(int event, void *data, void *ctx)
     return MOSQ_ERR_SUCCESS;
 }
 
-/* SIGHUP: the policy and the broker's credential are read again. A broken policy changes nothing. */
+/* SIGHUP: the policy and the broker's credential are read again. A broken policy changes nothing.
+ */
 static int on_reload(int event, void *data, void *ctx)
 {
     struct plugin *plugin = ctx;
@@ -267,8 +268,7 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *id, void **ctx, struct m
         status = start(&op, plugin);
     }
     if (!kw_ok(status)) {
-        mosquitto_log_printf(MOSQ_LOG_ERR, "keywright: %s",
-                             kw_op_message(&op, why, sizeof(why)));
+        mosquitto_log_printf(MOSQ_LOG_ERR, "keywright: %s", kw_op_message(&op, why, sizeof(why)));
         return MOSQ_ERR_INVAL;
     }
     *ctx = TAKE(plugin);

@@ -102,8 +102,8 @@ static kw_status check_role(struct kw_op *op, struct policy_role *role)
 
 static kw_status check(struct kw_op *op, struct policy *policy)
 {
-    bool known = strcmp(policy->stale_sessions, "keep") == 0 ||
-                 strcmp(policy->stale_sessions, "cut") == 0;
+    bool known =
+        strcmp(policy->stale_sessions, "keep") == 0 || strcmp(policy->stale_sessions, "cut") == 0;
 
     ENSURE(op, known, KW_E_INPUT, "stale_sessions is keep or cut, not '%s'",
            policy->stale_sessions);

@@ -1,4 +1,5 @@
-/* Who may do what on the broker: a file that operators write (docs/MQTT.md). Immutable once read. */
+/* Who may do what on the broker: a file that operators write (docs/MQTT.md). Immutable once read.
+ */
 #ifndef PLUGIN_POLICY_H
 #define PLUGIN_POLICY_H
 
@@ -42,7 +43,7 @@ struct policy_role {
     uint32_t payload_max; /* octets of a message */
 };
 struct policy {
-    uint32_t stale_s;    /* the feed may be silent for so long */
+    uint32_t stale_s;       /* the feed may be silent for so long */
     char stale_sessions[8]; /* keep, cut */
     unsigned n_roles;
     struct policy_role roles[POLICY_ROLES_MAX];

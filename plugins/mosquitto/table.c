@@ -34,9 +34,12 @@ struct table {
 };
 
 static const char *const standings[STANDING_MAX] = {
-    [STANDING_GOOD] = "good",           [STANDING_REVOKED] = "revoked",
-    [STANDING_HELD] = "held",           [STANDING_SUSPENDED] = "suspended",
-    [STANDING_QUARANTINED] = "quarantined", [STANDING_RETIRED] = "retired",
+    [STANDING_GOOD] = "good",
+    [STANDING_REVOKED] = "revoked",
+    [STANDING_HELD] = "held",
+    [STANDING_SUSPENDED] = "suspended",
+    [STANDING_QUARANTINED] = "quarantined",
+    [STANDING_RETIRED] = "retired",
     [STANDING_OTHER] = "not in force",
 };
 
@@ -208,8 +211,8 @@ kw_status table_put(struct kw_op *op, struct table *table, const struct broker_i
         .ends_s = cut_s(item->ends_s),
         .attested_until_s = cut_s(item->attested_until_s),
         .standing = (uint8_t)standing_of(item->state),
-        .verdict = (uint8_t)(item->attestation[0] ? verdict_from_text(item->attestation)
-                                                  : VERDICT_NONE),
+        .verdict =
+            (uint8_t)(item->attestation[0] ? verdict_from_text(item->attestation) : VERDICT_NONE),
         .level = (uint8_t)item->level,
     };
     bool is_new = slot->name == 0;

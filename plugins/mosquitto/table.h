@@ -25,7 +25,7 @@ const char *standing_text(enum standing standing);
 
 /* What is known of one; texts are borrowed until the table changes. */
 struct known {
-    const char *owner;         /* "device:DEV1" */
+    const char *owner;          /* "device:DEV1" */
     const char *kind, *profile; /* "device", "ldevid" */
     enum standing standing;
     int64_t ends_s; /* Unix seconds */

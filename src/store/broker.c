@@ -5,10 +5,10 @@
 enum { CLIENTS_FROM, CLIENTS_OF, CLIENT_ONE };
 
 #define CLIENT                                                                                     \
-    "SELECT c.row, o.text, n.text, b.fingerprint, c.state, c.not_after, d.state,"                 \
+    "SELECT c.row, o.text, n.text, b.fingerprint, c.state, c.not_after, d.state,"                  \
     " a.verdict, a.level, a.valid_until_ms FROM cert c"                                            \
     " JOIN owner o ON o.id = c.owner JOIN name n ON n.id = c.profile"                              \
-    " JOIN cert_body b ON b.row = c.row LEFT JOIN device d ON d.owner = c.owner"             \
+    " JOIN cert_body b ON b.row = c.row LEFT JOIN device d ON d.owner = c.owner"                   \
     " LEFT JOIN attest a ON a.owner = c.owner"
 
 static const char *const sql[] = {

@@ -54,8 +54,8 @@ static kw_status answer_view(struct kw_op *op, struct service *service,
     }
     kw_status status = kw_bytes_new(4096, &response->body);
     if (kw_ok(status)) {
-        status = codec_json_encode(op, broker_view_fields, broker_view_fields_n, view,
-                                   response->body);
+        status =
+            codec_json_encode(op, broker_view_fields, broker_view_fields_n, view, response->body);
     }
     response->content_type = "application/json";
     free(view);

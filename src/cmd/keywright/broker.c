@@ -68,7 +68,8 @@ static kw_status put(struct kw_op *op, const struct broker *it, const char *name
     return give(op, it, path);
 }
 
-/* --- keys and certificates --------------------------------------------------------------------- */
+/* --- keys and certificates ---------------------------------------------------------------------
+ */
 
 static kw_status make_request(struct kw_op *op, const char *name, const struct privkey *key,
                               struct kw_bytes *pem)
@@ -145,7 +146,8 @@ static kw_status put_root(struct kw_op *op, struct broker *it)
     return put(op, it, "root.pem", 0644, kw_bytes_span(pem));
 }
 
-/* --- what goes into the files ------------------------------------------------------------------ */
+/* --- what goes into the files ------------------------------------------------------------------
+ */
 
 struct about {
     char product[24], version[24], organization[64], server_name[128], transports[64];
@@ -166,8 +168,8 @@ static kw_status find_gate(struct kw_op *op, struct broker *it)
     struct about about = {0};
 
     TRY(op, cli_get(op, it->cli, "/api/v1/about", &answer));
-    TRY(op, codec_json_decode(op, kw_bytes_span(answer), about_fields, KW_COUNT(about_fields),
-                              &about));
+    TRY(op,
+        codec_json_decode(op, kw_bytes_span(answer), about_fields, KW_COUNT(about_fields), &about));
     bool v6 = strchr(about.server_name, ':') != NULL;
     (void)snprintf(it->gate, sizeof(it->gate), "https://%s%s%s:%u", v6 ? "[" : "",
                    about.server_name, v6 ? "]" : "", about.devices_port);
@@ -193,8 +195,10 @@ static kw_status find_plugin(struct kw_op *op, struct broker *it)
             return KW_OK;
         }
     }
-    return FAIL(op, KW_E_NOT_FOUND, "no plugin in %s: install mosquitto-dev, build and install again, "
-                "or say where with --plugin", places[0]);
+    return FAIL(op, KW_E_NOT_FOUND,
+                "no plugin in %s: install mosquitto-dev, build and install again, "
+                "or say where with --plugin",
+                places[0]);
 }
 
 /* Mosquitto gives up root before it reads its keys: they are that user's. */
@@ -256,14 +260,14 @@ static kw_status put_conf(struct kw_op *op, struct broker *it)
     if (it->chown_it) {
         TRY(op, kw_bytes_printf(text, "user %s\n", it->user));
     }
-    TRY(op, kw_bytes_printf(text,
-                            "per_listener_settings false\nallow_anonymous false\n"
-                            "persistence false\nlog_dest stderr\npid_file %s/mosquitto.pid\n"
-                            "listener %u %s\n"
-                            "require_certificate true\ncafile %s/root.pem\ncapath %s/trust\n"
-                            "certfile %s/server.pem\nkeyfile %s/server.pem\ntls_version %s\n",
-                            dir, it->port, listen, dir, dir, dir, dir,
-                            old ? "tlsv1.2" : "tlsv1.3"));
+    TRY(op,
+        kw_bytes_printf(text,
+                        "per_listener_settings false\nallow_anonymous false\n"
+                        "persistence false\nlog_dest stderr\npid_file %s/mosquitto.pid\n"
+                        "listener %u %s\n"
+                        "require_certificate true\ncafile %s/root.pem\ncapath %s/trust\n"
+                        "certfile %s/server.pem\nkeyfile %s/server.pem\ntls_version %s\n",
+                        dir, it->port, listen, dir, dir, dir, dir, old ? "tlsv1.2" : "tlsv1.3"));
     TRY(op, kw_bytes_printf(text,
                             "# use_identity_as_username would pass by the plugin: the names are "
                             "its own affair.\nplugin %s\nplugin_opt_gate %s\n"

@@ -26,7 +26,8 @@ static bool is_client(const struct store_client *one)
 
 static const char *state_of(const struct store_client *one)
 {
-    bool used = one->device == 0 || one->device == DEVICE_REGISTERED || one->device == DEVICE_ACTIVE;
+    bool used =
+        one->device == 0 || one->device == DEVICE_REGISTERED || one->device == DEVICE_ACTIVE;
 
     if (!used) {
         return device_state_text(one->device);
@@ -72,8 +73,8 @@ kw_status broker_snapshot(struct kw_op *op, struct service *service, int64_t aft
 
     ret->n = 0;
     ret->cursor = log_head_now(service).size; /* before the rows: they may be newer, never older */
-    TRY(op, store_clients_from(op, service->store, after, service_now_ms() / 1000,
-                               BROKER_ITEMS_MAX, add_to_page, &page));
+    TRY(op, store_clients_from(op, service->store, after, service_now_ms() / 1000, BROKER_ITEMS_MAX,
+                               add_to_page, &page));
     ret->after = page.n == BROKER_ITEMS_MAX ? page.last : 0;
     return KW_OK;
 }
@@ -82,8 +83,8 @@ kw_status broker_snapshot(struct kw_op *op, struct service *service, int64_t aft
 
 /* These change nobody's standing; every other entry is looked at, known or not. */
 static const enum event_type without_effect[] = {
-    EVENT_DEVICE_HELLO, EVENT_DEVICE_RECEIPT, EVENT_DEVICE_REGISTER, EVENT_CERT_REFUSE,
-    EVENT_ACCESS_REFUSE,
+    EVENT_DEVICE_HELLO, EVENT_DEVICE_RECEIPT, EVENT_DEVICE_REGISTER,
+    EVENT_CERT_REFUSE,  EVENT_ACCESS_REFUSE,
 };
 
 static bool has_effect(const struct event *event)
