@@ -312,6 +312,9 @@ enum refusal door_may(struct door *door, const struct door_request *request, cha
     if (refusal != REFUSAL_NONE) {
         return refusal;
     }
+    if (!session->role) { /* the policy is another, and the sweep has not come yet */
+        return refuse(door, REFUSAL_ROLE, why, session->owner);
+    }
     return request->access == ACCESS_WRITE ? may_write(door, session, request, why)
                                            : may_read(door, session, request, why);
 }

@@ -1,6 +1,7 @@
 """The broker's door: unmodified Mosquitto, mosquitto_pub, mosquitto_sub and paho against our plugin."""
 import os
 import re
+import signal
 import ssl
 import subprocess
 import threading
@@ -280,3 +281,56 @@ def test_only_a_broker_reads_who_may_connect(gate, cloud, broker):
     assert gate.ask('devices', 'POST', '/device/v1/hello', '{}', {'Content-Type': 'application/json'}, who=Feed).status == 403
     assert gate.ask('operators', 'GET', '/api/v1/devices', who=Feed).status == 403
     assert gate.ask('devices', 'GET', '/broker/v1/changes?since=99999999', who=Feed).status == 409
+
+
+def test_verdicts_of_attestation_are_the_policys(gate, tmp_path):
+    strict = Broker(gate, tmp_path / 'strict', edit=lambda text: text.replace('[none, trusted, suspect]', '[trusted]')).filled()
+    hub = hub_of(gate)
+    until('it is refused for that', lambda: not publish(gate, strict, hub.ldevid, hub.id, f'devices/{hub.id}/data')
+          and 'attestation does not suffice' in strict.log())
+    policy = strict.folder / 'policy.yaml'
+    policy.write_text(policy.read_text().replace('[trusted]', '[none, nonsense]'))
+    strict.process.send_signal(signal.SIGHUP)
+    strict.logged('the policy stays as it was')
+    policy.write_text(policy.read_text().replace('[none, nonsense]', '[none]'))
+    strict.process.send_signal(signal.SIGHUP)
+    comes_in(gate, strict, hub)
+    strict.stop()
+
+
+def test_renewed_certificates_are_taken_on_sighup(gate, tmp_path):
+    one = Broker(gate, tmp_path / 'renew').filled()
+    hub = hub_of(gate)
+    comes_in(gate, one, hub)
+
+
+    def serial():
+        done = run('openssl', 's_client', '-connect', f'localhost:{one.port}', '-CAfile', gate.root, check=False, data='')
+        return x509.load_pem_x509_certificate(done.stdout[done.stdout.index('-----BEGIN'):].encode()).serial_number
+    before = serial()
+    as_root = ['--user', 'root'] if os.geteuid() == 0 else []
+    gate.cli('broker', 'renew', one.folder, '--name', 'localhost', *as_root)
+    one.process.send_signal(signal.SIGHUP)
+    until('the new one is shown', lambda: serial() != before)
+    comes_in(gate, one, hub)
+    one.stop()
+
+
+def test_a_silent_server_closes_the_door_and_its_return_opens_it(tmp_path):
+    gate = Gate(tmp_path / 'gate')
+    gate.start()
+    one = Broker(gate, tmp_path / 'b', edit=lambda text: text.replace('stale_s: 60', 'stale_s: 15')).filled()
+    hub = hub_of(gate)
+    comes_in(gate, one, hub)
+    ear = Listener(gate, one, hub.ldevid, hub.id)
+    gate.kill()
+    until('new ones are refused', lambda: not publish(gate, one, hub.ldevid, f'{hub.id}', f'devices/{hub.id}/data'), 40) \
+        if ear.close() is None else None
+    one.logged('the server was not heard of for too long')
+    assert 'the feed fails' in one.log()
+    gate.start()
+    comes_in(gate, one, hub)
+    metrics = one.folder / 'metrics.prom'
+    until('the figures tell', lambda: re.search(r'refusals_total\{reason="stale"\} [1-9]', metrics.read_text()))
+    one.stop()
+    gate.stop()
