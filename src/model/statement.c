@@ -61,6 +61,19 @@ static const struct statement_field device_time[] = {
     {"nonce", STATEMENT_SHA256},
     {"time",  STATEMENT_TIME},
 };
+/* docs/protocol/filter.md; crypto/filter_read.c reads the same. */
+static const struct statement_field revocation_filter[] = {
+    {"ca",                 STATEMENT_TOKEN},
+    {"issuer-spki-sha256", STATEMENT_SHA256},
+    {"number",             STATEMENT_NUMBER},
+    {"this-update",        STATEMENT_TIME},
+    {"next-update",        STATEMENT_TIME},
+    {"begin-until",        STATEMENT_TIME},
+    {"end-from",           STATEMENT_TIME},
+    {"certificates",       STATEMENT_NUMBER},
+    {"revoked",            STATEMENT_NUMBER},
+    {"body-sha256",        STATEMENT_SHA256},
+};
 
 #define FIELDS(list) (list), KW_COUNT(list)
 static const struct kind_row {
@@ -74,9 +87,12 @@ static const struct kind_row {
     [STATEMENT_EVIDENCE_MANIFEST]   = {"evidence-manifest", FIELDS(evidence_manifest)},
     [STATEMENT_DESTRUCTION]         = {"destruction", FIELDS(destruction)},
     [STATEMENT_DEVICE_TIME]         = {"device-time", FIELDS(device_time)},
+    [STATEMENT_REVOCATION_FILTER]   = {"revocation-filter", FIELDS(revocation_filter)},
 };
 /* clang-format on */
-_Static_assert(KW_COUNT(destruction) <= STATEMENT_FIELDS_MAX, "the longest kind fits");
+_Static_assert(KW_COUNT(destruction) <= STATEMENT_FIELDS_MAX &&
+                   KW_COUNT(revocation_filter) <= STATEMENT_FIELDS_MAX,
+               "the longest kinds fit");
 
 static const struct kind_row *row_of(enum statement_kind kind)
 {

@@ -24,7 +24,8 @@
     X(PROVISIONING_RECORD, "provisioning-record")                                                  \
     X(EVIDENCE_MANIFEST, "evidence-manifest")                                                      \
     X(DESTRUCTION, "destruction")                                                                  \
-    X(DEVICE_TIME, "device-time")
+    X(DEVICE_TIME, "device-time")                                                                  \
+    X(REVOCATION_FILTER, "revocation-filter")
 
 enum statement_kind {
     STATEMENT_NONE = 0,

@@ -58,6 +58,8 @@ static const struct codec_field config_fields[] = {
               "parts of each CA's list that new certificates are spread over; 0: the whole list"),
     FIELD_INT("crl_delta_from", struct config, crl_delta_from, 0, 0, 100000000,
               "entries from which on a CA's whole list has deltas"),
+    FIELD_INT("filter_minutes", struct config, filter_minutes, 0, 0, 10080,
+              "a revocation filter of each CA so often; 0: none"),
     FIELD_INT("ocsp_minutes", struct config, ocsp_minutes, 0, 2, 10080, "life of an OCSP answer"),
     FIELD_INT("revoke_approval_above", struct config, revoke_approval_above, 0, 0, 1000000000,
               "plans that revoke more certificates than that need approval by others"),
@@ -229,12 +231,13 @@ static kw_status put_text(struct kw_bytes *text, const struct config *config)
         TRY(NULL, kw_bytes_printf(text, "  - \"%s\"\n", config->cas[i]));
     }
     TRY(NULL, put_vaults(text, config));
-    return kw_bytes_printf(
-        text,
-        "crl_hours: %u\ncrl_shards: %u\ncrl_delta_from: %u\nocsp_minutes: %u\ncheckpoint_ms: %u\n"
-        "pool_threads: %u\nloop_threads: %u\nconnections_max: %u\n",
-        config->crl_hours, config->crl_shards, config->crl_delta_from, config->ocsp_minutes,
-        config->checkpoint_ms, config->pool_threads, config->loop_threads, config->connections_max);
+    return kw_bytes_printf(text,
+                           "crl_hours: %u\ncrl_shards: %u\ncrl_delta_from: %u\nfilter_minutes: %u\n"
+                           "ocsp_minutes: %u\ncheckpoint_ms: %u\n"
+                           "pool_threads: %u\nloop_threads: %u\nconnections_max: %u\n",
+                           config->crl_hours, config->crl_shards, config->crl_delta_from,
+                           config->filter_minutes, config->ocsp_minutes, config->checkpoint_ms,
+                           config->pool_threads, config->loop_threads, config->connections_max);
 }
 
 static bool plain(const char *text)

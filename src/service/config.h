@@ -47,6 +47,7 @@ struct config {
     uint32_t crl_hours;      /* life of a CRL; made anew at half of it and after each revocation */
     uint32_t crl_shards;     /* parts of a CA's list; new certificates name theirs; 0 = one list */
     uint32_t crl_delta_from; /* a whole list of so many entries has deltas */
+    uint32_t filter_minutes; /* revocation filters are made so often; 0 = none */
     uint32_t ocsp_minutes;   /* life of an OCSP answer */
     uint32_t revoke_approval_above;  /* plans for more certificates than that need approval */
     bool revoke_approval_compromise; /* and those for a compromise, however few */

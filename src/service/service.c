@@ -19,6 +19,7 @@
 #include "service/quality/batch.h"
 #include "service/revocation/revocation.h"
 #include "service/validation/crl_maker.h"
+#include "service/validation/filter_maker.h"
 #include "service/validation/ocsp_responder.h"
 #include "service/validation/status_keep.h"
 #include "service/vaults.h"
@@ -152,6 +153,7 @@ kw_status service_start(struct kw_op *op, struct service *service)
     TRY(op, log_start(op, service->log));
     TRY(op, status_keep_start(op, service->status));
     TRY(op, crl_maker_start(op, service->crl_maker));
+    TRY(op, filter_shelf_start(op, service));
     TRY(op, ocsp_presigner_start(op, service, &service->presigner));
     TRY(op, batch_worker_start(op, service, &service->batches));
     TRY(op, revocation_sweep(op, service));
@@ -169,6 +171,7 @@ void service_close(struct service *service)
     ocsp_presigner_stop(service->presigner);
     batch_worker_stop(service->batches);
     revoker_stop(service->revoker);
+    filter_shelf_stop(service->filters);
     crl_maker_stop(service->crl_maker);
     status_keep_stop(service->status);
     if (service->log) {

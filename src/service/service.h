@@ -33,6 +33,7 @@ struct log_sequencer;
 struct ocsp_cache;
 struct ocsp_presigner;
 struct crl_maker;
+struct filter_shelf;
 struct status_keep;
 struct serial_pool;
 struct watch;
@@ -67,6 +68,7 @@ struct service {
     struct ocsp_presigner *presigner;
     struct status_keep *status;
     struct crl_maker *crl_maker;
+    struct filter_shelf *_Atomic filters; /* NULL: none are made (yet) */
     struct serial_pool *serials;
     struct watch *watch;
     struct batch_worker *batches;

@@ -9,6 +9,7 @@
 #include "service/log/keys.h"
 #include "service/log/log.h"
 #include "service/validation/crl_maker.h"
+#include "service/validation/filter_maker.h"
 #include "service/validation/ocsp_responder.h"
 
 enum { RELYING_DEADLINE_MS = 5000, CRL_MAX_AGE_S = 60 };
@@ -156,6 +157,15 @@ static void release_crl(void *shared)
     crl_doc_unref(shared);
 }
 
+/* The reference goes with the answer. */
+static void lend_doc(struct crl_doc *doc, struct http_response *response)
+{
+    response->keep_shared = true;
+    response->shared_body = kw_bytes_span(doc->der);
+    response->shared = doc;
+    response->shared_release = release_crl;
+}
+
 /* A cache asks again soon, for something may be revoked at any time; mostly it hears that nothing
  * was. */
 static kw_status describe_crl(struct kw_op *op, const struct http_request *request,
@@ -185,10 +195,21 @@ static kw_status crl(struct kw_op *op, void *ctx, const struct http_request *req
     TRY(op, crl_lend(op, ((struct api *)ctx)->service, name, &doc));
     ENSURE(op, doc, KW_E_INTERNAL, "no list");
     response->content_type = "application/pkix-crl";
-    response->keep_shared = true;
-    response->shared_body = kw_bytes_span(doc->der);
-    response->shared = doc;
-    response->shared_release = release_crl;
+    lend_doc(doc, response);
+    return describe_crl(op, request, doc, response);
+}
+
+static kw_status filter(struct kw_op *op, void *ctx, const struct http_request *request,
+                        struct http_response *response)
+{
+    char name[KW_NAME_MAX];
+    struct crl_doc *doc = NULL;
+
+    TRY(op, stem(op, kw_uri_param(&request->params, "file"), ".filter", name, sizeof(name)));
+    TRY(op, filter_lend(op, ((struct api *)ctx)->service, name, &doc));
+    ENSURE(op, doc, KW_E_INTERNAL, "no filter");
+    response->content_type = "application/octet-stream";
+    lend_doc(doc, response);
     return describe_crl(op, request, doc, response);
 }
 
@@ -267,6 +288,7 @@ const struct route relying_routes[] = {
     {HTTP_POST, "/ocsp/{ca}",              AUTH_NONE, "application/ocsp-request", KW_OCSP_REQ_MAX, RELYING_DEADLINE_MS, ROUTE_FAST, ocsp_post,  &ocsp_errors,      "OCSP"},
     {HTTP_GET,  "/ocsp/{ca}/{request...}", AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, ROUTE_FAST, ocsp_get,   &ocsp_errors,      "OCSP, request in the path"},
     {HTTP_GET,  "/crl/{file}",             AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          crl,        &http_errors_text, "CRL of a CA, DER"},
+    {HTTP_GET,  "/filter/{file}",          AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          filter,     &http_errors_text, "revocation filter of a CA (docs/protocol/filter.md)"},
     {HTTP_GET,  "/ca/{file}",              AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          ca_cert,    &http_errors_text, "certificate of a CA, DER"},
     {HTTP_GET,  "/log/checkpoint",         AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          checkpoint, &http_errors_text, "newest signed head of the log"},
     {HTTP_GET,  "/log/checkpoint/{n}",     AUTH_NONE, NULL,                       0,               RELYING_DEADLINE_MS, 0,          old_checkpoint, &http_errors_text, "last head of the log's n-th line, which an accepted loss has ended"},

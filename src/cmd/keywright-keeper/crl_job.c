@@ -98,9 +98,8 @@ static kw_status sign(struct kw_op *op, struct server *server, struct keeper_key
     return KW_OK;
 }
 
-/* Durable before the signature leaves. */
-static kw_status remember(struct kw_op *op, struct server *server, struct key_record *record,
-                          const struct crl_claim *claim)
+kw_status crl_remember(struct kw_op *op, struct server *server, struct key_record *record,
+                       const struct crl_claim *claim)
 {
     struct state *state = server->keyring->state;
     uint64_t highest = record->crl_number;
@@ -131,5 +130,5 @@ kw_status crl_job_sign(struct kw_op *op, struct crl_job *job, struct server *ser
     };
     TRY(op, crl_check_all(op, &c));
     TRY(op, sign(op, server, ca, job));
-    return remember(op, server, ca->record, &c.claim);
+    return crl_remember(op, server, ca->record, &c.claim);
 }

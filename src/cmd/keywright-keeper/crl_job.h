@@ -3,6 +3,7 @@
 #ifndef KEEPER_CMD_CRL_JOB_H
 #define KEEPER_CMD_CRL_JOB_H
 
+#include "cmd/keywright-keeper/crl_numbers.h"
 #include "cmd/keywright-keeper/server.h"
 #include "keeper/memfd.h"
 
@@ -24,5 +25,10 @@ kw_status crl_job_read(struct kw_op *op, struct crl_job *job, int64_t until_ns, 
  * crl_job_request() gives. */
 kw_status crl_job_sign(struct kw_op *op, struct crl_job *job, struct server *server);
 struct request *crl_job_request(struct crl_job *job);
+
+/* It is signed and about to leave: its number, durable, for this key. Nothing may leave after a
+ * failure. */
+kw_status crl_remember(struct kw_op *op, struct server *server, struct key_record *record,
+                       const struct crl_claim *claim);
 
 #endif

@@ -75,6 +75,7 @@ enum cli_option {
     OPT_SINCE,
     OPT_CONSUMER,
     OPT_EXTERNAL,
+    OPT_FILTER,
     OPT_ISSUER,
     OPT_CMP,
     OPT_DEVICE,
@@ -264,6 +265,9 @@ kw_status cli_vault_seal(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_clock(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_rekey(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_shares(struct kw_op *op, struct cli *cli);
+/* A certificate in a file, PEM or DER. */
+kw_status cli_read_cert(struct kw_op *op, const char *path, struct cert **ret);
+kw_status cli_filter_check(struct kw_op *op, struct cli *cli);
 kw_status cli_lint_cert(struct kw_op *op, struct cli *cli);
 kw_status cli_lint_rules(struct kw_op *op, struct cli *cli);
 kw_status cli_log_tail(struct kw_op *op, struct cli *cli);

@@ -43,8 +43,7 @@ kw_status cli_lint_rules(struct kw_op *op, struct cli *cli)
     return KW_OK;
 }
 
-/* PEM or DER. */
-static kw_status read_cert(struct kw_op *op, const char *path, struct cert **ret)
+kw_status cli_read_cert(struct kw_op *op, const char *path, struct cert **ret)
 {
     unsigned n = 0;
     AUTO(kw_bytes) *content = NULL;
@@ -66,9 +65,9 @@ kw_status cli_lint_cert(struct kw_op *op, struct cli *cli)
     AUTO(cert) *cert = NULL;
     AUTO(cert) *issuer = NULL;
 
-    TRY(op, read_cert(op, cli->args[0], &cert));
+    TRY(op, cli_read_cert(op, cli->args[0], &cert));
     if (issuer_path) {
-        TRY(op, read_cert(op, issuer_path, &issuer));
+        TRY(op, cli_read_cert(op, issuer_path, &issuer));
     }
     struct cert_lint_case c = {.cert = cert, .issuer = issuer};
     for (unsigned i = cert_lint_next(&c, 0); i < cert_lints_n; i = cert_lint_next(&c, i + 1)) {

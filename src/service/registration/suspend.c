@@ -6,7 +6,6 @@
 #include "service/authorities.h"
 #include "service/fleet/heartbeat.h"
 #include "service/validation/crl_maker.h"
-#include "service/validation/ocsp_responder.h"
 #include "store/heartbeat.h"
 
 struct suspending {
@@ -23,7 +22,6 @@ void device_suspension_spread(struct service *service)
 {
     AUTO(authorities) *all = service_authorities(service);
 
-    ocsp_cache_forget(service);
     for (unsigned i = 0; all && i < all->n; i++) {
         crl_maker_wake(service, all->at[i].id);
     }

@@ -110,6 +110,96 @@ static void no_other_log(void **state)
     state_it("evidence", text, KW_E_DENIED, "statement-origin:");
 }
 
+/* --- revocation filters (docs/protocol/filter.md) --- */
+struct filter_words {
+    const uint8_t *issuer;
+    const char *number;
+    int64_t this_update, next_update, begin_until, end_from;
+    const char *revoked;
+};
+
+static struct filter_words good_filter(const char *number)
+{
+    int64_t now = os_clock_unix_s();
+
+    return (struct filter_words){pubkey_id(attack_rig->key[RIG_CA]),
+                                 number,
+                                 now,
+                                 now + RIG_DAY_S,
+                                 now - 660,
+                                 now - RIG_DAY_S,
+                                 "1"};
+}
+
+static const char *filter_text(const struct filter_words *words)
+{
+    static char text[2048];
+    char issuer[2 * KW_HASH_BYTES + 1], at[4][KW_TIME_TEXT];
+
+    (void)kw_hex(KW_SPAN(words->issuer, KW_HASH_BYTES), issuer, sizeof(issuer));
+    (void)snprintf(text, sizeof(text),
+                   "revocation-filter v1\nca: devices\nissuer-spki-sha256: %s\nnumber: %s\n"
+                   "this-update: %s\nnext-update: %s\nbegin-until: %s\nend-from: %s\n"
+                   "certificates: 5\nrevoked: %s\nbody-sha256: " RIG_HASH "\n",
+                   issuer, words->number, kw_time_text(words->this_update, at[0]),
+                   kw_time_text(words->next_update, at[1]), kw_time_text(words->begin_until, at[2]),
+                   kw_time_text(words->end_from, at[3]), words->revoked);
+    return text;
+}
+
+static void sign_filter(const char *number)
+{
+    struct filter_words words = good_filter(number);
+    struct kw_span text = kw_span_text(filter_text(&words));
+    struct keeper_reply reply =
+        purpose_ask(KEEPER_ROW_SIGN_STATEMENT, "ca", text, (struct kw_span){0});
+    struct keeper_answer answer = purpose_good(KEEPER_ROW_SIGN_STATEMENT, &reply);
+
+    assert_ok(pubkey_verify(NULL, attack_rig->key[RIG_CA], text, answer.octets));
+}
+
+#define REFUSE_FILTER(check, ...)                                                                  \
+    do {                                                                                           \
+        struct filter_words words = good_filter("900");                                            \
+        __VA_ARGS__;                                                                               \
+        state_it("ca", filter_text(&words), KW_E_DENIED, check);                                   \
+    } while (0)
+
+static void no_filter_that_lies(void **state)
+{
+    int64_t now = os_clock_unix_s();
+
+    (void)state;
+    sign_filter("800");
+    REFUSE_FILTER("filter-issuer:", words.issuer = pubkey_id(attack_rig->key[RIG_CA2]));
+    REFUSE_FILTER("filter-this-update:", words.this_update = now - 400);
+    REFUSE_FILTER("filter-this-update:", words.this_update = now + 400);
+    REFUSE_FILTER("filter-next-update:", words.next_update = now);
+    REFUSE_FILTER("filter-next-update:", words.next_update = now + 8 * RIG_DAY_S);
+    REFUSE_FILTER("filter-coverage:", words.begin_until = now + 100);
+    REFUSE_FILTER("filter-coverage:", words.end_from = now + 100);
+    REFUSE_FILTER("filter-counts:", words.revoked = "6");
+    struct filter_words words = good_filter("900");
+    state_it("evidence", filter_text(&words), KW_E_DENIED, "");
+    state_it("station", filter_text(&words), KW_E_DENIED, "");
+    state_it("ocsp", filter_text(&words), KW_E_DENIED, "");
+    state_it("ca", purpose_evidence(now - 100, now), KW_E_DENIED, ""); /* it states nothing else */
+}
+
+/* Durable, and of filters alone: the numbers of CRLs are another row. */
+static void filter_numbers_only_rise(void **state)
+{
+    (void)state;
+    sign_filter("810");
+    for (unsigned i = 0; i < 2; i++) {
+        REFUSE_FILTER("filter-number:", words.number = "810");
+        REFUSE_FILTER("filter-number:", words.number = "0");
+        (void)rig_end(attack_rig);
+        rig_start(attack_rig, /* ceremony= */ false);
+    }
+    sign_filter("811");
+}
+
 /* --- firmware --- */
 static void refuse_firmware(const char *text, uint64_t approval, enum kw_code code,
                             const char *reason)
@@ -340,6 +430,8 @@ int main(void)
         cmocka_unit_test(no_implausible_time),
         cmocka_unit_test(time_is_now_and_by_its_own_key),
         cmocka_unit_test(no_other_log),
+        cmocka_unit_test(no_filter_that_lies),
+        cmocka_unit_test(filter_numbers_only_rise),
         cmocka_unit_test(a_release_verifies_as_its_image),
         cmocka_unit_test(no_release_without_approval),
         cmocka_unit_test(no_release_outside_the_policy),
