@@ -173,7 +173,7 @@ def test_caches(place):
 
 def test_books_are_balanced(place):
     """Each signature of a filter has its word in the log."""
-    assert 'unaccounted' not in words(place.gate.cli('doctor', check=False)).lower().replace('0 unaccounted', '')
+    place.gate.cli('doctor')  # fails where one is unaccounted for
 
 
 def test_numbers_rise_over_a_restart(place):
@@ -182,5 +182,6 @@ def test_numbers_rise_over_a_restart(place):
     place.gate.start()
 
     def newer():
-        return int(Filter(place.get().body, place.key()).said['number']) > before
+        reply = place.get()  # 503 until the kept one is loaded
+        return reply.status == 200 and int(Filter(reply.body, place.key()).said['number']) > before
     until('a newer filter', newer)
