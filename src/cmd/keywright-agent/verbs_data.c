@@ -66,7 +66,7 @@ static enum keywright_result transform(const char *verb, struct keywright *kw,
                                        const struct options *options, size_t factor, size_t more,
                                        transformation work)
 {
-    struct octets in, out;
+    struct octets in = {0}, out = {0};
     enum keywright_result result = read_file(verb, options->arg, &in);
 
     if (result != KEYWRIGHT_OK) {
@@ -78,8 +78,10 @@ static enum keywright_result transform(const char *verb, struct keywright *kw,
     result = out.p ? conclude(verb, kw, work(kw, options, &in, &out))
                    : complain(verb, KEYWRIGHT_UNAVAILABLE, "no memory");
     result = result == KEYWRIGHT_OK ? write_out(verb, options, out.p, out.n) : result;
-    explicit_bzero(in.p, in.n);
-    free(in.p);
+    if (in.p) {
+        explicit_bzero(in.p, in.n);
+        free(in.p);
+    }
     if (out.p) {
         explicit_bzero(out.p, room);
         free(out.p);

@@ -148,7 +148,7 @@ static void shipped_profiles(void **state)
     (void)state;
     assert_ok(&op,
               profiles_load(&op, rig_source("profiles", dir), profiles, SERVICE_PROFILES_MAX, &n));
-    assert_int_equal(n, 12);
+    assert_int_equal(n, 13);
     for (unsigned i = 0; i < n; i++) {
         struct policy_rule rule;
         assert_ok(&op, profile_rule(&profiles[i].data, KW_SPAN("", 0), &rule));
