@@ -27,6 +27,9 @@ void profile_fill_defaults(struct profile *profile)
     if (!*profile->channel_binding) {
         KW_TEXT_SET(profile->channel_binding, "none");
     }
+    if (!*profile->attest) {
+        KW_TEXT_SET(profile->attest, "none");
+    }
     if (profile->n_subject_dn > 0) {
         return;
     }

@@ -39,6 +39,7 @@ struct profile {
     bool ra;                                  /* a station may ask for it in a device's name */
     bool server_keygen;       /* the server may make the key (RFC 7030 section 4.4) */
     char channel_binding[12]; /* "none"; "required": the request carries the channel's binding */
+    char attest[12];          /* "none", "required" (trusted), "fresh" (within ten minutes) */
     uint32_t n_subject_dn;
     char subject_dn[SUBJECT_PARTS_MAX][SUBJECT_PART_MAX]; /* "O={organization}", "CN={id}" */
     char key_class[24];                                   /* model/key.h text */

@@ -129,6 +129,18 @@ static bool binding_known(const struct profile *profile)
     return word_known("channel_binding", profile->channel_binding);
 }
 
+static bool attest_known(const struct profile *profile)
+{
+    return word_known("attest", profile->attest);
+}
+
+/* A device attests with its IDevID: before it has one, it cannot. */
+static bool attest_fits(const struct profile *profile)
+{
+    return strcmp(profile->attest, "none") == 0 ||
+           (is_device(profile) && strcmp(profile->enrol, "idevid") == 0);
+}
+
 static bool binding_fits(const struct profile *profile)
 {
     return strcmp(profile->channel_binding, "required") != 0 || profile_speaks(profile, "est");
@@ -362,6 +374,9 @@ const struct profile_law profile_laws[] = {
         "decision"),
     ROW("channel_binding", binding_fits, "only requests over est carry the channel's binding",
         "RFC 7030 section 3.5"),
+    ROW("attest", attest_known, "attestation is none, required or fresh", "decision"),
+    ROW("attest", attest_fits, "only devices that enrol with their IDevID attest before",
+        "decision"),
     ROW("validity_hours", validity_given, "either no_end or validity_hours must be given, not both",
         "RFC 5280 section 4.1.2.5"),
     ROW("overlap_hours", overlap_fits, "the overlap is longer than the validity", "decision"),

@@ -59,6 +59,12 @@ static const struct word bindings[] = {
     {"required", 2},
 };
 
+static const struct word attests[] = {
+    {"none",     1},
+    {"required", 2},
+    {"fresh",    3},
+};
+
 /* By the name of the field in the file. */
 static const struct vocabulary {
     const char *field;
@@ -72,6 +78,7 @@ static const struct vocabulary {
     {"approval",        approvals,  KW_COUNT(approvals) },
     {"protocols",       protocols,  KW_COUNT(protocols) },
     {"channel_binding", bindings,   KW_COUNT(bindings)  },
+    {"attest",          attests,    KW_COUNT(attests)   },
 };
 
 const char *profile_word(const char *field, size_t i)

@@ -166,8 +166,13 @@ static void run_on_pool(void *ctx)
  * that. */
 static void take_binding(struct exchange *x)
 {
-    if ((x->route->flags & ROUTE_BINDING) && x->listener->tls &&
-        tls_conn_binding(x->conn->bev, x->request.binding_octets)) {
+    const unsigned flags = x->route->flags;
+    /* RFC 9266 section 2; docs/protocol/attest.md section 1 */
+    const char *label =
+        flags & ROUTE_ATTEST ? "EXPORTER-keywright-attest" : "EXPORTER-Channel-Binding";
+
+    if ((flags & (ROUTE_BINDING | ROUTE_ATTEST)) && x->listener->tls &&
+        tls_conn_export(x->conn->bev, label, x->request.binding_octets)) {
         x->request.binding = KW_SPAN_ARRAY(x->request.binding_octets);
     }
 }

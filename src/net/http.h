@@ -45,8 +45,8 @@ struct http_request {
     struct kw_span body;
     const char *peer;       /* "127.0.0.1:40312" */
     struct cert *peer_cert; /* verified client certificate; NULL = none; borrowed */
-    struct kw_span binding; /* ROUTE_BINDING: tls-exporter of the connection (RFC 9266),
-                               HTTP_BINDING octets; empty: plain HTTP */
+    struct kw_span binding; /* ROUTE_BINDING, ROUTE_ATTEST: tls-exporter of the connection (RFC
+                               9266), HTTP_BINDING octets; empty: plain HTTP */
     uint8_t binding_octets[HTTP_BINDING];
     struct kw_uri_params params; /* from the route's template */
     struct http_principal who;
@@ -88,6 +88,7 @@ enum route_flags {
                                memory", run it again on the pool */
     ROUTE_CLOSE = 1 << 1,   /* close the connection after the answer */
     ROUTE_BINDING = 1 << 2, /* the handler looks at the channel binding */
+    ROUTE_ATTEST = 1 << 3,  /* and it is that of attestation: EXPORTER-keywright-attest */
 };
 struct http_error_style;
 struct route {

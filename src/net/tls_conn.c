@@ -97,12 +97,10 @@ void tls_conn_end(struct bufferevent *bev, bool say_goodbye)
     }
 }
 
-/* RFC 9266 section 2: this label, no context, 32 octets. */
-bool tls_conn_binding(struct bufferevent *bev, uint8_t ret[HTTP_BINDING])
+bool tls_conn_export(struct bufferevent *bev, const char *label, uint8_t ret[HTTP_BINDING])
 {
-    static const char label[] = "EXPORTER-Channel-Binding";
     SSL *ssl = bufferevent_openssl_get_ssl(bev);
-    bool done = ssl && SSL_export_keying_material(ssl, ret, HTTP_BINDING, label, sizeof(label) - 1,
+    bool done = ssl && SSL_export_keying_material(ssl, ret, HTTP_BINDING, label, strlen(label),
                                                   NULL, 0, /* use_context= */ 0) == 1;
 
     ERR_clear_error();

@@ -23,9 +23,9 @@ struct bufferevent *tls_conn_new(struct tls_server *tls, struct event_base *base
 /* The connection ends: let go of the watch; say_goodbye: send close_notify, so that the peer knows
  * that nothing was cut off. */
 void tls_conn_end(struct bufferevent *bev, bool say_goodbye);
-/* The channel binding "tls-exporter" (RFC 9266) of a connection whose handshake is done. False:
- * there is none. Loop thread. */
-bool tls_conn_binding(struct bufferevent *bev, uint8_t ret[HTTP_BINDING]);
+/* What a connection whose handshake is done exports under this label (RFC 8446 section 7.5),
+ * without a context. False: nothing. Loop thread. */
+bool tls_conn_export(struct bufferevent *bev, const char *label, uint8_t ret[HTTP_BINDING]);
 /* Have all that waits to be written go out as one record. */
 void tls_conn_join_output(struct bufferevent *bev);
 

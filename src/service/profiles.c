@@ -23,6 +23,9 @@ const struct codec_field profile_fields[] = {
     FIELD_BOOL("server_keygen", struct profile, server_keygen, 0, "the server may make the key"),
     FIELD_STRING("channel_binding", struct profile, channel_binding, 0,
                  "required: the request must carry the TLS channel's binding; none where absent"),
+    FIELD_STRING("attest", struct profile, attest, 0,
+                 "required: only a device whose attestation is trusted gets it; fresh: and whose "
+                 "last good round is within ten minutes; none where absent"),
     FIELD_STRINGS("subject_dn", struct profile, subject_dn, n_subject_dn, 0,
                   "the name, a TYPE=VALUE an attribute; {organization} and what the registry knows "
                   "of the one in braces. Absent: O, serialNumber and CN of a device, O and CN of "

@@ -11,5 +11,9 @@ enum { DEVICE_DEADLINE_MS = 10000 };
                    struct http_response *response)
 
 DEVICE_HANDLER(device_api_hello);
+DEVICE_HANDLER(device_api_attest_enrol);
+DEVICE_HANDLER(device_api_attest_activate);
+DEVICE_HANDLER(device_api_attest_challenge);
+DEVICE_HANDLER(device_api_attest_evidence);
 
 #endif

@@ -3,6 +3,19 @@
 
 /* --- as shown --------------------------------------------------------------------------------- */
 
+static void view_attest(const struct store_device_attest *attest, struct device_view *ret)
+{
+    const struct attest_standing standing = {.verdict = attest->verdict,
+                                             .valid_until_ms = attest->valid_until_ms};
+    enum attest_verdict now = attest_verdict_now(&standing, service_now_ms());
+    enum attest_reason reason = now == attest->verdict ? attest->reason : ATTEST_R_OVERDUE;
+
+    KW_TEXT_SET(ret->attestation, attest_verdict_text(now));
+    KW_TEXT_SET(ret->attestation_reason, attest_reason_text(reason));
+    attest_level_text(attest->level, attest->simulated, ret->assurance_level);
+    ret->attested_until_ms = attest->valid_until_ms;
+}
+
 static void view(const struct store_device *device, struct device_view *ret)
 {
     memset(ret, 0, sizeof(*ret));
@@ -18,6 +31,7 @@ static void view(const struct store_device *device, struct device_view *ret)
     KW_TEXT_SET(ret->batch, device->batch);
     KW_TEXT_SET(ret->firmware, device->firmware);
     ret->simulated = device->simulated;
+    view_attest(&device->attest, ret);
 }
 
 REST_HANDLER(rest_device_list)

@@ -25,6 +25,8 @@ static void view_item(const struct feed_item *item, struct feed_view *ret)
     KW_TEXT_SET(ret->state, item->state);
     KW_TEXT_SET(ret->owner, item->owner);
     KW_TEXT_SET(ret->profile, item->profile);
+    KW_TEXT_SET(ret->attestation, item->attestation);
+    KW_TEXT_SET(ret->assurance_level, item->assurance_level);
     if (memcmp(item->fingerprint, none, sizeof(none)) != 0) {
         kw_hex(KW_SPAN_ARRAY(item->fingerprint), ret->fingerprint, sizeof(ret->fingerprint));
     }

@@ -17,6 +17,21 @@ static const struct codec_field device_fields[] = {
                  "version that it said it runs"),
     FIELD_BOOL("simulated", struct device_view, simulated, 0,
                "its root of trust stands in for hardware"),
+    FIELD_STRING("attestation", struct device_view, attestation, 0,
+                 "none, trusted, suspect, failed"),
+    FIELD_STRING("attestation_reason", struct device_view, attestation_reason, 0,
+                 "of the last round"),
+    FIELD_STRING("assurance_level", struct device_view, assurance_level, 0,
+                 "AL0 to AL3; SIMULATED: by a stand-in"),
+    FIELD_TIME("attested_until", struct device_view, attested_until_ms, CODEC_OMIT_EMPTY,
+               "end of this trust"),
+};
+static const struct codec_field ek_root_fields[] = {
+    FIELD_STRING("id", struct ek_root_view, id, 0, "SHA-256 of the DER"),
+    FIELD_STRING("kind", struct ek_root_view, kind, 0, "root, intermediate, pinned EK"),
+    FIELD_BOOL("simulated", struct ek_root_view, simulated, 0, "stands in for hardware"),
+    FIELD_STRING("name", struct ek_root_view, name, 0, "subject"),
+    FIELD_TIME("added", struct ek_root_view, added_ms, 0, "when"),
 };
 
 static const struct codec_field cert_fields[] = {
@@ -228,6 +243,7 @@ static const struct codec_field profile_fields[] = {
 
 const struct view device_view = VIEW(device_fields);
 const struct view cert_view = VIEW(cert_fields);
+const struct view ek_root_view = VIEW(ek_root_fields);
 const struct view key_view = VIEW(key_fields);
 const struct view ca_view = VIEW(ca_fields);
 const struct view vault_view = VIEW(vault_fields);
@@ -253,6 +269,7 @@ const struct view profile_view = VIEW(profile_fields);
 
 PAGE(device)
 PAGE(cert)
+PAGE(ek_root)
 PAGE(key)
 PAGE(ca)
 PAGE(vault)

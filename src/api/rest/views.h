@@ -26,6 +26,13 @@ struct device_view {
     int64_t registered_ms, last_seen_ms;
     char agent[KW_NAME_MAX], root_of_trust[KW_NAME_MAX], batch[KW_NAME_MAX], firmware[FIRMWARE_MAX];
     bool simulated;
+    char attestation[16], attestation_reason[32], assurance_level[16];
+    int64_t attested_until_ms;
+};
+struct ek_root_view {
+    char id[VIEW_HEX], kind[16], name[192];
+    bool simulated;
+    int64_t added_ms;
 };
 
 struct cert_view {
@@ -124,6 +131,7 @@ struct feed_view {
     int64_t time_ms;
     char type[32], object[KW_NAME_MAX], actor[KW_NAME_MAX], result[24], detail[640];
     char state[24], owner[KW_NAME_MAX], profile[KW_NAME_MAX], fingerprint[VIEW_HEX];
+    char attestation[16], assurance_level[16]; /* of a device */
 };
 enum { VIEW_FEED = 200 };
 struct feed_page {
@@ -244,6 +252,7 @@ struct problem_view {
     };
 VIEW_PAGE_OF(device)
 VIEW_PAGE_OF(cert)
+VIEW_PAGE_OF(ek_root)
 VIEW_PAGE_OF(key)
 VIEW_PAGE_OF(ca)
 VIEW_PAGE_OF(vault)
@@ -297,6 +306,7 @@ extern const struct view import_view, feed_view, feed_page, consumer_view, consu
     drift_page;
 extern const struct view request_view, request_page, batch_view, batch_page, blocked_view,
     blocked_page, block_view;
+extern const struct view ek_root_view, ek_root_page;
 extern const struct view issued_view, terms_view, terms_page;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,

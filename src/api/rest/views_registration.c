@@ -34,6 +34,10 @@ static const struct codec_field feed_fields[] = {
     FIELD_STRING("owner", struct feed_view, owner, CODEC_OMIT_EMPTY, "of a certificate or request"),
     FIELD_STRING("profile", struct feed_view, profile, CODEC_OMIT_EMPTY,
                  "of a certificate or request"),
+    FIELD_STRING("attestation", struct feed_view, attestation, CODEC_OMIT_EMPTY,
+                 "of a device: none, trusted, suspect, failed"),
+    FIELD_STRING("assurance_level", struct feed_view, assurance_level, CODEC_OMIT_EMPTY,
+                 "of a device"),
     FIELD_STRING("fingerprint", struct feed_view, fingerprint, CODEC_OMIT_EMPTY,
                  "of a certificate"),
 };

@@ -97,6 +97,7 @@ enum cli_option {
     OPT_PORT,
     OPT_TLS12,
     OPT_PLUGIN,
+    OPT_SIMULATED,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */
@@ -199,6 +200,9 @@ kw_status cli_batch_open(struct kw_op *op, struct cli *cli);
 kw_status cli_batch_close(struct kw_op *op, struct cli *cli);
 kw_status cli_batch_quarantine(struct kw_op *op, struct cli *cli);
 kw_status cli_batch_release(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_roots(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_trust(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_reset(struct kw_op *op, struct cli *cli);
 kw_status cli_blocklist_list(struct kw_op *op, struct cli *cli);
 kw_status cli_blocklist_add(struct kw_op *op, struct cli *cli);
 kw_status cli_blocklist_import(struct kw_op *op, struct cli *cli);

@@ -8,9 +8,9 @@
 
 kw_status cli_device_list(struct kw_op *op, struct cli *cli)
 {
-    static const char *const columns[] = {"id",        "product",       "serial",
-                                          "batch",     "state",         "firmware",
-                                          "last_seen", "root_of_trust", NULL};
+    static const char *const columns[] = {
+        "id",        "product",       "serial",      "batch",           "state", "firmware",
+        "last_seen", "root_of_trust", "attestation", "assurance_level", NULL};
 
     return cli_list(op, cli, "/api/v1/devices", &device_page, sizeof(struct device_page), columns);
 }

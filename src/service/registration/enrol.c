@@ -6,6 +6,7 @@
 #include "crypto/digest.h"
 #include "crypto/dn.h"
 #include "os/clock.h"
+#include "service/attest/attest.h"
 #include "service/authority/issue.h"
 #include "service/log/gap.h"
 #include "service/registration/device.h"
@@ -272,6 +273,7 @@ static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char 
         return KW_OK;
     }
     TRY(op, enrol_check_birth(op, it, &it->device));
+    TRY(op, attest_permit(op, it->service, it->device.id, it->profile->data.attest, it->now_ms));
     TRY(op, registration_permit(op, it->service, &it->profile->data, it->owner, it->request,
                                 it->asker));
     return it->decrypter ? issue_made(op, it, &request, ret) : issue_or_find(op, it, &request, ret);
@@ -433,6 +435,7 @@ static kw_status issue_again(struct kw_op *op, struct enrolment *it, const char 
         return KW_OK;
     }
     TRY(op, check_renewal(op, it, profile, &request.same_key));
+    TRY(op, attest_permit(op, it->service, it->device.id, it->profile->data.attest, it->now_ms));
     if (!request.same_key) {
         TRY(op, refuse_known(op, it));
     }

@@ -19,7 +19,12 @@ static kw_status look_at_device(struct kw_op *op, struct service *service, const
     struct store_device device;
 
     TRY(op, store_device_get(op, service->store, id, &device));
+    const struct attest_standing standing = {.verdict = device.attest.verdict,
+                                             .valid_until_ms = device.attest.valid_until_ms};
     KW_TEXT_SET(item->state, device_state_text(device.state));
+    KW_TEXT_SET(item->attestation,
+                attest_verdict_text(attest_verdict_now(&standing, os_clock_unix_ms())));
+    attest_level_text(device.attest.level, device.attest.simulated, item->assurance_level);
     return KW_OK;
 }
 

@@ -28,6 +28,7 @@ struct feed_item {
     char owner[KW_NAME_MAX];            /* of a certificate or request */
     char profile[KW_NAME_MAX];          /* of a certificate or request */
     uint8_t fingerprint[KW_HASH_BYTES]; /* of a certificate; zero = none */
+    char attestation[16], assurance_level[ATTEST_LEVEL_TEXT]; /* of a device; "" = no device */
 };
 
 /**

@@ -22,6 +22,7 @@ static struct profile ldevid(void)
         .enrol = "idevid",
         .approval = "none",
         .channel_binding = "none",
+        .attest = "none",
         .n_protocols = 2,
         .protocols = {"est", "cmp"},
         .key_class = "device-ldevid",
@@ -205,6 +206,8 @@ static void test_rules_fit_into_a_policy(void **state)
     X(keygen_over_cmp, "server_keygen", p->server_keygen = true; SET(protocols[0], "cmp");         \
       p->n_protocols = 1)                                                                          \
     X(bad_binding, "channel_binding", SET(channel_binding, "tls"))                                 \
+    X(bad_attest, "attest", SET(attest, "always"))                                                 \
+    X(attest_at_birth, "attest", SET(attest, "required"); SET(enrol, "secret"))                    \
     X(binding_over_cmp, "channel_binding", SET(channel_binding, "required");                       \
       SET(protocols[0], "cmp"); p->n_protocols = 1)                                                \
     X(no_validity, "validity_hours", p->validity_hours = p->overlap_hours = 0)                     \

@@ -1,0 +1,149 @@
+/* Rounds of attestation: challenge, evidence, verdict; and who asks for the verdict. */
+#include <stdio.h>
+
+#include "os/clock.h"
+#include "service/attest/attest_internal.h"
+
+enum { FRESH_MS = 10 * 60 * 1000 };
+
+static const struct attest_patience patience = ATTEST_PATIENCE_DEFAULT;
+
+static const enum event_type events[] = {
+    [ATTEST_NONE] = EVENT_ATTEST_RESET,
+    [ATTEST_TRUSTED] = EVENT_ATTEST_TRUSTED,
+    [ATTEST_SUSPECT] = EVENT_ATTEST_SUSPECT,
+    [ATTEST_FAILED] = EVENT_ATTEST_FAILED,
+};
+_Static_assert(KW_COUNT(events) == ATTEST_VERDICT_MAX, "every verdict has an event");
+
+kw_status attest_settle(struct kw_op *op, struct service *service, struct store_txn *txn,
+                        struct store_attest *row, enum attest_reason reason, int64_t now_ms)
+{
+    enum attest_verdict before = row->standing.verdict;
+    char level[ATTEST_LEVEL_TEXT];
+    struct event event = {0};
+
+    attest_round(&row->standing, &patience, reason, now_ms);
+    row->rounds++;
+    KW_TEXT_SET(row->detail, attest_reason_meaning(reason));
+    TRY(op, store_attest_put(op, txn, row));
+    if (row->standing.verdict == before) {
+        return KW_OK;
+    }
+    attest_level_text(row->level, row->simulated, level);
+    event.type = events[row->standing.verdict];
+    (void)snprintf(event.object, sizeof(event.object), "device:%.80s", row->device);
+    (void)snprintf(event.detail, sizeof(event.detail), "%s: %s; %s", attest_reason_text(reason),
+                   row->detail, level);
+    return service_record(op, service, txn, &event);
+}
+
+kw_status attest_challenge(struct kw_op *op, struct service *service,
+                           const struct attest_peer *peer, struct attest_challenge *ret)
+{
+    struct store_attest row;
+    int64_t now_ms = os_clock_unix_ms();
+
+    TRY(op, store_attest_get(op, service->store, peer->device, &row));
+    memcpy(ret->pcr_mask, attest_pcr_mask, sizeof(ret->pcr_mask));
+    bool certified = memcmp(row.key, pubkey_id(peer->key), sizeof(row.key)) == 0;
+    ret->needs = row.ak_len == 0 ? "enrol" : certified ? "" : "certify";
+    /* Where the clock was put back, the nonces go on from where they were. */
+    int64_t at_ms = now_ms > row.nonce_ms ? now_ms : row.nonce_ms + 1;
+    return attest_nonce_make(op, peer->device, at_ms, ret->nonce);
+}
+
+/* --- evidence --------------------------------------------------------------------------------- */
+
+struct round {
+    struct service *service;
+    struct store_attest row; /* with what the evidence says, where it is good */
+    enum attest_reason reason;
+    int64_t now_ms, nonce_ms;
+};
+
+/* In the transaction, so that a nonce counts once however often it comes at the same moment. */
+static kw_status settle_round(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct round *it = ctx;
+    struct store_attest now;
+    enum attest_reason reason = it->reason;
+
+    TRY(op, store_attest_get_txn(op, txn, it->row.device, &now));
+    if (it->nonce_ms != 0 && it->nonce_ms <= now.nonce_ms) {
+        reason = ATTEST_R_REPLAY;
+    } else if (now.ak_len != it->row.ak_len || memcmp(now.ak, it->row.ak, now.ak_len) != 0) {
+        return FAIL(op, KW_E_STATE, "the device's keys were bound anew meanwhile");
+    }
+    if (reason == ATTEST_R_OK) {
+        it->row.standing = now.standing;
+        it->row.rounds = now.rounds;
+        it->row.simulated = now.simulated;
+        now = it->row;
+    }
+    now.nonce_ms = it->nonce_ms > now.nonce_ms ? it->nonce_ms : now.nonce_ms;
+    TRY(op, attest_settle(op, it->service, txn, &now, reason, it->now_ms));
+    it->row = now;
+    return KW_OK;
+}
+
+kw_status attest_evidence(struct kw_op *op, struct service *service, const struct attest_peer *peer,
+                          const struct attest_evidence *said, struct store_attest *ret)
+{
+    struct round it = {.service = service, .now_ms = os_clock_unix_ms()};
+
+    TRY(op, store_attest_get(op, service->store, peer->device, &it.row));
+    struct store_attest learned = it.row;
+    it.reason = attest_judge(peer, said, it.now_ms, &learned, &it.nonce_ms);
+    if (it.reason == ATTEST_R_OK) {
+        it.row = learned;
+    }
+    TRY(op, store_change(op, service->store, settle_round, &it), "device '%s'", peer->device);
+    *ret = it.row;
+    return KW_OK;
+}
+
+/* --- who asks --------------------------------------------------------------------------------- */
+
+kw_status attest_permit(struct kw_op *op, struct service *service, const char *device,
+                        const char *wanted, int64_t now_ms)
+{
+    struct store_attest row;
+
+    if (strcmp(wanted, "none") == 0) {
+        return KW_OK;
+    }
+    TRY(op, store_attest_get(op, service->store, device, &row));
+    enum attest_verdict verdict = attest_verdict_now(&row.standing, now_ms);
+    ENSURE(op, verdict == ATTEST_TRUSTED, KW_E_DENIED, "attestation needed: device '%s' is %s (%s)",
+           device, attest_verdict_text(verdict), attest_reason_text(row.standing.reason));
+    ENSURE(op, strcmp(wanted, "fresh") != 0 || now_ms - row.standing.trusted_ms <= FRESH_MS,
+           KW_E_DENIED, "attestation needed: the last good round is over ten minutes ago");
+    return KW_OK;
+}
+
+struct resetting {
+    struct service *service;
+    const char *device;
+};
+
+static kw_status reset(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct resetting *it = ctx;
+    struct event event = {.type = EVENT_ATTEST_RESET, .detail = "its keys are bound anew"};
+    struct store_attest row, none = {.standing.reason = ATTEST_R_NO_ROUND};
+
+    TRY(op, store_attest_get_txn(op, txn, it->device, &row));
+    KW_TEXT_SET(none.device, it->device);
+    none.nonce_ms = row.nonce_ms; /* what was used stays used */
+    TRY(op, store_attest_put(op, txn, &none));
+    (void)snprintf(event.object, sizeof(event.object), "device:%.80s", it->device);
+    return service_record(op, it->service, txn, &event);
+}
+
+kw_status attest_reset(struct kw_op *op, struct service *service, const char *device)
+{
+    struct resetting it = {.service = service, .device = device};
+
+    return store_change(op, service->store, reset, &it);
+}
