@@ -407,13 +407,39 @@ class Device:
 
 # --- devices with the agent ------------------------------------------------------------------------
 
-class Tpm:
-    """swtpm: a program, SIMULATED."""
+class TpmMaker:
+    """swtpm's local CA: who vouches for endorsement keys. SIMULATED."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
+        ca = self.folder
+        (ca / 'localca.conf').write_text(f'statedir = {ca}\nsigningkey = {ca}/key.pem\n'
+                                         f'issuercert = {ca}/issuer.pem\ncertserial = {ca}/serial\n')
+        (ca / 'options').write_text('')
+        (ca / 'setup.conf').write_text('create_certs_tool = /usr/bin/swtpm_localca\n'
+                                       f'create_certs_tool_config = {ca}/localca.conf\n'
+                                       f'create_certs_tool_options = {ca}/options\n')
+
+    def manufacture(self, folder):
+        """A TPM's state with an EK certificate."""
+        run('swtpm_setup', '--tpm2', '--tpmstate', folder, '--config', self.folder / 'setup.conf',
+            '--create-ek-cert', '--overwrite')
+
+    def cas(self):
+        """Its root, and what issues; after the first TPM was made."""
+        return [path for path in sorted(self.folder.glob('*.pem')) if 'BEGIN CERTIFICATE' in path.read_text()]
+
+
+class Tpm:
+    """swtpm: a program, SIMULATED."""
+
+    def __init__(self, folder, maker=None):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.process = None
+        if maker:
+            maker.manufacture(self.folder)
         self.port = 0
         self.start()
 

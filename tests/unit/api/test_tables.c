@@ -44,6 +44,7 @@ static const struct {
     {HTTP_GET,  "/ocsp/{ca}/{request...}"                 },
     {HTTP_GET,  "/crl/{file}"                             },
     {HTTP_GET,  "/ca/{file}"                              },
+    {HTTP_GET,  "/filter/{file}"                          },
     {HTTP_GET,  "/log/checkpoint"                         },
     {HTTP_GET,  "/log/checkpoint/{n}"                     },
     {HTTP_GET,  "/log/successor/{n}"                      },
