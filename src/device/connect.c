@@ -41,6 +41,8 @@ static struct device *judging_device(const struct device *device)
     if (own) {
         memcpy(own->dir, device->dir, sizeof(own->dir));
         own->config = device->config;
+        own->base_ms = device->base_ms;
+        own->base_up_s = device->base_up_s;
     }
     return own;
 }
@@ -62,6 +64,7 @@ kw_status device_tls_context(struct kw_op *op, struct device *device, struct ssl
         .key = patient,
         .judge = server_judge,
         .judge_ctx = judging_device(device),
+        .now_s = server_now_s,
     };
     ENSURE(op, config.judge_ctx, KW_E_MEMORY, "TLS context");
     return tls_context_new(op, &config, free, ret);

@@ -45,6 +45,7 @@ struct device {
     struct rot *rot;
     struct http_client *client;     /* kept alive between calls */
     enum device_identity client_as; /* whose it is */
+    int64_t base_ms, base_up_s;     /* a time that was signed, and the uptime then; 0: none */
 };
 
 /* --- state.c: the folder
@@ -72,9 +73,6 @@ kw_status state_read_cert(struct kw_op *op, const struct device *device,
 const char *state_cert_name(enum device_identity identity);
 kw_status state_load_issuers(struct kw_op *op, struct device *device);
 void device_done(struct device *device);
-/* The time to judge certificates by: the clock, but never before what the server once told.
- * Seconds. */
-int64_t device_now_s(const struct device *device);
 
 /* --- keys.c: labels in the root of trust
  * -------------------------------------------------------------------------- */
@@ -106,6 +104,8 @@ kw_status server_judge(struct kw_op *op, void *ctx, const struct cert *leaf,
                        const struct cert *issuer);
 /* By the name, and the key where the certificate tells it; the signature is not looked at. */
 bool device_issued_by(const struct cert *cert, const struct cert *issuer);
+/* http_client_config.now_s: device_now_s() of the judge's device. */
+int64_t server_now_s(void *ctx);
 /* Hang up: the next call makes a fresh handshake. */
 void server_hang_up(struct device *device);
 /* Refusals (status ≥ 300) as failures with the server's own words. */
@@ -179,6 +179,20 @@ bool request_fits(struct kw_span der, const struct privkey *key);
 /* An issued certificate must be for our key and our name and lead to the root. */
 kw_status request_accept(struct kw_op *op, struct device *device, const struct privkey *key,
                          const struct cert *cert);
+/* --- time.c: docs/protocol/device-time.md --------------------------------------------------------
+ */
+/* The time to judge certificates by, seconds: since a signed base by the machine's uptime, else the
+ * plain clock; never before the floor. */
+int64_t device_now_s(const struct device *device);
+/* Never before this: the library's build, and the latest time that was proven. Milliseconds. */
+int64_t device_floor_ms(const struct device *device);
+/* Take the server's word, which it gave over TLS: a year beyond the floor and more only where two
+ * signed statements say so, too. False: nothing was moved. */
+bool device_take_time(struct device *device, int64_t said_ms);
+/* Have the server state the time: the base, and the floor where it is later. KW_E_AUTH what it
+ * states is not proven. */
+kw_status device_ask_time(struct kw_op *op, struct device *device);
+
 /* --- heartbeat.c ------------------------------------------------------------------------------ */
 /* One process at a time says hello, until *ret_fd is closed: two would send two successors. */
 kw_status heartbeat_lock(struct kw_op *op, const struct device *device, int *ret_fd);

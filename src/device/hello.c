@@ -56,12 +56,11 @@ static kw_status remember(struct kw_op *op, struct device *device, const struct 
 {
     enum { FLOOR_STEP_MS = 3600000 };
     bool same = device->config.renew_asked == welcome->renew;
+    bool moved = welcome->time_ms >= device->config.floor_ms + FLOOR_STEP_MS &&
+                 device_take_time(device, welcome->time_ms);
 
-    if (welcome->time_ms < device->config.floor_ms + FLOOR_STEP_MS && same) {
+    if (same && !moved) {
         return KW_OK;
-    }
-    if (welcome->time_ms > device->config.floor_ms) {
-        device->config.floor_ms = welcome->time_ms;
     }
     device->config.renew_asked = welcome->renew;
     return state_save_config(op, device);

@@ -176,6 +176,11 @@ unsigned server_chain(const struct device *device, struct cert *own, struct cert
     return n;
 }
 
+int64_t server_now_s(void *ctx)
+{
+    return device_now_s(ctx);
+}
+
 kw_status server_connect(struct kw_op *op, struct device *device, enum device_identity as,
                          struct http_client **ret)
 {
@@ -199,6 +204,7 @@ kw_status server_connect(struct kw_op *op, struct device *device, enum device_id
         .judge = server_judge,
         .judge_ctx = device,
         .exporter_label = DEVICE_EXPORTER_LABEL,
+        .now_s = server_now_s,
         .response_max = ANSWER_MAX,
     };
     TRY(op, http_client_new(op, &config, &device->client));
@@ -232,8 +238,8 @@ static kw_status refuse(struct kw_op *op, const struct http_answer *answer)
                 n ? (const char *)answer->body->p : "");
 }
 
-kw_status server_call(struct kw_op *op, struct device *device, enum device_identity as,
-                      const struct http_call *call, struct kw_bytes **ret)
+static kw_status call_once(struct kw_op *op, struct device *device, enum device_identity as,
+                           const struct http_call *call, struct kw_bytes **ret)
 {
     struct http_client *client = NULL;
     struct http_answer answer = {0};
@@ -250,4 +256,27 @@ kw_status server_call(struct kw_op *op, struct device *device, enum device_ident
     }
     http_answer_done(&answer);
     return status;
+}
+
+/* May a wrong time be why? Then nothing was sent: the handshake did not come that far. */
+static bool may_be_the_time(const struct device *device, kw_status status)
+{
+    return (status.code == KW_E_EXPIRED || status.code == KW_E_AUTH) && device->base_ms == 0;
+}
+
+kw_status server_call(struct kw_op *op, struct device *device, enum device_identity as,
+                      const struct http_call *call, struct kw_bytes **ret)
+{
+    kw_status status = call_once(op, device, as, call, ret);
+    struct kw_op asking;
+
+    if (kw_ok(status) || !may_be_the_time(device, status)) {
+        return status;
+    }
+    kw_op_init(&asking, op->principal, op->deadline_ms);
+    if (!kw_ok(device_ask_time(&asking, device))) {
+        return status;
+    }
+    kw_op_clear(op);
+    return call_once(op, device, as, call, ret);
 }

@@ -276,10 +276,3 @@ void device_done(struct device *device)
     rot_close(device->rot);
     memset(device, 0, sizeof(*device));
 }
-
-int64_t device_now_s(const struct device *device)
-{
-    int64_t now_ms = os_clock_unix_ms();
-
-    return (now_ms > device->config.floor_ms ? now_ms : device->config.floor_ms) / 1000;
-}

@@ -25,6 +25,8 @@ struct http_client_config {
     /* Label of the TLS exporter (RFC 8446 section 7.5, no context) for http_client_exporter();
      * static text, NULL = none. */
     const char *exporter_label;
+    int64_t (*now_s)(void *judge_ctx); /* the time to judge paths by; NULL = the plain clock */
+    bool any_time; /* no time is asked of the server's path: only where its answer proves itself */
     uint32_t connect_timeout_ms; /* 0 = 5000 */
     uint32_t total_timeout_ms;   /* 0 = 15000, never beyond the operation's deadline */
     size_t response_max;         /* octets; 0 = 1 MiB; more is KW_E_TOO_LARGE */

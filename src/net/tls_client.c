@@ -53,6 +53,9 @@ kw_status tls_client_new(struct kw_op *op, const struct http_client_config *conf
     tls->judge_ctx = config->judge_ctx;
     TRY(op, tls_trust_init(op, X509_PURPOSE_SSL_SERVER, config->roots, config->n_roots, NULL, 0,
                            &tls->trust));
+    tls->trust.now_s = config->now_s;
+    tls->trust.now_ctx = config->judge_ctx;
+    tls->trust.any_time = config->any_time;
     if (config->n_chain > 0) {
         TRY(op, copy_identity(op, tls, config));
     }

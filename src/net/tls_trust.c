@@ -147,13 +147,16 @@ static void set_up(const struct tls_trust *trust, X509_STORE_CTX *ctx, int64_t n
 {
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
 
-    X509_VERIFY_PARAM_set_time(param, (time_t)now);
+    if (!trust->any_time) { /* a time that is set would count before the flag */
+        X509_VERIFY_PARAM_set_time(param, (time_t)now);
+    }
     X509_VERIFY_PARAM_set_depth(param, PATH_DEPTH_MAX);
     X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
     /* Both return 1 for flags and purposes that exist. A certificate without extended key usage
      * fits any purpose. */
     (void)X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT |
-                                                 (anchored ? X509_V_FLAG_PARTIAL_CHAIN : 0));
+                                                 (anchored ? X509_V_FLAG_PARTIAL_CHAIN : 0) |
+                                                 (trust->any_time ? X509_V_FLAG_NO_CHECK_TIME : 0));
     (void)X509_VERIFY_PARAM_set_purpose(param, trust->purpose);
 }
 
@@ -190,7 +193,7 @@ static x509_list *helpers(X509_STORE_CTX *asked, x509_list *ours)
 static kw_status run(struct kw_op *op, const struct tls_trust *trust, X509_STORE_CTX *asked,
                      X509_STORE_CTX *ctx)
 {
-    int64_t now = os_clock_unix_s();
+    int64_t now = trust->now_s ? trust->now_s(trust->now_ctx) : os_clock_unix_s();
     time_t late_by = (time_t)(now - trust->late_s);
     bool anchored = trust->n_anchors > 0 && now >= trust->from && now <= trust->until;
     AUTO(x509_list) *untrusted = helpers(asked, anchored ? trust->unproven : trust->between);

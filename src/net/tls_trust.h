@@ -21,6 +21,9 @@ struct tls_trust {
     STACK_OF(X509) *unproven; /* of these, the ones that are no anchors */
     int64_t late_s;           /* so long after its end the peer's own certificate is let through */
     int purpose;              /* X509_PURPOSE_… */
+    int64_t (*now_s)(void *ctx); /* the time to judge by; NULL = the plain clock */
+    void *now_ctx;
+    bool any_time; /* no time is asked of the path: only for answers that prove themselves */
 };
 
 /**

@@ -1,0 +1,19 @@
+/* The time, signed for devices that have none: docs/protocol/device-time.md. */
+#ifndef SERVICE_FLEET_TIME_H
+#define SERVICE_FLEET_TIME_H
+
+#include "model/statement.h"
+#include "service/service.h"
+
+struct fleet_time {
+    char statement[STATEMENT_MAX];
+    uint8_t signature[KW_SIG_MAX];
+    uint32_t signature_len;
+    char chain[4 * KW_CERT_MAX]; /* PEM: the signer, then its CA */
+};
+/* State the time for this nonce (64 lower-case hex digits). Errors: KW_E_INPUT the nonce;
+ * KW_E_UNAVAILABLE no OCSP signer, or its keeper is away. */
+kw_status fleet_time(struct kw_op *op, struct service *service, const char *nonce,
+                     struct fleet_time *ret);
+
+#endif
