@@ -38,6 +38,7 @@ static const struct {
     {HTTP_POST, "/.well-known/cmp/p/{profile}"            },
     {HTTP_POST, "/.well-known/cmp/p/{profile}/{operation}"},
     {HTTP_POST, "/device/v1/receipts"                     }, /* signed by the key that is gone */
+    {HTTP_POST, "/device/v1/time"                         }, /* for a device that knows no time */
     {HTTP_GET,  "/healthz"                                },
     {HTTP_GET,  "/metrics"                                },
     {HTTP_POST, "/ocsp/{ca}"                              },
