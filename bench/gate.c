@@ -30,7 +30,7 @@ void gate_program(const char *name, char *path, size_t cap)
     }
 }
 
-static pid_t start(const struct bench_gate *gate, const char *const argv[])
+pid_t gate_spawn(const struct bench_gate *gate, const char *const argv[])
 {
     posix_spawn_file_actions_t actions;
     char log[192];
@@ -84,7 +84,7 @@ static void run_init(const struct bench_gate *gate)
                    gate->ports[2]);
     const char *argv[] = {path,         "init",   "--state", gate->state, "--offline", offline,
                           "--profiles", profiles, "--ports", ports,       NULL};
-    pid_t pid = start(gate, argv);
+    pid_t pid = gate_spawn(gate, argv);
     if (waitpid(pid, &status, 0) != pid || status != 0) {
         bench_die("keywright init failed; see %s/log", gate->dir);
     }
@@ -150,7 +150,7 @@ void gate_start(struct bench_gate *gate)
 
     gate_program("keywrightd", path, sizeof(path));
     const char *argv[] = {path, "--state", gate->state, NULL};
-    gate->server = running = start(gate, argv);
+    gate->server = running = gate_spawn(gate, argv);
     (void)snprintf(endpoints, sizeof(endpoints), "%s/run/endpoints", gate->state);
     for (unsigned waited = 0; access(endpoints, R_OK) != 0; waited += STEP_US / 1000) {
         if (waited > START_MS || waitpid(gate->server, NULL, WNOHANG) != 0) {

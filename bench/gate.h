@@ -18,6 +18,9 @@ struct bench_gate {
 
 /* The path of a program of the build, or the end. */
 void gate_program(const char *name, char *path, size_t cap);
+/* A program by its path, with its words in the log of the gate's folder. Ends the program if it
+ * cannot. */
+pid_t gate_spawn(const struct bench_gate *gate, const char *const argv[]);
 /* A state folder by `keywright init`, without a server. */
 void gate_init(struct bench_gate *gate);
 /* keywrightd on it; returns once it serves. */
