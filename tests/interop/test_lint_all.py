@@ -1,0 +1,183 @@
+"""zlint about every profile; pkilint too about what other files here do not show it."""
+import re
+import sys
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+from harness import SOURCE, Device, Gate, certs_in, csr_der, fingerprint, new_key, run, until, words
+from test_lint import lint, linters  # noqa: F401
+
+sys.path.insert(0, str(SOURCE / 'tests/e2e'))
+from test_issue import issue  # noqa: E402
+from test_verticals import ALL, DEVICES, GRANTED  # noqa: E402
+
+# profile: options of `cert issue`; what an operator's word gives
+BASE = {'user': (), 'tls-client': (), 'gateway': ('--san', 'dns:localhost'),
+        'tls-server': ('--san', 'dns:localhost,ip:127.0.0.1'),
+        'code-signer': (), 'crl-signer': (), 'operator': (), 'station': (), 'broker': ()}
+OWN = ['root', 'ca-devices', 'ca-services', 'ca-stations', 'ocsp-devices', 'ocsp-services', 'tls-server', 'cmp-signer']
+LEAVES = ['idevid', 'ldevid', 'renewed', *DEVICES, *(name for name, _ in GRANTED if name not in BASE)]
+LISTS = ['devices', 'devices.life', 'devices.s1', 'devices.s2', 'services', 'root', 'devices.delta']
+ANSWERS = ['good', 'revoked', 'held', 'of a CA', 'with a nonce', 'several', 'SHA-1']
+
+
+class Place:
+    """A server of all trades with CRLs in two parts and deltas, and one of everything in files."""
+
+    def __init__(self, folder):
+        self.gate = gate = Gate(folder / 'gate', '--vertical', ALL)
+        self.folder = folder / 'files'
+        self.folder.mkdir()
+        config = gate.state / 'keywright.yaml'
+        config.write_text(config.read_text().replace('crl_shards: 0', 'crl_shards: 2').replace('crl_delta_from: 1000',
+                                                                                             'crl_delta_from: 1'))
+        gate.start()
+        self.certs = {name: gate.cert(name) for name in OWN}
+        device = Device(gate)
+        self.certs.update(idevid=device.idevid.cert, ldevid=device.ldevid.cert, renewed=device.renew().cert)
+        for profile in DEVICES:
+            reply = gate.enrol(csr_der(new_key(), device.id), who=device.idevid, label=profile)
+            assert reply.status == 200, reply
+            self.certs[profile] = certs_in(reply.body)[0]
+        for profile, options in [*BASE.items(), *((name, more) for name, more in GRANTED if name not in BASE)]:
+            name = profile if profile not in self.certs else f'{profile}-issued'
+            self.certs[name] = issue(gate, self.folder, profile, f'{profile}-1', *options)
+        for name, cert in self.certs.items():
+            (self.folder / f'{name}.pem').write_bytes(cert.public_bytes(Encoding.PEM))
+        self.revoke()
+        self.lists = {name: self.fetch(name) for name in LISTS}
+        for name, octets in self.lists.items():
+            (self.folder / f'{name}.crl').write_bytes(octets)
+
+    def fetch(self, name):
+        """Once it is there: parts and deltas are made in the background."""
+        return until(f'{name}.crl', lambda: (reply := self.gate.curl('relying', f'/crl/{name}.crl')).status == 200
+                     and reply.body)
+
+    def revoke(self):
+        """Of each kind, with reasons, one on hold and one released again, in two steps, so that a delta says something."""
+        gate = self.gate
+        self.gone = [Device(gate) for _ in range(6)]
+        for one, reason in zip(self.gone, ('keyCompromise', 'superseded', 'unspecified', 'affiliationChanged')):
+            gate.cli('cert', 'revoke', fingerprint(one.ldevid.cert), '--reason', reason)
+            gate.cli('cert', 'revoke', fingerprint(one.idevid.cert), '--reason', reason)
+        self.held, self.released = self.gone[4].ldevid.cert, self.gone[5].ldevid.cert
+        for one in self.held, self.released:
+            gate.cli('cert', 'hold', fingerprint(one))
+        self.revoked = self.gone[0].ldevid.cert
+
+        def listed(cert, name):
+            crl = x509.load_der_x509_crl(self.fetch(name))
+            return crl.get_revoked_certificate_by_serial_number(cert.serial_number)
+        until('the whole list has it', lambda: listed(self.released, 'devices'))
+        gate.cli('cert', 'release', fingerprint(self.released))
+        gate.cli('cert', 'revoke', fingerprint(Device(gate).ldevid.cert), '--reason', 'superseded')
+        until('the delta says that it was released', lambda: (entry := listed(self.released, 'devices.delta'))
+              and entry.extensions.get_extension_for_class(x509.CRLReason).value.reason == x509.ReasonFlags.remove_from_crl)
+
+    def answer(self, what):
+        """OCSP, asked as foreign clients ask."""
+        ca, cert, digest = 'devices', self.certs['ldevid'], hashes.SHA256()
+        cert = {'revoked': self.revoked, 'held': self.held, 'of a CA': self.certs['tls-server']}.get(what, cert)
+        ca = 'services' if what == 'of a CA' else ca
+        digest = hashes.SHA1() if what == 'SHA-1' else digest
+        if what == 'several':  # two of ours and one that nobody was given, as openssl asks
+            out = self.folder / 'several.ocsp'
+            (self.folder / 'revoked.pem').write_bytes(self.revoked.public_bytes(Encoding.PEM))
+            run('openssl', 'ocsp', '-CAfile', self.gate.root, '-url', f'{self.gate.url("relying")}/ocsp/devices', '-issuer',
+                self.folder / 'ca-devices.pem', '-cert', self.folder / 'ldevid.pem', '-cert', self.folder / 'revoked.pem',
+                '-serial', '0x1234567890abcdef', '-respout', out)
+            return out
+        builder = ocsp.OCSPRequestBuilder().add_certificate(cert, self.certs[f'ca-{ca}'], digest)
+        builder = builder.add_extension(x509.OCSPNonce(b'n' * 32), False) if 'nonce' in what else builder
+        reply = self.gate.ask('relying', 'POST', f'/ocsp/{ca}', builder.build().public_bytes(Encoding.DER),
+                              {'Content-Type': 'application/ocsp-request'})
+        out = self.folder / f'{what.replace(" ", "-")}.ocsp'
+        out.write_bytes(reply.body)
+        return out
+
+
+@pytest.fixture(scope='module')
+def place(tmp_path_factory):
+    one = Place(tmp_path_factory.mktemp('all'))
+    yield one
+    assert one.gate.stop() == 0, one.gate.log()[-3000:]
+
+
+@pytest.fixture(scope='module')
+def zlint():
+    """Runs the judge; its words."""
+    judge = SOURCE / 'tests/interop/zlint/judge'
+    done = run(judge, '/dev/null', check=False, timeout=600)
+    if done.returncode == 77:
+        pytest.skip(words(done).strip())
+
+    def ask(file):
+        return run(judge, file, check=False)
+    return ask
+
+
+CERTS = [*OWN, *LEAVES, *(name if name != 'tls-server' else 'tls-server-issued' for name in BASE)]
+
+
+def judged(zlint, file):
+    done = zlint(file)
+    findings = [line for line in done.stdout.splitlines() if ' ran ' not in line]
+    left = [line for line in findings if re.search(r' (error|fatal|warn) ', line + ' ')]
+    assert done.returncode in (0, 1) and not left, words(done)
+    assert int(re.search(r' ran (\d+)', done.stdout)[1]) > 5, 'it looked at something'
+
+
+@pytest.mark.parametrize('name', CERTS)
+def test_zlint_certificate(place, zlint, name):
+    judged(zlint, place.folder / f'{name}.pem')
+
+
+@pytest.mark.parametrize('name', LISTS)
+def test_zlint_crl(place, zlint, name):
+    judged(zlint, place.folder / f'{name}.crl')
+
+
+def test_zlint_finds_something(place, zlint, tmp_path):
+    """It is not mute: a certificate with a serial number of 0 and without key identifiers is refused."""
+    key = new_key()
+    cert = place.certs['ldevid']
+    bad = x509.CertificateBuilder(cert.issuer, cert.subject, key.public_key(), 1, cert.not_valid_before, cert.not_valid_after)
+    bad = bad.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=False).sign(key, hashes.SHA256())
+    (tmp_path / 'bad.pem').write_bytes(bad.public_bytes(Encoding.PEM))
+    assert zlint(tmp_path / 'bad.pem').returncode == 1
+
+
+ELSEWHERE = ('tls-server', 'operator', 'station')  # test_lint.py, test_lint_trades.py
+
+
+@pytest.mark.parametrize('name', ['ca-stations', 'cmp-signer', *(name for name in BASE if name not in ELSEWHERE)])
+def test_pkilint_certificate(place, linters, name):  # noqa: F811
+    lint((f'{linters}/lint_pkix_cert', 'lint'), place.folder / f'{name}.pem')
+
+
+@pytest.mark.parametrize('name', LISTS)
+def test_pkilint_crl(place, linters, name):  # noqa: F811
+    lint((f'{linters}/lint_crl', 'lint', '-t', 'CRL', '-p', 'PKIX'), place.folder / f'{name}.crl')
+
+
+@pytest.mark.parametrize('what', ANSWERS)
+def test_pkilint_ocsp(place, linters, what):  # noqa: F811
+    lint((f'{linters}/lint_ocsp_response', 'lint'), place.answer(what))
+
+
+def test_parts_and_deltas_are_what_they_say(place):
+    """A part's critical issuingDistributionPoint is the URL that its certificates name; a delta names a base that was published."""
+    for name in 'devices.s1', 'devices.s2':
+        crl = x509.load_der_x509_crl(place.lists[name])
+        point = crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint)
+        assert point.critical and point.value.full_name[0].value.endswith(f'/crl/{name}.crl')
+    delta = x509.load_der_x509_crl(place.lists['devices.delta'])
+    base = delta.extensions.get_extension_for_class(x509.DeltaCRLIndicator)
+    assert base.critical and base.value.crl_number < delta.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    shards = {cert.extensions.get_extension_for_class(x509.CRLDistributionPoints).value[0].full_name[0].value.rsplit('/', 1)[1]
+              for cert in (one.ldevid.cert for one in place.gone)}
+    assert shards <= {'devices.s1.crl', 'devices.s2.crl'} and shards
