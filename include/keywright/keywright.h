@@ -25,6 +25,7 @@
 #include <keywright/hello.h>
 #include <keywright/identity.h>
 #include <keywright/seal.h>
+#include <keywright/service.h>
 #include <keywright/sign.h>
 #include <keywright/types.h>
 #include <keywright/wipe.h>

@@ -72,6 +72,26 @@ KEYWRIGHT_API enum keywright_result keywright_verify_data(struct keywright *kw,
                                                           void *data, size_t *data_len,
                                                           struct keywright_data_facts *ret);
 
+/* Why a text was not taken. Append only. */
+enum keywright_refusal {
+    KEYWRIGHT_TAKEN = 0,
+    KEYWRIGHT_MALFORMED = 1, /* no such text, or another algorithm */
+    KEYWRIGHT_WRONG_SIGNATURE = 2,
+    KEYWRIGHT_WRONG_TYPE = 3,
+    KEYWRIGHT_WRONG_AUDIENCE = 4,
+    KEYWRIGHT_TOO_OLD = 5,
+    KEYWRIGHT_FROM_THE_FUTURE = 6,  /* by this device's clock: keywright_hello() may mend it */
+    KEYWRIGHT_SIGNER_UNTRUSTED = 7, /* no path to the root, revoked, or that cannot be found out */
+    KEYWRIGHT_WRONG_SIGNER = 8,
+    KEYWRIGHT_REPLAYED = 9,
+    KEYWRIGHT_NOT_KEPT = 10 /* that it was taken cannot be written down: disk full */
+};
+
+/* Of the last keywright_verify_data(). */
+KEYWRIGHT_API enum keywright_refusal keywright_refused(const struct keywright *kw);
+/* "taken", "malformed", "wrong-signature", …: docs/protocol/signed-data.md. */
+KEYWRIGHT_API const char *keywright_refusal_name(enum keywright_refusal refusal);
+
 KEYWRIGHT_C_END
 
 #endif

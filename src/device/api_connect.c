@@ -5,11 +5,12 @@
 #include "device/api_internal.h"
 #include "net/tls_context.h"
 
-enum keywright_result keywright_tls_context(struct keywright *kw, struct ssl_ctx_st **ret)
+enum keywright_result keywright_tls_context(struct keywright *kw, const char *host,
+                                            struct ssl_ctx_st **ret)
 {
     struct kw_op op;
 
-    return API_CALL(kw, op, device_tls_context(&op, &kw->device, ret));
+    return API_CALL(kw, op, device_tls_context(&op, &kw->device, host, ret));
 }
 
 enum keywright_result keywright_tls_reason(struct keywright *kw, const struct ssl_ctx_st *ctx,

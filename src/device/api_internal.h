@@ -25,6 +25,7 @@ struct keywright {
     struct device device;
     bool open; /* else it only has an error to tell */
     uint32_t timeout_ms;
+    enum data_refusal refusal; /* of the last keywright_verify_data() */
     char error[API_ERROR_MAX];
 };
 

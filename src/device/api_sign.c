@@ -44,19 +44,23 @@ enum keywright_result keywright_sign_data(struct keywright *kw, const struct key
 
 static kw_status verify_data(struct kw_op *op, struct device *device,
                              const struct keywright_data *expect, struct kw_span text,
-                             struct kw_out *out, struct keywright_data_facts *ret)
+                             struct kw_out *out, struct keywright_data_facts *ret,
+                             enum data_refusal *ret_refusal)
 {
     struct data_expect expected = {.type = expect->type,
                                    .signer = expect->signer,
                                    .for_all = expect->for_all != 0,
                                    .max_age_s = expect->max_age_s};
-    struct data_facts facts;
+    struct data_facts facts = {.refusal = DATA_MALFORMED};
     AUTO(kw_bytes) *data = NULL;
 
+    *ret_refusal = facts.refusal;
     ENSURE(op, expect->type, KW_E_INPUT, "what the data must be is to be said");
     ENSURE(op, out->cap >= text.len, KW_E_TOO_LARGE, /* before it counts as taken */
            "there is room for %zu octets, the text has %zu", out->cap, text.len);
-    TRY(op, device_verify_data(op, device, text, &expected, &facts, &data));
+    kw_status status = device_verify_data(op, device, text, &expected, &facts, &data);
+    *ret_refusal = facts.refusal;
+    TRY(op, status);
     *ret = (struct keywright_data_facts){.time = facts.time_s, .sequence = facts.seq};
     KW_TEXT_SET(ret->signer, facts.signer);
     KW_TEXT_SET(ret->key_id, facts.key_id);
@@ -71,8 +75,34 @@ enum keywright_result keywright_verify_data(struct keywright *kw,
     struct kw_out out = {data, *data_len, 0};
     struct kw_op op;
 
-    enum keywright_result result =
-        API_CALL(kw, op, verify_data(&op, &kw->device, expect, KW_SPAN(text, text_len), &out, ret));
+    enum keywright_result result = API_CALL(
+        kw, op,
+        verify_data(&op, &kw->device, expect, KW_SPAN(text, text_len), &out, ret, &kw->refusal));
     *data_len = result == KEYWRIGHT_OK ? out.len : *data_len;
     return result;
+}
+
+static const char *const refusals[] = {
+    [KEYWRIGHT_TAKEN] = "taken",
+    [KEYWRIGHT_MALFORMED] = "malformed",
+    [KEYWRIGHT_WRONG_SIGNATURE] = "wrong-signature",
+    [KEYWRIGHT_WRONG_TYPE] = "wrong-type",
+    [KEYWRIGHT_WRONG_AUDIENCE] = "wrong-audience",
+    [KEYWRIGHT_TOO_OLD] = "too-old",
+    [KEYWRIGHT_FROM_THE_FUTURE] = "from-the-future",
+    [KEYWRIGHT_SIGNER_UNTRUSTED] = "signer-untrusted",
+    [KEYWRIGHT_WRONG_SIGNER] = "wrong-signer",
+    [KEYWRIGHT_REPLAYED] = "replayed",
+    [KEYWRIGHT_NOT_KEPT] = "not-kept",
+};
+_Static_assert((int)KEYWRIGHT_NOT_KEPT == (int)DATA_NOT_KEPT, "the same numbers");
+
+enum keywright_refusal keywright_refused(const struct keywright *kw)
+{
+    return (enum keywright_refusal)kw->refusal;
+}
+
+const char *keywright_refusal_name(enum keywright_refusal refusal)
+{
+    return (unsigned)refusal < KW_COUNT(refusals) ? refusals[refusal] : "unknown";
 }

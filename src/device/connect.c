@@ -47,7 +47,8 @@ static struct device *judging_device(const struct device *device)
     return own;
 }
 
-kw_status device_tls_context(struct kw_op *op, struct device *device, struct ssl_ctx_st **ret)
+kw_status device_tls_context(struct kw_op *op, struct device *device, const char *host,
+                             struct ssl_ctx_st **ret)
 {
     AUTO(cert) *own = NULL;
     AUTO(privkey) *key = NULL;
@@ -67,5 +68,5 @@ kw_status device_tls_context(struct kw_op *op, struct device *device, struct ssl
         .now_s = server_now_s,
     };
     ENSURE(op, config.judge_ctx, KW_E_MEMORY, "TLS context");
-    return tls_context_new(op, &config, free, ret);
+    return tls_context_new(op, &config, host, free, ret);
 }

@@ -116,13 +116,28 @@ kw_status server_call(struct kw_op *op, struct device *device, enum device_ident
  */
 /* An SSL_CTX with the current identity and the same judgement of servers; it outlives the device.
  */
-kw_status device_tls_context(struct kw_op *op, struct device *device, struct ssl_ctx_st **ret);
+kw_status device_tls_context(struct kw_op *op, struct device *device, const char *host,
+                             struct ssl_ctx_st **ret);
 
 /* --- signed_data.c ------------------------------------------------------------------------------
  */
 /* audience: NULL = for all. ret: the text, docs/protocol/signed-data.md. */
 kw_status device_sign_data(struct kw_op *op, struct device *device, const char *type,
                            const char *audience, struct kw_span data, struct kw_bytes **ret);
+/* Why a text was not taken; the same numbers as enum keywright_refusal. */
+enum data_refusal {
+    DATA_TAKEN = 0,
+    DATA_MALFORMED,
+    DATA_WRONG_SIGNATURE,
+    DATA_WRONG_TYPE,
+    DATA_WRONG_AUDIENCE,
+    DATA_TOO_OLD,
+    DATA_FROM_THE_FUTURE,
+    DATA_NOT_TRUSTED,
+    DATA_WRONG_SIGNER,
+    DATA_REPLAYED,
+    DATA_NOT_KEPT,
+};
 struct data_expect {
     const char *type;   /* what it must be signed as */
     const char *signer; /* by whom; NULL = by anybody that leads to the root */
@@ -130,6 +145,7 @@ struct data_expect {
     int64_t max_age_s;  /* 0 = 300 */
 };
 struct data_facts {
+    enum data_refusal refusal; /* the only member that is set whatever comes of it */
     char signer[KW_NAME_MAX];
     char key_id[2 * KW_HASH_BYTES + 1];
     int64_t time_s;
@@ -144,6 +160,13 @@ struct data_facts {
 kw_status device_verify_data(struct kw_op *op, struct device *device, struct kw_span text,
                              const struct data_expect *expect, struct data_facts *ret_facts,
                              struct kw_bytes **ret);
+
+/* --- service.c ----------------------------------------------------------------------------------
+ */
+/* PEM of a request for a key in our root of trust; the same until its certificate is installed. */
+kw_status device_service_request(struct kw_op *op, struct device *device, struct kw_bytes **ret);
+/* KW_E_INPUT nothing was requested; KW_E_AUTH the certificate is another's. */
+kw_status device_service_install(struct kw_op *op, struct device *device, struct kw_span pem);
 
 /* --- seal.c -------------------------------------------------------------------------------------
  */

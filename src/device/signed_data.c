@@ -160,16 +160,20 @@ static kw_status check_signer(struct kw_op *op, struct device *device, const str
 }
 
 static kw_status check_header(struct kw_op *op, struct device *device,
-                              const struct jws_header *header, const struct data_expect *expect)
+                              const struct jws_header *header, const struct data_expect *expect,
+                              enum data_refusal *why)
 {
     int64_t age = device_now_s(device) - header->iat;
     int64_t max = expect->max_age_s ? expect->max_age_s : AGE_DEFAULT_S;
 
+    *why = DATA_WRONG_TYPE;
     ENSURE(op, strcmp(header->typ, expect->type) == 0, KW_E_DENIED,
            "this is signed as '%s', not as '%s'", header->typ, expect->type);
+    *why = DATA_WRONG_AUDIENCE;
     ENSURE(op,
            strcmp(header->aud, device->config.device_id) == 0 || (expect->for_all && !*header->aud),
            KW_E_DENIED, "this is for '%s'", header->aud);
+    *why = age > max ? DATA_TOO_OLD : DATA_FROM_THE_FUTURE;
     ENSURE(op, age <= max && age >= -max, KW_E_EXPIRED,
            "signed %lld s ago, %lld are accepted either way", (long long)age, (long long)max);
     return KW_OK;
@@ -180,14 +184,21 @@ kw_status device_verify_data(struct kw_op *op, struct device *device, struct kw_
                              struct kw_bytes **ret)
 {
     struct data_facts facts = {0};
+    enum data_refusal *why = &ret_facts->refusal;
     AUTO(jws) *jws = NULL;
 
-    TRY(op, jws_open(op, text, &jws));
-    TRY(op, check_header(op, device, &jws->header, expect));
+    kw_status status = jws_open(op, text, &jws);
+    *why = status.code == KW_E_DENIED ? DATA_WRONG_SIGNATURE : DATA_MALFORMED;
+    TRY(op, status);
+    TRY(op, check_header(op, device, &jws->header, expect, why));
+    *why = DATA_NOT_TRUSTED;
     TRY(op, check_signer(op, device, jws, facts.signer));
+    *why = DATA_WRONG_SIGNER;
     ENSURE(op, !expect->signer || strcmp(expect->signer, facts.signer) == 0, KW_E_DENIED,
            "signed by '%s', not by '%s'", facts.signer, expect->signer);
-    TRY(op, guard(op, device, facts.signer, jws->header.seq));
+    status = guard(op, device, facts.signer, jws->header.seq);
+    *why = status.code == KW_E_CONFLICT ? DATA_REPLAYED : DATA_NOT_KEPT;
+    TRY(op, status);
     KW_TEXT_SET(facts.key_id, jws->header.kid);
     facts.time_s = jws->header.iat;
     facts.seq = jws->header.seq;

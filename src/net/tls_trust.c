@@ -190,6 +190,24 @@ static x509_list *helpers(X509_STORE_CTX *asked, x509_list *ours)
     return all && X509_add_certs(all, ours, X509_ADD_FLAG_DEFAULT) == 1 ? TAKE(all) : NULL;
 }
 
+/* SSL_set1_host() and its like. Names only: of what else a library asked for, nothing counts. */
+static bool copy_names(X509_STORE_CTX *asked, X509_STORE_CTX *ctx)
+{
+    X509_VERIFY_PARAM *from = X509_STORE_CTX_get0_param(asked);
+    X509_VERIFY_PARAM *to = X509_STORE_CTX_get0_param(ctx);
+    const char *host = NULL;
+    bool copied = true;
+
+    X509_VERIFY_PARAM_set_hostflags(to, X509_VERIFY_PARAM_get_hostflags(from));
+    for (int i = 0; copied && (host = X509_VERIFY_PARAM_get0_host(from, i)); i++) {
+        copied = X509_VERIFY_PARAM_add1_host(to, host, 0) == 1;
+    }
+    char *address = X509_VERIFY_PARAM_get1_ip_asc(from);
+    copied = copied && (!address || X509_VERIFY_PARAM_set1_ip_asc(to, address) == 1);
+    OPENSSL_free(address);
+    return copied;
+}
+
 static kw_status run(struct kw_op *op, const struct tls_trust *trust, X509_STORE_CTX *asked,
                      X509_STORE_CTX *ctx)
 {
@@ -202,6 +220,7 @@ static kw_status run(struct kw_op *op, const struct tls_trust *trust, X509_STORE
                 untrusted && X509_STORE_CTX_init(ctx, anchored ? trust->anchors : trust->roots,
                                                  X509_STORE_CTX_get0_cert(asked), untrusted) == 1,
                 KW_E_MEMORY, "verifying the peer's certificate");
+    OSSL_ENSURE(op, copy_names(asked, ctx), KW_E_MEMORY, "verifying the peer's certificate");
     set_up(trust, ctx, now, anchored);
     if (trust->late_s > 0) {
         tolerate_late(ctx, &late_by);

@@ -57,5 +57,7 @@ enum keywright_result verb_sign_data(struct keywright *kw, const struct options 
 enum keywright_result verb_verify_data(struct keywright *kw, const struct options *options);
 enum keywright_result verb_seal(struct keywright *kw, const struct options *options);
 enum keywright_result verb_unseal(struct keywright *kw, const struct options *options);
+enum keywright_result verb_request(struct keywright *kw, const struct options *options);
+enum keywright_result verb_install(struct keywright *kw, const struct options *options);
 
 #endif

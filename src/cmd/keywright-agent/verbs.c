@@ -14,6 +14,8 @@ const struct verb verbs[] = {
     {"verify-data", verb_verify_data, "FILE", "its data, once, where --type and --signer are as expected; --out FILE"},
     {"seal",        verb_seal,        "FILE", "so that only this device opens it; --name, --out FILE"},
     {"unseal",      verb_unseal,      "FILE", "--name, --out FILE"},
+    {"request", verb_request, NULL,   "of a service: a request for an operator to sign; --out FILE"},
+    {"install", verb_install, "FILE", "of a service: take the certificate into use that was issued"},
     {"status", verb_status, NULL,   "what this device is; --json"},
     {"run",    verb_run,    NULL,   "hello every --interval seconds, renewal when due, until SIGTERM"},
     {"wipe",   verb_wipe,   NULL,   "destroy every key, with receipts"},

@@ -7,7 +7,7 @@
 
 #include "cmd/keywright-agent/agent.h"
 
-enum { FILE_MAX = 64 << 20, SIG_ROOM = 512, SIGNED_ROOM = 16384 };
+enum { FILE_MAX = 64 << 20, SIG_ROOM = 512, SIGNED_ROOM = 16384, REQUEST_ROOM = 4096 };
 
 /* --- files ------------------------------------------------------------------------------------ */
 
@@ -165,4 +165,28 @@ enum keywright_result verb_seal(struct keywright *kw, const struct options *opti
 enum keywright_result verb_unseal(struct keywright *kw, const struct options *options)
 {
     return transform("unseal", kw, options, 1, 1, do_unseal);
+}
+
+/* --- a service's request and certificate ------------------------------------------------------ */
+
+enum keywright_result verb_request(struct keywright *kw, const struct options *options)
+{
+    char pem[REQUEST_ROOM];
+    size_t n = sizeof(pem);
+    enum keywright_result result = conclude("request", kw, keywright_service_request(kw, pem, &n));
+
+    return result == KEYWRIGHT_OK ? write_out("request", options, pem, n - 1) : result;
+}
+
+enum keywright_result verb_install(struct keywright *kw, const struct options *options)
+{
+    struct octets in = {0};
+    enum keywright_result result = read_file("install", options->arg, &in);
+
+    if (result != KEYWRIGHT_OK) {
+        return result;
+    }
+    result = conclude("install", kw, keywright_service_install(kw, (const char *)in.p, in.n));
+    free(in.p);
+    return result;
 }

@@ -9,6 +9,7 @@
 #include <ftw.h>
 #include <keywright/keywright.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,8 @@ static void taken_once(void **state)
     first = facts.sequence;
     assert_int_equal(verify(&expect), KEYWRIGHT_REFUSED);
     assert_non_null(strstr(keywright_error(kw), "replayed"));
+    assert_int_equal(keywright_refused(kw), KEYWRIGHT_REPLAYED);
+    assert_string_equal(keywright_refusal_name(keywright_refused(kw)), "replayed");
     keywright_close(kw); /* the guard outlives the process */
     kw = open_device(work, rot_uri);
     assert_int_equal(verify(&expect), KEYWRIGHT_REFUSED);
@@ -117,13 +120,16 @@ static void not_as_expected(void **state)
     (void)state;
     sign("receipt", GATE_DEVICE, "x");
     assert_int_equal(verify(&expect), KEYWRIGHT_REFUSED);
+    assert_int_equal(keywright_refused(kw), KEYWRIGHT_WRONG_TYPE);
     sign("command", "DEV2", "x"); /* to another hub */
     assert_int_equal(verify(&expect), KEYWRIGHT_REFUSED);
+    assert_int_equal(keywright_refused(kw), KEYWRIGHT_WRONG_AUDIENCE);
     sign("command", NULL, "x");
     assert_int_equal(verify(&expect), KEYWRIGHT_REFUSED);
     expect.for_all = 1;
     expect.signer = "cloud";
     assert_int_equal(verify(&expect), KEYWRIGHT_REFUSED);
+    assert_int_equal(keywright_refused(kw), KEYWRIGHT_WRONG_SIGNER);
     expect.signer = NULL;
     n_data = 3; /* too little room: it does not count as taken */
     assert_int_equal(keywright_verify_data(kw, &expect, text, n_text, data, &n_data, &facts),
@@ -160,6 +166,7 @@ static void signer_revoked(void **state)
     sign("command", GATE_DEVICE, "x");
     gate->ocsp = GATE_OCSP_REVOKED;
     assert_int_equal(verify(&expect), KEYWRIGHT_NOT_TRUSTED);
+    assert_int_equal(keywright_refused(kw), KEYWRIGHT_SIGNER_UNTRUSTED);
     gate->ocsp = GATE_OCSP_HTTP_500; /* it cannot be found out */
     assert_int_equal(verify(&expect), KEYWRIGHT_NOT_TRUSTED);
     gate->ocsp = GATE_OCSP_GOOD;
@@ -225,6 +232,27 @@ static bool connects(SSL_CTX *ctx)
     return done;
 }
 
+/* The path is good and nobody is revoked: only the name is another's, whoever asks for it. */
+static void tls_host(void **state)
+{
+    static const char *const hosts[] = {"localhost", "127.0.0.2", "example.test"};
+    SSL_CTX *ctx = NULL;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(hosts) / sizeof(*hosts); i++) {
+        assert_int_equal(keywright_tls_context(kw, hosts[i], &ctx), KEYWRIGHT_OK);
+        assert_false(connects(ctx));
+        SSL_CTX_free(ctx);
+        assert_int_equal(keywright_tls_context(kw, NULL, &ctx), KEYWRIGHT_OK);
+        (void)X509_VERIFY_PARAM_set1_host(SSL_CTX_get0_param(ctx), hosts[i], 0);
+        assert_false(connects(ctx));
+        SSL_CTX_free(ctx);
+    }
+    assert_int_equal(keywright_tls_context(kw, NULL, &ctx), KEYWRIGHT_OK);
+    assert_true(connects(ctx));
+    SSL_CTX_free(ctx);
+}
+
 static void reason(SSL_CTX *ctx, char why[512])
 {
     assert_int_equal(keywright_tls_reason(kw, ctx, why, 512), KEYWRIGHT_OK);
@@ -236,7 +264,7 @@ static void tls_context(void **state)
     char why[512];
 
     (void)state;
-    assert_int_equal(keywright_tls_context(kw, &ctx), KEYWRIGHT_OK);
+    assert_int_equal(keywright_tls_context(kw, "127.0.0.1", &ctx), KEYWRIGHT_OK);
     assert_true(connects(ctx));
     reason(ctx, why);
     assert_string_equal(why, "");
@@ -244,7 +272,7 @@ static void tls_context(void **state)
     (void)nftw(work, remove_one, 8, FTW_DEPTH | FTW_PHYS); /* kept OCSP answers go */
     keywright_close(kw);
     assert_int_equal(enrol(NULL), 0);
-    assert_int_equal(keywright_tls_context(kw, &ctx), KEYWRIGHT_OK);
+    assert_int_equal(keywright_tls_context(kw, NULL, &ctx), KEYWRIGHT_OK);
     keywright_close(kw); /* the context lives on */
     kw = open_device(work, rot_uri);
     assert_true(connects(ctx));
@@ -261,6 +289,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sealed, enrol, forget),
         cmocka_unit_test_setup_teardown(sealed_elsewhere_or_wiped, enrol, forget),
         cmocka_unit_test_setup_teardown(tls_context, enrol, forget),
+        cmocka_unit_test_setup_teardown(tls_host, enrol, forget),
     };
 
     (void)snprintf(base, sizeof(base), "/tmp/kw-data-XXXXXX");
