@@ -9,9 +9,10 @@
 #include "base/writer.h"
 #include "crypto/crl.h"
 #include "crypto/digest.h"
+#include "os/clock.h"
 
 enum {
-    PIECE = 256 << 10, /* octets of one change of the store: a millisecond or two */
+    PIECE = 128 << 10, /* octets of one change of the store: a millisecond or so */
     HEAD_MAX = 128,
     BLOB_NAME_MAX = KW_NAME_MAX + 48,
 };
@@ -94,16 +95,20 @@ static kw_status put_blob(struct kw_op *op, struct store_txn *txn, void *ctx)
 }
 
 static kw_status save_pieces(struct kw_op *op, struct service *service, const char *name,
-                             const struct crl_doc *doc)
+                             const struct crl_doc *doc, crl_doc_rest_fn rest, void *ctx)
 {
-    struct kw_span rest = kw_bytes_span(doc->der);
+    struct kw_span left = kw_bytes_span(doc->der);
     struct blob blob = {.version = doc->number};
 
-    for (unsigned i = 0; rest.len > 0; i++) {
-        blob.content = kw_span_sub(rest, 0, PIECE);
-        rest = kw_span_sub(rest, blob.content.len, rest.len);
+    for (unsigned i = 0; left.len > 0; i++) {
+        int64_t begun_ms = os_clock_mono_ms();
+        blob.content = kw_span_sub(left, 0, PIECE);
+        left = kw_span_sub(left, blob.content.len, left.len);
         (void)snprintf(blob.name, sizeof(blob.name), "crl:%s#%u", name, i);
         TRY(op, store_change(op, service->store, put_blob, &blob));
+        if (rest && left.len > 0) {
+            rest(ctx, os_clock_mono_ms() - begun_ms);
+        }
     }
     return KW_OK;
 }
@@ -125,7 +130,7 @@ static kw_status encode_head(const struct crl_doc *doc, struct kw_out *out)
 }
 
 kw_status crl_doc_save(struct kw_op *op, struct service *service, const char *name,
-                       const struct crl_doc *doc)
+                       const struct crl_doc *doc, crl_doc_rest_fn rest, void *ctx)
 {
     uint8_t room[HEAD_MAX];
     struct kw_out head = KW_OUT_ARRAY(room);
@@ -133,7 +138,7 @@ kw_status crl_doc_save(struct kw_op *op, struct service *service, const char *na
 
     (void)snprintf(blob.name, sizeof(blob.name), "crl:%s", name);
     if (doc->der->len > PIECE) {
-        TRY(op, save_pieces(op, service, name, doc), "keeping CRL %s", name);
+        TRY(op, save_pieces(op, service, name, doc, rest, ctx), "keeping CRL %s", name);
         TRY(op, encode_head(doc, &head));
         blob.content = kw_out_span(&head);
     }

@@ -23,12 +23,15 @@ struct crl_doc *crl_doc_ref(struct crl_doc *doc);
 void crl_doc_unref(struct crl_doc *doc);
 KW_OWNED(crl_doc, struct crl_doc, crl_doc_unref)
 
+/* Called after each piece but the last, with how long it took. */
+typedef void (*crl_doc_rest_fn)(void *ctx, int64_t piece_ms);
 /**
  * Keep it in the store under "crl:NAME", in pieces so small that other changes hardly wait. A cut
  * leaves the one before, or (between the first piece and the last) none that crl_doc_load() takes.
+ * rest: NULL for none; pieces without rest take the whole disk.
  */
 kw_status crl_doc_save(struct kw_op *op, struct service *service, const char *name,
-                       const struct crl_doc *doc);
+                       const struct crl_doc *doc, crl_doc_rest_fn rest, void *ctx);
 /* KW_E_NOT_FOUND: none, or not whole. */
 kw_status crl_doc_load(struct kw_op *op, struct service *service, const char *name,
                        struct crl_doc **ret);

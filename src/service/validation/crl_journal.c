@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS_MAX = 250000 }; /* 36 MB; a delta of more would hardly be smaller than the list */
+enum {
+    STEPS_MAX = 250000,   /* 36 MB; a delta of more would hardly be smaller than the list */
+    STEPS_AT_ONCE = 2048, /* copied under the lock: tens of microseconds */
+};
 
 struct crl_journal {
     pthread_mutex_t lock;
@@ -100,21 +103,36 @@ static bool same_serial(const struct crl_step *a, const struct crl_step *b)
     return a->serial_len == b->serial_len && memcmp(a->serial, b->serial, a->serial_len) == 0;
 }
 
-/* Copies of what is asked for; NULL and 0 where there is none. The lock is held. */
-static bool copy(const struct crl_journal *journal, uint64_t mark, const char *base,
-                 struct crl_step **ret, size_t *ret_n)
+/* A few steps of that CA from this place on, so that whoever adds one waits for few. False: they
+ * are forgotten meanwhile. */
+static bool copy_some(struct crl_journal *journal, uint64_t from, uint64_t to, const char *base,
+                      struct crl_step *steps, size_t *n)
 {
-    size_t from = (size_t)(mark - journal->first), n = 0;
-    struct crl_step *steps = from < journal->n ? calloc(journal->n - from, sizeof(*steps)) : NULL;
-
-    for (size_t i = from; steps && i < journal->n; i++) {
-        if (strcmp(journal->at[i].base, base) == 0) {
-            steps[n++] = journal->at[i];
+    (void)pthread_mutex_lock(&journal->lock);
+    bool known = from >= journal->first && to <= journal->first + journal->n;
+    for (uint64_t i = from; known && i < to; i++) {
+        const struct crl_step *step = &journal->at[i - journal->first];
+        if (strcmp(step->base, base) == 0) {
+            steps[(*n)++] = *step;
         }
     }
-    *ret = steps;
+    (void)pthread_mutex_unlock(&journal->lock);
+    return known;
+}
+
+static kw_status copy(struct kw_op *op, struct crl_journal *journal, uint64_t from, uint64_t to,
+                      const char *base, struct crl_step *steps, size_t *ret_n)
+{
+    size_t n = 0;
+
+    while (from < to) {
+        uint64_t next = to - from > STEPS_AT_ONCE ? from + STEPS_AT_ONCE : to;
+        ENSURE(op, copy_some(journal, from, next, base, steps, &n), KW_E_NOT_FOUND,
+               "what was revoked since is forgotten");
+        from = next;
+    }
     *ret_n = n;
-    return steps || from >= journal->n;
+    return KW_OK;
 }
 
 static size_t keep_newest(struct crl_step *steps, size_t n)
@@ -133,15 +151,27 @@ kw_status crl_journal_since(struct kw_op *op, struct crl_journal *journal, uint6
                             const char *base, struct crl_step **ret, size_t *ret_n)
 {
     (void)pthread_mutex_lock(&journal->lock);
-    bool known = mark >= journal->first && mark <= journal->first + journal->n;
-    bool copied = known && copy(journal, mark, base, ret, ret_n);
+    uint64_t first = journal->first, end = first + journal->n;
     (void)pthread_mutex_unlock(&journal->lock);
-    ENSURE(op, known, KW_E_NOT_FOUND, "what was revoked since is not known one by one");
-    ENSURE(op, copied, KW_E_MEMORY, "no memory for a delta CRL");
-    if (*ret_n > 1) {
-        qsort(*ret, *ret_n, sizeof(**ret), compare);
+    ENSURE(op, mark >= first && mark <= end, KW_E_NOT_FOUND,
+           "what was revoked since is not known one by one");
+    *ret = NULL;
+    *ret_n = 0;
+    if (mark == end) {
+        return KW_OK;
     }
-    *ret_n = keep_newest(*ret, *ret_n);
+    struct crl_step *steps = calloc(end - mark, sizeof(*steps));
+    ENSURE(op, steps, KW_E_MEMORY, "no memory for a delta CRL");
+    kw_status status = copy(op, journal, mark, end, base, steps, ret_n);
+    if (!kw_ok(status)) {
+        free(steps);
+        return status;
+    }
+    if (*ret_n > 1) {
+        qsort(steps, *ret_n, sizeof(*steps), compare);
+    }
+    *ret_n = keep_newest(steps, *ret_n);
+    *ret = steps;
     return KW_OK;
 }
 

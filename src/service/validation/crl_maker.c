@@ -1,15 +1,11 @@
-#include "service/validation/crl_maker.h"
-
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "os/clock.h"
 #include "service/authorities.h"
 #include "service/authority/expire.h"
-#include "service/log/gap.h"
 #include "service/validation/crl_make.h"
+#include "service/validation/crl_maker_internal.h"
 
 enum {
     GATHER_MS = 100,
@@ -18,18 +14,6 @@ enum {
     MAKE_DEADLINE_MS = 60000,
     REST_FACTOR = 20, /* making a list may take a twentieth of the time */
     SHARDS_LISTED_MAX = SHARD_MAX + 1,
-};
-
-struct crl_maker {
-    struct service *service;
-    struct crl_lists *lists;
-    struct crl_journal *journal;
-    atomic_bool started;  /* the first lists are made */
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t work;
-    bool touched;
-    bool stop, running;
-    pthread_t thread;
 };
 
 static struct crl_pace pace_now(const struct crl_maker *maker)
@@ -106,16 +90,14 @@ static void forget_bases(struct crl_maker *maker, unsigned ca)
     bases[0] = bases[1] = (struct crl_base){0};
 }
 
-/* Failing to keep it costs a new one at the next start, no more. */
-static void save(struct kw_op *op, struct crl_maker *maker, const struct crl_order *order,
-                 const struct crl_doc *doc)
+/* For the next start. A delta is made anew then. */
+static void save(struct crl_maker *maker, const struct crl_order *order, struct crl_doc *doc)
 {
     char name[SHARD_NAME_MAX];
 
-    crl_list_name(order->ca->id, &order->id, name);
-    if (!order->id.delta && !kw_ok(crl_doc_save(op, maker->service, name, doc))) {
-        service_complain(maker->service, op, "a revocation list could not be kept");
-        kw_op_clear(op);
+    if (!order->id.delta) {
+        crl_list_name(order->ca->id, &order->id, name);
+        crl_saver_put(maker->saver, name, doc);
     }
 }
 
@@ -187,7 +169,7 @@ static kw_status make_one(struct kw_op *op, struct crl_maker *maker, const struc
     }
     TRY(op, status, "CRL of CA '%s'", order.ca->id);
     begin_delta(maker, &order, doc);
-    save(op, maker, &order, doc);
+    save(maker, &order, doc);
     return KW_OK;
 }
 
@@ -256,14 +238,6 @@ static void *work(void *ctx)
     return NULL;
 }
 
-static void touch(struct crl_maker *maker)
-{
-    pthread_mutex_lock(&maker->lock);
-    maker->touched = true;
-    pthread_cond_signal(&maker->work);
-    pthread_mutex_unlock(&maker->lock);
-}
-
 /* --- starting --------------------------------------------------------------------------------- */
 
 /* What was published before is served until there is something newer. */
@@ -316,6 +290,7 @@ kw_status crl_maker_new(struct kw_op *op, struct service *service, struct crl_ma
     pthread_condattr_destroy(&monotonic);
     *ret = maker;
     TRY(op, crl_lists_new(op, &maker->lists));
+    TRY(op, crl_saver_new(op, service, &maker->saver));
     return crl_journal_new(op, &maker->journal);
 }
 
@@ -350,6 +325,7 @@ kw_status crl_maker_start(struct kw_op *op, struct crl_maker *maker)
 {
     TRY(op, prepare(op, maker));
     TRY(op, make_first(op, maker));
+    TRY(op, crl_saver_start(op, maker->saver));
     atomic_store(&maker->started, true);
     ENSURE(op, pthread_create(&maker->thread, NULL, work, maker) == 0, KW_E_MEMORY,
            "no thread for CRLs");
@@ -359,13 +335,19 @@ kw_status crl_maker_start(struct kw_op *op, struct crl_maker *maker)
 
 void crl_maker_stop(struct crl_maker *maker)
 {
-    if (maker && maker->running) {
+    if (!maker) {
+        return;
+    }
+    if (maker->running) {
         pthread_mutex_lock(&maker->lock);
         maker->stop = true;
         pthread_cond_broadcast(&maker->work);
         pthread_mutex_unlock(&maker->lock);
         pthread_join(maker->thread, NULL);
         maker->running = false;
+    }
+    if (maker->saver) { /* the last one who puts something is gone */
+        crl_saver_stop(maker->saver);
     }
 }
 
@@ -374,150 +356,9 @@ void crl_maker_free(struct crl_maker *maker)
     if (maker) {
         crl_lists_free(maker->lists);
         crl_journal_free(maker->journal);
+        crl_saver_free(maker->saver);
         pthread_cond_destroy(&maker->work);
         pthread_mutex_destroy(&maker->lock);
         free(maker);
     }
-}
-
-/* --- notices ---------------------------------------------------------------------------------- */
-
-static bool is_listed(enum cert_state state)
-{
-    return state == CERT_STATE_HELD || state == CERT_STATE_REVOKED;
-}
-
-static void write_step(struct crl_maker *maker, const struct ca *ca,
-                       const struct store_notice *notice)
-{
-    bool held = notice->state == CERT_STATE_HELD;
-    struct crl_step step = {
-        .serial_len = (uint8_t)notice->serial_len,
-        .reason = (uint8_t)(held ? REVOKE_CERTIFICATE_HOLD : notice->reason),
-        .listed = is_listed(notice->state),
-    };
-
-    step.at_s = step.listed ? notice->revoked_s : os_clock_unix_s();
-    KW_TEXT_SET(step.base, ca->base);
-    memcpy(step.serial, notice->serial, sizeof(step.serial));
-    crl_journal_add(maker->journal, &step);
-}
-
-/* The whole list of every key of that CA, and the part that the certificate names. */
-static void touch_lists(struct crl_maker *maker, const struct authorities *all, const struct ca *ca,
-                        unsigned shard)
-{
-    int64_t now_ms = os_clock_mono_ms();
-    struct crl_list_id id = {.ca = ca->index, .shard = shard};
-
-    if (shard != SHARD_WHOLE) {
-        crl_lists_touch(maker->lists, &id, now_ms);
-    }
-    for (unsigned i = 0; i < all->n; i++) {
-        struct crl_list_id whole = {.ca = i};
-        struct crl_list_id delta = {.ca = i, .delta = true};
-        if (strcmp(all->at[i].base, ca->base) == 0) {
-            crl_lists_touch(maker->lists, &whole, now_ms);
-            if (crl_lists_has(maker->lists, &delta)) {
-                crl_lists_touch(maker->lists, &delta, now_ms);
-            }
-        }
-    }
-}
-
-void crl_maker_notice(struct service *service, const struct store_notice at[], unsigned n)
-{
-    struct crl_maker *maker = service->crl_maker;
-    AUTO(authorities) *all = service_authorities(service);
-    bool any = false;
-
-    for (unsigned i = 0; i < n; i++) {
-        const struct ca *ca = NULL;
-        struct kw_op quiet;
-        kw_op_init(&quiet, NULL, 0);
-        if (at[i].what == STORE_NOTICE_CERT &&
-            (is_listed(at[i].state) || is_listed(at[i].before)) &&
-            kw_ok(authorities_find(&quiet, all, at[i].ca, &ca))) {
-            write_step(maker, ca, &at[i]);
-            touch_lists(maker, all, ca, at[i].shard);
-            any = true;
-        }
-    }
-    if (any) {
-        touch(maker);
-    }
-}
-
-void crl_maker_wake(struct service *service, const char *ca_id)
-{
-    struct crl_maker *maker = service->crl_maker;
-    AUTO(authorities) *all = service_authorities(service);
-    const struct ca *asked = NULL;
-    struct kw_op quiet;
-
-    kw_op_init(&quiet, NULL, 0);
-    if (kw_ok(authorities_find(&quiet, all, ca_id, &asked))) {
-        touch_lists(maker, all, asked, SHARD_WHOLE);
-        touch(maker);
-    }
-}
-
-void crl_maker_doubt(struct service *service)
-{
-    AUTO(authorities) *all = service_authorities(service);
-
-    crl_journal_forget_all(service->crl_maker->journal);
-    for (unsigned i = 0; all && i < all->n; i++) {
-        crl_maker_wake(service, all->at[i].id);
-    }
-}
-
-/* --- giving out ------------------------------------------------------------------------------- */
-
-/* In a gap none is made: the one that the store holds, for as long as it says itself. */
-static kw_status lend_kept(struct kw_op *op, struct service *service, const char *stem,
-                           struct crl_doc **ret)
-{
-    AUTO(crl_doc) *doc = NULL;
-
-    TRY(op, crl_doc_load(op, service, stem, &doc));
-    if (os_clock_unix_s() >= doc->next_update) {
-        return log_gap_refuse(op, service);
-    }
-    *ret = TAKE(doc);
-    return KW_OK;
-}
-
-kw_status crl_lend(struct kw_op *op, struct service *service, const char *stem,
-                   struct crl_doc **ret)
-{
-    AUTO(authorities) *all = service_authorities(service);
-    AUTO(crl_doc) *doc = NULL;
-    struct crl_list_id id;
-
-    if (authorities_above(all, stem)) { /* made in the ceremony: its key is not here */
-        return crl_doc_load(op, service, stem, ret);
-    }
-    TRY(op, crl_list_find(op, all, stem, &id));
-    if (atomic_load(&service->gap.open)) {
-        return lend_kept(op, service, stem, ret);
-    }
-    ENSURE(op, atomic_load(&service->crl_maker->started), KW_E_UNAVAILABLE, "no CRL is made yet");
-    ENSURE(op, crl_lists_has(service->crl_maker->lists, &id), KW_E_NOT_FOUND, "no list '%s'", stem);
-    doc = crl_lists_get(service->crl_maker->lists, &id);
-    ENSURE(op, doc, KW_E_UNAVAILABLE, "list '%s' is not made yet", stem);
-    ENSURE(op, os_clock_unix_s() < doc->next_update, KW_E_UNAVAILABLE,
-           "the newest list '%s' has ended", stem);
-    *ret = TAKE(doc);
-    return KW_OK;
-}
-
-kw_status crl_get(struct kw_op *op, struct service *service, const char *stem,
-                  struct kw_bytes **ret)
-{
-    AUTO(crl_doc) *doc = NULL;
-
-    TRY(op, crl_lend(op, service, stem, &doc));
-    ENSURE(op, doc, KW_E_INTERNAL, "no list");
-    return kw_bytes_copy(kw_bytes_span(doc->der), ret);
 }

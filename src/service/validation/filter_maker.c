@@ -60,7 +60,7 @@ static kw_status make_one(struct kw_op *op, struct filter_shelf *shelf, const st
     TRY(op, filter_make(op, shelf->service, ca, &doc));
     AUTO(crl_doc) *kept = crl_doc_ref(doc);
     put(shelf, ca->index, doc);
-    TRY(op, crl_doc_save(op, shelf->service, name, kept), "keeping filter %s", name);
+    TRY(op, crl_doc_save(op, shelf->service, name, kept, NULL, NULL), "keeping filter %s", name);
     return KW_OK;
 }
 

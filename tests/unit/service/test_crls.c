@@ -9,6 +9,7 @@
 #include "service/validation/crl_journal.h"
 #include "service/validation/crl_lists.h"
 #include "service/validation/crl_maker.h"
+#include "service/validation/crl_saver.h"
 #include "service/validation/shard.h"
 
 enum { TRIES = 1000, TRY_US = 10000 };
@@ -244,14 +245,14 @@ static void long_documents_in_pieces(void **state)
     TEST_OP(op);
 
     assert_string_equal(first->last_modified, "Thu, 01 Jan 1970 00:16:40 GMT");
-    assert_ok(&op, crl_doc_save(&op, place->service, "x", first));
+    assert_ok(&op, crl_doc_save(&op, place->service, "x", first, NULL, NULL));
     assert_ok(&op, crl_doc_load(&op, place->service, "x", &got));
     assert_true(kw_span_equal(kw_bytes_span(got->der), kw_bytes_span(first->der)));
     assert_int_equal(got->number, 1);
     assert_int_equal(got->entries, 3);
     assert_int_equal(got->next_update, 2000);
     assert_string_equal(got->etag, first->etag);
-    assert_ok(&op, crl_doc_save(&op, place->service, "x", second));
+    assert_ok(&op, crl_doc_save(&op, place->service, "x", second, NULL, NULL));
     assert_ok(&op, crl_doc_load(&op, place->service, "x", &again));
     assert_true(kw_span_equal(kw_bytes_span(again->der), kw_bytes_span(second->der)));
     assert_string_not_equal(again->etag, first->etag);
@@ -270,10 +271,91 @@ static void a_cut_document_is_none(void **state)
     struct crl_doc *got = NULL;
     TEST_OP(op);
 
-    assert_ok(&op, crl_doc_save(&op, place->service, "x", doc));
+    assert_ok(&op, crl_doc_save(&op, place->service, "x", doc, NULL, NULL));
     assert_ok(&op, store_change(&op, place->service->store, put_piece, piece));
     assert_code(&op, crl_doc_load(&op, place->service, "x", &got), KW_E_NOT_FOUND);
     assert_code(&op, crl_doc_load(&op, place->service, "y", &got), KW_E_NOT_FOUND);
+}
+
+/* --- keeping in the background ---------------------------------------------------------------- */
+
+enum { LONG = (128 << 10) + 1 };
+
+static uint64_t kept_number(struct place *place, const char *name)
+{
+    AUTO(crl_doc) *doc = NULL;
+    TEST_OP(op);
+
+    return kw_ok(crl_doc_load(&op, place->service, name, &doc)) ? doc->number : 0;
+}
+
+/* What was put before the start and what was put last before the end are both there afterwards; of
+ * two of one name the newer. */
+static void saver_keeps_the_newest_of_each(void **state)
+{
+    struct place *place = *state;
+    AUTO(crl_doc) *old = doc_of(LONG, 1);
+    AUTO(crl_doc) *newer = doc_of(LONG, 2);
+    AUTO(crl_doc) *other = doc_of(LONG, 3);
+    struct crl_saver *saver = NULL;
+    TEST_OP(op);
+
+    assert_ok(&op, crl_saver_new(&op, place->service, &saver));
+    crl_saver_put(saver, "k1", old);
+    crl_saver_put(saver, "k2", other);
+    crl_saver_put(saver, "k1", newer);
+    assert_int_equal(old->refs, 1); /* left out, not held */
+    assert_int_equal(kept_number(place, "k1"), 0);
+    assert_ok(&op, crl_saver_start(&op, saver));
+    crl_saver_stop(saver);
+    assert_int_equal(kept_number(place, "k1"), 2);
+    assert_int_equal(kept_number(place, "k2"), 3);
+    assert_int_equal(newer->refs, 1);
+    crl_saver_free(saver);
+}
+
+/* One that was never started owes nothing. */
+static void saver_forgets_what_it_never_kept(void **state)
+{
+    struct place *place = *state;
+    AUTO(crl_doc) *doc = doc_of(100, 1);
+    struct crl_saver *saver = NULL;
+    TEST_OP(op);
+
+    assert_ok(&op, crl_saver_new(&op, place->service, &saver));
+    crl_saver_put(saver, "k3", doc);
+    crl_saver_stop(saver);
+    crl_saver_free(saver);
+    assert_int_equal(doc->refs, 1);
+    assert_int_equal(kept_number(place, "k3"), 0);
+}
+
+struct rests {
+    unsigned n;
+};
+
+static void count_rest(void *ctx, int64_t piece_ms)
+{
+    struct rests *rests = ctx;
+
+    assert_true(piece_ms >= 0);
+    rests->n++;
+}
+
+/* Others have their turn between two pieces, and nobody waits after the last. */
+static void a_rest_between_pieces(void **state)
+{
+    struct place *place = *state;
+    AUTO(crl_doc) *three = doc_of(3 * (LONG - 1), 1);
+    AUTO(crl_doc) *one = doc_of(100, 2);
+    struct rests rests = {0};
+    TEST_OP(op);
+
+    assert_ok(&op, crl_doc_save(&op, place->service, "r", three, count_rest, &rests));
+    assert_int_equal(rests.n, 2);
+    assert_int_equal(kept_number(place, "r"), 1);
+    assert_ok(&op, crl_doc_save(&op, place->service, "r", one, count_rest, &rests));
+    assert_int_equal(rests.n, 2);
 }
 
 /* --- the journal ------------------------------------------------------------------------------ */
@@ -322,6 +404,35 @@ static void journal_tells_the_last_word(void **state)
     crl_journal_free(journal);
 }
 
+/* Copied in parts, none twice and none left out. */
+static void journal_gives_many(void **state)
+{
+    enum { MANY = 5000, BEFORE = 3 };
+    struct crl_journal *journal = NULL;
+    struct crl_step *steps = NULL;
+    size_t n = 0;
+    TEST_OP(op);
+
+    (void)state;
+    assert_ok(&op, crl_journal_new(&op, &journal));
+    for (unsigned i = 0; i < BEFORE; i++) {
+        write_down(journal, "devices", 255, true);
+    }
+    uint64_t start = crl_journal_mark(journal);
+    for (unsigned i = 0; i < MANY; i++) {
+        struct crl_step step = {.serial = {(uint8_t)(i >> 8), (uint8_t)i}, .serial_len = 2};
+        KW_TEXT_SET(step.base, i % 2 ? "devices" : "services");
+        crl_journal_add(journal, &step);
+    }
+    assert_ok(&op, crl_journal_since(&op, journal, start, "devices", &steps, &n));
+    assert_int_equal(n, MANY / 2);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(steps[i].serial[0] << 8 | steps[i].serial[1], 2 * i + 1);
+    }
+    free(steps);
+    crl_journal_free(journal);
+}
+
 /* More than can be held: no delta is made of half of it. */
 static void journal_overflows(void **state)
 {
@@ -352,7 +463,11 @@ int main(void)
         TEST(restart),
         TEST(long_documents_in_pieces),
         TEST(a_cut_document_is_none),
+        TEST(saver_keeps_the_newest_of_each),
+        TEST(saver_forgets_what_it_never_kept),
+        TEST(a_rest_between_pieces),
         cmocka_unit_test(journal_tells_the_last_word),
+        cmocka_unit_test(journal_gives_many),
         cmocka_unit_test(journal_overflows),
     };
 
