@@ -103,7 +103,7 @@ kw_status jws_sign(struct kw_op *op, struct jws_header *header, struct cert *con
 /* The part up to the next dot, and what is behind it; the last part ends with the text. */
 static bool next_part(struct kw_span *rest, struct kw_span *ret)
 {
-    const uint8_t *dot = memchr(rest->p, '.', rest->len);
+    const uint8_t *dot = rest->len > 0 ? memchr(rest->p, '.', rest->len) : NULL;
 
     if (!dot) {
         return false;

@@ -11,8 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from harness import (EST, KEYWRIGHT, SOURCE, Credential, Gate, certs_in, csr_der, fingerprint, new_key, run, until,
-                     words)
+from harness import (EST, KEYWRIGHT, SOURCE, Credential, Gate, certs_in, csr_der, fingerprint, key_id, new_key, run,
+                     until, words)
 
 DAY_S = 86400
 
@@ -88,7 +88,7 @@ def test_a_certificate_of_the_future_opens_nothing(tmp_path):
 # --- step-ca#606: holds and CRL numbers over a restore ---------------------------------------------------
 
 def test_holds_and_crl_numbers_outlive_yesterdays_store(own_gate, tmp_path):
-    """Put on hold after the copy: held again. Released after it: not held for ever. And no CRL number comes twice."""
+    """What was held, released and blocked since the copy, is so again. And no CRL number comes twice."""
     gate = own_gate
     later, released, both = gate.device(), gate.device(), gate.device()
     gate.cli('cert', 'hold', fingerprint(released.ldevid.cert))
@@ -101,6 +101,9 @@ def test_holds_and_crl_numbers_outlive_yesterdays_store(own_gate, tmp_path):
     gate.cli('cert', 'hold', fingerprint(both.ldevid.cert))
     until('its list has it', lambda: crl(gate).get_revoked_certificate_by_serial_number(both.ldevid.cert.serial_number))
     gate.cli('cert', 'release', fingerprint(both.ldevid.cert))
+    leaked = [new_key() for _ in range(30)]  # more than one entry of the log names
+    (tmp_path / 'leaked').write_text(''.join(f'spki:{key_id(key.public_key())}\n' for key in leaked))
+    gate.cli('blocklist', 'import', tmp_path / 'leaked', '--list', 'leaked')
     until('its list has it no more',
           lambda: not crl(gate).get_revoked_certificate_by_serial_number(both.ldevid.cert.serial_number))
     numbers = {name: number(crl(gate, name)) for name in ('devices', 'devices.life', 'services')}
@@ -111,8 +114,11 @@ def test_holds_and_crl_numbers_outlive_yesterdays_store(own_gate, tmp_path):
     gate.kill()
     shutil.rmtree(gate.state / 'store')
     shutil.copytree(tmp_path / 'yesterday', gate.state / 'store')
-    run(KEYWRIGHT, 'restore', 'replay', '--state', gate.state, '--log', tmp_path / 'log2')
+    said = run(KEYWRIGHT, 'restore', 'replay', '--state', gate.state, '--log', tmp_path / 'log2').stdout
+    assert '30 blocked' in said
     gate.start()
+    assert {row['id'] for row in gate.json('blocklist', 'list')['items']} == {key_id(key.public_key()) for key in leaked}
+    assert gate.enrol(csr_der(leaked[29], released.id), who=released.idevid).status == 403
     states = [gate.json('cert', 'show', fingerprint(one.ldevid.cert))['state'] for one in (later, released, both)]
     assert states == ['held', 'valid', 'valid']
     assert [ocsp_status(gate, one.ldevid.cert) for one in (later, released, both)] == ['REVOKED', 'GOOD', 'GOOD']

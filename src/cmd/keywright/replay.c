@@ -13,8 +13,9 @@ static void print_replay(const struct replay_result *it)
 {
     (void)printf("%" PRIu64 " entries replayed: %u certificates revoked, %u put on hold (issued "
                  "meanwhile; only the log knows them), %u devices registered, %u retired, %u keys "
-                 "destroyed\n",
-                 it->entries, it->revoked, it->held, it->devices, it->retired, it->destroyed);
+                 "destroyed, %" PRIu64 " blocked\n",
+                 it->entries, it->revoked, it->held, it->devices, it->retired, it->destroyed,
+                 it->blocked);
 }
 
 /* From here on the log goes on. */

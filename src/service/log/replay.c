@@ -11,6 +11,7 @@
 #include "service/log/keys.h"
 #include "service/log/log.h"
 #include "service/quality/batch.h"
+#include "service/quality/blocklist.h"
 #include "service/registration/suspend.h"
 
 enum { BATCH = 128, BATCH_DEADLINE_MS = 60000 };
@@ -312,6 +313,12 @@ static kw_status batch_told(struct kw_op *op, struct store_txn *txn, struct batc
     return batch_again(op, txn, event);
 }
 
+static kw_status blocked(struct kw_op *op, struct store_txn *txn, struct batch *batch,
+                         const struct event *event)
+{
+    return blocklist_again(op, txn, event, &batch->now.blocked);
+}
+
 static kw_status retired(struct kw_op *op, struct store_txn *txn, struct batch *batch,
                          const struct event *event)
 {
@@ -376,6 +383,7 @@ static const struct {
     {EVENT_DEVICE_REGISTER,  registered },
     {EVENT_DEVICE_RETIRE,    retired    },
     {EVENT_KEY_DESTROY,      destroyed  },
+    {EVENT_KEY_BLOCK,        blocked    },
     {EVENT_CRL_SIGN,         crl_signed },
 };
 

@@ -3,10 +3,10 @@
  * from an export whose head the log's own keys signed and that extends what the store holds, and
  * are appended octet by octet: afterwards the tree is the one that the keeper signed, no fork.
  *
- * What an entry says is done again: revocations, retirements, destroyed keys, registrations, the
- * numbers of CRLs. What it does not say stays unknown: of a certificate that was issued meanwhile
- * serial number, owner, key and hash are recorded, without its octets, and it is put on hold. The
- * registration secret of a device that used one meanwhile is closed.
+ * What an entry says is done again: revocations, retirements, destroyed and blocked keys,
+ * registrations, the numbers of CRLs. What it does not say stays unknown: of a certificate that was
+ * issued meanwhile serial number, owner, key and hash are recorded, without its octets, and it is
+ * put on hold. The registration secret of a device that used one meanwhile is closed.
  */
 #ifndef SERVICE_LOG_REPLAY_H
 #define SERVICE_LOG_REPLAY_H
@@ -16,7 +16,8 @@
 struct replay_result {
     uint64_t entries; /* appended */
     unsigned held, revoked, devices, retired, destroyed;
-    bool whole; /* the keeper signed nothing beyond what there is now */
+    uint64_t blocked; /* keys that were not on a block list */
+    bool whole;       /* the keeper signed nothing beyond what there is now */
 };
 
 /**

@@ -10,8 +10,9 @@
 #include "service/registration/device.h"
 
 enum { WALK_MAX = 4000 }; /* well below a second */
+#define LIST_PREFIX "blocklist:"
 
-static const struct {
+static const struct form {
     const char *prefix; /* may be left out where `bare` */
     enum blocked_kind kind;
     size_t octets;
@@ -21,6 +22,16 @@ static const struct {
     {"number:",  BLOCKED_NUMBER,  KEY_NUMBER_BYTES,  false},
     {"modulus:", BLOCKED_MODULUS, KEY_MODULUS_BYTES, true },
 };
+
+static const struct form *form_of(enum blocked_kind kind)
+{
+    const struct form *found = forms;
+
+    while (found->kind != kind) {
+        found++; /* every kind has a row */
+    }
+    return found;
+}
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
@@ -211,6 +222,8 @@ struct addition {
     struct kw_span text; /* this chunk's lines */
     struct blocklist_report *report;
     uint64_t added, known;
+    struct event entry; /* the log's, as it is filled */
+    size_t len;         /* of what stands in it */
 };
 
 static bool next_line(struct kw_span *rest, struct kw_span *ret)
@@ -225,14 +238,44 @@ static bool next_line(struct kw_span *rest, struct kw_span *ret)
     return true;
 }
 
+static kw_status record_entry(struct kw_op *op, struct addition *it, struct store_txn *txn)
+{
+    if (it->len == 0) {
+        return KW_OK;
+    }
+    it->entry.type = EVENT_KEY_BLOCK;
+    (void)snprintf(it->entry.object, sizeof(it->entry.object), LIST_PREFIX "%.80s", it->list);
+    kw_status status = service_record(op, it->service, txn, &it->entry);
+    memset(&it->entry, 0, sizeof(it->entry));
+    it->len = 0;
+    return status;
+}
+
+/* The log names every key, as lines of a list do, as many as an entry holds: after a restore it
+ * tells what was blocked. */
+static kw_status tell(struct kw_op *op, struct addition *it, struct store_txn *txn,
+                      const struct store_blocked *blocked)
+{
+    char hex[2 * KW_HASH_BYTES + 1], text[sizeof(hex) + 16];
+
+    kw_hex(KW_SPAN(blocked->id, blocked->id_len), hex, sizeof(hex));
+    int n = snprintf(text, sizeof(text), "%s%s ", form_of(blocked->kind)->prefix, hex);
+    if (it->len + (size_t)n >= sizeof(it->entry.detail)) {
+        TRY(op, record_entry(op, it, txn));
+    }
+    memcpy(it->entry.detail + it->len, text, (size_t)n + 1);
+    it->len += (size_t)n;
+    return KW_OK;
+}
+
 static kw_status add_in(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     struct addition *it = ctx;
-    struct event event = {.type = EVENT_KEY_BLOCK};
     struct kw_span rest = it->text, line;
     int64_t now_ms = os_clock_unix_ms();
 
-    it->added = it->known = 0;
+    it->added = it->known = it->len = 0;
+    memset(&it->entry, 0, sizeof(it->entry));
     while (next_line(&rest, &line)) {
         struct store_blocked blocked;
         bool is_new = false;
@@ -245,14 +288,35 @@ static kw_status add_in(struct kw_op *op, struct store_txn *txn, void *ctx)
         TRY(op, store_blocked_add(op, txn, &blocked, &is_new));
         it->added += is_new;
         it->known += !is_new;
+        if (is_new) {
+            TRY(op, tell(op, it, txn, &blocked));
+        }
     }
-    if (it->added == 0) {
-        return KW_OK;
+    return record_entry(op, it, txn);
+}
+
+kw_status blocklist_again(struct kw_op *op, struct store_txn *txn, const struct event *event,
+                          uint64_t *ret_added)
+{
+    const char *at = event->detail;
+    struct store_blocked blocked;
+    bool is_new = false;
+
+    ENSURE(op, strncmp(event->object, LIST_PREFIX, sizeof(LIST_PREFIX) - 1) == 0, KW_E_INTEGRITY,
+           "'%.64s' is no block list", event->object);
+    for (size_t n = strcspn(at, " "); *at; n = strcspn(at, " ")) {
+        ENSURE(op, kw_ok(blocklist_parse_line(KW_SPAN(at, n), &blocked)), KW_E_INTEGRITY,
+               "the entry of '%.64s' does not say which keys", event->object);
+        at += n + (at[n] == ' ');
+        if (blocked.kind == 0) {
+            continue;
+        }
+        KW_TEXT_SET(blocked.list, event->object + sizeof(LIST_PREFIX) - 1);
+        blocked.added_ms = event->unix_ms;
+        TRY(op, store_blocked_add(op, txn, &blocked, &is_new));
+        *ret_added += is_new;
     }
-    (void)snprintf(event.object, sizeof(event.object), "blocklist:%.80s", it->list);
-    (void)snprintf(event.detail, sizeof(event.detail), "%llu keys blocked",
-                   (unsigned long long)it->added);
-    return service_record(op, it->service, txn, &event);
+    return KW_OK;
 }
 
 /* Look at every line before anything is written. */

@@ -42,6 +42,10 @@ struct blocklist_report {
  */
 kw_status blocklist_add(struct kw_op *op, struct service *service, const char *list,
                         struct kw_span text, struct blocklist_report *ret);
+/* What an entry of the log says was blocked (EVENT_KEY_BLOCK), done again: after a restore.
+ * ret_added: raised by those that were not there. KW_E_INTEGRITY. */
+kw_status blocklist_again(struct kw_op *op, struct store_txn *txn, const struct event *event,
+                          uint64_t *ret_added);
 /**
  * Walk through certificates, from the one behind `after` on, and tell those whose key is on any
  * list: what numbers and moduli concern can be found in no other way. *after: where to go on; 0 at

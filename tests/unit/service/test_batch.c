@@ -470,6 +470,49 @@ static void blocked_keys(void **state)
     unit_done(&bad);
 }
 
+static kw_status again_in(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct event *event = ctx;
+    uint64_t added = 0;
+
+    TRY(op, blocklist_again(op, txn, event, &added));
+    event->unix_ms = (int64_t)added; /* told to the test so */
+    return KW_OK;
+}
+
+static void the_log_says_which_keys(void **state)
+{
+    static const char *const bad[] = {"number:00", "3 keys blocked", "spki:" SHA256 "x"};
+    struct place *place = *state;
+    struct blocklist_report report;
+    struct kw_op op = as_alice();
+
+    assert_ok(&op,
+              blocklist_add(&op, place->service, "leak",
+                            kw_span_text("# both\n" SHA256 "\n0123456789abcdef0123\n"), &report));
+    struct event event = told(place, EVENT_KEY_BLOCK, "blocklist:leak");
+    assert_string_equal(event.detail,
+                        "spki:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 "
+                        "modulus:0123456789abcdef0123 ");
+    assert_ok(&op, store_change(&op, place->service->store, again_in, &event));
+    assert_int_equal(event.unix_ms, 0);       /* it knew them */
+    event.detail[sizeof("spki:e") - 1] = '0'; /* e3… becomes e0… */
+    KW_TEXT_SET(event.object, "blocklist:other");
+    assert_ok(&op, store_change(&op, place->service->store, again_in, &event));
+    assert_int_equal(event.unix_ms, 1);
+    struct store_blocked first;
+    unsigned n = 0;
+    assert_ok(&op, store_blocked_list(&op, place->service->store, NULL, 1, &first, &n));
+    assert_int_equal(n, 1);
+    assert_int_equal(first.id[0], 0xe0); /* in the order of ids */
+    assert_string_equal(first.list, "other");
+    for (unsigned i = 0; i < KW_COUNT(bad); i++) {
+        KW_TEXT_SET(event.detail, bad[i]);
+        assert_code(&op, store_change(&op, place->service->store, again_in, &event),
+                    KW_E_INTEGRITY);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +525,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_log_says_it_again, place_setup, place_teardown),
         cmocka_unit_test(lines_of_block_lists),
         cmocka_unit_test_setup_teardown(blocked_keys, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(the_log_says_which_keys, place_setup, place_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
