@@ -84,5 +84,8 @@ kw_status ocsp_query_build(struct kw_op *op, const struct cert *cert, const stru
 kw_status ocsp_answer_check(struct kw_op *op, struct kw_span der, const struct cert *cert,
                             const struct cert *issuer, struct kw_span nonce, int64_t now_unix,
                             struct ocsp_single *ret);
+/* What an answer says, NOT CHECKED: for its times, by which it can then be checked. */
+kw_status ocsp_answer_peek(struct kw_op *op, struct kw_span der, const struct cert *cert,
+                           const struct cert *issuer, struct ocsp_single *ret);
 
 #endif

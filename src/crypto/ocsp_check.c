@@ -261,3 +261,18 @@ kw_status ocsp_answer_check(struct kw_op *op, struct kw_span der, const struct c
     ERR_clear_error();
     return KW_OK;
 }
+
+kw_status ocsp_answer_peek(struct kw_op *op, struct kw_span der, const struct cert *cert,
+                           const struct cert *issuer, struct ocsp_single *ret)
+{
+    struct ocsp_single single = {0};
+    AUTO(OCSP_BASICRESP) *basic = NULL;
+    OCSP_SINGLERESP *one = NULL;
+
+    TRY(op, decode(op, der, &basic));
+    TRY(op, find_single(op, basic, cert, issuer, &single.id, &one));
+    TRY(op, read_single(op, one, &single));
+    ERR_clear_error();
+    *ret = single;
+    return KW_OK;
+}

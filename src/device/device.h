@@ -1,8 +1,9 @@
 /*
  * The device library's inside. One struct a device, one thread at a time, synchronous.
  * State folder: config.json, root.pem, ca.pem (issuers), idevid.pem, ldevid.pem,
- * ldevid-previous.pem, *.csr (requests on their way: sent again unchanged after a cut), ocsp-*.der
- * (good answers about the server), receipts/ (not delivered yet).
+ * ldevid-previous.pem, *.csr (requests on their way: sent again unchanged after a cut),
+ * ldevid-next.pem (received, but not yet proven by a handshake), ocsp-*.der (good answers about the
+ * server), receipts/ (not delivered yet). docs/DEVICE-LIFE.md tells the whole.
  */
 #ifndef DEVICE_DEVICE_H
 #define DEVICE_DEVICE_H
@@ -17,10 +18,16 @@
 #include "net/client.h"
 #include "rot/rot.h"
 
-enum { DEVICE_ISSUERS_MAX = 16, DEVICE_URL_MAX = 256 };
+enum { DEVICE_ISSUERS_MAX = 64, DEVICE_URL_MAX = 256, DEVICE_GRACE_MAX_S = 7 * 86400 };
 
 /* Which certificate to use. */
-enum device_identity { DEVICE_NONE = 0, DEVICE_IDEVID, DEVICE_LDEVID, DEVICE_PREVIOUS };
+enum device_identity {
+    DEVICE_NONE = 0,
+    DEVICE_IDEVID,
+    DEVICE_LDEVID,
+    DEVICE_PREVIOUS,
+    DEVICE_NEXT /* received, not proven yet */
+};
 
 struct device_config {
     char server[DEVICE_URL_MAX];
@@ -31,7 +38,9 @@ struct device_config {
     int64_t floor_ms; /* the latest time that the server told: the clock is never believed to be
                          before it */
     bool wiped;
-    bool renew_asked; /* by the server, in the last hello: renewal is due */
+    int64_t revocation_grace_s; /* how long beyond its nextUpdate a kept answer "not revoked" about
+                                   the server stands in where no responder can be reached */
+    bool renew_asked;           /* by the server, in the last hello: renewal is due */
 };
 
 struct ssl_ctx_st;
@@ -46,6 +55,8 @@ struct device {
     struct http_client *client;     /* kept alive between calls */
     enum device_identity client_as; /* whose it is */
     int64_t base_ms, base_up_s;     /* a time that was signed, and the uptime then; 0: none */
+    bool has_turn;                  /* state_take_turn() */
+    uint32_t retry_after_s;         /* what the server's last refusal asked for; 0 = nothing */
 };
 
 /* --- state.c: the folder
@@ -63,9 +74,19 @@ kw_status state_write(struct kw_op *op, const struct device *device, const char 
 kw_status state_read(struct kw_op *op, const struct device *device, const char *name, size_t max,
                      struct kw_bytes **ret);
 kw_status state_remove(struct kw_op *op, const struct device *device, const char *name);
-/* One process at a time enrols, renews or wipes, until *ret_fd is closed (OS_FD_AUTO): two renewals
- * at once would destroy each other's keys. KW_E_UNAVAILABLE: the other did not end in time. */
-kw_status state_take_turn(struct kw_op *op, const struct device *device, int *ret_fd);
+/*
+ * One process at a time enrols, renews, wipes or changes config.json: two renewals at once would
+ * destroy each other's keys. With the turn comes what others wrote meanwhile (config.json is read
+ * again), and what a cut left half-written goes. Taken within itself it does nothing.
+ * KW_E_UNAVAILABLE: the other did not end in time.
+ */
+struct device_turn {
+    struct device *device; /* NULL: not taken here */
+    int fd;
+};
+kw_status state_take_turn(struct kw_op *op, struct device *device, struct device_turn *ret);
+void state_end_turn(struct device_turn *turn);
+#define DEVICE_TURN_AUTO __attribute__((cleanup(state_end_turn))) struct device_turn
 kw_status state_write_certs(struct kw_op *op, const struct device *device, const char *name,
                             struct cert *const certs[], unsigned n);
 kw_status state_read_cert(struct kw_op *op, const struct device *device,
@@ -98,8 +119,9 @@ kw_status server_identity(struct kw_op *op, struct device *device, enum device_i
                           struct cert **ret_own, struct privkey **ret_key);
 /* What is shown of it: itself and its issuer, borrowed. How many. own: NULL = none. */
 unsigned server_chain(const struct device *device, struct cert *own, struct cert *chain[2]);
-/* Is a server's certificate, whose path is valid, good by OCSP? ctx: struct device, of which only
- * `dir` and `config` are looked at. Hard fail: what cannot be found out counts as revoked. */
+/* Is a server's certificate, whose path is valid, good by OCSP? revocation.c. ctx: struct device,
+ * of which only `dir` and `config` are looked at. Hard fail: what cannot be found out counts as
+ * revoked. KW_E_AUTH. */
 kw_status server_judge(struct kw_op *op, void *ctx, const struct cert *leaf,
                        const struct cert *issuer);
 /* By the name, and the key where the certificate tells it; the signature is not looked at. */
@@ -199,6 +221,9 @@ kw_status request_prepare(struct kw_op *op, struct device *device, const char *c
                           const struct privkey *key, struct kw_bytes **ret);
 /* Is this request for this key? */
 bool request_fits(struct kw_span der, const struct privkey *key);
+/* The server will never answer this request: forget it and its key; the next try makes others. */
+kw_status request_drop(struct kw_op *op, struct device *device, const char *csr_name,
+                       const char *label);
 /* An issued certificate must be for our key and our name and lead to the root. */
 kw_status request_accept(struct kw_op *op, struct device *device, const struct privkey *key,
                          const struct cert *cert);
@@ -217,9 +242,8 @@ bool device_take_time(struct device *device, int64_t said_ms);
 kw_status device_ask_time(struct kw_op *op, struct device *device);
 
 /* --- heartbeat.c ------------------------------------------------------------------------------ */
-/* One process at a time says hello, until *ret_fd is closed: two would send two successors. */
-kw_status heartbeat_lock(struct kw_op *op, const struct device *device, int *ret_fd);
-/* The one to send now: the same until heartbeat_taken(). */
+/* The one to send now: the same until heartbeat_taken(). With the turn only: two processes would
+ * send two successors. */
 kw_status heartbeat_get(struct kw_op *op, const struct device *device, struct heartbeat *ret);
 /* The server has it: its successor takes its place. */
 void heartbeat_taken(const struct device *device, const struct heartbeat *sent);

@@ -23,6 +23,16 @@ static kw_status build_request(struct kw_op *op, struct device *device, const ch
     return KW_OK;
 }
 
+kw_status request_drop(struct kw_op *op, struct device *device, const char *csr_name,
+                       const char *label)
+{
+    char proof[256];
+
+    TRY(op, rot_key_destroy(op, device->rot, label, proof, sizeof(proof)),
+        "destroying a key that the server will never take");
+    return state_remove(op, device, csr_name);
+}
+
 bool request_fits(struct kw_span der, const struct privkey *key)
 {
     struct kw_op quiet;
@@ -85,6 +95,18 @@ static const struct step {
     {DEVICE_LDEVID, DEVICE_IDEVID, "ldevid-a", "ldevid.csr", "ldevid"},
 };
 
+/* Refused for what it is rather than for who asks: the next try begins with another key. */
+static void drop_refused(const struct kw_op *op, struct device *device, const struct step *step,
+                         kw_status refused)
+{
+    struct kw_op own;
+
+    if (refused.code == KW_E_CONFLICT) {
+        kw_op_init(&own, op->principal, op->deadline_ms);
+        (void)kw_ok(request_drop(&own, device, step->csr, step->label)); /* else: refused again */
+    }
+}
+
 static kw_status take_step(struct kw_op *op, struct device *device, const struct step *step,
                            const char *secret)
 {
@@ -94,8 +116,12 @@ static kw_status take_step(struct kw_op *op, struct device *device, const struct
 
     TRY(op, keys_make(op, device, step->label, &key));
     TRY(op, request_prepare(op, device, step->csr, key, &csr));
-    TRY(op, est_enrol(op, device, step->as, step->profile, "simpleenroll", secret,
-                      kw_bytes_span(csr), &cert));
+    kw_status status = est_enrol(op, device, step->as, step->profile, "simpleenroll", secret,
+                                 kw_bytes_span(csr), &cert);
+    if (!kw_ok(status)) {
+        drop_refused(op, device, step, status);
+        return status;
+    }
     TRY(op, request_accept(op, device, key, cert));
     TRY(op, state_write_certs(op, device, state_cert_name(step->identity), &cert, 1),
         "keeping the certificate");
@@ -108,8 +134,8 @@ static kw_status step_if_needed(struct kw_op *op, struct device *device, const s
     char path[KW_PATH_BYTES];
 
     TRY(op, state_path(op, device, state_cert_name(step->identity), path, sizeof(path)));
-    if (os_file_exists(path)) {
-        return KW_OK;
+    if (os_file_exists(path)) { /* the request stays where it was cut behind the certificate */
+        return state_remove(op, device, step->csr);
     }
     ENSURE(op, step->as != DEVICE_NONE || secret, KW_E_INPUT,
            "the first identity needs the one-time registration secret");
@@ -131,10 +157,10 @@ static kw_status leave_wipe(struct kw_op *op, struct device *device)
 
 kw_status device_enrol(struct kw_op *op, struct device *device, const char *secret)
 {
-    OS_FD_AUTO int turn = -1;
+    DEVICE_TURN_AUTO turn = {0};
 
-    TRY(op, leave_wipe(op, device)); /* takes a turn of its own */
     TRY(op, state_take_turn(op, device, &turn));
+    TRY(op, leave_wipe(op, device));
     TRY(op, est_cacerts(op, device));
     for (unsigned i = 0; i < KW_COUNT(steps); i++) {
         TRY(op, step_if_needed(op, device, &steps[i], secret));

@@ -8,7 +8,6 @@
 #include "device/device.h"
 #include "os/files.h"
 #include "os/rng.h"
-#include "rot/dirlock.h"
 
 static const char DOMAIN[] = "keywright-heartbeat-v1";
 static const char *const files[] = {"heartbeat-a", "heartbeat-b"}; /* even counters, odd ones */
@@ -18,15 +17,6 @@ enum {
     FILE_BYTES = CONTENT_BYTES + CHECK_BYTES,
     RANDOM_BYTES = 16
 };
-
-kw_status heartbeat_lock(struct kw_op *op, const struct device *device, int *ret_fd)
-{
-    char path[KW_PATH_BYTES];
-
-    TRY(op, state_path(op, device, "beat", path, sizeof(path)));
-    TRY(op, os_dir_make(op, path, 0700));
-    return rot_dir_lock(op, path, ret_fd);
-}
 
 /* What follows `before`: no copy of this device draws the same random octets. */
 static kw_status make_next(struct kw_op *op, const struct heartbeat *before, struct heartbeat *ret)

@@ -73,10 +73,10 @@ kw_status device_hello(struct kw_op *op, struct device *device, enum device_iden
     AUTO(cert) *cert = NULL;
     AUTO(kw_bytes) *json = NULL;
     AUTO(kw_bytes) *answer = NULL;
-    OS_FD_AUTO int turn = -1;
+    DEVICE_TURN_AUTO turn = {0};
 
+    TRY(op, state_take_turn(op, device, &turn)); /* two at once would send the same heartbeat */
     TRY(op, state_read_cert(op, device, as, &cert));
-    TRY(op, heartbeat_lock(op, device, &turn));
     TRY(op, heartbeat_get(op, device, &hello.beat));
     fill(device, cert, &hello);
     TRY(op, kw_bytes_new(512, &json));

@@ -38,7 +38,7 @@ static kw_status load_data_key(struct kw_op *op, struct device *device, struct k
 /* Two processes that seal for the first time make one key. */
 static kw_status take_data_key(struct kw_op *op, struct device *device, struct kw_secret **ret)
 {
-    OS_FD_AUTO int turn = -1;
+    DEVICE_TURN_AUTO turn = {0};
     kw_status status = load_data_key(op, device, ret);
 
     if (status.code != KW_E_NOT_FOUND) {

@@ -1,140 +1,15 @@
 /* The connection to the gate. Its certificate must lead to the pinned root, name the host, and be
  * good by OCSP, or we hang up. */
-#include <stdio.h>
-
-#include "base/hex.h"
-#include "base/uri.h"
-#include "crypto/ocsp.h"
+#include "codec/json.h"
 #include "device/device.h"
-#include "os/clock.h"
-#include "os/rng.h"
 
-enum { ANSWER_MAX = 65536, ANSWER_LIFE_S = 86400, NONCE_BYTES = 32 };
+enum { ANSWER_MAX = 65536 };
 
 void server_hang_up(struct device *device)
 {
     http_client_free(device->client);
     device->client = NULL;
     device->client_as = DEVICE_NONE;
-}
-
-/* --- is the server's certificate revoked?
- * -------------------------------------------------------------------------- */
-
-static void cache_name(const struct cert *leaf, char name[64])
-{
-    char hex[33];
-
-    kw_hex(KW_SPAN(cert_sha256(leaf), 16), hex, sizeof(hex));
-    (void)snprintf(name, 64, "ocsp-%s.der", hex);
-}
-
-static kw_status good(struct kw_op *op, const struct ocsp_single *single)
-{
-    ENSURE(op, single->status == OCSP_CERT_GOOD, KW_E_REVOKED,
-           "OCSP says that the server's certificate is %s",
-           single->status == OCSP_CERT_REVOKED ? "revoked" : "unknown");
-    return KW_OK;
-}
-
-/* A good answer kept from before, in force and at most a day old. */
-static bool known_good(struct device *device, const struct cert *leaf, const struct cert *issuer)
-{
-    struct ocsp_single single;
-    struct kw_op quiet;
-    char name[64];
-    AUTO(kw_bytes) *kept = NULL;
-    int64_t now_s = device_now_s(device);
-
-    kw_op_init(&quiet, NULL, 0);
-    cache_name(leaf, name);
-    return kw_ok(state_read(&quiet, device, name, ANSWER_MAX, &kept)) &&
-           kw_ok(ocsp_answer_check(&quiet, kw_bytes_span(kept), leaf, issuer, KW_SPAN(NULL, 0),
-                                   now_s, &single)) &&
-           kw_ok(good(&quiet, &single)) && now_s < single.next_update &&
-           now_s - single.this_update < ANSWER_LIFE_S;
-}
-
-/* "http://host:port/path" → base and path, for the client. */
-static kw_status split_url(struct kw_op *op, const char *url, char *base, size_t cap,
-                           const char **ret_path)
-{
-    static const char scheme[] = "http://";
-
-    ENSURE(op, strncmp(url, scheme, sizeof(scheme) - 1) == 0, KW_E_UNSUPPORTED,
-           "OCSP responder '%s'", url);
-    const char *path = strchr(url + sizeof(scheme) - 1, '/');
-    path = path ? path : url + strlen(url);
-    int n = snprintf(base, cap, "%.*s", (int)(path - url), url);
-    ENSURE(op, n > 0 && (size_t)n < cap, KW_E_TOO_LARGE, "OCSP responder '%.60s…'", url);
-    *ret_path = *path ? path : "/";
-    return KW_OK;
-}
-
-static kw_status fetch(struct kw_op *op, const char *url, struct kw_span query,
-                       struct kw_bytes **ret)
-{
-    char base[KW_URI_MAX];
-    const char *path = NULL;
-    struct http_answer answer = {0};
-    AUTO(http_client) *client = NULL;
-
-    TRY(op, split_url(op, url, base, sizeof(base), &path));
-    struct http_client_config config = {.base_url = base, .response_max = ANSWER_MAX};
-    TRY(op, http_client_new(op, &config, &client));
-    struct http_call call = {.method = HTTP_POST,
-                             .path = path,
-                             .content_type = "application/ocsp-request",
-                             .body = query};
-    TRY(op, http_client_call(op, client, &call, &answer), "OCSP responder %s", base);
-    *ret = TAKE(answer.body);
-    int status = answer.status;
-    http_answer_done(&answer);
-    ENSURE(op, status == 200, KW_E_UNAVAILABLE, "OCSP responder %s answered with status %d", base,
-           status);
-    return KW_OK;
-}
-
-static kw_status ask(struct kw_op *op, struct device *device, const struct cert *leaf,
-                     const struct cert *issuer)
-{
-    char url[KW_URI_MAX], name[64];
-    uint8_t nonce[NONCE_BYTES];
-    struct ocsp_single single;
-    AUTO(kw_bytes) *query = NULL;
-    AUTO(kw_bytes) *answer = NULL;
-
-    TRY(op, cert_ocsp_url(op, leaf, url, sizeof(url)));
-    TRY(op, os_random(op, nonce, sizeof(nonce)));
-    TRY(op, ocsp_query_build(op, leaf, issuer, /* sha256= */ true, KW_SPAN_ARRAY(nonce), &query));
-    TRY(op, fetch(op, url, kw_bytes_span(query), &answer));
-    TRY(op, ocsp_answer_check(op, kw_bytes_span(answer), leaf, issuer, KW_SPAN_ARRAY(nonce),
-                              device_now_s(device), &single));
-    TRY(op, good(op, &single));
-    cache_name(leaf, name);
-    struct kw_op own; /* an answer that cannot be kept is asked for again */
-    kw_op_init(&own, NULL, 0);
-    (void)kw_ok(state_write(&own, device, name, kw_bytes_span(answer)));
-    return KW_OK;
-}
-
-kw_status server_judge(struct kw_op *op, void *ctx, const struct cert *leaf,
-                       const struct cert *issuer)
-{
-    struct device *device = ctx;
-
-    if (known_good(device, leaf, issuer)) {
-        return KW_OK;
-    }
-    kw_status status = ask(op, device, leaf, issuer);
-    if (!kw_ok(status) && status.code != KW_E_REVOKED) {
-        char why[512];
-        kw_op_message(op, why, sizeof(why));
-        kw_op_clear(op);
-        return FAIL(op, KW_E_AUTH, "whether the server is revoked cannot be found out: %.120s",
-                    why);
-    }
-    return status;
 }
 
 /* --- the connection --------------------------------------------------------------------------- */
@@ -213,29 +88,100 @@ kw_status server_connect(struct kw_op *op, struct device *device, enum device_id
     return KW_OK;
 }
 
-/* What the server's refusal is in our terms; what is not listed is "refused" too. Only 403 is
- * KW_E_DENIED; KW_E_AUTH and KW_E_NOT_FOUND would speak of the server's or of our own identity. */
+/*
+ * What the server's refusal is in our terms; what is not listed is "refused" too. KW_E_AUTH,
+ * KW_E_NOT_FOUND and KW_E_INTEGRITY would speak of the server's identity or of our own keys.
+ * KW_E_REVOKED, KW_E_EXPIRED: of our certificate. KW_E_CONFLICT: this key and request are not
+ * taken, another key may be; KW_E_STATE: no key helps.
+ */
 static const struct {
     int http;
-    enum kw_code code;
+    const char *code; /* the server's own word; NULL: any */
+    enum kw_code is;
 } refusals[] = {
-    {400, KW_E_INPUT      },
-    {403, KW_E_DENIED     },
-    {409, KW_E_CONFLICT   },
-    {429, KW_E_LIMIT      },
-    {503, KW_E_UNAVAILABLE},
+    {202, NULL,        KW_E_UNAVAILABLE}, /* an officer decides; the same request again */
+    {400, NULL,        KW_E_INPUT      },
+    {403, "revoked",   KW_E_REVOKED    },
+    {403, "expired",   KW_E_EXPIRED    },
+    {403, NULL,        KW_E_DENIED     },
+    {409, "bad_state", KW_E_STATE      },
+    {409, NULL,        KW_E_CONFLICT   },
+    {429, NULL,        KW_E_LIMIT      },
+    {503, NULL,        KW_E_UNAVAILABLE},
 };
+
+struct problem {
+    char title[64], code[32], detail[KW_OP_TEXT_MAX], request_id[KW_REQUEST_ID];
+    int64_t status;
+};
+static const struct codec_field problem_fields[] = {
+    FIELD_STRING("title", struct problem, title, 0, "what kind of failure"),
+    FIELD_INT("status", struct problem, status, 0, 0, 599, "HTTP status"),
+    FIELD_STRING("code", struct problem, code, 0, "the same for programs"),
+    FIELD_STRING("detail", struct problem, detail, 0, "what is wrong with this request"),
+    FIELD_STRING("request_id", struct problem, request_id, 0, "finds the request in the log"),
+};
+
+/* "conflict: this public key…" (EST), or the code of an RFC 9457 problem. */
+static void code_of(const struct http_answer *answer, char code[32])
+{
+    struct kw_span body = answer->body ? kw_bytes_span(answer->body) : KW_SPAN(NULL, 0);
+    struct problem problem = {0};
+    struct kw_op quiet;
+
+    kw_op_init(&quiet, NULL, 0);
+    if (strcmp(answer->content_type, "application/problem+json") == 0) {
+        (void)kw_ok(
+            codec_json_decode(&quiet, body, problem_fields, KW_COUNT(problem_fields), &problem));
+        memcpy(code, problem.code, sizeof(problem.code));
+        return;
+    }
+    size_t n = 0;
+    while (n < body.len && n < 31 && body.p[n] != ':') {
+        n++;
+    }
+    memcpy(code, body.p, n);
+    code[n] = 0;
+}
+
+static enum kw_code refusal_of(int http, const char *code)
+{
+    for (unsigned i = 0; i < KW_COUNT(refusals); i++) {
+        if (refusals[i].http == http &&
+            (!refusals[i].code || strcmp(refusals[i].code, code) == 0)) {
+            return refusals[i].is;
+        }
+    }
+    return http >= 500 ? KW_E_UNAVAILABLE : KW_E_STATE;
+}
 
 static kw_status refuse(struct kw_op *op, const struct http_answer *answer)
 {
-    enum kw_code code = answer->status >= 500 ? KW_E_UNAVAILABLE : KW_E_STATE;
-
-    for (unsigned i = 0; i < KW_COUNT(refusals); i++) {
-        code = refusals[i].http == answer->status ? refusals[i].code : code;
-    }
+    char code[32] = "";
     size_t n = answer->body ? answer->body->len : 0;
-    return FAIL(op, code, "the server refused (%d): %.*s", answer->status, (int)(n < 150 ? n : 150),
-                n ? (const char *)answer->body->p : "");
+
+    if (n > 0) {
+        code_of(answer, code);
+    }
+    return FAIL(op, refusal_of(answer->status, code), "the server refused (%d): %.*s",
+                answer->status, (int)(n < 150 ? n : 150), n ? (const char *)answer->body->p : "");
+}
+
+/* The server's alert about our certificate is its refusal, not a reason to distrust it. */
+static kw_status explain(struct kw_op *op, const struct http_client *client, kw_status status)
+{
+    static const enum kw_code codes[] = {[HTTP_REFUSAL_REVOKED] = KW_E_REVOKED,
+                                         [HTTP_REFUSAL_EXPIRED] = KW_E_EXPIRED,
+                                         [HTTP_REFUSAL_OTHER] = KW_E_DENIED};
+    enum http_refusal refusal = http_client_refusal(client);
+    char why[KW_OP_TEXT_MAX];
+
+    if (status.code != KW_E_AUTH || refusal == HTTP_REFUSAL_NONE) {
+        return status;
+    }
+    (void)kw_text_copy(why, sizeof(why), kw_op_cause(op));
+    kw_op_clear(op);
+    return FAIL(op, codes[refusal], "%s", why);
 }
 
 static kw_status call_once(struct kw_op *op, struct device *device, enum device_identity as,
@@ -244,13 +190,16 @@ static kw_status call_once(struct kw_op *op, struct device *device, enum device_
     struct http_client *client = NULL;
     struct http_answer answer = {0};
 
+    device->retry_after_s = 0;
     TRY(op, server_connect(op, device, as, &client));
     kw_status status = http_client_call(op, client, call, &answer);
     if (!kw_ok(status)) {
+        status = explain(op, client, status);
         server_hang_up(device);
         TRY(op, status, "server %s", device->config.server);
     }
-    status = answer.status >= 300 ? refuse(op, &answer) : KW_OK;
+    device->retry_after_s = answer.retry_after_s;
+    status = answer.status >= 300 || answer.status == 202 ? refuse(op, &answer) : KW_OK;
     if (kw_ok(status)) {
         *ret = TAKE(answer.body);
     }

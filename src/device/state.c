@@ -19,6 +19,8 @@ static const struct codec_field config_fields[] = {
                  "version that runs here"),
     FIELD_TIME("time_floor", struct device_config, floor_ms, CODEC_OMIT_EMPTY,
                "latest time that the server told"),
+    FIELD_INT("revocation_grace", struct device_config, revocation_grace_s, CODEC_OMIT_EMPTY, 0,
+              DEVICE_GRACE_MAX_S, "seconds that a kept OCSP answer outlives its nextUpdate"),
     FIELD_BOOL("renew_asked", struct device_config, renew_asked, CODEC_OMIT_EMPTY,
                "the server wants the identity renewed now"),
     FIELD_BOOL("wiped", struct device_config, wiped, CODEC_OMIT_EMPTY,
@@ -58,7 +60,26 @@ kw_status state_remove(struct kw_op *op, const struct device *device, const char
                           path); /* no secret is in it; a shred that is cut leaves half a file */
 }
 
-kw_status state_save_config(struct kw_op *op, struct device *device)
+static kw_status load_config(struct kw_op *op, const struct device *device,
+                             struct device_config *ret)
+{
+    AUTO(kw_bytes) *text = NULL;
+    struct device_config read = {0};
+    kw_status status = state_read(op, device, "config.json", CONFIG_MAX, &text);
+
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    TRY(op,
+        codec_json_decode(op, kw_bytes_span(text), config_fields, KW_COUNT(config_fields), &read),
+        "config.json");
+    *ret = read;
+    return KW_OK;
+}
+
+static kw_status write_config(struct kw_op *op, const struct device *device)
 {
     AUTO(kw_bytes) *text = NULL;
 
@@ -67,14 +88,63 @@ kw_status state_save_config(struct kw_op *op, struct device *device)
     return state_write(op, device, "config.json", kw_bytes_span(text));
 }
 
+/* A wipe that another process began meanwhile stays begun, and its floor of time stays reached. */
+kw_status state_save_config(struct kw_op *op, struct device *device)
+{
+    struct device_config mine = device->config;
+    DEVICE_TURN_AUTO turn = {0};
+
+    if (device->has_turn) {
+        return write_config(op, device);
+    }
+    TRY(op, state_take_turn(op, device, &turn));
+    mine.wiped |= device->config.wiped;
+    if (mine.floor_ms < device->config.floor_ms) {
+        mine.floor_ms = device->config.floor_ms;
+    }
+    device->config = mine;
+    return write_config(op, device);
+}
+
+/* --- turns ------------------------------------------------------------------------------------ */
+
 /* A folder of its own: the root of trust locks the one that its keys lie in. */
-kw_status state_take_turn(struct kw_op *op, const struct device *device, int *ret_fd)
+static kw_status lock(struct kw_op *op, const struct device *device, int *ret_fd)
 {
     char path[KW_PATH_BYTES];
 
     TRY(op, state_path(op, device, "turn", path, sizeof(path)));
     TRY(op, os_dir_make(op, path, 0700));
     return rot_dir_lock(op, path, ret_fd);
+}
+
+kw_status state_take_turn(struct kw_op *op, struct device *device, struct device_turn *ret)
+{
+    OS_FD_AUTO int fd = -1;
+
+    if (device->has_turn) {
+        return KW_OK;
+    }
+    TRY(op, lock(op, device, &fd));
+    TRY(op, os_dir_clear_temporaries(op, device->dir), "clearing up");
+    kw_status status = load_config(op, device, &device->config);
+    if (status.code == KW_E_INPUT && *device->config.device_id) { /* damaged: what we know stays */
+        kw_op_clear(op);
+        status = KW_OK;
+    }
+    TRY(op, status);
+    device->has_turn = true;
+    *ret = (struct device_turn){device, fd};
+    fd = -1;
+    return KW_OK;
+}
+
+void state_end_turn(struct device_turn *turn)
+{
+    if (turn->device) {
+        turn->device->has_turn = false;
+        os_fd_close(&turn->fd);
+    }
 }
 
 /* --- certificates ----------------------------------------------------------------------------- */
@@ -84,7 +154,8 @@ const char *state_cert_name(enum device_identity identity)
     static const char *const names[] = {[DEVICE_NONE] = "",
                                         [DEVICE_IDEVID] = "idevid.pem",
                                         [DEVICE_LDEVID] = "ldevid.pem",
-                                        [DEVICE_PREVIOUS] = "ldevid-previous.pem"};
+                                        [DEVICE_PREVIOUS] = "ldevid-previous.pem",
+                                        [DEVICE_NEXT] = "ldevid-next.pem"};
 
     return names[identity];
 }
@@ -148,23 +219,6 @@ kw_status state_load_issuers(struct kw_op *op, struct device *device)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static kw_status load_config(struct kw_op *op, struct device *device)
-{
-    AUTO(kw_bytes) *text = NULL;
-    kw_status status = state_read(op, device, "config.json", CONFIG_MAX, &text);
-
-    if (status.code == KW_E_NOT_FOUND) {
-        kw_op_clear(op);
-        return KW_OK;
-    }
-    TRY(op, status);
-    TRY(op,
-        codec_json_decode(op, kw_bytes_span(text), config_fields, KW_COUNT(config_fields),
-                          &device->config),
-        "config.json");
-    return KW_OK;
-}
-
 static bool replace(char *kept, size_t cap, const char *wanted)
 {
     bool differs = *wanted && strcmp(kept, wanted) != 0;
@@ -199,6 +253,27 @@ static kw_status merge_config(struct kw_op *op, struct device *device,
     return KW_OK;
 }
 
+/* A damaged config.json is forgotten where all that it must say is said again. */
+static kw_status load_wanted(struct kw_op *op, struct device *device,
+                             const struct device_config *wanted, bool *ret_changed)
+{
+    bool whole = *wanted->device_id && *wanted->server && *wanted->root_of_trust;
+
+    device->config = (struct device_config){0}; /* what is wanted counts as a change each time */
+    kw_status status = load_config(op, device, &device->config);
+
+    if (!kw_ok(status) && !(whole && status.code == KW_E_INPUT)) {
+        return status;
+    }
+    if (!kw_ok(status)) {
+        kw_op_clear(op);
+        device->config = *wanted;
+        *ret_changed = true;
+        return KW_OK;
+    }
+    return merge_config(op, device, wanted, ret_changed);
+}
+
 static kw_status read_root(struct kw_op *op, const char *path, struct cert **ret)
 {
     unsigned n = 0;
@@ -231,7 +306,8 @@ static kw_status load_root(struct kw_op *op, struct device *device, const char *
 
     TRY(op, state_path(op, device, "root.pem", path, sizeof(path)));
     kw_status status = read_root(op, path, &device->root);
-    if (!kw_ok(status) && status.code != KW_E_NOT_FOUND) {
+    bool damaged = status.code == KW_E_INPUT && trust_file; /* who gives it again repairs it */
+    if (!kw_ok(status) && status.code != KW_E_NOT_FOUND && !damaged) {
         return status;
     }
     kw_op_clear(op);
@@ -250,12 +326,16 @@ kw_status state_open(struct kw_op *op, struct device *device, const char *dir,
                      const struct device_config *wanted, const char *trust_file)
 {
     bool changed = false;
+    DEVICE_TURN_AUTO turn = {0};
 
     ENSURE(op, KW_TEXT_SET(device->dir, dir), KW_E_INPUT,
            "the path of the state folder is too long");
     TRY(op, os_dir_make(op, dir, 0700));
-    TRY(op, load_config(op, device));
-    TRY(op, merge_config(op, device, wanted, &changed));
+    TRY(op, load_wanted(op, device, wanted, &changed));
+    if (changed) { /* once more, as others may change it too */
+        TRY(op, state_take_turn(op, device, &turn));
+        TRY(op, load_wanted(op, device, wanted, &changed));
+    }
     ENSURE(op, *device->config.device_id && *device->config.server && *device->config.root_of_trust,
            KW_E_INPUT, "server, device id and root of trust must be given the first time");
     ENSURE(op, strncmp(device->config.server, "https://", 8) == 0, KW_E_INPUT,

@@ -143,9 +143,10 @@ static kw_status deliver(struct kw_op *op, struct device *device, const char *la
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-static const char *const leavings[] = {
-    "idevid.pem",      "ldevid.pem", "ldevid-previous.pem", "idevid.csr",  "ldevid.csr",
-    "ldevid-next.csr", "ca.pem",     "heartbeat-a",         "heartbeat-b", DEVICE_SEAL_FILE};
+static const char *const leavings[] = {"idevid.pem",      "ldevid.pem",    "ldevid-previous.pem",
+                                       "idevid.csr",      "ldevid.csr",    "ldevid-next.csr",
+                                       "ldevid-next.pem", "ca.pem",        "heartbeat-a",
+                                       "heartbeat-b",     DEVICE_SEAL_FILE};
 
 /* It signs nothing that it is given, so there is no receipt of its own. */
 static kw_status destroy_attesting(struct kw_op *op, struct device *device)
@@ -165,6 +166,7 @@ static kw_status destroy_all(struct kw_op *op, struct device *device)
 
     TRY(op, state_path(op, device, "receipts", path, sizeof(path)));
     TRY(op, os_dir_make(op, path, 0700));
+    TRY(op, os_dir_clear_temporaries(op, path), "clearing up");
     while (device_labels[n]) {
         n++;
     }
@@ -180,7 +182,7 @@ static kw_status destroy_all(struct kw_op *op, struct device *device)
 
 kw_status device_wipe(struct kw_op *op, struct device *device)
 {
-    OS_FD_AUTO int turn = -1;
+    DEVICE_TURN_AUTO turn = {0};
 
     TRY(op, state_take_turn(op, device, &turn));
     server_hang_up(device);

@@ -98,6 +98,11 @@ bool http_client_exporter(const struct http_client *client, uint8_t ret[HTTP_EXP
     return client->has_exporter;
 }
 
+enum http_refusal http_client_refusal(const struct http_client *client)
+{
+    return client->tls ? tls_client_refusal(client->tls) : HTTP_REFUSAL_NONE;
+}
+
 void http_client_disconnect(struct http_client *client)
 {
     curl_easy_cleanup(client->curl); /* closes it; NULL does no harm */

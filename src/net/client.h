@@ -71,6 +71,14 @@ kw_status http_client_call(struct kw_op *op, struct http_client *client,
                            const struct http_call *call, struct http_answer *ret);
 /* The exporter of the connection that the last call went over. False: it had none. */
 bool http_client_exporter(const struct http_client *client, uint8_t ret[HTTP_EXPORTER]);
+/* What the server's TLS alert said of our certificate where the last call failed by one. */
+enum http_refusal {
+    HTTP_REFUSAL_NONE,
+    HTTP_REFUSAL_REVOKED,
+    HTTP_REFUSAL_EXPIRED,
+    HTTP_REFUSAL_OTHER
+};
+enum http_refusal http_client_refusal(const struct http_client *client);
 /* Forget the connection (new identity, or to force a fresh handshake). */
 void http_client_disconnect(struct http_client *client);
 

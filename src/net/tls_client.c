@@ -159,23 +159,25 @@ struct kw_op *tls_client_op(struct tls_client *tls)
  * section 6.2). */
 static const struct {
     int alert;
+    enum http_refusal kind;
     const char *text;
 } about_us[] = {
-    {SSL_AD_BAD_CERTIFICATE,         "bad certificate"        },
-    {SSL_AD_UNSUPPORTED_CERTIFICATE, "unsupported certificate"},
-    {SSL_AD_CERTIFICATE_REVOKED,     "certificate revoked"    },
-    {SSL_AD_CERTIFICATE_EXPIRED,     "certificate expired"    },
-    {SSL_AD_CERTIFICATE_UNKNOWN,     "certificate unknown"    },
-    {SSL_AD_UNKNOWN_CA,              "unknown CA"             },
-    {SSL_AD_ACCESS_DENIED,           "access denied"          },
-    {SSL_AD_DECRYPT_ERROR,           "decrypt error"          },
-    {TLS13_AD_CERTIFICATE_REQUIRED,  "certificate required"   },
+    {SSL_AD_BAD_CERTIFICATE,         HTTP_REFUSAL_OTHER,   "bad certificate"        },
+    {SSL_AD_UNSUPPORTED_CERTIFICATE, HTTP_REFUSAL_OTHER,   "unsupported certificate"},
+    {SSL_AD_CERTIFICATE_REVOKED,     HTTP_REFUSAL_REVOKED, "certificate revoked"    },
+    {SSL_AD_CERTIFICATE_EXPIRED,     HTTP_REFUSAL_EXPIRED, "certificate expired"    },
+    {SSL_AD_CERTIFICATE_UNKNOWN,     HTTP_REFUSAL_OTHER,   "certificate unknown"    },
+    {SSL_AD_UNKNOWN_CA,              HTTP_REFUSAL_OTHER,   "unknown CA"             },
+    {SSL_AD_ACCESS_DENIED,           HTTP_REFUSAL_OTHER,   "access denied"          },
+    {SSL_AD_DECRYPT_ERROR,           HTTP_REFUSAL_OTHER,   "decrypt error"          },
+    {TLS13_AD_CERTIFICATE_REQUIRED,  HTTP_REFUSAL_OTHER,   "certificate required"   },
 };
 
-static const char *text_about_us(int alert)
+static const char *text_about_us(int alert, enum http_refusal *ret_kind)
 {
     for (unsigned i = 0; i < KW_COUNT(about_us); i++) {
         if (about_us[i].alert == alert) {
+            *ret_kind = about_us[i].kind;
             return about_us[i].text;
         }
     }
@@ -184,12 +186,21 @@ static const char *text_about_us(int alert)
 
 kw_status tls_client_alert(struct kw_op *op, int alert)
 {
-    const char *refusal = text_about_us(alert);
+    enum http_refusal kind = HTTP_REFUSAL_NONE;
+    const char *refusal = text_about_us(alert, &kind);
 
     ENSURE(op, !refusal, KW_E_AUTH, "the server refuses our certificate: TLS alert '%s'", refusal);
     ENSURE(op, alert < 0, KW_E_UNAVAILABLE, "the server refuses the TLS handshake: alert '%s'",
            SSL_alert_desc_string_long(alert));
     return KW_OK;
+}
+
+enum http_refusal tls_client_refusal(const struct tls_client *tls)
+{
+    enum http_refusal kind = HTTP_REFUSAL_NONE;
+
+    (void)text_about_us(tls->alert, &kind); /* only the kind is wanted */
+    return kind;
 }
 
 kw_status tls_client_failure(struct kw_op *op, const struct tls_client *tls)

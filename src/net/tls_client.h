@@ -28,6 +28,8 @@ bool tls_client_export(void *ssl, const char *label, uint8_t ret[HTTP_EXPORTER])
  * the remote key's, or the alert that the server sent. KW_OK: TLS knows of no failure.
  */
 kw_status tls_client_failure(struct kw_op *op, const struct tls_client *tls);
+/* What that alert said of our certificate. */
+enum http_refusal tls_client_refusal(const struct tls_client *tls);
 
 /* For contexts that are no libcurl's (tls_context.c); these change nothing in `tls`, so any thread
  * may call them at once. Settings, trust and identity for an SSL_CTX: */

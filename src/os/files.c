@@ -427,6 +427,23 @@ static kw_status names_read(struct kw_op *op, const char *path, const char *suff
     return errno == 0 ? KW_OK : fail_errno(op, "list folder", path);
 }
 
+kw_status os_dir_clear_temporaries(struct kw_op *op, const char *path)
+{
+    __attribute__((cleanup(close_dir))) DIR *dir = opendir(path);
+    struct dirent *entry = NULL;
+
+    if (!dir) {
+        return fail_errno(op, "open folder", path);
+    }
+    while ((errno = 0, entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] == '.' && has_suffix(entry->d_name, ".tmp") &&
+            unlinkat(dirfd(dir), entry->d_name, 0) != 0 && errno != ENOENT) {
+            return fail_errno(op, "remove", entry->d_name);
+        }
+    }
+    return errno == 0 ? KW_OK : fail_errno(op, "list folder", path);
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);

@@ -35,6 +35,9 @@ kw_status os_fd_append(struct kw_op *op, int fd, struct kw_span record);
 kw_status os_file_remove(struct kw_op *op, const char *path);
 /* Overwrite with zeroes, fsync, unlink, fsync the folder; fine where it is absent. */
 kw_status os_file_shred(struct kw_op *op, const char *path);
+/* Remove what os_file_write() left half-written in a folder when its process was killed; nobody
+ * else may write there meanwhile. KW_E_IO. */
+kw_status os_dir_clear_temporaries(struct kw_op *op, const char *dir);
 /* Remove a folder and all below it; links are not followed. Fine where it is absent. After a
  * failure (KW_E_IO) some of it is left. */
 kw_status os_tree_remove(struct kw_op *op, const char *dir);

@@ -105,9 +105,10 @@ static kw_status known_key(struct kw_op *op, const struct enrolment *it, struct 
     if (!answers(it, ret)) {
         return KW_OK;
     }
-    ENSURE(op, ret->state != CERT_STATE_REVOKED, KW_E_REVOKED,
-           "the certificate for this request was revoked");
-    ENSURE(op, it->now_ms / 1000 <= ret->not_after, KW_E_EXPIRED,
+    /* Not KW_E_REVOKED: nothing is wrong with who asks, and with another key it is served. */
+    ENSURE(op, ret->state != CERT_STATE_REVOKED, KW_E_CONFLICT,
+           "the certificate for this request was revoked; make a new key");
+    ENSURE(op, it->now_ms / 1000 <= ret->not_after, KW_E_CONFLICT,
            "the certificate for this request has ended; make a new key");
     *ret_found = true;
     return KW_OK;
