@@ -50,6 +50,7 @@ bench: build
 soak: build
 	@KW_ALL_FAULTS=1 meson test -C $(BUILD) contract_rot_pkcs11_faults
 	@KW_LIES_SECONDS=$(LIES_SECONDS) meson test -C $(BUILD) -t 0 --verbose keeper_lies
+	@KW_SWEEP=all KW_BUILD_ROOT=$(abspath $(BUILD)) $(PYTEST) -q -rP tests/e2e/test_crash_sweep.py
 	@KW_SOAK_SECONDS=$(SOAK_SECONDS) KW_BUILD_ROOT=$(abspath $(BUILD)) $(PYTEST) -q tests/soak
 
 fuzz:
