@@ -85,7 +85,7 @@ static kw_status new_key(struct kw_op *op, struct device *device, const char *la
 
 kw_status device_service_request(struct kw_op *op, struct device *device, struct kw_bytes **ret)
 {
-    OS_FD_AUTO int turn = -1;
+    DEVICE_TURN_AUTO turn = {0};
     AUTO(cert) *used = NULL;
     AUTO(privkey) *key = NULL;
     AUTO(kw_bytes) *csr = NULL;
@@ -134,7 +134,7 @@ static kw_status install(struct kw_op *op, struct device *device, struct cert *c
 
 kw_status device_service_install(struct kw_op *op, struct device *device, struct kw_span pem)
 {
-    OS_FD_AUTO int turn = -1;
+    DEVICE_TURN_AUTO turn = {0};
     struct cert *certs[CERTS_MAX];
     unsigned n = 0;
 
