@@ -95,6 +95,7 @@ def test_a_batch_is_revoked_and_everybody_enforces_it(fleet):
     plan = fleet.json('revoke', 'plan', '--batch', 'B-1', '--profile', 'ldevid', '--reason', 'cessationOfOperation')
     number = str(plan['id'])
     assert plan['state'] == 'ready' and not plan['needs_approval']
+    fleet.cli('feed', 'follow', '--since', '0', '--max', '1', '--consumer', 'siem')
     assert all(device.hello().status == 200 for device in fleet.batches['B-1'])
     fleet.json('revoke', 'run', number)
     plan = ended(fleet, number)
@@ -103,12 +104,17 @@ def test_a_batch_is_revoked_and_everybody_enforces_it(fleet):
     assert all(device.hello().status == 200 for device in fleet.batches['B-2'])
     states = {c['state'] for c in fleet.json('cert', 'list', '--batch', 'B-1', '--profile', 'ldevid')['items']}
     assert states == {'revoked'}
-    # the list that relying parties fetch has them, and it is known since when
-    def all_enforce():
+    # the list that relying parties fetch has them, and it is known since when; one consumer of the feed is behind
+    def all_enforce(but=None):
         shown = fleet.json('revoke', 'show', number)
-        return all('enforced' in party for party in shown['enforced']) and shown
+        return all('enforced' in party for party in shown['enforced'] if party['party'] != but) and shown
+    plan = until('the CRL is seen', lambda: all_enforce(but='consumer:siem'))
+    assert [party for party in plan['enforced'] if party['party'] == 'consumer:siem' and 'enforced' not in party]
+    assert 'consumer:siem' in (text := fleet.cli('revoke', 'show', number).stdout) and 'not yet' in text
+    end = max(index for index, _ in fleet.log_entries()) + 1
+    assert fleet.operators_get(f'/api/v1/feed?since={end}&consumer=siem').status == 200
     plan = until('the CRL is seen', all_enforce)
-    assert {p['party'] for p in plan['enforced']} >= {'gate', 'ocsp', 'crl:devices'}
+    assert {p['party'] for p in plan['enforced']} >= {'gate', 'ocsp', 'crl:devices', 'consumer:siem'}
     crl = harness.x509.load_der_x509_crl(fleet.ask('relying', 'GET', '/crl/devices.crl').body)
     for device in fleet.batches['B-1']:
         assert crl.get_revoked_certificate_by_serial_number(device.ldevid.cert.serial_number) is not None

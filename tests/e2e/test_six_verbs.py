@@ -199,6 +199,17 @@ def index_line(flag, cert, revoked=''):
     return f'{flag}\t{stamp}\t{revoked}\t{serial_hex(cert).upper()}\tunknown\t/CN=x\n'
 
 
+def every(gate, path):
+    """All pages of a list."""
+    rows, after = [], ''
+    while True:
+        page = json.loads(get(gate, path + after).body)
+        rows += page['items']
+        if not page.get('next'):
+            return rows
+        after = f'&after={page["next"]}'
+
+
 def test_sync_external_index(gate, tmp_path):
     good, gone, kept = (gate.device() for _ in range(3))
     for cert in (gone.ldevid.cert,):
@@ -209,10 +220,19 @@ def test_sync_external_index(gate, tmp_path):
                      index_line('R', kept.ldevid.cert, '261101000000Z,keyCompromise') +
                      'V\t271121102233Z\t\t00FFEE\tunknown\t/CN=y\n')
     found = drifts(gate, '--external', index, '--ca', ca)
-    assert {key for key in found if key[0].startswith('external')} == {
+    missing = {key[1] for key in found if key[0] == 'external-missing'}
+    assert {key for key in found if key[0].startswith('external')} - {('external-missing', one) for one in missing} == {
         ('external-valid', f'cert:{ca}/{serial_hex(gone.ldevid.cert)}'),
         ('external-revoked', f'cert:{ca}/{serial_hex(kept.ldevid.cert)}'),
         ('external-unknown', f'cert:{ca}/ffee')}
+    # The other way round: what the copy lacks of ours, whatever its state, and nothing else.
+    ours = {f'cert:{ca}/{row["serial"]}' for row in every(gate, f'/certs?ca={ca}')}
+    listed = {f'cert:{ca}/{serial_hex(one.ldevid.cert)}' for one in (good, gone, kept)}
+    assert missing == ours - listed and f'cert:{ca}/{serial_hex(gone.idevid.cert)}' in missing
+    whole = tmp_path / 'whole.csv'
+    whole.write_text(''.join(f'{row["serial"].upper()},{"revoked" if row["state"] == "revoked" else "valid"},\n'
+                             for row in every(gate, f'/certs?ca={ca}')))
+    assert not [key for key in drifts(gate, '--external', whole, '--ca', ca) if key[0].startswith('external')]
     # A foreign CA: its certificates for our devices, by name.
     gate.cli('device', 'retire', kept.id)
     foreign = tmp_path / 'foreign.csv'

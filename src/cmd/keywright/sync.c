@@ -4,7 +4,7 @@
 
 #include "base/time.h"
 #include "base/uri.h"
-#include "cmd/keywright/cli.h"
+#include "cmd/keywright/sync.h"
 #include "codec/json.h"
 #include "os/files.h"
 
@@ -114,9 +114,31 @@ kw_status cli_feed_consumers(struct kw_op *op, struct cli *cli)
 
 /* --- reconciliation --------------------------------------------------------------------------- */
 
-struct findings {
-    uint64_t n, checked;
-};
+static kw_status print_json(struct kw_op *op, const struct drift_page *page)
+{
+    AUTO(kw_bytes) *json = NULL;
+
+    TRY(op, kw_bytes_new(1024, &json));
+    TRY(op, codec_json_encode(op, drift_page.fields, drift_page.n, page, json));
+    (void)printf("%.*s\n", (int)json->len, (const char *)json->p);
+    return KW_OK;
+}
+
+kw_status cli_sync_print(struct kw_op *op, const struct cli *cli, const struct drift_page *page,
+                         struct findings *findings)
+{
+    findings->n += page->n;
+    findings->checked += page->checked;
+    if (cli->options[OPT_JSON]) {
+        return print_json(op, page);
+    }
+    for (unsigned i = 0; i < page->n; i++) {
+        const struct drift_view *drift = &page->at[i];
+        (void)printf("%s %s: %s; next: %s\n", drift->kind, drift->object, drift->text,
+                     drift->next_step);
+    }
+    return KW_OK;
+}
 
 static kw_status take(struct kw_op *op, const struct cli *cli, const struct kw_bytes *json,
                       struct findings *findings, char next[KW_NAME_MAX])
@@ -126,16 +148,9 @@ static kw_status take(struct kw_op *op, const struct cli *cli, const struct kw_b
     ENSURE(op, page, KW_E_MEMORY, "no memory for the answer");
     kw_status status =
         codec_json_decode(op, kw_bytes_span(json), drift_page.fields, drift_page.n, page);
-    if (kw_ok(status) && cli->options[OPT_JSON]) {
-        (void)printf("%.*s\n", (int)json->len, (const char *)json->p);
+    if (kw_ok(status)) {
+        status = cli_sync_print(op, cli, page, findings);
     }
-    for (unsigned i = 0; kw_ok(status) && !cli->options[OPT_JSON] && i < page->n; i++) {
-        const struct drift_view *drift = &page->at[i];
-        (void)printf("%s %s: %s; next: %s\n", drift->kind, drift->object, drift->text,
-                     drift->next_step);
-    }
-    findings->n += page->n;
-    findings->checked += page->checked;
     (void)kw_text_copy(next, KW_NAME_MAX, page->next); /* the same size */
     free(page);
     return status;
@@ -187,7 +202,7 @@ static kw_status check_external(struct kw_op *op, struct cli *cli, struct findin
         TRY(op, cli_post_text(op, cli, path, "text/plain", take_piece(&rest), &json));
         TRY(op, take(op, cli, json, findings, next));
     }
-    return KW_OK;
+    return ca ? cli_sync_missing(op, cli, kw_bytes_span(file), findings) : KW_OK;
 }
 
 kw_status cli_sync_check(struct kw_op *op, struct cli *cli)
@@ -199,7 +214,7 @@ kw_status cli_sync_check(struct kw_op *op, struct cli *cli)
         TRY(op, check_external(op, cli, &findings));
     }
     if (!cli->options[OPT_JSON]) {
-        (void)printf("%llu devices and lines looked at, %llu disagreements\n",
+        (void)printf("%llu devices, lines and certificates looked at, %llu disagreements\n",
                      (unsigned long long)findings.checked, (unsigned long long)findings.n);
     }
     ENSURE(op, findings.n == 0, KW_E_CONFLICT, "%llu disagreements",

@@ -24,6 +24,7 @@ static const struct {
     [DRIFT_EXTERNAL_VALID] = {"external-valid", "revoke %s there, too"},
     [DRIFT_EXTERNAL_REVOKED] = {"external-revoked", "keywright cert revoke %s"},
     [DRIFT_EXTERNAL_UNKNOWN] = {"external-unknown", "find out who issued %s; keywright doctor"},
+    [DRIFT_EXTERNAL_MISSING] = {"external-missing", "take %s over there, or make the copy anew"},
     [DRIFT_EXTERNAL_END] = {"external-end", "compare both certificates of %s"},
     [DRIFT_EXTERNAL_DEVICE] = {"external-device", "revoke %s there, too"},
     [DRIFT_EXTERNAL_STRANGER] = {"external-stranger",

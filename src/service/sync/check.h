@@ -21,6 +21,7 @@ enum drift_kind {
     DRIFT_EXTERNAL_VALID, /* revoked or held here, valid there */
     DRIFT_EXTERNAL_REVOKED,
     DRIFT_EXTERNAL_UNKNOWN,  /* there, of our own CA, not here */
+    DRIFT_EXTERNAL_MISSING,  /* here, and the copy lacks it: who has the copy looks for it */
     DRIFT_EXTERNAL_END,      /* another end */
     DRIFT_EXTERNAL_DEVICE,   /* valid there, for a device that is retired or suspended here */
     DRIFT_EXTERNAL_STRANGER, /* valid there, for a device that nobody registered */

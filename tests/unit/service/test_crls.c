@@ -420,7 +420,10 @@ static void journal_gives_many(void **state)
     }
     uint64_t start = crl_journal_mark(journal);
     for (unsigned i = 0; i < MANY; i++) {
-        struct crl_step step = {.serial = {(uint8_t)(i >> 8), (uint8_t)i}, .serial_len = 2};
+        struct crl_step step = {
+            .serial = {(uint8_t)(i >> 8), (uint8_t)i},
+              .serial_len = 2
+        };
         KW_TEXT_SET(step.base, i % 2 ? "devices" : "services");
         crl_journal_add(journal, &step);
     }
