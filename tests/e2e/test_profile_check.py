@@ -1,7 +1,8 @@
 """profile check tells what a request would become, by the code that issues; it signs and records nothing."""
 import json
+import re
 
-from harness import new_key, words
+from harness import BUILD, SOURCE, new_key, run, words
 from test_issue import csr_file, issue
 
 
@@ -52,3 +53,16 @@ def test_unknown_objects(gate, tmp_path):
     for options in (('--profile', 'nothing', '--name', 'x'), ('--profile', 'ldevid', '--device', 'NOBODY'),
                     ('--profile', 'ldevid', '--name', 'x'), ('--profile', 'ldevid')):
         assert gate.cli('profile', 'check', '--csr', path, *options, check=False).returncode != 0
+
+
+def test_the_page_has_the_programs_tables():
+    """docs/PROFILES.md is what this program reads and refuses: tools/profile-docs writes it anew."""
+    done = run(SOURCE / 'tools/profile-docs', '--build', BUILD, '--check', check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_page_names_every_trade():
+    page = (SOURCE / 'docs/PROFILES.md').read_text('utf-8')
+    rows = dict(re.findall(r'^\| ([a-z]+) \| ([a-z0-9, -]+) \|', page.partition('## Trades')[2], re.M))
+    for folder in (SOURCE / 'profiles/verticals').iterdir():
+        assert rows[folder.name].split(', ') == sorted(path.stem for path in folder.glob('*.yaml')), folder.name

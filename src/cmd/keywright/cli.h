@@ -214,6 +214,7 @@ kw_status cli_request_refuse(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_show(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_pem(struct kw_op *op, struct cli *cli);
 kw_status cli_profile_check(struct kw_op *op, struct cli *cli);
+kw_status cli_profile_fields(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_issue(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_revoke(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_hold(struct kw_op *op, struct cli *cli);

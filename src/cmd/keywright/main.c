@@ -195,6 +195,7 @@ static const struct command {
     {"broker", "config",   "DIR",        REMOTE | OPT(NAME) | OPT(PORT) | OPT(LISTEN) | OPT(USER) | OPT(PLUGIN) | OPT(TLS12), cli_broker_config, "a folder with all that mosquitto needs: mosquitto -c DIR/mosquitto.conf"},
     {"broker", "renew",    "DIR",        REMOTE | OPT(NAME) | OPT(USER),         cli_broker_renew,    "new keys and certificates in such a folder; mosquitto takes them on SIGHUP"},
     {"profile", "check",   NULL,         REMOTE | OPT(PROFILE) | OPT(DEVICE) | OPT(NAME) | OPT(CSR) | OPT(SAN), cli_profile_check, "what a request would become, line by line, and why not; nothing is signed"},
+    {"profile", "fields",  NULL,         OPT(OUT),                               cli_profile_fields,  "what a profile's and an authority's file may say, and must keep to"},
     {"cert",   "issue",    NULL,         REMOTE | OPT(PROFILE) | OPT(NAME) | OPT(CSR) | OPT(SAN) | OPT(OUT), cli_cert_issue, "a certificate for a server, station, gateway, person, signer or program"},
     {"cert",   "revoke",   "CERT",       REMOTE | OPT(REASON),                   cli_cert_revoke,     "revoke a certificate, for ever"},
     {"stats",  NULL,       NULL,         REMOTE,                                 cli_stats,           "figures: devices, certificates, what ends soon, by week"},
