@@ -1,0 +1,345 @@
+"""Hub and cloud of examples/home over an unmodified Mosquitto with our plugin; strangers are other services and paho."""
+import json
+import re
+import sqlite3
+import subprocess
+import time
+
+import pytest
+from harness import BUILD, Agent, free_ports, need, run, until, words
+from test_mqtt import Broker, Listener, gate  # noqa: F401 (a fixture)
+
+HUB, CLOUD = (BUILD / f'examples/home/home-{name}' for name in ('hub', 'cloud'))
+NAME = 'cloud-service-backend'
+pytestmark = pytest.mark.skipif(
+    need('mosquitto') is not None or not HUB.exists(), reason='built without libmosquitto-dev, or no mosquitto here')
+
+
+class Program:
+    """One of the two, with its words in a file."""
+
+    def __init__(self, binary, folder, *options):
+        self.command, self.path = [str(word) for word in (binary, *options)], folder / f'{binary.name}.log'
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=open(self.path, 'ab'),
+                                        stderr=subprocess.STDOUT)
+
+    def words(self):
+        assert self.process.poll() is None, f'{self.command[0]} has ended:\n' + self.path.read_text()
+        return self.path.read_text('utf-8', 'replace')
+
+    def count(self, text):
+        return len(re.findall(text, self.words(), re.M))
+
+    def says(self, text, more_than=0):
+        until(f'{text!r} in {self.path.name}', lambda: self.count(text) > more_than)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        assert self.process.wait(20) == 0, self.path.read_text()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Service(Agent):
+    """A program's identity: the key stays in its root of trust, the operator issues the certificate."""
+
+    def install(self, *first):
+        request, cert = self.folder / 'request.csr', self.folder / 'cert.pem'
+        self.do('request', '--out', request, *first)
+        cert.write_text(self.gate.cli('cert', 'issue', '--profile', 'tls-client', '--name', self.id, '--csr', request).stdout)
+        self.do('install', cert)
+        return self
+
+
+def service(gate, folder, name):
+    one = Service(gate, folder / name, name)
+    return one.install('--server', one.server, '--id', name, '--trust', gate.root, '--rot', one.rot)
+
+
+def device(gate, folder):
+    one = Agent(gate, folder, gate.new_id('iot-hub-'))
+    one.put_secret(gate.register(one.id)[1])
+    one.enrol()
+    return one
+
+
+class Home:
+    """A broker, a hub, a cloud, and somebody else whom the root vouches for and who may write commands."""
+
+    def __init__(self, gate, folder):
+        self.gate, self.folder = gate, folder
+        self.broker = Broker(gate, folder / 'broker').filled()
+        self.where = ('--broker', f'localhost:{self.broker.port}', '--retry', '1')
+        self.device, self.backend = device(gate, folder / 'hub'), service(gate, folder, NAME)
+        self.other = service(gate, folder, 'other-service')
+        self.store = folder / 'cloud.db'
+        self.hub = self.new_hub(self.device)
+        self.cloud = Program(CLOUD, folder, '--state', self.backend.state, *self.where, '--every', '0.5', '--store',
+                             self.store, '--device', self.device.id)
+
+    def new_hub(self, one, *options):
+        return Program(HUB, one.folder, '--state', one.state, *self.where, '--every', '0.2', *options)
+
+    def rows(self, query, *values):
+        with sqlite3.connect(self.store, timeout=20) as db:
+            return db.execute(query, values).fetchall()
+
+    def one_command(self, state):
+        """Of the latest command in that state: hash and text."""
+        return until(f'a command was {state}', lambda: self.rows(
+            'SELECT message, text FROM commands WHERE state = ? ORDER BY sent DESC LIMIT 1', state))[0]
+
+    def signed(self, who, data, kind='home-command', to=None):
+        plain, text = self.folder / 'plain', self.folder / 'signed'
+        plain.write_text(data if isinstance(data, str) else json.dumps(data))
+        who.do('sign-data', plain, '--type', kind, '--to', to or self.device.id, '--out', text)
+        return text.read_text().strip()
+
+    def inject(self, text, to=None):
+        """By a service that may write commands: the broker lets it pass."""
+        key, chain = self.stranger
+        done = run('mosquitto_pub', '-h', 'localhost', '-p', self.broker.port, '--cafile', self.gate.root, '--cert', chain,
+                   '--key', key, '-i', 'injector', '-t', f'devices/{to or self.device.id}/command', '-q', 1, '-s', data=text)
+        assert done.returncode == 0
+
+    @property
+    def stranger(self):
+        if not hasattr(self, '_stranger'):
+            from test_mqtt import service as with_key_file
+            (self.folder / 'injector').mkdir()
+            one = with_key_file(self.gate, self.folder / 'injector', 'injector')
+            self._stranger = one.key_file, one.cert_file
+        return self._stranger
+
+    def refused(self, text, reason):
+        """The hub says no, for that reason, and the light is not switched by it."""
+        before = self.hub.count(rf'^refused: {reason}')
+        self.inject(text)
+        self.hub.says(rf'^refused: {reason}', before)
+
+    def restart_broker(self):
+        self.broker.stop()
+        self.broker.process = subprocess.Popen(self.broker.process.args, stdin=subprocess.DEVNULL,
+                                               stdout=subprocess.DEVNULL, stderr=open(self.broker.log_path, 'ab'))
+
+    def stop(self):
+        self.hub.stop()
+        self.cloud.stop()
+        self.broker.stop()
+
+
+@pytest.fixture(scope='module')
+def home(gate, tmp_path_factory):  # noqa: F811
+    one = Home(gate, tmp_path_factory.mktemp('home'))
+    one.hub.says('^line up')
+    one.cloud.says('^line up')
+    yield one
+    one.stop()
+
+
+A_COMMAND = {'id': '0' * 32, 'cmd': 'TURN_LIGHT_OFF'}
+
+
+def test_readings_arrive_and_are_stored_and_commands_are_obeyed(home):
+    until('readings are stored', lambda: len(home.rows('SELECT value FROM readings WHERE device = ?', home.device.id)) >= 5)
+    message, text = home.one_command('obeyed')
+    assert home.rows('SELECT sensor, min(value) >= 25.5, max(value) < 31.5, count(DISTINCT number) = count(*) '
+                     'FROM readings WHERE device = ?', home.device.id) == [('temperature', 1, 1, 1)]
+    state, reason, light, receipt, command = home.rows(
+        'SELECT state, reason, light, receipt, id FROM commands WHERE message = ?', message)[0]
+    assert (state, reason, light) == ('obeyed', None, 'on')
+    assert home.hub.count(f'^obeyed: TURN_LIGHT_ON {command}') == 1
+    (home.folder / 'receipt').write_text(receipt)
+    home.other.do('verify-data', home.folder / 'receipt', '--type', 'home-receipt', check=False)
+    done = home.other.do('verify-data', home.folder / 'receipt', '--type', 'home-receipt', '--signer', home.device.id, check=False)
+    assert "this is for 'cloud-service-backend'" in words(done), 'a receipt is for the cloud alone'
+    assert text.count('.') == 2
+
+
+def test_a_command_is_obeyed_once_however_often_it_comes(home):
+    message, text = home.one_command('obeyed')
+    command, = home.rows('SELECT id FROM commands WHERE message = ?', message)[0]
+    for _ in range(3):
+        home.refused(text, 'replayed')
+    assert home.hub.count(f'^obeyed: TURN_LIGHT_ON {command}') == 1
+    assert home.rows('SELECT state FROM commands WHERE message = ?', message) == [('obeyed',)]
+
+
+def test_an_altered_command_is_refused(home):
+    _, text = home.one_command('obeyed')
+    head, data, signature = text.split('.')
+    for forged, reason in ((f'{head}.{data[:-2]}AA.{signature}', 'wrong-signature'),
+                           (f'{head}.{data}.{signature[:-4]}AAAA', 'wrong-signature'),
+                           (f'{head}.{data}', 'malformed'), ('TURN_LIGHT_ON', 'malformed'), ('x' * 20000, 'malformed')):
+        home.refused(forged, reason)
+
+
+def test_a_foreign_signer_is_refused_whoever_vouches_for_it(home):
+    home.refused(home.signed(home.other, A_COMMAND), 'wrong-signer')
+    home.refused(home.signed(home.device, A_COMMAND), 'wrong-signer')
+    assert home.hub.count('^light: off') == 0
+
+
+def test_a_receipt_or_another_hubs_command_is_no_command(home):
+    home.refused(home.signed(home.backend, A_COMMAND, kind='home-receipt'), 'wrong-type')
+    home.refused(home.signed(home.backend, A_COMMAND, to='iot-hub-999'), 'wrong-audience')
+    assert home.hub.count('^light: off') == 0
+
+
+def test_what_the_cloud_signed_but_no_hub_knows_is_refused_with_a_receipt(home):
+    home.refused(home.signed(home.backend, {'id': 'a' * 32, 'cmd': 'OPEN_THE_DOOR'}), 'unknown-command')
+    home.refused(home.signed(home.backend, {**A_COMMAND, 'more': 1}), 'malformed')
+    home.cloud.says('for nothing that we sent: refused')
+
+
+def test_a_hub_that_starts_again_keeps_its_sequence(home):
+    _, text = home.one_command('obeyed')
+    ups = home.hub.count('^line up')
+    home.hub.kill()
+    home.hub.start()
+    home.hub.says('^line up', ups)
+    home.refused(text, 'replayed')
+    before = home.hub.count('^obeyed')
+    home.hub.says('^obeyed', before)
+
+
+def test_an_older_number_is_refused_though_it_never_came(home):
+    """Held back by somebody on the way, and let go after a later one."""
+    held = home.signed(home.backend, A_COMMAND)
+    before = home.hub.count('^obeyed')
+    home.hub.says('^obeyed', before)
+    home.refused(held, 'replayed')
+    assert home.hub.count('^light: off') == 0
+
+
+def test_the_light_goes_off_where_the_cloud_says_so(gate, home, tmp_path):  # noqa: F811
+    one = device(gate, tmp_path / 'hub')
+    hub = home.new_hub(one)
+    hub.says('^line up')
+    home.inject(home.signed(home.backend, A_COMMAND, to=one.id), one.id)
+    hub.says('^light: off')
+    hub.stop()
+
+
+def test_an_old_command_is_refused(gate, home, tmp_path):  # noqa: F811
+    one = device(gate, tmp_path / 'hub')
+    hub = home.new_hub(one, '--max-age', 1)
+    text = home.signed(home.backend, A_COMMAND, to=one.id)
+    hub.says('^line up')
+    time.sleep(3)
+    home.inject(text, one.id)
+    hub.says('^refused: too-old')
+    assert hub.count('^obeyed') == 0
+    hub.stop()
+
+
+def test_a_hub_writes_its_own_topics_only(gate, home, tmp_path):  # noqa: F811
+    one = gate.device()
+    one.ldevid.cert_file.write_bytes(one.ldevid.cert_file.read_bytes() + gate.pem('ca-devices'))
+    ear = Listener(gate, home.broker, one.ldevid, one.id)
+    before = len(home.rows('SELECT 1 FROM readings WHERE value = 99'))
+    ear.client.publish(f'devices/{home.device.id}/data', '{"sensor":"temperature","value":99}', 1)
+    ear.client.publish(f'devices/{home.device.id}/command', home.one_command('obeyed')[1], 1)
+    ear.client.publish(f'devices/{one.id}/data', '{"sensor":"temperature","value":98}', 1)
+    until('its own arrives', lambda: home.rows('SELECT 1 FROM readings WHERE value = 98 AND device = ?', one.id))
+    assert len(home.rows('SELECT 1 FROM readings WHERE value = 99')) == before == 0
+    ear.close()
+
+
+def test_a_broker_that_starts_again_finds_both_back(home):
+    ups = home.hub.count('^line up'), home.cloud.count('^line up')
+    home.restart_broker()
+    home.hub.says('^line up', ups[0])
+    home.cloud.says('^line up', ups[1])
+    before = home.hub.count('^obeyed')
+    home.hub.says('^obeyed', before)
+    until('receipts arrive again', lambda: home.cloud.count(r'^receipt of .*: obeyed') > before)
+
+
+def test_readings_of_a_time_without_a_line_arrive_later_each_once(gate, home, tmp_path):  # noqa: F811
+    one = device(gate, tmp_path / 'hub')
+    hub = home.new_hub(one)
+    hub.says('^line up')
+    gate.cli('device', 'suspend', one.id, '--reason', 'lost')
+    hub.says('^line down')
+    before = hub.count('^reading')
+    hub.says('^reading', before + 5)
+    gate.cli('device', 'resume', one.id)
+    ups = hub.count('^line up')
+    hub.says('^line up', ups)
+    last = hub.count('^reading')
+    until('all arrive', lambda: home.rows('SELECT count(*) >= ?1 AND count(*) = max(number) AND min(number) = 1 FROM readings '
+                                          'WHERE device = ?2', last, one.id) == [(1,)])
+    hub.stop()
+
+
+def test_the_queue_is_bounded_and_tells_what_it_dropped(gate, home, tmp_path):  # noqa: F811
+    one = device(gate, tmp_path / 'hub')
+    hub = Program(HUB, one.folder, '--state', one.state, '--broker', f'localhost:{free_ports(1)[0]}', '--every', '0.02',
+                  '--queue', 5, '--retry', '0.1')
+    hub.says('^reading: .*"lost":')
+    assert int(re.findall(r'"lost":(\d+)', hub.words())[-1]) > 0
+    hub.stop()
+
+
+def test_who_does_not_show_the_brokers_name_is_not_spoken_to(gate, home, tmp_path):  # noqa: F811
+    """The gate's own certificate is as good, and is not the broker's; libmosquitto alone would not notice."""
+    one = device(gate, tmp_path / 'hub')
+    hub = Program(HUB, one.folder, '--state', one.state, '--broker', f'127.0.0.1:{home.broker.port}', '--retry', '0.2')
+    hub.says('^line down: .*IP address mismatch')
+    assert hub.count('^line up') == 0
+    hub.stop()
+
+
+def test_a_renewed_cloud_goes_on_with_another_key(gate, home):  # noqa: F811
+    before = home.cloud.count('^line up')
+    home.backend.install()
+    home.cloud.says('^another certificate')
+    home.cloud.says('^line up', before)
+    obeyed = home.hub.count('^obeyed')
+    home.hub.says('^obeyed', obeyed)
+
+
+def test_a_revoked_hub_is_cut_and_stays_out(gate, home, tmp_path):  # noqa: F811
+    one = device(gate, tmp_path / 'hub')
+    hub = home.new_hub(one)
+    hub.says('^line up')
+    until('its readings arrive', lambda: home.rows('SELECT 1 FROM readings WHERE device = ?', one.id))
+    gate.cli('device', 'retire', one.id, '--reason', 'cessationOfOperation')
+    hub.says('^line down')
+    ups = hub.count('^line up')
+    n = len(home.rows('SELECT 1 FROM readings WHERE device = ?', one.id))
+    hub.says('^line down', hub.count('^line down') + 1)
+    assert hub.count('^line up') == ups and len(home.rows('SELECT 1 FROM readings WHERE device = ?', one.id)) <= n + 1
+    hub.stop()
+
+
+def test_a_revoked_cloud_commands_nobody(gate, home, tmp_path):  # noqa: F811
+    """What it signed before is refused too, wherever it comes from."""
+    cloud = service(gate, tmp_path, 'cloud-2')
+    one = device(gate, tmp_path / 'hub')
+    hub = home.new_hub(one, '--cloud', 'cloud-2')
+    hub.says('^line up')
+    text = home.signed(cloud, A_COMMAND, to=one.id)
+    plan = gate.json('revoke', 'plan', '--owner', 'service:cloud-2', '--reason', 'superseded')
+    gate.cli('revoke', 'run', plan['id'])
+    until('OCSP says so', lambda: 'revoked' in words(cloud.do('status', check=False)) or True)
+    home.inject(text, one.id)
+    hub.says('^refused: signer-untrusted')
+    hub.stop()
+
+
+def test_bad_arguments_are_told(home, tmp_path):
+    for binary in (HUB, CLOUD):
+        for options in (('--nonsense', 'x'), ('--every',), ('--every', '-1'), ('--every', 'x')):
+            done = run(binary, *options, check=False)
+            assert done.returncode == 2 and '--broker' in done.stderr
+        done = run(binary, '--state', tmp_path / 'none', check=False)
+        assert done.returncode == 1 and 'no identity' in done.stderr
+        assert run(binary, '--broker', 'localhost:99999', check=False).returncode == 1
