@@ -277,15 +277,14 @@ static void post(struct gate_conn *operators, const char *path, const char *json
 static double cut_of(const struct session *session)
 {
     double until_us = bench_wall_us() + WAIT_MS * 1e3;
-    double cut_us = atomic_load(&session->cut_us);
 
-    for (; cut_us == 0; cut_us = atomic_load(&session->cut_us)) {
+    while (atomic_load(&session->cut_us) == 0) {
         if (bench_wall_us() > until_us) {
             bench_die("'%s' was not cut within %d ms", session->id, WAIT_MS);
         }
         (void)usleep(STEP_US);
     }
-    return cut_us;
+    return atomic_load(&session->cut_us);
 }
 
 static void revoke_path(const struct session *session, char *path, size_t cap)
@@ -301,12 +300,13 @@ static void revoke_path(const struct session *session, char *path, size_t cap)
                    kw_hex(KW_SPAN_ARRAY(hash), hex, sizeof(hex)));
 }
 
-static void one_by_one(struct gate_conn *operators, unsigned n, struct bench_list *ms)
+static void one_by_one(struct gate_conn *operators, unsigned from, unsigned n,
+                       struct bench_list *ms)
 {
     static char body[BODY_MAX];
     char path[128];
 
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = from; i < from + n; i++) {
         revoke_path(&sessions[i], path, sizeof(path));
         double began_us = bench_wall_us();
         post(operators, path, "{\"reason\":\"superseded\"}", body, 200);
@@ -363,26 +363,36 @@ static void allow_files(void)
     }
 }
 
-static void measure(const struct bench_gate *gate, unsigned n)
+/* An operator's connection for each phase: the server ends those that are long idle. */
+static void fill_and_kick(const struct bench_gate *gate, unsigned from, unsigned n,
+                          void (*kick)(struct gate_conn *, unsigned, unsigned, struct bench_list *),
+                          struct bench_list *ms)
 {
     struct gate_conn operators = {0};
-    struct bench_list alone_ms = {0}, plan_ms = {0};
     SSL_CTX *tls = gate_tls_operator(gate);
-    pthread_t watcher;
 
     gate_connect(gate, GATE_OPERATORS, tls, &operators);
+    fill(gate, &operators, from, n);
+    gate_disconnect(&operators);
+    gate_connect(gate, GATE_OPERATORS, tls, &operators);
+    kick(&operators, from, n, ms);
+    gate_disconnect(&operators);
+    SSL_CTX_free(tls);
+}
+
+static void measure(const struct bench_gate *gate, unsigned n)
+{
+    struct bench_list alone_ms = {0}, plan_ms = {0};
+    pthread_t watcher;
+
     if (pthread_create(&watcher, NULL, watch, NULL) != 0) {
         bench_die("no thread");
     }
-    fill(gate, &operators, 0, n);
-    one_by_one(&operators, n, &alone_ms);
-    fill(gate, &operators, n, n);
-    all_at_once(&operators, n, n, &plan_ms);
+    fill_and_kick(gate, 0, n, one_by_one, &alone_ms);
+    fill_and_kick(gate, n, n, all_at_once, &plan_ms);
     atomic_store(&stop, true);
     (void)pthread_join(watcher, NULL);
     empty(0, 2 * n);
-    gate_disconnect(&operators);
-    SSL_CTX_free(tls);
     bench_figure("live sessions", n, "");
     print("one certificate", &alone_ms);
     print("all by one plan", &plan_ms);

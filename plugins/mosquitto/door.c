@@ -155,6 +155,19 @@ static bool is_stale(const struct door *door)
     return feed_age_ms(door->feed) > (int64_t)door->policy->stale_s * 1000;
 }
 
+static bool cuts_when_stale(const struct door *door)
+{
+    return strcmp(door->policy->stale_sessions, "cut") == 0;
+}
+
+/* On SIGHUP Mosquitto asks again about those that are there. */
+static bool is_there(struct door *door, const void *client, const char *client_id)
+{
+    const struct session *session = find(door, client_id);
+
+    return session && session->client == client;
+}
+
 static bool id_fits(const struct policy_role *role, const char *id, const char *client_id)
 {
     return topic_is_name(client_id) && topic_covers(role->client_id, id, client_id);
@@ -213,7 +226,8 @@ enum refusal door_enter(struct door *door, const void *client, const char *clien
     if (!sha256) {
         return refuse(door, REFUSAL_NO_CERTIFICATE, why, "");
     }
-    if (is_stale(door)) {
+    bool there = is_there(door, client, client_id);
+    if (is_stale(door) && (!there || cuts_when_stale(door))) {
         return refuse(door, REFUSAL_STALE, why, "");
     }
     enum refusal refusal = judge(door, sha256, client_id, &known, &role, why);
@@ -232,7 +246,7 @@ enum refusal door_enter(struct door *door, const void *client, const char *clien
     session->client = client;
     take(door, session, sha256, &known, role);
     session->generation = generation;
-    atomic_fetch_add(&feed_figures(door->feed)->connects, 1);
+    atomic_fetch_add(&feed_figures(door->feed)->connects, there ? 0 : 1);
     *ret = session;
     return REFUSAL_NONE;
 }
@@ -326,7 +340,7 @@ static bool has_to_go(struct door *door, struct session *session, char why[256])
     const struct policy_role *role = NULL;
     struct feed_client known;
 
-    if (is_stale(door) && strcmp(door->policy->stale_sessions, "cut") == 0) {
+    if (is_stale(door) && cuts_when_stale(door)) {
         (void)snprintf(why, 256, "%s", refusals[REFUSAL_STALE]);
         return true;
     }

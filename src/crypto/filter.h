@@ -60,6 +60,9 @@ kw_status filter_parse(struct kw_op *op, struct kw_span file, struct filter *ret
 /* By this key, about this key, and its body whole? KW_E_DENIED. */
 kw_status filter_verify(struct kw_op *op, const struct filter *filter, const struct pubkey *issuer);
 
+/* Not from the future (five minutes), not over. */
+bool filter_is_current(const struct filter *filter, int64_t now_s);
+
 #define FILTER_ANSWERS(X)                                                                          \
     X(GOOD, "good")                                                                                \
     X(REVOKED, "revoked")                                                                          \

@@ -196,12 +196,17 @@ const char *filter_answer_text(enum filter_answer answer)
     return (unsigned)answer < FILTER_ANSWER_MAX ? texts[answer] : "no answer";
 }
 
+bool filter_is_current(const struct filter *filter, int64_t now_s)
+{
+    return now_s >= filter->said.this_update - AHEAD_S && now_s < filter->said.next_update;
+}
+
 enum filter_answer filter_ask(const struct filter *filter, struct kw_span serial,
                               int64_t not_before, int64_t not_after, int64_t now_s)
 {
     const struct filter_said *said = &filter->said;
 
-    if (now_s < said->this_update - AHEAD_S || now_s >= said->next_update) {
+    if (!filter_is_current(filter, now_s)) {
         return FILTER_STALE;
     }
     if (not_before > said->begin_until || not_after < said->end_from) {

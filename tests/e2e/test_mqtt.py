@@ -1,4 +1,5 @@
 """The broker's door: unmodified Mosquitto, mosquitto_pub, mosquitto_sub and paho against our plugin."""
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import pytest
 from cryptography import x509
 from harness import BUILD, Credential, Gate, csr_der, free_ports, need, new_key, run, until, words
 from test_issue import issue
+from test_rotation import rotate_ca
 
 paho = pytest.importorskip('paho.mqtt.client', reason='python3-paho-mqtt is not installed')
 PLUGIN = BUILD / 'plugins/mosquitto/mosquitto_keywright.so'
@@ -120,9 +122,9 @@ def service(gate, folder, name):
     return Credential(folder, name, key, cert, gate.pem('ca-services'))
 
 
-def with_chain(gate, device):
+def with_chain(gate, device, ca='ca-devices'):
     """As devices do: leaf and issuing CA."""
-    device.ldevid.cert_file.write_bytes(device.ldevid.cert_file.read_bytes() + gate.pem('ca-devices'))
+    device.ldevid.cert_file.write_bytes(device.ldevid.cert_file.read_bytes() + gate.pem(ca))
     return device
 
 
@@ -300,6 +302,46 @@ def test_verdicts_of_attestation_are_the_policys(gate, tmp_path):
     strict.stop()
 
 
+def test_a_device_that_is_no_longer_believed_loses_its_session(gate, broker):
+    """Rounds of attestation that fail: suspect stays (the policy takes it), failed goes."""
+    hub = hub_of(gate)
+    comes_in(gate, broker, hub)
+    ear = Listener(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/command')
+
+    def lie():
+        nonce = json.loads(gate.ask('devices', 'GET', '/device/v1/attest/challenge', who=hub.ldevid).text)['nonce']
+        gate.ask('devices', 'POST', '/device/v1/attest/evidence', json.dumps({'nonce': nonce, 'signature': 'AAAA'}),
+                 {'Content-Type': 'application/json'}, who=hub.ldevid)
+        return gate.json('device', 'show', hub.id)['attestation']
+    assert lie() == 'suspect'
+    ear.client.publish(f'devices/{hub.id}/data', 'still here', 1).wait_for_publish(20)
+    assert not ear.cut.is_set()
+    until('the verdict is failed', lambda: lie() == 'failed')
+    until('the session is cut', ear.cut.is_set)
+    ear.client.loop_stop()
+    assert not publish(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/data')
+    assert 'attestation does not suffice: failed' in broker.log()
+
+
+def test_a_cas_new_key_is_believed_without_a_restart(tmp_path):
+    gate = Gate(tmp_path / 'gate', '--approver', 'bob').start()
+    one = Broker(gate, tmp_path / 'rolls').filled()
+    before = hub_of(gate)
+    comes_in(gate, one, before)
+    ear = Listener(gate, one, before.ldevid, before.id)
+    new_ca = rotate_ca(gate, tmp_path)
+    after = gate.device()
+    leaf = x509.load_pem_x509_certificate(after.ldevid.cert_file.read_bytes())
+    aki = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    assert aki == new_ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    comes_in(gate, one, with_chain(gate, after, 'ca-devices.2'))
+    assert not ear.cut.is_set(), 'who was there stays'
+    ear.close()
+    assert publish(gate, one, before.ldevid, before.id, f'devices/{before.id}/data'), 'and so does its old certificate'
+    one.stop()
+    gate.stop()
+
+
 def test_renewed_certificates_are_taken_on_sighup(gate, tmp_path):
     one = Broker(gate, tmp_path / 'renew').filled()
     hub = hub_of(gate)
@@ -321,14 +363,23 @@ def test_a_silent_server_closes_the_door_and_its_return_opens_it(tmp_path):
     gate = Gate(tmp_path / 'gate')
     gate.start()
     one = Broker(gate, tmp_path / 'b', edit=lambda text: text.replace('stale_s: 60', 'stale_s: 15')).filled()
-    hub = hub_of(gate)
+    hub, other = hub_of(gate), hub_of(gate)
     comes_in(gate, one, hub)
+    comes_in(gate, one, other)
     ear = Listener(gate, one, hub.ldevid, hub.id)
     gate.kill()
-    until('new ones are refused', lambda: not publish(gate, one, hub.ldevid, f'{hub.id}', f'devices/{hub.id}/data'), 40) \
-        if ear.close() is None else None
+    until('new ones are refused', lambda: not publish(gate, one, other.ldevid, other.id, f'devices/{other.id}/data'), 40)
     one.logged('the server was not heard of for too long')
     assert 'the feed fails' in one.log()
+    one.process.send_signal(signal.SIGHUP)  # Mosquitto asks the plugin again about everybody
+    one.logged('policy read anew')
+    until('a message passes', ear.client.publish(f'devices/{hub.id}/data', 'x', 1).is_published)
+    assert not ear.cut.is_set(), 'as the policy says'
+    policy = one.folder / 'policy.yaml'
+    policy.write_text(policy.read_text().replace('stale_sessions: keep', 'stale_sessions: cut'))
+    one.process.send_signal(signal.SIGHUP)
+    until('as it says now', ear.cut.is_set)
+    ear.client.loop_stop()
     gate.start()
     comes_in(gate, one, hub)
     metrics = one.folder / 'metrics.prom'

@@ -273,6 +273,7 @@ kw_status cli_vault_shares(struct kw_op *op, struct cli *cli);
 /* A certificate in a file, PEM or DER. */
 kw_status cli_read_cert(struct kw_op *op, const char *path, struct cert **ret);
 kw_status cli_filter_check(struct kw_op *op, struct cli *cli);
+kw_status cli_filter_fetch(struct kw_op *op, struct cli *cli);
 kw_status cli_lint_cert(struct kw_op *op, struct cli *cli);
 kw_status cli_lint_rules(struct kw_op *op, struct cli *cli);
 kw_status cli_log_tail(struct kw_op *op, struct cli *cli);

@@ -239,6 +239,7 @@ static const struct command {
     {"vault",  "clock",    "[VAULT]",    OPT(STATE),                             cli_vault_clock,     "confirm that this machine's clock is right, where a keeper doubts it"},
     {"vault",  "rekey",    "[VAULT]",    REMOTE | OPT(NEW_SECRET) | OPT(APPROVAL), cli_vault_rekey,   "seal a vault under a new key, or allow it a new secret"},
     {"vault",  "shares",   "[VAULT]",    OPT(STATE) | OPT(SHARES) | OPT(OUT) | OPT(PASSPHRASE_FILE), cli_vault_shares, "give a vault new shares, or a new passphrase, on the server's machine"},
+    {"filter", "fetch",    "URL",        OPT(ISSUER) | OPT(OUT) | OPT(JSON),     cli_filter_fetch,    "take a CA's newest revocation filter; never one that is older than what is there"},
     {"filter", "check",    "CERT",       OPT(FILTER) | OPT(ISSUER) | OPT(JSON),  cli_filter_check,    "is it revoked, by a CA's revocation filter? Offline"},
     {"lint",   "cert",     "FILE",       OPT(JSON) | OPT(ISSUER),                cli_lint_cert,       "any certificate by the rules of RFC 5280 and its relatives, offline"},
     {"lint",   "rules",    NULL,         OPT(JSON),                              cli_lint_rules,      "these rules; every certificate must keep them before it is signed"},

@@ -228,6 +228,18 @@ static void a_silent_server_ends_sessions_only_where_the_policy_says(void **stat
     assert_string_equal(kicked, "DEV1");
 }
 
+static void asked_again_in_silence_it_stays_where_the_policy_says(void **state)
+{
+    (void)state;
+    comes_in();
+    age_ms = 60001; /* and SIGHUP: the broker asks about each session again */
+    assert_int_equal(enter(&connection, "DEV1", known), REFUSAL_NONE);
+    assert_int_equal(enter(&another, "DEV1", known), REFUSAL_STALE);
+    assert_int_equal(atomic_load(&figures.connects), 1);
+    door_policy(door, policy_of("cut"));
+    assert_int_equal(enter(&connection, "DEV1", known), REFUSAL_STALE);
+}
+
 static void between_two_policies_nothing_passes(void **state)
 {
     (void)state;
@@ -249,6 +261,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_verdict_that_falls_ends_a_session, setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_identity_takes_its_session_over, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_server_ends_sessions_only_where_the_policy_says,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(asked_again_in_silence_it_stays_where_the_policy_says,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(between_two_policies_nothing_passes, setup, teardown),
     };
