@@ -1,7 +1,9 @@
 """The revocation filter: exact about every certificate of a CA, by a reader of our own that was written from docs/protocol/filter.md."""
 import datetime
 import hashlib
+import http.server
 import struct
+import threading
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -185,3 +187,84 @@ def test_numbers_rise_over_a_restart(place):
         reply = place.get()  # 503 until the kept one is loaded
         return reply.status == 200 and int(Filter(reply.body, place.key()).said['number']) > before
     until('a newer filter', newer)
+
+
+# --- keeping one up to date -------------------------------------------------------------------------
+
+class Mirror:
+    """A server that gives out what the test says, whoever made it."""
+
+    def __init__(self):
+        mirror = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(mirror.status)
+                self.send_header('Content-Length', str(len(mirror.body)))
+                self.end_headers()
+                self.wfile.write(mirror.body)
+
+            def log_message(self, *args):
+                pass
+        self.status, self.body = 200, b''
+        self.server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.url = f'http://127.0.0.1:{self.server.server_port}/filter/devices.filter'
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def mirror():
+    one = Mirror()
+    yield one
+    one.server.shutdown()
+    one.server.server_close()
+
+
+def fetch(url, issuer, out, *options, env=None):
+    return run(KEYWRIGHT, 'filter', 'fetch', url, '--issuer', issuer, '--out', out, *options, check=False,
+               env=env)
+
+
+def test_fetch_takes_newer_ones_and_never_goes_back(place, mirror, tmp_path):
+    out = tmp_path / 'kept.filter'
+    mirror.body = place.octets
+    done = fetch(mirror.url, place.issuer, out)
+    assert done.returncode == 0 and done.stdout.startswith('fetched'), words(done)
+    assert out.read_bytes() == place.octets
+    done = fetch(mirror.url, place.issuer, out)
+    assert done.returncode == 0 and done.stdout.startswith('unchanged'), words(done)
+    place.gate.stop()
+    place.gate.start()
+    url = place.gate.url('relying') + '/filter/devices.filter'
+    until('a newer one', lambda: fetch(url, place.issuer, out).stdout.startswith('fetched'))
+    newer = out.read_bytes()
+    assert newer != place.octets
+    done = fetch(mirror.url, place.issuer, out)
+    assert done.returncode != 0 and 'an old filter' in words(done), words(done)
+    assert out.read_bytes() == newer
+
+
+def test_fetch_takes_nothing_that_does_not_prove_itself(place, mirror, tmp_path):
+    out, other = tmp_path / 'kept.filter', tmp_path / 'other.pem'
+    other.write_bytes(place.gate.pem('ca-services'))
+    mirror.body = place.octets
+
+    def refused(why, issuer=place.issuer, **how):
+        done = fetch(mirror.url, issuer, out, **how)
+        return done.returncode != 0 and why in words(done) and not done.stdout, words(done)
+    for good, said in (refused("another CA's key", issuer=other),
+                       refused('stale', env={'KEYWRIGHT_TEST_CLOCK_OFFSET_S': '864000'}),
+                       refused('stale', env={'KEYWRIGHT_TEST_CLOCK_OFFSET_S': '-86400'})):
+        assert good, said
+    for status, body, why in ((200, place.octets[:-1], ''), (200, b'', ''), (200, place.octets + b'x', ''),
+                              (404, b'', 'status 404'), (302, place.octets, 'status 302'), (503, b'', 'status 503')):
+        mirror.status, mirror.body = status, body
+        good, said = refused(why)
+        assert good, said
+    assert not out.exists()
+    for url in ('https://127.0.0.1:1/x', 'ftp://127.0.0.1/x', 'http://127.0.0.1', mirror.url[7:]):
+        assert fetch(url, place.issuer, out).returncode == 2
+    mirror.status, mirror.body = 200, place.octets
+    out.write_bytes(b'something else')
+    good, said = refused('remove it to begin anew')
+    assert good and out.read_bytes() == b'something else', said

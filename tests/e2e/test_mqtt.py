@@ -1,4 +1,5 @@
 """The broker's door: unmodified Mosquitto, mosquitto_pub, mosquitto_sub and paho against our plugin."""
+import atexit
 import json
 import os
 import re
@@ -35,6 +36,7 @@ class Broker:
         self.log_path = folder.parent / f'{folder.name}.log'
         self.process = subprocess.Popen([MOSQUITTO, '-c', str(folder / 'mosquitto.conf')], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=open(self.log_path, 'wb'))
+        atexit.register(self.process.kill)  # a test that failed before stop() leaves none behind
 
     def log(self):
         assert self.process.poll() is None, 'mosquitto has ended:\n' + self.log_path.read_text()
