@@ -93,6 +93,27 @@ static void json_is_yaml_too(void **state)
     assert_int_equal(sample.days, 3);
 }
 
+/* What editors of other systems write. */
+static void ends_of_lines_and_marks(void **state)
+{
+    static const char *const texts[] = {
+        "id: x\r\ndays: 3\r\n",
+        "\xef\xbb\xbfid: x\ndays: 3\n",
+        "--- # begin\nid: x\ndays: 3\n...\n",
+        "id: >-\n  x\ndays:   3   # three\n",
+        "\n\n  id: x\n  days: 3",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(texts); i++) {
+        memset(&sample, 0, sizeof(sample));
+        kw_status status = decode(kw_span_text(texts[i]));
+        if (!kw_ok(status) || sample.days != 3 || strcmp(sample.id, "x") != 0) {
+            fail_msg("%s: %s, '%s'", texts[i], message(), sample.id);
+        }
+    }
+}
+
 struct bad_case {
     const char *text;
     enum kw_code code;
@@ -123,7 +144,15 @@ static const struct bad_case bad_cases[] = {
     BAD(INPUT, "id: x\ndays: -\n", "bad YAML at line 2"),
     BAD(INPUT, "id: x\nbig: 9223372036854775808\n", "field 'big' must be a whole number"),
     BAD(INPUT, "id: x\nbig: 99999999999999999999\n", "field 'big' must be a whole number"),
+    BAD(INPUT, "id: x\ndays: 1e3\n", "field 'days' must be a whole number"),
+    BAD(INPUT, "id: x\ndays: 0o7\n", "field 'days' must be a whole number"),
+    BAD(INPUT, "id: x\ndays: 1:30\n", "field 'days' must be a whole number"),
+    BAD(INPUT, "id: x\ndays: .inf\n", "field 'days' must be a whole number"),
+    BAD(INPUT, "id: x\ndays: 3 4\n", "field 'days' must be a whole number"),
+    BAD(INPUT, "id: x\ndays: |\n  3\n", "field 'days' must be a whole number"),
     BAD(INPUT, "id: x\non: yes\n", "field 'on' must be true or false"),
+    BAD(INPUT, "id: x\non: True\n", "field 'on' must be true or false"),
+    BAD(INPUT, "id: x\non: 1\n", "field 'on' must be true or false"),
     BAD(INPUT, "id: x\non: 'true'\n", "field 'on' must be true or false"),
     BAD(INPUT, "id: x\nnames: a\n", "field 'names' must be a list"),
     BAD(TOO_LARGE, "id: x\nnames: [a, b, c, d]\n", "more than 3 items"),
@@ -131,6 +160,12 @@ static const struct bad_case bad_cases[] = {
     BAD(INPUT, "id: x\nmany: [{name: a}, {weight: 1}]\n", "field 'many[1].name' is missing"),
     BAD(INPUT, "id: a\x07\n", "control characters or is not UTF-8"),
     BAD(INPUT, "id: a\xff\n", "control characters or is not UTF-8"),
+    BAD(INPUT, "i\0d\0:\0", "no object"), /* of UTF-16 a text ends at its first octet */
+    BAD(INPUT, "\xff\xfei\xff", "control characters or is not UTF-8"),
+    BAD(INPUT,
+        "id: a\xc2\x85"
+        "b\n",
+        "control characters or is not UTF-8"), /* NEL */
     BAD(INPUT, "%YAML 1.1\n---\nid: x\n", "directives"),
     BAD(INPUT, "id: x\n...\n%TAG ! x\n", "directives"),
     BAD(INPUT, "- id\n", "no object"),
@@ -234,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup(every_type_is_read, setup),
         cmocka_unit_test_setup(the_ends_of_the_numbers_are_read, setup),
         cmocka_unit_test_setup(json_is_yaml_too, setup),
+        cmocka_unit_test_setup(ends_of_lines_and_marks, setup),
         cmocka_unit_test_setup(refusals_name_the_field_or_the_place, setup),
         cmocka_unit_test_setup(aliases_multiply_nothing, setup),
         cmocka_unit_test_setup(size_and_depth_have_limits, setup),
