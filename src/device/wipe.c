@@ -12,6 +12,7 @@
 #include "model/receipt.h"
 #include "os/clock.h"
 #include "os/files.h"
+#include "rot/erase.h"
 
 enum { RECEIPT_MAX = 8192 };
 
@@ -180,6 +181,18 @@ static kw_status destroy_all(struct kw_op *op, struct device *device)
     return first;
 }
 
+/* The data key's seal is overwritten, as its copy would open on the same root of trust; and where
+ * that can be, what seals goes too. */
+static kw_status destroy_seals(struct kw_op *op, struct device *device)
+{
+    char path[KW_PATH_BYTES];
+    size_t size = 0;
+
+    TRY(op, state_path(op, device, DEVICE_SEAL_FILE, path, sizeof(path)));
+    TRY(op, rot_erase_file(op, path, &size), "the sealed data key");
+    return rot_forget(op, device->rot);
+}
+
 kw_status device_wipe(struct kw_op *op, struct device *device)
 {
     DEVICE_TURN_AUTO turn = {0};
@@ -189,6 +202,7 @@ kw_status device_wipe(struct kw_op *op, struct device *device)
     device->config.wiped = true;
     TRY(op, state_save_config(op, device), "noting that a wipe has begun");
     TRY(op, destroy_all(op, device));
+    TRY(op, destroy_seals(op, device));
     for (unsigned i = 0; i < KW_COUNT(leavings); i++) {
         TRY(op, state_remove(op, device, leavings[i]));
     }

@@ -24,6 +24,7 @@ struct rot_ops {
     kw_status (*attributes)(struct kw_op *op, void *self, void *key, char *text, size_t cap);
     kw_status (*destroy)(struct kw_op *op, void *self, const char *label, char *ret_proof,
                          size_t cap);
+    kw_status (*forget)(struct kw_op *op, void *self);
     kw_status (*each)(struct kw_op *op, void *self,
                       kw_status (*each)(struct kw_op *op, const char *label, void *ctx), void *ctx);
     kw_status (*seal)(struct kw_op *op, void *self, const struct kw_secret *plain,
@@ -39,6 +40,8 @@ struct rot_ops {
                               const uint8_t mask[ROT_PCR_MASK_BYTES], struct rot_quote *ret);
 };
 
+/* The cell of roots of trust whose sealing key is not theirs alone: does nothing (no_attest.c). */
+kw_status rot_no_forget(struct kw_op *op, void *self);
 /* The cells of roots of trust that cannot attest: KW_E_UNSUPPORTED (no_attest.c). */
 kw_status rot_no_attest_keys(struct kw_op *op, void *self, struct rot_attest_keys *ret);
 kw_status rot_no_attest_activate(struct kw_op *op, void *self, struct kw_span blob,

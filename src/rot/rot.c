@@ -321,6 +321,15 @@ kw_status rot_key_destroy(struct kw_op *op, struct rot *rot, const char *label, 
     return KW_OK;
 }
 
+kw_status rot_forget(struct kw_op *op, struct rot *rot)
+{
+    AUTO(rot_locked) *locked = NULL;
+
+    TRY(op, lock(op, rot, &locked));
+    TRY(op, rot->ops->forget(op, rot->self), "forgetting what seals");
+    return KW_OK;
+}
+
 static kw_status collect(struct kw_op *op, const char *label, void *ctx)
 {
     TRY(op, kw_bytes_append(ctx, KW_SPAN(label, strlen(label) + 1)));

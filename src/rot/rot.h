@@ -81,6 +81,10 @@ kw_status rot_key_attributes(struct kw_op *op, struct rot_key *key, char *text, 
  */
 kw_status rot_key_destroy(struct kw_op *op, struct rot *rot, const char *label, char *ret_proof,
                           size_t cap);
+/* Where no key is left: what was ever sealed here opens no more, nor do older copies of its files.
+ * Does nothing where other keys are left, or where what seals is not this one's alone: a token's
+ * sealing key, a TPM's storage key, a key-encrypting key in a file of somebody else's. */
+kw_status rot_forget(struct kw_op *op, struct rot *rot);
 /* Call each(label) for every key that rot_key_load() opens. */
 kw_status rot_key_each(struct kw_op *op, struct rot *rot,
                        kw_status (*each)(struct kw_op *op, const char *label, void *ctx),

@@ -161,14 +161,21 @@ def test_roll_over(gate, fleet, tmp_path):
 def test_wipe(gate, fleet, tmp_path):
     probe = newcomer(gate, tmp_path / 'probe')
     probe.enrol()
-    probe.do('renew', '--force')
+    (tmp_path / 'plain').write_text('a secret')
+
+    def fill(agent):
+        """All three keys, and something sealed."""
+        if not (agent.state / 'ldevid-previous.pem').exists():
+            agent.do('renew', '--force')
+        agent.do('seal', tmp_path / 'plain', '--out', agent.folder / 'box')
+    fill(probe)
     points = points_of(probe, 'wipe')
 
     def wipe(agent, point):
-        if not (agent.state / 'ldevid-previous.pem').exists():
-            agent.do('renew', '--force')
+        fill(agent)
         was_cut = cut(agent, point, 'wipe')
         agent.do('wipe')
+        assert agent.do('unseal', agent.folder / 'box', check=False).returncode != 0
         assert not keys_of(agent)
         assert not [path.name for path in agent.state.rglob('*') if path.suffix in ('.csr', '.tmp', '.gone')]
         assert not [path for path in agent.state.glob('*devid*.pem')] and not list(agent.state.glob('receipts/*'))

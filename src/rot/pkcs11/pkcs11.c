@@ -88,6 +88,7 @@ const struct rot_ops rot_pkcs11_ops = {
     .sign = p11_sign,
     .attributes = p11_attributes,
     .destroy = p11_destroy,
+    .forget = rot_no_forget,
     .each = p11_each,
     .seal = p11_seal,
     .unseal = p11_unseal,

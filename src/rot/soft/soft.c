@@ -21,6 +21,7 @@ enum { SEAL_MAGIC = 0x4b575353, SEAL_VERSION = 1, SEAL_HEAD_BYTES = 6 }; /* "KWS
 
 struct soft {
     char dir[KW_PATH_BYTES];
+    char own_kek[KW_PATH_BYTES]; /* "": the key-encrypting key's file is somebody else's, too */
     struct soft_kek kek;
 };
 
@@ -83,6 +84,7 @@ static kw_status open_kek(struct kw_op *op, struct soft *self, const char *file)
         ENSURE(op, KW_TEXT_SET(path, file), KW_E_INPUT, "the key file's path is too long");
     } else {
         TRY(op, os_path_join(op, path, sizeof(path), self->dir, "device.kek"));
+        (void)KW_TEXT_SET(self->own_kek, path); /* same size */
     }
     TRY(op, soft_kek_open(op, path, /* may_make= */ n_keys == 0, &self->kek));
     return KW_OK;
@@ -249,6 +251,28 @@ static kw_status soft_destroy(struct kw_op *op, void *opaque, const char *label,
     return KW_OK;
 }
 
+/* The key-encrypting key goes and another comes: older copies of key files and seals, wherever
+ * flash kept them, are worthless from then on. */
+static kw_status soft_forget(struct kw_op *op, void *opaque)
+{
+    struct soft *self = opaque;
+    struct soft_kek fresh = {0};
+    size_t size = 0;
+    unsigned n_keys = 0;
+    OS_FD_AUTO int locked = -1;
+
+    TRY(op, rot_dir_lock(op, self->dir, &locked));
+    TRY(op, os_dir_each(op, self->dir, KEY_SUFFIX, count_file, &n_keys));
+    if (n_keys > 0 || !*self->own_kek) {
+        return KW_OK;
+    }
+    TRY(op, rot_erase_file(op, self->own_kek, &size), "the key-encrypting key");
+    TRY(op, soft_kek_open(op, self->own_kek, /* may_make= */ true, &fresh));
+    soft_kek_done(&self->kek);
+    self->kek = fresh;
+    return KW_OK;
+}
+
 struct each_ctx {
     kw_status (*each)(struct kw_op *op, const char *label, void *ctx);
     void *ctx;
@@ -334,6 +358,7 @@ const struct rot_ops rot_soft_ops = {
     .sign = soft_sign,
     .attributes = soft_attributes,
     .destroy = soft_destroy,
+    .forget = soft_forget,
     .each = soft_each,
     .seal = soft_seal,
     .unseal = soft_unseal,

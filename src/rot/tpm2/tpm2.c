@@ -85,6 +85,7 @@ const struct rot_ops rot_tpm2_ops = {
     .sign = tpm2_sign,
     .attributes = tpm2_attributes,
     .destroy = tpm2_destroy,
+    .forget = rot_no_forget,
     .each = tpm2_each,
     .seal = tpm2_seal,
     .unseal = tpm2_unseal,

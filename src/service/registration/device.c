@@ -210,9 +210,9 @@ static kw_status revoke_one(struct kw_op *op, struct service *service,
     return KW_OK;
 }
 
-/* Revoke every certificate of the owner that is in force; of one key only where `key` is given. */
+/* Revoke every certificate of the owner that is in force. */
 static kw_status revoke_all(struct kw_op *op, struct service *service, const char *owner,
-                            const uint8_t *key, int reason, unsigned *n_revoked)
+                            int reason, unsigned *n_revoked)
 {
     struct store_cert_filter filter = {.owner = owner};
     struct store_cert cert;
@@ -224,8 +224,7 @@ static kw_status revoke_all(struct kw_op *op, struct service *service, const cha
             return KW_OK;
         }
         filter.after_row = cert.row;
-        bool concerned = !key || memcmp(cert.pubkey, key, KW_HASH_BYTES) == 0;
-        if (concerned && cert.state != CERT_STATE_REVOKED) {
+        if (cert.state != CERT_STATE_REVOKED) {
             TRY(op, revoke_one(op, service, &cert, reason, n_revoked));
         }
     }
@@ -259,7 +258,7 @@ kw_status device_retire(struct kw_op *op, struct service *service, const char *i
     name_object(&change, EVENT_DEVICE_RETIRE);
     TRY(op, store_change(op, service->store, retire, &change));
     (void)snprintf(owner, sizeof(owner), "device:%.80s", id);
-    TRY(op, revoke_all(op, service, owner, NULL, reason, &n_revoked));
+    TRY(op, revoke_all(op, service, owner, reason, &n_revoked));
     ENSURE(op, change.device.state != DEVICE_RETIRED || n_revoked > 0, KW_E_STATE,
            "device '%s' is retired already", id);
     return KW_OK;
@@ -385,18 +384,60 @@ static kw_status verify_receipt(struct kw_op *op, const char *id,
     return KW_OK;
 }
 
+enum { CERTS_OF_KEY_MAX = 32 }; /* a key has one; those of the same request again are the same */
+
 struct destruction {
     struct device_change change;
     uint8_t key[KW_HASH_BYTES];
     const struct device_receipt *receipt;
+    unsigned n;
+    int64_t rows[CERTS_OF_KEY_MAX]; /* its certificates */
 };
 
+static kw_status find_certs(struct kw_op *op, const char *owner, struct destruction *it)
+{
+    struct store_cert_filter filter = {.owner = owner};
+    struct store_cert cert;
+    unsigned n = 0;
+
+    for (;;) {
+        TRY(op, store_cert_list(op, it->change.service->store, &filter, 1, &cert, &n));
+        if (n == 0) {
+            return KW_OK;
+        }
+        filter.after_row = cert.row;
+        if (memcmp(cert.pubkey, it->key, KW_HASH_BYTES) == 0) {
+            ENSURE(op, it->n < CERTS_OF_KEY_MAX, KW_E_LIMIT, "the key has too many certificates");
+            it->rows[it->n++] = cert.row;
+        }
+    }
+}
+
+static kw_status end_certs(struct kw_op *op, struct store_txn *txn, const struct destruction *it)
+{
+    const struct authority_deed deed = {.next = CERT_STATE_REVOKED,
+                                        .reason = REVOKE_CESSATION_OF_OPERATION,
+                                        .now_ms = os_clock_unix_ms()};
+    struct store_cert_brief cert;
+
+    for (unsigned i = 0; i < it->n; i++) {
+        TRY(op, store_cert_brief_txn(op, txn, it->rows[i], &cert));
+        if (cert.state != CERT_STATE_REVOKED) {
+            TRY(op, authority_do(op, it->change.service, txn, &cert, &deed));
+        }
+    }
+    return KW_OK;
+}
+
+/* The certificates end and the key's record goes to destroyed in one change: there is no moment at
+ * which a certificate of a destroyed key is good. */
 static kw_status destroy_key(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     struct destruction *it = ctx;
     struct store_pubkey key;
     enum key_state next = KEY_STATE_MAX;
 
+    TRY(op, end_certs(op, txn, it));
     TRY(op, store_pubkey_get_txn(op, txn, it->key, &key));
     if (key.state == KEY_DESTROYED) {
         return KW_OK; /* the same receipt again */
@@ -425,7 +466,6 @@ kw_status device_take_receipt(struct kw_op *op, struct service *service, const c
     struct destruction it = {.change = {.service = service}, .receipt = receipt};
     struct kw_out key = KW_OUT_ARRAY(it.key);
     char owner[KW_NAME_MAX];
-    unsigned n_revoked = 0;
     AUTO(cert) *cert = NULL;
 
     ENSURE(op, strcmp(receipt->action, "wipe") == 0, KW_E_INPUT, "a receipt of '%s' is not known",
@@ -436,6 +476,6 @@ kw_status device_take_receipt(struct kw_op *op, struct service *service, const c
     KW_TEXT_SET(it.change.device.id, id);
     TRY(op, find_key(op, service, owner, it.key, &cert));
     TRY(op, verify_receipt(op, id, receipt, cert));
-    TRY(op, revoke_all(op, service, owner, it.key, REVOKE_CESSATION_OF_OPERATION, &n_revoked));
+    TRY(op, find_certs(op, owner, &it));
     return store_change(op, service->store, destroy_key, &it);
 }

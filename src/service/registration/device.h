@@ -60,8 +60,8 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
 
 /**
  * Take a signed receipt of destruction: the signature must verify with that key, and the key must
- * be the device's. Its certificates are revoked (cessationOfOperation), its record goes to
- * destroyed.
+ * be the device's. Its certificates are revoked (cessationOfOperation) and its record goes to
+ * destroyed in one change.
  */
 kw_status device_take_receipt(struct kw_op *op, struct service *service, const char *id,
                               const struct device_receipt *receipt);
