@@ -1,5 +1,5 @@
 # A thin top: the build itself is meson.build; each command below is one line of it or of tools/.
-#   make up | down       try it: install packages, build, start, show the life of a key | stop
+#   make up | down       try it: install packages, build, start, show the life of a key and a home | stop
 #   make test            build the release and run every test
 #   make check           what a developer's change must pass (needs tools/setup --dev)
 BUILD ?= build
@@ -19,8 +19,15 @@ setup:
 
 # The programs alone: tests are built by `make test`.
 PROGRAMS = $(foreach p,keywright keywrightd keywright-keeper keywright-agent,src/cmd/$(p)/$(p))
-programs: $(BUILD)/build.ninja
-	@ninja -C $(BUILD) $(PROGRAMS)
+# The broker's plugin, hub and cloud too, where their headers are.
+HOME_PROGRAMS = plugins/mosquitto/mosquitto_keywright.so examples/home/home-hub examples/home/home-cloud
+programs: configured
+	@ninja -C $(BUILD) $(PROGRAMS) $$(for t in $(HOME_PROGRAMS); do grep -q "^build $$t:" $(BUILD)/build.ninja && echo $$t; done)
+
+# Packages that came after the first configuration are seen, too.
+configured: $(BUILD)/build.ninja
+	@if [ -f /usr/include/mosquitto_plugin.h ] && ! grep -q '^build plugins/mosquitto/mosquitto_keywright.so:' $(BUILD)/build.ninja; then \
+		meson configure --clearcache $(BUILD) && meson setup --reconfigure $(BUILD); fi
 
 up: setup programs
 	@tools/up
@@ -31,7 +38,7 @@ down:
 $(BUILD)/build.ninja:
 	@meson setup --buildtype=release $(BUILD)
 
-build: $(BUILD)/build.ninja
+build: configured
 	@meson compile -C $(BUILD)
 
 test: setup
@@ -64,4 +71,4 @@ clean:
 
 # Packages first, then the build, then what needs it.
 .NOTPARALLEL:
-.PHONY: all help setup programs up down build test check sbom bench soak fuzz format clean
+.PHONY: all help setup programs configured up down build test check sbom bench soak fuzz format clean
