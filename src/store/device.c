@@ -67,7 +67,7 @@ kw_status store_device_insert(struct kw_op *op, struct store_txn *txn,
         "recording device '%s'", device->id);
     txn->tally[TALLY_DEVICES]++;
     txn->tally[TALLY_DEVICES_ACTIVE] += device->state == DEVICE_ACTIVE;
-    return notice_device(op, txn, device->id, device->state);
+    return notice_device(op, txn, device);
 }
 
 /* A device before a change. */
@@ -115,8 +115,7 @@ kw_status store_device_update(struct kw_op *op, struct store_txn *txn,
     }
     txn->tally[TALLY_DEVICES_ACTIVE] +=
         (device->state == DEVICE_ACTIVE) - (before.state == DEVICE_ACTIVE);
-    return before.state == device->state ? KW_OK
-                                         : notice_device(op, txn, device->id, device->state);
+    return notice_device(op, txn, device);
 }
 
 static kw_status read_texts(struct kw_op *op, const struct store_rows *rows,

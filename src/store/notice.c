@@ -44,15 +44,15 @@ kw_status notice_cert(struct kw_op *op, struct store_txn *txn, const struct stor
     return KW_OK;
 }
 
-kw_status notice_device(struct kw_op *op, struct store_txn *txn, const char *id,
-                        enum device_state state)
+kw_status notice_device(struct kw_op *op, struct store_txn *txn, const struct store_device *device)
 {
     struct store_notice *notice = add(txn);
 
     ENSURE(op, notice, KW_E_MEMORY, "no memory for a change");
     notice->what = STORE_NOTICE_DEVICE;
-    notice->device = state;
-    return names_device_owner(op, id, notice->owner);
+    notice->device = device->state;
+    notice->last_seen_ms = device->last_seen_ms;
+    return names_device_owner(op, device->id, notice->owner);
 }
 
 void notice_buffer_cut(struct notice_buffer *notices, unsigned n)

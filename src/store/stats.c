@@ -3,16 +3,16 @@
 #include "model/iso_week.h"
 #include "store/store_internal.h"
 
-enum { ENDS, PROFILES, ISSUED, STATE_AT, DEVICES, VALID };
-enum { HOUR_S = 3600, DAY_S = 86400 };
+enum { ENDS, PROFILES, HOURS, ISSUED, STATE_AT, DEVICES, VALID };
+enum { HOUR_S = 3600, DAY_S = 86400, HOUR_MS = 3600000, WEEK_HOURS = 168 };
 
-/* Each reads one index only (0007_search.sql, 0011_stats.sql). */
+/* Each reads one index or small table only (0007_search.sql, 0011_stats.sql, 0014_issued.sql). */
 static const char *const sql[] = {
     [ENDS] = "SELECT count(*) FROM cert INDEXED BY cert_ends WHERE state = 1 AND not_after >= ?1"
              " AND not_after <= ?2",
-    [PROFILES] = "SELECT c.profile, p.text, c.n FROM (SELECT profile, count(*) AS n FROM cert"
-                 " INDEXED BY cert_profile GROUP BY profile) c JOIN name p ON p.id = c.profile"
-                 " ORDER BY p.text",
+    [PROFILES] = "SELECT c.profile, p.text, c.n FROM (SELECT profile, sum(n) AS n FROM issued"
+                 " GROUP BY profile) c JOIN name p ON p.id = c.profile ORDER BY p.text",
+    [HOURS] = "SELECT sum(n) FROM issued WHERE profile = ?1 AND hour >= ?2 AND hour < ?3",
     [ISSUED] = "SELECT count(*) FROM cert INDEXED BY cert_profile WHERE profile = ?1"
                " AND issued_ms >= ?2 AND issued_ms < ?3",
     [STATE_AT] = "SELECT count(*) FROM cert INDEXED BY cert_state WHERE state <> 1 AND state = 4"
@@ -61,21 +61,22 @@ static kw_status count_ends(struct kw_op *op, struct store_conn *conn, struct st
     return KW_OK;
 }
 
+/* Whole hours are kept counts; of the one in which the 7 days begin, its later part is counted. */
 static kw_status count_issued(struct kw_op *op, struct store_conn *conn, int64_t profile,
                               struct store_stats *ret, uint64_t *ret_7d)
 {
-    uint64_t n = 0;
+    int64_t since_ms = ret->now_ms - 7 * DAY_S * INT64_C(1000) + 1;
+    int64_t hour = (since_ms + HOUR_MS - 1) / HOUR_MS;
+    uint64_t whole = 0, part = 0, n = 0;
 
-    TRY(op, number(op, conn, ISSUED,
-                   ARGS(V_INT(profile), V_INT(ret->now_ms - 7 * DAY_S * INT64_C(1000) + 1),
-                        V_INT(INT64_MAX)),
-                   ret_7d));
+    TRY(op, number(op, conn, HOURS, ARGS(V_INT(profile), V_INT(hour), V_INT(INT64_MAX)), &whole));
+    TRY(op, number(op, conn, ISSUED, ARGS(V_INT(profile), V_INT(since_ms), V_INT(hour * HOUR_MS)),
+                   &part));
+    *ret_7d = whole + part;
     ret->issued_7d += *ret_7d;
     for (unsigned i = 0; i < STATS_WEEKS; i++) {
-        int64_t from_ms = ret->weeks[i].start_s * 1000;
-        TRY(op, number(op, conn, ISSUED,
-                       ARGS(V_INT(profile), V_INT(from_ms),
-                            V_INT(from_ms + ISO_WEEK_S * INT64_C(1000))),
+        hour = ret->weeks[i].start_s / HOUR_S;
+        TRY(op, number(op, conn, HOURS, ARGS(V_INT(profile), V_INT(hour), V_INT(hour + WEEK_HOURS)),
                        &n));
         ret->weeks[i].issued += n;
     }
@@ -134,21 +135,33 @@ static kw_status count_devices(struct kw_op *op, struct store_conn *conn, int64_
     return KW_OK;
 }
 
-kw_status store_stats(struct kw_op *op, struct store *store, int64_t now_ms, int64_t online_ms,
-                      struct store_stats *ret)
+void store_stats_begin(int64_t now_ms, struct store_stats *ret)
 {
-    struct store_stats stats = {.now_ms = now_ms};
-    AUTO(store_reader) *reader = NULL;
     int64_t week_s = iso_week_start(now_ms / 1000);
 
+    *ret = (struct store_stats){.now_ms = now_ms};
     for (unsigned i = 0; i < STATS_WEEKS; i++) {
-        stats.weeks[i].start_s = week_s - (int64_t)(STATS_WEEKS - 1 - i) * ISO_WEEK_S;
+        ret->weeks[i].start_s = week_s - (int64_t)(STATS_WEEKS - 1 - i) * ISO_WEEK_S;
     }
+}
+
+kw_status store_stats_issued(struct kw_op *op, struct store *store, struct store_stats *stats)
+{
+    AUTO(store_reader) *reader = NULL;
+
     TRY(op, store_reader_take(op, store, &reader));
-    TRY(op, count_ends(op, reader->conn, &stats), "counting what ends");
-    TRY(op, count_profiles(op, reader->conn, &stats), "counting what was issued");
-    TRY(op, count_revoked(op, reader->conn, &stats), "counting what was revoked");
-    TRY(op, count_devices(op, reader->conn, online_ms, &stats), "counting devices");
-    *ret = stats;
+    TRY(op, count_profiles(op, reader->conn, stats), "counting what was issued");
+    return KW_OK;
+}
+
+kw_status store_stats_standing(struct kw_op *op, struct store *store, int64_t online_ms,
+                               struct store_stats *stats)
+{
+    AUTO(store_reader) *reader = NULL;
+
+    TRY(op, store_reader_take(op, store, &reader));
+    TRY(op, count_ends(op, reader->conn, stats), "counting what ends");
+    TRY(op, count_revoked(op, reader->conn, stats), "counting what was revoked");
+    TRY(op, count_devices(op, reader->conn, online_ms, stats), "counting devices");
     return KW_OK;
 }

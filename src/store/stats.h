@@ -28,9 +28,15 @@ struct store_stats {
         uint64_t issued, revoked;
     } weeks[STATS_WEEKS]; /* oldest first; the last one is under way */
 };
-/* online_ms: length of the window. Read from several snapshots: figures of one call may differ by
- * what was issued meanwhile. */
-kw_status store_stats(struct kw_op *op, struct store *store, int64_t now_ms, int64_t online_ms,
-                      struct store_stats *ret);
+/* No figure yet: the moment, and the weeks up to it. */
+void store_stats_begin(int64_t now_ms, struct store_stats *ret);
+/* What was issued, of which profile and when: from kept counts, whatever the number of
+ * certificates. */
+kw_status store_stats_issued(struct kw_op *op, struct store *store, struct store_stats *stats);
+/* All the rest, by a walk over the store's indexes: seconds with a million devices. online_ms:
+ * length of the window. Read from several snapshots: figures of one call may differ by what was
+ * issued meanwhile. */
+kw_status store_stats_standing(struct kw_op *op, struct store *store, int64_t online_ms,
+                               struct store_stats *stats);
 
 #endif

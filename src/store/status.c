@@ -7,7 +7,8 @@ enum { NAMES_KEPT = 64 };
 static const char *const sql[] = {
     [STATUS_EACH] =
         "SELECT ca, profile, owner, serial, state, not_after, revoked_s, reason FROM cert",
-    [OWNER_EACH] = "SELECT o.id, o.text, d.state FROM owner o LEFT JOIN device d ON d.owner = o.id",
+    [OWNER_EACH] =
+        "SELECT o.id, o.text, d.state, d.last_seen_ms FROM owner o LEFT JOIN device d ON d.owner = o.id",
     [NAME_TEXT] = "SELECT text FROM name WHERE id = ?1",
 };
 static const struct store_statements statements = {STORE_NOUN_STATUS, KW_COUNT(sql), sql};
@@ -27,8 +28,8 @@ kw_status store_owner_each(struct kw_op *op, struct store *store, store_owner_fn
             return KW_OK;
         }
         TRY(op, store_row_text(op, rows, 1, text, sizeof(text)));
-        TRY(op,
-            each(op, ctx, store_row_int(rows, 0), text, (enum device_state)store_row_int(rows, 2)));
+        TRY(op, each(op, ctx, store_row_int(rows, 0), text,
+                     (enum device_state)store_row_int(rows, 2), store_row_int(rows, 3)));
     }
 }
 

@@ -35,12 +35,14 @@ typedef kw_status (*store_seal_fn)(struct kw_op *op, struct store_txn *txn,
  * run. */
 typedef void (*store_sealed_fn)(bool durable, void *ctx);
 
-/* What a change did to the standing of a certificate, or of the device that owns some. */
+/* What a change did to the standing of a certificate, or of the device that owns some; or that a
+ * device gave a sign of life. */
 enum { STORE_OWNER_MAX = KW_NAME_MAX + 8 };
 struct store_notice {
     enum { STORE_NOTICE_CERT = 1, STORE_NOTICE_DEVICE } what;
     char owner[STORE_OWNER_MAX]; /* "device:DEV1" */
     enum device_state device;    /* of a device: its state now */
+    int64_t last_seen_ms;        /* of a device */
     enum cert_state before;      /* of a certificate: 0 where it is new */
     enum cert_state state;
     char ca[KW_NAME_MAX], profile[KW_NAME_MAX];
@@ -302,7 +304,8 @@ kw_status store_cert_status(struct kw_op *op, struct store *store, const char *c
 
 /* Every owner, and every certificate, in two snapshots, streaming: to fill a table in memory. */
 typedef kw_status (*store_owner_fn)(struct kw_op *op, void *ctx, int64_t id, const char *owner,
-                                    enum device_state device); /* 0: no device */
+                                    enum device_state device, /* 0: no device */
+                                    int64_t last_seen_ms);
 kw_status store_owner_each(struct kw_op *op, struct store *store, store_owner_fn each, void *ctx);
 struct store_standing {
     struct kw_span ca, profile, serial; /* borrowed until the next one */

@@ -84,8 +84,7 @@ void log_buffer_free(struct log_buffer *log);
 /* A certificate is new (before = 0), or its state is another; as it is now. */
 kw_status notice_cert(struct kw_op *op, struct store_txn *txn, const struct store_cert *cert,
                       enum cert_state before);
-kw_status notice_device(struct kw_op *op, struct store_txn *txn, const char *id,
-                        enum device_state state);
+kw_status notice_device(struct kw_op *op, struct store_txn *txn, const struct store_device *device);
 void notice_buffer_cut(struct notice_buffer *notices, unsigned n);
 void notice_buffer_free(struct notice_buffer *notices);
 /* Write the batch's entries behind those before. */

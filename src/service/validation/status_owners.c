@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_ROWS = 256, FIRST_TEXT = 8192, TEXT_MAX = 1 << 30 };
+enum { FIRST_ROWS = 256, FIRST_TEXT = 8192, TEXT_MAX = 1 << 30, ROWS_AT_ONCE = 8192 };
 
 void status_owners_init(struct status_owners *owners)
 {
@@ -121,7 +121,7 @@ static bool grow_text(struct status_owners *owners, uint32_t need)
     return true;
 }
 
-static uint32_t add(struct status_owners *owners, const char *name, unsigned state)
+static uint32_t add(struct status_owners *owners, const char *name, unsigned state, int64_t seen_ms)
 {
     uint32_t len = (uint32_t)strlen(name) + 1;
 
@@ -130,22 +130,24 @@ static uint32_t add(struct status_owners *owners, const char *name, unsigned sta
         return OWNER_NONE;
     }
     memcpy(owners->text + owners->text_len, name, len);
-    owners->at[owners->n] = (struct owner_row){.name = owners->text_len, .state = state};
+    owners->at[owners->n] =
+        (struct owner_row){.name = owners->text_len, .state = state, .seen_ms = seen_ms};
     owners->text_len += len;
     enter(owners, owners->n);
     return owners->n++;
 }
 
 uint32_t status_owners_put(struct status_owners *owners, const char *name, unsigned state,
-                           bool newer)
+                           int64_t seen_ms, bool newer)
 {
     (void)pthread_rwlock_wrlock(&owners->lock);
     uint32_t number = find(owners, name);
     if (number == OWNER_NONE) {
-        number = add(owners, name, state);
+        number = add(owners, name, state, seen_ms);
     } else if (state != OWNER_STATE_UNKNOWN &&
                (newer || owners->at[number].state == OWNER_STATE_UNKNOWN)) {
         owners->at[number].state = state;
+        owners->at[number].seen_ms = seen_ms;
     }
     (void)pthread_rwlock_unlock(&owners->lock);
     return number;
@@ -166,6 +168,39 @@ bool status_owners_get(struct status_owners *owners, uint32_t number, char *name
     }
     (void)pthread_rwlock_unlock(&owners->lock);
     return known;
+}
+
+static void count_one(const struct owner_row *row, bool with, int64_t seen_ms,
+                      struct status_devices *ret)
+{
+    if (row->state == 0 || row->state == OWNER_STATE_UNKNOWN || row->state == DEVICE_RETIRED) {
+        return;
+    }
+    ret->without += !with;
+    ret->online += with && row->seen_ms > seen_ms;
+    ret->offline += with && row->seen_ms <= seen_ms;
+}
+
+/* In parts: the committer waits for a few thousand rows, not for a million. */
+void status_owners_count(struct status_owners *owners, const uint8_t *with, uint32_t n,
+                         int64_t seen_ms, struct status_devices *ret)
+{
+    *ret = (struct status_devices){0};
+    for (uint32_t from = 0; from < n; from += ROWS_AT_ONCE) {
+        (void)pthread_rwlock_rdlock(&owners->lock);
+        for (uint32_t i = from; i < n && i < owners->n && i - from < ROWS_AT_ONCE; i++) {
+            count_one(&owners->at[i], with[i / 8] >> i % 8 & 1, seen_ms, ret);
+        }
+        (void)pthread_rwlock_unlock(&owners->lock);
+    }
+}
+
+uint32_t status_owners_n(struct status_owners *owners)
+{
+    (void)pthread_rwlock_rdlock(&owners->lock);
+    uint32_t n = owners->n;
+    (void)pthread_rwlock_unlock(&owners->lock);
+    return n;
 }
 
 uint64_t status_owners_bytes(struct status_owners *owners)

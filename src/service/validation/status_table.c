@@ -1,63 +1,10 @@
-#include "service/validation/status_table.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "service/validation/status_owners.h"
-
-/*
- * Many small open-addressed tables, each with its lock: none is held for longer than one probe or
- * one small table's growth, and nobody waits while a table of a million grows.
- */
-enum {
-    SEGMENTS = 4096,
-    SEGMENT_BITS = 12,
-    FULL_TENTHS = 9, /* grown when so full: with an eighth more, 35 to 40 octets a certificate */
-    FIRST_CAP = 8,
-    NAMES_MAX = 254,
-    NAME_NONE = 255,
-    REASON_BITS = 4,
-    OWNER_IDS_MAX = 1 << 28,
-};
-#define TIME_NEVER UINT32_MAX
-
-struct entry {
-    uint8_t serial[KW_SERIAL_BYTES];
-    uint32_t owner;
-    uint32_t not_after, revoked; /* Unix seconds, until 2106; TIME_NEVER */
-    uint8_t ca, profile;         /* numbers of names */
-    uint8_t standing;            /* state << REASON_BITS | reason; 0 = empty */
-    uint8_t spare;
-};
-_Static_assert(sizeof(struct entry) == 32, "as the header promises");
-
-struct segment {
-    pthread_mutex_t lock;
-    struct entry *at;
-    uint32_t n, cap;
-};
-
-/* A few names, only ever added to. */
-struct names {
-    pthread_mutex_t lock; /* of who adds */
-    atomic_uint n;
-    char at[NAMES_MAX][KW_NAME_MAX];
-};
-
-struct status_table {
-    atomic_bool filled;
-    atomic_uint doubts;  /* how often nothing could be believed */
-    atomic_uint fills;   /* begun: owners have other numbers since */
-    atomic_ullong other; /* certificates that are not held */
-    struct names cas, profiles;
-    struct status_owners owners;
-    struct segment segments[SEGMENTS];
-};
+#include "service/validation/status_table_internal.h"
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-static unsigned name_find(struct names *names, struct kw_span text)
+unsigned status_name_find(struct status_names *names, struct kw_span text)
 {
     unsigned n = atomic_load_explicit(&names->n, memory_order_acquire);
 
@@ -69,15 +16,15 @@ static unsigned name_find(struct names *names, struct kw_span text)
     return NAME_NONE;
 }
 
-static unsigned name_put(struct names *names, struct kw_span text)
+unsigned status_name_put(struct status_names *names, struct kw_span text)
 {
-    unsigned found = name_find(names, text);
+    unsigned found = status_name_find(names, text);
 
     if (found != NAME_NONE) {
         return found;
     }
     (void)pthread_mutex_lock(&names->lock);
-    found = name_find(names, text);
+    found = status_name_find(names, text);
     unsigned n = atomic_load(&names->n);
     if (found == NAME_NONE && n < NAMES_MAX && text.len < KW_NAME_MAX) {
         memcpy(names->at[n], text.p, text.len);
@@ -104,19 +51,19 @@ static uint64_t hash_of(unsigned ca, const uint8_t serial[KW_SERIAL_BYTES])
     return x ^ x >> 33;
 }
 
-static struct segment *segment_of(struct status_table *table, uint64_t hash)
+static struct status_segment *segment_of(struct status_table *table, uint64_t hash)
 {
     return &table->segments[hash >> (64 - SEGMENT_BITS)];
 }
 
 /* Where it is, or where it would go; cap > 0, never full. */
-static struct entry *place_of(const struct segment *segment, uint64_t hash, unsigned ca,
-                              const uint8_t serial[KW_SERIAL_BYTES])
+static struct status_entry *place_of(const struct status_segment *segment, uint64_t hash,
+                                     unsigned ca, const uint8_t serial[KW_SERIAL_BYTES])
 {
     uint32_t i = (uint32_t)((hash & UINT32_MAX) * segment->cap >> 32);
 
     for (;; i = i + 1 == segment->cap ? 0 : i + 1) {
-        struct entry *entry = &segment->at[i];
+        struct status_entry *entry = &segment->at[i];
         if (entry->standing == 0 ||
             (entry->ca == ca && memcmp(entry->serial, serial, KW_SERIAL_BYTES) == 0)) {
             return entry;
@@ -124,16 +71,17 @@ static struct entry *place_of(const struct segment *segment, uint64_t hash, unsi
     }
 }
 
-static bool grow(struct segment *segment)
+static bool grow(struct status_segment *segment)
 {
-    struct segment more = {.cap = segment->cap ? segment->cap + segment->cap / 8 + 1 : FIRST_CAP};
+    struct status_segment more = {.cap = segment->cap ? segment->cap + segment->cap / 8 + 1
+                                                      : FIRST_CAP};
 
     more.at = calloc(more.cap, sizeof(*more.at));
     if (!more.at) {
         return false;
     }
     for (uint32_t i = 0; i < segment->cap; i++) {
-        const struct entry *entry = &segment->at[i];
+        const struct status_entry *entry = &segment->at[i];
         if (entry->standing != 0) {
             *place_of(&more, hash_of(entry->ca, entry->serial), entry->ca, entry->serial) = *entry;
         }
@@ -145,13 +93,13 @@ static bool grow(struct segment *segment)
 }
 
 /* The entry to be written, a fresh one where it is not there (standing 0); lock is held. */
-static struct entry *entry_for(struct segment *segment, uint64_t hash, unsigned ca,
-                               const uint8_t serial[KW_SERIAL_BYTES])
+static struct status_entry *entry_for(struct status_segment *segment, uint64_t hash, unsigned ca,
+                                      const uint8_t serial[KW_SERIAL_BYTES])
 {
     if ((segment->n + 1) * 10 > segment->cap * FULL_TENTHS && !grow(segment)) {
         return NULL;
     }
-    struct entry *entry = place_of(segment, hash, ca, serial);
+    struct status_entry *entry = place_of(segment, hash, ca, serial);
     if (entry->standing == 0) {
         memcpy(entry->serial, serial, KW_SERIAL_BYTES);
         entry->ca = (uint8_t)ca;
@@ -163,17 +111,17 @@ static struct entry *entry_for(struct segment *segment, uint64_t hash, unsigned 
 }
 
 static bool read_entry(struct status_table *table, const char *ca_name, struct kw_span serial,
-                       struct entry *ret)
+                       struct status_entry *ret)
 {
     if (!atomic_load(&table->filled) || serial.len != KW_SERIAL_BYTES) {
         return false;
     }
-    unsigned ca = name_find(&table->cas, kw_span_text(ca_name));
+    unsigned ca = status_name_find(&table->cas, kw_span_text(ca_name));
     if (ca == NAME_NONE) {
         return false;
     }
     uint64_t hash = hash_of(ca, serial.p);
-    struct segment *segment = segment_of(table, hash);
+    struct status_segment *segment = segment_of(table, hash);
     ret->standing = 0;
     (void)pthread_mutex_lock(&segment->lock);
     if (segment->cap > 0) {
@@ -185,27 +133,17 @@ static bool read_entry(struct status_table *table, const char *ca_name, struct k
 
 /* --- what is put in --------------------------------------------------------------------------- */
 
-static uint32_t pack_time(int64_t unix_s)
+uint32_t status_pack_time(int64_t unix_s)
 {
     return unix_s >= TIME_NEVER ? TIME_NEVER : unix_s <= 0 ? 0 : (uint32_t)unix_s;
 }
 
-static uint8_t pack_standing(enum cert_state state, int reason)
+uint8_t status_pack_standing(enum cert_state state, int reason)
 {
     return (uint8_t)((unsigned)state << REASON_BITS | ((unsigned)reason & 15U));
 }
 
-/* owner and profile: OWNER_NONE and NAME_NONE where the notice does not tell them. */
-struct arrival {
-    struct kw_span serial;
-    unsigned ca, profile;
-    uint32_t owner;
-    uint32_t not_after, revoked;
-    uint8_t standing;
-    bool newer; /* than what is there; else what is there stays */
-};
-
-static void write_entry(struct entry *entry, const struct arrival *it)
+static void write_entry(struct status_entry *entry, const struct status_arrival *it)
 {
     if (it->newer || entry->standing == 0) {
         entry->not_after = it->not_after;
@@ -218,16 +156,16 @@ static void write_entry(struct entry *entry, const struct arrival *it)
     }
 }
 
-static void put(struct status_table *table, const struct arrival *it)
+void status_table_put(struct status_table *table, const struct status_arrival *it)
 {
     if (it->serial.len != KW_SERIAL_BYTES || it->ca == NAME_NONE) {
         atomic_fetch_add(&table->other, 1);
         return;
     }
     uint64_t hash = hash_of(it->ca, it->serial.p);
-    struct segment *segment = segment_of(table, hash);
+    struct status_segment *segment = segment_of(table, hash);
     (void)pthread_mutex_lock(&segment->lock);
-    struct entry *entry = entry_for(segment, hash, it->ca, it->serial.p);
+    struct status_entry *entry = entry_for(segment, hash, it->ca, it->serial.p);
     if (entry) {
         write_entry(entry, it);
     }
@@ -245,19 +183,20 @@ static void put_cert(struct status_table *table, const struct store_notice *noti
     if (fresh) { /* a device is known, or its state is not (where the table is not filled yet) */
         bool device = strncmp(notice->owner, "device:", 7) == 0;
         owner = status_owners_put(&table->owners, notice->owner, device ? OWNER_STATE_UNKNOWN : 0,
-                                  /* newer= */ false);
+                                  /* seen_ms= */ 0, /* newer= */ false);
     }
-    put(table, &(struct arrival){
-                   .serial = KW_SPAN(notice->serial, notice->serial_len),
-                   .ca = name_put(&table->cas, kw_span_text(notice->ca)),
-                   .profile = fresh ? name_put(&table->profiles, kw_span_text(notice->profile))
-                                    : NAME_NONE,
-                   .owner = owner,
-                   .not_after = pack_time(notice->not_after),
-                   .revoked = pack_time(notice->revoked_s),
-                   .standing = pack_standing(notice->state, notice->reason),
-                   .newer = true,
-               });
+    status_table_put(table, &(struct status_arrival){
+                                .serial = KW_SPAN(notice->serial, notice->serial_len),
+                                .ca = status_name_put(&table->cas, kw_span_text(notice->ca)),
+                                .profile = fresh ? status_name_put(&table->profiles,
+                                                                   kw_span_text(notice->profile))
+                                                 : NAME_NONE,
+                                .owner = owner,
+                                .not_after = status_pack_time(notice->not_after),
+                                .revoked = status_pack_time(notice->revoked_s),
+                                .standing = status_pack_standing(notice->state, notice->reason),
+                                .newer = true,
+                            });
 }
 
 void status_table_notice(struct status_table *table, const struct store_notice at[], unsigned n)
@@ -265,7 +204,7 @@ void status_table_notice(struct status_table *table, const struct store_notice a
     for (unsigned i = 0; i < n; i++) {
         if (at[i].what == STORE_NOTICE_CERT) {
             put_cert(table, &at[i]);
-        } else if (status_owners_put(&table->owners, at[i].owner, at[i].device,
+        } else if (status_owners_put(&table->owners, at[i].owner, at[i].device, at[i].last_seen_ms,
                                      /* newer= */ true) == OWNER_NONE) {
             status_table_doubt(table);
         }
@@ -278,62 +217,10 @@ void status_table_doubt(struct status_table *table)
     atomic_store(&table->filled, false);
 }
 
-/* --- filling ---------------------------------------------------------------------------------- */
-
-struct filling {
-    struct status_table *table;
-    uint32_t *numbers; /* of owners, by the store's id; 0 = none, else number + 1 */
-    size_t n;
-};
-
-static void filling_done(struct filling *filling)
-{
-    free(filling->numbers);
-}
-
-static kw_status take_owner(struct kw_op *op, void *ctx, int64_t id, const char *owner,
-                            enum device_state device)
-{
-    struct filling *it = ctx;
-
-    ENSURE(op, id > 0 && id < OWNER_IDS_MAX, KW_E_LIMIT, "more than %d owners", OWNER_IDS_MAX);
-    if ((size_t)id >= it->n) {
-        size_t n = (size_t)id + it->n / 2 + 1024;
-        uint32_t *numbers = realloc(it->numbers, n * sizeof(*numbers));
-        ENSURE(op, numbers, KW_E_MEMORY, "no memory for %zu owners", n);
-        memset(numbers + it->n, 0, (n - it->n) * sizeof(*numbers));
-        it->numbers = numbers;
-        it->n = n;
-    }
-    uint32_t number = status_owners_put(&it->table->owners, owner, device, /* newer= */ false);
-    ENSURE(op, number != OWNER_NONE, KW_E_MEMORY, "no memory for owners");
-    it->numbers[id] = number + 1;
-    return KW_OK;
-}
-
-static kw_status take_cert(struct kw_op *op, void *ctx, const struct store_standing *one)
-{
-    struct filling *it = ctx;
-    bool known = one->owner > 0 && (size_t)one->owner < it->n && it->numbers[one->owner] > 0;
-
-    (void)op;
-    put(it->table, &(struct arrival){
-                       .serial = one->serial,
-                       .ca = name_put(&it->table->cas, one->ca),
-                       .profile = name_put(&it->table->profiles, one->profile),
-                       .owner = known ? it->numbers[one->owner] - 1 : OWNER_NONE,
-                       .not_after = pack_time(one->not_after),
-                       .revoked = pack_time(one->revoked_s),
-                       .standing = pack_standing(one->state, one->reason),
-                       .newer = false,
-                   });
-    return KW_OK;
-}
-
-static void clear(struct status_table *table)
+void status_table_clear(struct status_table *table)
 {
     for (unsigned i = 0; i < SEGMENTS; i++) {
-        struct segment *segment = &table->segments[i];
+        struct status_segment *segment = &table->segments[i];
         (void)pthread_mutex_lock(&segment->lock);
         free(segment->at);
         segment->at = NULL;
@@ -344,31 +231,12 @@ static void clear(struct status_table *table)
     atomic_store(&table->other, 0);
 }
 
-kw_status status_table_fill(struct kw_op *op, struct status_table *table, struct store *store)
-{
-    __attribute__((cleanup(filling_done))) struct filling it = {.table = table};
-    unsigned doubts = atomic_load(&table->doubts);
-
-    /* What is noticed from here on stays; what was noticed before, the store has. */
-    atomic_store(&table->filled, false);
-    atomic_fetch_add(&table->fills, 1);
-    clear(table);
-    TRY(op, store_owner_each(op, store, take_owner, &it), "owners of certificates");
-    TRY(op, store_standing_each(op, store, take_cert, &it), "status of certificates");
-    atomic_store(&table->filled, true);
-    if (atomic_load(&table->doubts) != doubts) {
-        atomic_store(&table->filled, false);
-        return FAIL(op, KW_E_CONFLICT, "a commit of unknown outcome came in between");
-    }
-    return KW_OK;
-}
-
 /* --- asking ----------------------------------------------------------------------------------- */
 
 bool status_table_find(struct status_table *table, const char *ca, struct kw_span serial,
                        struct status_standing *ret)
 {
-    struct entry entry;
+    struct status_entry entry;
 
     if (!read_entry(table, ca, serial, &entry)) {
         return false;
@@ -384,7 +252,7 @@ bool status_table_find(struct status_table *table, const char *ca, struct kw_spa
 bool status_table_find_all(struct status_table *table, const char *ca, struct kw_span serial,
                            struct store_cert_status *ret)
 {
-    struct entry entry;
+    struct status_entry entry;
     struct store_cert_status found = {0};
     unsigned fills = atomic_load(&table->fills);
 
@@ -400,65 +268,6 @@ bool status_table_find_all(struct status_table *table, const char *ca, struct kw
     memcpy(found.profile, table->profiles.at[entry.profile], sizeof(found.profile));
     *ret = found;
     return true;
-}
-
-/* A segment's entries are copied: whoever looks at them takes the time he needs. */
-struct copy {
-    struct entry *at;
-    uint32_t n, cap;
-};
-
-static void copy_done(struct copy *copy)
-{
-    free(copy->at);
-}
-
-static kw_status copy_segment(struct kw_op *op, struct segment *segment, struct copy *copy)
-{
-    (void)pthread_mutex_lock(&segment->lock);
-    bool room = segment->cap <= copy->cap;
-    if (!room) {
-        struct entry *at = realloc(copy->at, segment->cap * sizeof(*at));
-        room = at != NULL;
-        copy->at = room ? at : copy->at;
-        copy->cap = room ? segment->cap : copy->cap;
-    }
-    copy->n = 0;
-    if (room && segment->cap > 0) {
-        memcpy(copy->at, segment->at, segment->cap * sizeof(*copy->at));
-        copy->n = segment->cap;
-    }
-    (void)pthread_mutex_unlock(&segment->lock);
-    ENSURE(op, room, KW_E_MEMORY, "no memory for a part of the table");
-    return KW_OK;
-}
-
-static bool is_revoked(const struct entry *entry)
-{
-    unsigned state = entry->standing >> REASON_BITS;
-
-    return state == CERT_STATE_REVOKED || state == CERT_STATE_HELD;
-}
-
-kw_status status_table_each(struct kw_op *op, struct status_table *table, const char *ca_name,
-                            int64_t now_s, status_each_fn each, void *ctx)
-{
-    __attribute__((cleanup(copy_done))) struct copy copy = {0};
-    unsigned ca = name_find(&table->cas, kw_span_text(ca_name));
-
-    ENSURE(op, atomic_load(&table->other) == 0, KW_E_UNSUPPORTED,
-           "serial numbers of other than %d octets", KW_SERIAL_BYTES);
-    for (unsigned i = 0; i < SEGMENTS; i++) {
-        ENSURE(op, atomic_load(&table->filled), KW_E_UNAVAILABLE, "the table is not filled");
-        TRY(op, copy_segment(op, &table->segments[i], &copy));
-        for (uint32_t k = 0; k < copy.n; k++) {
-            const struct entry *entry = &copy.at[k];
-            if (entry->standing != 0 && entry->ca == ca && entry->not_after >= now_s) {
-                TRY(op, each(op, ctx, KW_SPAN_ARRAY(entry->serial), is_revoked(entry)));
-            }
-        }
-    }
-    return KW_OK;
 }
 
 /* --- making ----------------------------------------------------------------------------------- */
@@ -498,10 +307,10 @@ void status_table_measure(struct status_table *table, struct status_table_size *
     struct status_table_size size = {.filled = atomic_load(&table->filled)};
 
     for (unsigned i = 0; i < SEGMENTS; i++) {
-        struct segment *segment = &table->segments[i];
+        struct status_segment *segment = &table->segments[i];
         (void)pthread_mutex_lock(&segment->lock);
         size.certs += segment->n;
-        size.cert_bytes += sizeof(*segment) + (uint64_t)segment->cap * sizeof(struct entry);
+        size.cert_bytes += sizeof(*segment) + (uint64_t)segment->cap * sizeof(struct status_entry);
         (void)pthread_mutex_unlock(&segment->lock);
     }
     size.owners = table->owners.n;

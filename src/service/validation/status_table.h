@@ -9,6 +9,7 @@
 #define SERVICE_VALIDATION_STATUS_TABLE_H
 
 #include "base/op.h"
+#include "store/stats.h"
 #include "store/store.h"
 
 struct status_table;
@@ -44,6 +45,14 @@ typedef kw_status (*status_each_fn)(struct kw_op *op, void *ctx, struct kw_span 
                                     bool revoked);
 kw_status status_table_each(struct kw_op *op, struct status_table *table, const char *ca,
                             int64_t now_s, status_each_fn each, void *ctx);
+
+/**
+ * What store_stats_standing() counts, counted here: a walk over memory. Fills all of *stats but
+ * what was issued; its moment and weeks are set. Errors: KW_E_UNAVAILABLE not filled, or emptied
+ * meanwhile; KW_E_UNSUPPORTED as above; KW_E_MEMORY.
+ */
+kw_status status_table_count(struct kw_op *op, struct status_table *table, int64_t online_ms,
+                             struct store_stats *stats);
 
 struct status_table_size {
     uint64_t certs, owners;

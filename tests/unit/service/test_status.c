@@ -276,13 +276,164 @@ static void filled_while_it_changes(void **state)
     free(race.certs);
 }
 
+/* --- figures ---------------------------------------------------------------------------------- */
+
+enum { FIGURE_DEVICES = 7, HOUR_S = 3600, DAY_S = 86400, ONLINE_MS = 3600000 };
+
+struct figure_cert {
+    unsigned device;
+    int64_t ends_s, revoked_s;
+    enum cert_state state;
+};
+
+static kw_status add_devices(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const int64_t *now_s = ctx;
+    const int64_t now_ms = *now_s * 1000;
+    const struct {
+        int64_t seen_ms;
+        enum device_state state;
+    } devices[FIGURE_DEVICES] = {
+        {now_ms,                 DEVICE_ACTIVE    },
+        {now_ms - ONLINE_MS,     DEVICE_ACTIVE    }, /* exactly: offline */
+        {now_ms - ONLINE_MS + 1, DEVICE_ACTIVE    },
+        {now_ms,                 DEVICE_ACTIVE    },
+        {now_ms,                 DEVICE_SUSPENDED },
+        {0,                      DEVICE_REGISTERED},
+        {now_ms,                 DEVICE_RETIRED   },
+    };
+
+    for (unsigned i = 0; i < FIGURE_DEVICES; i++) {
+        struct store_device device = {.product = "p", .hw_type = "1.2"};
+        (void)snprintf(device.id, sizeof(device.id), "F%u", i);
+        KW_TEXT_SET(device.serial, device.id);
+        device.state = devices[i].state;
+        device.last_seen_ms = devices[i].seen_ms;
+        TRY(op, store_device_insert(op, txn, &device));
+    }
+    return KW_OK;
+}
+
+static kw_status see_device(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct store_device *device = ctx;
+
+    return store_device_update(op, txn, device);
+}
+
+static void add_figure_certs(struct place *place, int64_t now_s)
+{
+    const struct figure_cert certs[] = {
+        {0, now_s - 1,               0,                     CERT_STATE_VALID     },
+        {1, now_s,                   0,                     CERT_STATE_VALID     }, /* its last */
+        {1, now_s + 48 * HOUR_S,     0,                     CERT_STATE_VALID     },
+        {1, now_s + 48 * HOUR_S + 1, 0,                     CERT_STATE_VALID     },
+        {2, now_s + 7 * DAY_S,       0,                     CERT_STATE_VALID     },
+        {2, now_s + 7 * DAY_S + 1,   0,                     CERT_STATE_VALID     },
+        {2, now_s + 14 * DAY_S,      0,                     CERT_STATE_VALID     },
+        {6, now_s + 14 * DAY_S + 1,  0,                     CERT_STATE_VALID     },
+        {3, now_s + 99 * DAY_S,      now_s - 7 * DAY_S,     CERT_STATE_REVOKED   },
+        {3, now_s + 99 * DAY_S,      now_s - 7 * DAY_S + 1, CERT_STATE_REVOKED   },
+        {3, now_s + 99 * DAY_S,      now_s - 70 * DAY_S,    CERT_STATE_REVOKED   },
+        {3, now_s + 99 * DAY_S,      now_s - 700 * DAY_S,   CERT_STATE_REVOKED   },
+        {4, now_s + 99 * DAY_S,      now_s,                 CERT_STATE_HELD      },
+        {4, now_s + 99 * DAY_S,      now_s,                 CERT_STATE_SUPERSEDED},
+    };
+
+    for (unsigned i = 0; i < KW_COUNT(certs); i++) {
+        struct store_cert cert = {.not_after = certs[i].ends_s,
+                                  .state = certs[i].state,
+                                  .revoked_s = certs[i].revoked_s,
+                                  .serial_len = KW_SERIAL_BYTES,
+                                  .der_len = 1};
+        TEST_OP(op);
+        KW_TEXT_SET(cert.ca, "devices");
+        KW_TEXT_SET(cert.profile, "ldevid");
+        (void)snprintf(cert.owner, sizeof(cert.owner), "device:F%u", certs[i].device);
+        cert.serial[0] = cert.fingerprint[0] = 0x40;
+        cert.serial[15] = cert.fingerprint[15] = (uint8_t)i;
+        assert_ok(&op, store_change(&op, place->service->store, insert, &cert));
+    }
+}
+
+/* The store and the memory count the same, before and after a filling. */
+static void compare_figures(struct place *place, int64_t now_s, struct store_stats *ret)
+{
+    struct store_stats stored;
+    TEST_OP(op);
+
+    store_stats_begin(now_s * 1000, &stored);
+    store_stats_begin(now_s * 1000, ret);
+    assert_ok(&op, store_stats_standing(&op, place->service->store, ONLINE_MS, &stored));
+    assert_ok(&op,
+              status_table_count(&op, status_keep_table(place->service->status), ONLINE_MS, ret));
+    assert_memory_equal(ret, &stored, sizeof(stored));
+}
+
+static void figures_as_the_store_counts(void **state)
+{
+    struct place *place = *state;
+    struct status_table *table = status_keep_table(place->service->status);
+    int64_t now_s = 1795251600; /* 2026-11-21T09:00:00Z */
+    struct store_device seen;
+    struct store_stats before, stats;
+    TEST_OP(op);
+
+    assert_ok(&op, status_table_fill(&op, table, place->service->store));
+    compare_figures(place, now_s, &before); /* the rig has certificates of its own */
+    assert_ok(&op, store_change(&op, place->service->store, add_devices, &now_s));
+    add_figure_certs(place, now_s);
+    compare_figures(place, now_s, &stats);
+    assert_int_equal(stats.ends_48h - before.ends_48h, 2);
+    assert_int_equal(stats.ends_7d - before.ends_7d, 4);
+    assert_int_equal(stats.ends_14d - before.ends_14d, 6);
+    assert_int_equal(stats.certs_active - before.certs_active, 7);
+    assert_int_equal(stats.revoked_7d - before.revoked_7d, 1);
+    assert_int_equal(stats.devices_online - before.devices_online, 1);
+    assert_int_equal(stats.devices_offline - before.devices_offline, 1);
+    assert_int_equal(stats.devices_without - before.devices_without, 4);
+    assert_ok(&op, store_device_get(&op, place->service->store, "F1", &seen));
+    seen.last_seen_ms = now_s * 1000;
+    assert_ok(&op, store_change(&op, place->service->store, see_device, &seen));
+    compare_figures(place, now_s, &stats); /* a sign of life */
+    assert_int_equal(stats.devices_online - before.devices_online, 2);
+    assert_ok(&op, status_table_fill(&op, table, place->service->store));
+    compare_figures(place, now_s, &stats); /* read anew */
+    assert_int_equal(stats.devices_online - before.devices_online, 2);
+}
+
+/* What is not all in memory is not counted there. */
+static void figures_only_of_all(void **state)
+{
+    struct place *place = *state;
+    struct status_table *table = status_keep_table(place->service->status);
+    struct store_cert cert;
+    struct store_stats stats;
+    TEST_OP(op);
+
+    assert_ok(&op, status_table_fill(&op, table, place->service->store));
+    store_stats_begin(1795251600000, &stats);
+    status_table_doubt(table);
+    assert_code(&op, status_table_count(&op, table, ONLINE_MS, &stats), KW_E_UNAVAILABLE);
+    kw_op_clear(&op);
+    assert_ok(&op, status_table_fill(&op, table, place->service->store));
+    assert_ok(&op, status_table_count(&op, table, ONLINE_MS, &stats));
+    add_cert(place, 77, "service:x", 20, &cert);
+    assert_code(&op, status_table_count(&op, table, ONLINE_MS, &stats), KW_E_UNSUPPORTED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(unfilled_asks_the_store), TEST(follows_every_change), TEST(whose_it_is), TEST(doubt),
+        TEST(unfilled_asks_the_store),
+        TEST(follows_every_change),
+        TEST(whose_it_is),
+        TEST(doubt),
         TEST(filled_while_it_changes),
+        TEST(figures_as_the_store_counts),
+        TEST(figures_only_of_all),
     };
 
     return cmocka_run_group_tests_name("status", tests, NULL, NULL);

@@ -5,7 +5,7 @@
 #include "sqlite_env.h"
 #include "store/stats.h"
 
-enum { HOUR = 3600, DAY = 86400, ONLINE_MS = 3600000 };
+enum { HOUR = 3600, DAY = 86400, ONLINE_MS = 3600000, HALF_HOUR_MS = 1800000 };
 static const int64_t now_s = 1795251600; /* 2026-11-21T09:00:00Z, a Saturday */
 
 struct one {
@@ -57,6 +57,9 @@ static kw_status fill(struct kw_op *op, struct store_txn *txn, void *ctx)
         {"Device_02", "B", now_s + 14 * DAY + 1, old_ms, 0, CERT_STATE_VALID },
         {"Gateway", "C", far, now_ms - week_ms, 0, CERT_STATE_VALID }, /* exactly: not in it */
         {"Gateway", "C", far, now_ms - week_ms + 1, 0, CERT_STATE_VALID },
+        {"Hub", "C", far, now_ms - week_ms + HALF_HOUR_MS, 0, CERT_STATE_VALID },
+        {"Hub", "C", far, now_ms - week_ms + HALF_HOUR_MS + 1, 0, CERT_STATE_VALID },
+        {"Hub", "C", far, now_ms - week_ms + 2 * HALF_HOUR_MS, 0, CERT_STATE_VALID },
         {"Gateway", "D", far, now_ms, now_s - 7 * DAY, CERT_STATE_REVOKED },
         {"Gateway", "D", far, now_ms, now_s - 7 * DAY + 1, CERT_STATE_REVOKED },
         {"Gateway", "E", now_s + HOUR, now_ms, now_s, CERT_STATE_HELD },
@@ -102,17 +105,19 @@ static void figures_at_their_boundaries(void **state)
     assert_ok(place_open(place));
     kw_op_init(&place->op, "test", 0);
     assert_ok(store_change(&place->op, place->store, fill, NULL));
-    assert_ok(store_stats(&place->op, place->store, now_s * 1000, ONLINE_MS, &stats));
+    store_stats_begin(now_s * 1000, &stats);
+    assert_ok(store_stats_issued(&place->op, place->store, &stats));
+    assert_ok(store_stats_standing(&place->op, place->store, ONLINE_MS, &stats));
     assert_int_equal(stats.ends_48h, 2);
     assert_int_equal(stats.ends_7d, 4); /* cumulative */
     assert_int_equal(stats.ends_14d, 6);
-    assert_int_equal(stats.certs_active, 9);
-    assert_int_equal(stats.issued_7d, 5);
+    assert_int_equal(stats.certs_active, 12);
+    assert_int_equal(stats.issued_7d, 8);
     assert_int_equal(stats.revoked_7d, 1);
     assert_int_equal(stats.devices_online, 1);
     assert_int_equal(stats.devices_offline, 1);
     assert_int_equal(stats.devices_without, 4);
-    assert_int_equal(stats.n_profiles, 3);
+    assert_int_equal(stats.n_profiles, 4);
     assert_string_equal(stats.profiles[0].name, "Device_01");
     assert_int_equal(stats.profiles[0].issued, 6);
     assert_int_equal(stats.profiles[0].issued_7d, 0);
@@ -123,10 +128,18 @@ static void figures_at_their_boundaries(void **state)
      * before */
     assert_string_equal(iso_week_text(stats.weeks[STATS_WEEKS - 1].start_s, week), "2026-W47");
     assert_int_equal(stats.weeks[STATS_WEEKS - 1].issued, 4);
-    assert_int_equal(stats.weeks[STATS_WEEKS - 2].issued, 2);
+    assert_int_equal(stats.weeks[STATS_WEEKS - 2].issued, 5);
     assert_int_equal(stats.weeks[STATS_WEEKS - 1].revoked, 0);
     assert_int_equal(stats.weeks[STATS_WEEKS - 2].revoked, 2);
     assert_int_equal(stats.weeks[0].issued, 0);
+    /* 7 days that begin within an hour */
+    store_stats_begin(now_s * 1000 + HALF_HOUR_MS, &stats);
+    assert_ok(store_stats_issued(&place->op, place->store, &stats));
+    assert_string_equal(stats.profiles[3].name, "Hub");
+    assert_int_equal(stats.profiles[3].issued, 3);
+    assert_int_equal(stats.profiles[3].issued_7d, 2);
+    assert_int_equal(stats.profiles[2].issued_7d, 4);
+    assert_int_equal(stats.issued_7d, 6);
 }
 
 int main(void)
