@@ -43,6 +43,20 @@ const char *kw_op_message(const struct kw_op *op, char *text, size_t cap);
 const char *kw_op_cause(const struct kw_op *op);
 
 /*
+ * libkeywright counts every octet: it is built with KW_SMALL, without the places in the source
+ * (which no message shows), and a TRY() without words only hands the status on.
+ */
+#ifdef KW_SMALL
+#define KW_HERE_FILE NULL
+#define KW_HERE_LINE 0
+#define KW_WORDLESS_(words) (sizeof(words) == 1) /* of the arguments as text, with its NUL */
+#else
+#define KW_HERE_FILE __FILE__
+#define KW_HERE_LINE __LINE__
+#define KW_WORDLESS_(words) false
+#endif
+
+/*
  * What FAIL, ENSURE and TRY return is never KW_OK, and compilers and analysers can see it. A code
  * taken from elsewhere (a peer's answer, say) that turns out to be no failure is our bug:
  * KW_E_INTERNAL.
@@ -50,6 +64,15 @@ const char *kw_op_cause(const struct kw_op *op);
 static inline kw_status kw_failed(kw_status status)
 {
     return kw_ok(status) ? KW_FAIL(KW_E_INTERNAL) : status;
+}
+
+/* The same of what kw_op_fail() and kw_op_context() gave back, which see to it themselves. */
+static inline kw_status kw_told(kw_status status)
+{
+    if (kw_ok(status)) {
+        __builtin_unreachable();
+    }
+    return status;
 }
 
 /*
@@ -62,19 +85,22 @@ static inline kw_status kw_failed(kw_status status)
     do {                                                                                           \
         kw_status try_status_ = (expr);                                                            \
         if (!kw_ok(try_status_)) {                                                                 \
-            return kw_failed(                                                                      \
-                kw_op_context((op), try_status_, __FILE__, __LINE__, "" __VA_ARGS__));             \
+            return KW_WORDLESS_(#__VA_ARGS__)                                                      \
+                       ? try_status_                                                               \
+                       : kw_told(kw_op_context((op), try_status_, KW_HERE_FILE, KW_HERE_LINE,      \
+                                               "" __VA_ARGS__));                                   \
         }                                                                                          \
     } while (0)
 
 #define ENSURE(op, cond, code, ...)                                                                \
     do {                                                                                           \
         if (!(cond)) {                                                                             \
-            return kw_failed(kw_op_fail((op), (code), __FILE__, __LINE__, "" __VA_ARGS__));        \
+            return FAIL(op, code, __VA_ARGS__);                                                    \
         }                                                                                          \
     } while (0)
 
 /* Fail without a condition: `return FAIL(op, KW_E_STATE, "key '%s' is destroyed", id);` */
-#define FAIL(op, code, ...) kw_failed(kw_op_fail((op), (code), __FILE__, __LINE__, "" __VA_ARGS__))
+#define FAIL(op, code, ...)                                                                        \
+    kw_told(kw_op_fail((op), (code), KW_HERE_FILE, KW_HERE_LINE, "" __VA_ARGS__))
 
 #endif

@@ -136,7 +136,7 @@ kw_status cms_certs_parse(struct kw_op *op, struct kw_span der, struct cert *ret
             cert_unref(ret[n]);
             ret[n] = NULL;
         }
-        return kw_op_context(op, status, __FILE__, __LINE__, "reading certs-only CMS");
+        return kw_op_context(op, status, KW_HERE_FILE, KW_HERE_LINE, "reading certs-only CMS");
     }
     *ret_n = n;
     return KW_OK;

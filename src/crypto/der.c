@@ -353,7 +353,7 @@ kw_status der_raw_add(struct kw_op *op, STACK_OF(der_raw) **list, struct kw_span
     if (!raw || !*list || !ASN1_STRING_set(raw, element.p, (int)element.len) ||
         sk_der_raw_push(*list, raw) <= 0) {
         ASN1_STRING_free(raw);
-        return crypto_fail(op, KW_E_MEMORY, __FILE__, __LINE__, "collecting objects");
+        return crypto_fail(op, KW_E_MEMORY, KW_HERE_FILE, KW_HERE_LINE, "collecting objects");
     }
     return KW_OK;
 }

@@ -220,7 +220,7 @@ static kw_status sign_ecdsa(struct kw_op *op, const struct privkey *key, struct 
     bool done = ctx && EVP_PKEY_sign(ctx, room, &n, hash.p, hash.len) == 1;
     if (!done) {
         EVP_PKEY_CTX_free(ctx); /* whatever state it is in */
-        return crypto_fail(op, KW_E_INTERNAL, __FILE__, __LINE__, "signing");
+        return crypto_fail(op, KW_E_INTERNAL, KW_HERE_FILE, KW_HERE_LINE, "signing");
     }
     give_back(shared, ctx);
     TRY(op, kw_out_set(sig, KW_SPAN(room, n)), "signing");

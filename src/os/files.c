@@ -264,7 +264,7 @@ kw_status os_file_write(struct kw_op *op, const char *path, mode_t mode, struct 
     }
     if (!kw_ok(status)) {
         (void)unlink(temporary); /* may not exist; the failure before is the one to tell */
-        return kw_op_context(op, status, __FILE__, __LINE__, "writing '%s'", path);
+        return kw_op_context(op, status, KW_HERE_FILE, KW_HERE_LINE, "writing '%s'", path);
     }
     kw_status synced = sync_dir_of(op, path);
     if (!kw_ok(synced)) {
