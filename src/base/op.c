@@ -99,6 +99,19 @@ kw_status kw_op_fail(struct kw_op *op, enum kw_code code, const char *file, int 
     return KW_FAIL(code);
 }
 
+/* From a pure layer, which has no words: its code's meaning is the cause. */
+static void explain(struct kw_op *op, kw_status status, const char *file, int line)
+{
+    if (!kw_ok(status) && (op->n_frames == 0 || op->code != status.code)) {
+        (void)kw_op_fail(op, status.code, file, line, "%s", kw_code_meaning(status.code));
+    }
+}
+
+void kw_op_explain(struct kw_op *op, kw_status status)
+{
+    explain(op, status, KW_HERE_FILE, KW_HERE_LINE);
+}
+
 kw_status kw_op_context(struct kw_op *op, kw_status status, const char *file, int line,
                         const char *fmt, ...)
 {
@@ -109,10 +122,7 @@ kw_status kw_op_context(struct kw_op *op, kw_status status, const char *file, in
     va_start(args, fmt);
     struct kw_frame frame = frame_of(file, line, fmt, args);
     va_end(args);
-    if (op->n_frames == 0 || op->code != status.code) {
-        /* From a pure layer, which has no words: its code's meaning is the cause. */
-        (void)kw_op_fail(op, status.code, file, line, "%s", kw_code_meaning(status.code));
-    }
+    explain(op, status, file, line);
     push_frame(op, &frame);
     return status;
 }

@@ -34,6 +34,8 @@ kw_status kw_op_fail(struct kw_op *op, enum kw_code code, const char *file, int 
 /* Add what was being done to a failure that comes from below, and hand the status on. */
 kw_status kw_op_context(struct kw_op *op, kw_status status, const char *file, int line,
                         const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Before a failure is told: one that came up without words gets its code's meaning. */
+void kw_op_explain(struct kw_op *op, kw_status status);
 /**
  * The failure as one sentence, outermost context first: "recording the certificate: disk is full".
  * text is always NUL-terminated; empty where nothing failed. Returns text.

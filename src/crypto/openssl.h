@@ -52,7 +52,7 @@ kw_status crypto_fail(struct kw_op *op, enum kw_code code, const char *file, int
 #define OSSL_ENSURE(op, cond, code, what)                                                          \
     do {                                                                                           \
         if (!(cond)) {                                                                             \
-            return crypto_fail((op), (code), KW_HERE_FILE, KW_HERE_LINE, (what));                          \
+            return crypto_fail((op), (code), KW_HERE_FILE, KW_HERE_LINE, (what));                  \
         }                                                                                          \
     } while (0)
 

@@ -138,6 +138,7 @@ bool remote_key_sign(const struct remote_key *key, struct kw_span message, bool 
     }
     kw_status status = remote_call(op, &source, message, pss, sig);
     if (!kw_ok(status)) {
+        kw_op_explain(op, status);
         remote_raise(status.code, kw_op_cause(op));
     }
     return kw_ok(status);

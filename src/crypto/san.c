@@ -307,7 +307,8 @@ kw_status san_add_hw(struct kw_op *op, GENERAL_NAMES *names, const char *type,
     ASN1_TYPE *value = ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(hw_module), hw, NULL);
     if (!name || !value || !GENERAL_NAME_set0_othername(name, oid, value)) {
         ASN1_TYPE_free(value);
-        return crypto_fail(op, KW_E_MEMORY, KW_HERE_FILE, KW_HERE_LINE, "encoding a hardware module name");
+        return crypto_fail(op, KW_E_MEMORY, KW_HERE_FILE, KW_HERE_LINE,
+                           "encoding a hardware module name");
     }
     (void)TAKE(oid); /* the name has it now */
     return push(op, names, &name);

@@ -34,7 +34,7 @@ void api_begin(struct keywright *kw, struct kw_op *op);
 /* For an object whose opening failed. */
 kw_status api_not_open(struct kw_op *op);
 /* What the call came to, in the caller's terms; the reason stays in kw->error. */
-enum keywright_result api_end(struct keywright *kw, const struct kw_op *op, kw_status status);
+enum keywright_result api_end(struct keywright *kw, struct kw_op *op, kw_status status);
 
 /* Into the caller's room. KW_E_TOO_LARGE tells how much it takes. */
 kw_status api_copy(struct kw_op *op, struct kw_span from, struct kw_out *to);

@@ -47,11 +47,12 @@ kw_status api_not_open(struct kw_op *op)
     return FAIL(op, KW_E_INPUT, "this device was not opened");
 }
 
-enum keywright_result api_end(struct keywright *kw, const struct kw_op *op, kw_status status)
+enum keywright_result api_end(struct keywright *kw, struct kw_op *op, kw_status status)
 {
     if (kw_ok(status)) {
         return KEYWRIGHT_OK;
     }
+    kw_op_explain(op, status);
     kw_op_message(op, kw->error, sizeof(kw->error));
     return results[status.code];
 }

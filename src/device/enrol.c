@@ -76,6 +76,7 @@ kw_status request_accept(struct kw_op *op, struct device *device, const struct p
                                         1, NULL, device_now_s(device));
     if (!kw_ok(status)) {
         char why[256];
+        kw_op_explain(op, status);
         kw_op_message(op, why, sizeof(why));
         kw_op_clear(op);
         return FAIL(op, KW_E_AUTH,

@@ -168,6 +168,7 @@ kw_status server_judge(struct kw_op *op, void *ctx, const struct cert *leaf,
                said == OCSP_CERT_REVOKED ? "revoked" : "unknown");
         return KW_OK;
     }
+    kw_op_explain(op, status);
     kw_op_message(op, why, sizeof(why));
     kw_op_clear(op);
     if (known_good(device, leaf, issuer, grace_s, INT64_MAX)) {

@@ -41,20 +41,6 @@ size_t request_origin(const char *target)
     return path ? (size_t)(path - target) : 0;
 }
 
-void request_media_type(const char *header, char *text, size_t cap)
-{
-    size_t n = strcspn(header, "; \t");
-
-    text[0] = '\0';
-    if (n >= cap) {
-        return; /* no route asks for such a type: refused as unknown */
-    }
-    for (size_t i = 0; i < n; i++) {
-        text[i] = (char)tolower((unsigned char)header[i]);
-    }
-    text[n] = '\0';
-}
-
 /* Headers that say where the body ends and whom the request is for. */
 struct framing {
     unsigned n_lengths, n_encodings, n_hosts;

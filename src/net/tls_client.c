@@ -86,7 +86,8 @@ static kw_status judge(struct kw_op *op, const struct tls_client *tls, X509_STOR
     if (!kw_ok(verdict)) {
         tls_trust_refuse(asked, verdict);
     }
-    return kw_op_context(op, verdict, KW_HERE_FILE, KW_HERE_LINE, "judging the server's certificate");
+    return kw_op_context(op, verdict, KW_HERE_FILE, KW_HERE_LINE,
+                         "judging the server's certificate");
 }
 
 kw_status tls_client_judge(struct kw_op *op, const struct tls_client *tls, void *asked)

@@ -299,7 +299,7 @@ kw_status os_fd_append(struct kw_op *op, int fd, struct kw_span record)
 
 static kw_status overwrite(struct kw_op *op, int fd, const char *path)
 {
-    static const uint8_t zeroes[4096];
+    static const uint8_t zeroes[1024];
     struct stat st;
 
     if (fstat(fd, &st) != 0) {

@@ -51,6 +51,13 @@ kw_status rot_no_attest_certify(struct kw_op *op, void *self, void *key, struct 
 kw_status rot_no_attest_quote(struct kw_op *op, void *self, struct kw_span qualifying,
                               const uint8_t mask[ROT_PCR_MASK_BYTES], struct rot_quote *ret);
 
+/*
+ * The backend of a URI's scheme. Which there are is the build's choice: roots_builtin.c has all of
+ * them in, roots_loaded.c (libkeywright) only soft; the others are modules that it loads when a
+ * URI names them. KW_E_UNSUPPORTED no such kind, or its module is not installed.
+ */
+kw_status rot_roots_find(struct kw_op *op, const char *uri, const struct rot_ops **ret);
+
 extern const struct rot_ops rot_soft_ops;
 extern const struct rot_ops rot_tpm2_ops;
 extern const struct rot_ops rot_pkcs11_ops;

@@ -9,8 +9,6 @@
 
 enum { SEAL_MAX_BYTES = 128 }; /* TPM2B_SENSITIVE_DATA of the smallest TPMs */
 
-static const struct rot_ops *const backends[] = {&rot_soft_ops, &rot_tpm2_ops, &rot_pkcs11_ops};
-
 struct rot {
     const struct rot_ops *ops;
     void *self;
@@ -82,17 +80,6 @@ static bool init_lock(struct rot *rot)
 
 /* --- open and close --- */
 
-static const struct rot_ops *find_backend(const char *uri)
-{
-    for (size_t i = 0; i < KW_COUNT(backends); i++) {
-        size_t len = strlen(backends[i]->scheme);
-        if (strncmp(uri, backends[i]->scheme, len) == 0 && uri[len] == ':') {
-            return backends[i];
-        }
-    }
-    return NULL;
-}
-
 /* How much of a URI may be repeated: nothing behind a '?' or a PIN that should not be there. */
 static int shown_part(const char *uri)
 {
@@ -108,8 +95,8 @@ kw_status rot_open(struct kw_op *op, const char *uri, struct rot **ret)
 
     ENSURE(op, strlen(uri) < KW_URI_MAX, KW_E_INPUT, "root-of-trust URI is too long");
     ENSURE(op, strchr(uri, ':'), KW_E_INPUT, "'%.*s' is not a root-of-trust URI", shown, uri);
-    const struct rot_ops *ops = find_backend(uri);
-    ENSURE(op, ops, KW_E_UNSUPPORTED, "no root of trust of this kind: '%.*s'", shown, uri);
+    const struct rot_ops *ops = NULL;
+    TRY(op, rot_roots_find(op, uri, &ops), "root of trust '%.*s'", shown, uri);
     rot = calloc(1, sizeof(*rot));
     ENSURE(op, rot, KW_E_MEMORY);
     rot->ops = ops;

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""libkeywright.so.1 offers the functions of include/keywright and nothing else, each header
+"""libkeywright.so.1 offers the functions of include/keywright and nothing else (but private ones to
+its own modules and agent, under a version of that one build), each header
 compiles alone (as C, and as C++ where g++ is there), and keywright.h includes them all.
 
   abi.py LIBRARY INCLUDE_DIR CC...
@@ -14,7 +15,9 @@ import sys
 def exported(library):
     out = subprocess.run(['nm', '-D', '--defined-only', library], check=True, capture_output=True,
                          text=True).stdout
-    return {line.split()[-1] for line in out.splitlines() if ' A ' not in line}
+    names = {line.split()[-1] for line in out.splitlines() if ' A ' not in line}
+    private = {name for name in names if '@@KEYWRIGHT_PRIVATE_' in name and not name.startswith('keywright_')}
+    return names - private
 
 
 def declared(headers):
