@@ -22,6 +22,7 @@
 #include <keywright/attest.h>
 #include <keywright/connect.h>
 #include <keywright/enrol.h>
+#include <keywright/files.h>
 #include <keywright/hello.h>
 #include <keywright/identity.h>
 #include <keywright/seal.h>

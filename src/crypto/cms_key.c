@@ -1,7 +1,6 @@
 #include "crypto/cms_key.h"
 
-#include <openssl/rsa.h>
-
+#include "crypto/cms_internal.h"
 #include "crypto/der.h"
 
 enum { KEY_ID_MAX = 64, SMALL_MAX = 8192 };
@@ -111,18 +110,6 @@ static kw_status sign(struct kw_op *op, const struct privkey *key, struct kw_sec
 /* --- the envelope ------------------------------------------------------------------------------
  */
 
-/* OpenSSL's own choices are SHA-1. */
-static bool set_strength(CMS_RecipientInfo *recipient, enum key_alg alg)
-{
-    EVP_PKEY_CTX *ctx = recipient ? CMS_RecipientInfo_get0_pkey_ctx(recipient) : NULL;
-
-    if (ctx && alg == KEY_ALG_RSA_3072) {
-        return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1 &&
-               EVP_PKEY_CTX_set_rsa_oaep_md(ctx, EVP_sha256()) == 1;
-    }
-    return ctx && EVP_PKEY_CTX_set_ecdh_kdf_md(ctx, EVP_sha256()) == 1;
-}
-
 static kw_status envelop(struct kw_op *op, const struct kw_secret *content, X509 *recipient,
                          enum key_alg alg, struct kw_bytes **ret)
 {
@@ -133,7 +120,7 @@ static kw_status envelop(struct kw_op *op, const struct kw_secret *content, X509
 
     OSSL_ENSURE(op,
                 in && cms && set_type(cms, "1.2.840.113549.1.7.2") /* id-signedData */ &&
-                    set_strength(CMS_add1_recipient_cert(cms, recipient, flags), alg) &&
+                    cms_set_strength(CMS_add1_recipient_cert(cms, recipient, flags), alg) &&
                     CMS_final(cms, in, NULL, CMS_BINARY) == 1,
                 KW_E_UNSUPPORTED, "encrypting a key package");
     int n = i2d_CMS_ContentInfo(cms, NULL);

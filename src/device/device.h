@@ -190,6 +190,12 @@ kw_status device_service_request(struct kw_op *op, struct device *device, struct
 /* KW_E_INPUT nothing was requested; KW_E_AUTH the certificate is another's. */
 kw_status device_service_install(struct kw_op *op, struct device *device, struct kw_span pem);
 
+/* --- files.c ----------------------------------------------------------------------------------
+ */
+/* Sign, then encrypt for the first certificate of the PEM. KW_E_AUTH, KW_E_REVOKED: the reader. */
+kw_status device_protect(struct kw_op *op, struct device *device, struct kw_span recipient_pem,
+                         struct kw_span data, struct kw_bytes **ret);
+
 /* --- seal.c -------------------------------------------------------------------------------------
  */
 #define DEVICE_SEAL_FILE "seal.key" /* the sealed data key, in the state folder: ends at a wipe */

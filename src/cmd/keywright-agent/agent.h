@@ -10,7 +10,7 @@
 /* What the command line said. A new option is a member here and a row in options.c. */
 struct options {
     struct keywright_config config;
-    const char *secret_file, *out;
+    const char *secret_file, *out, *reader;
     const char *type, *audience, *signer, *name; /* of data; texts, never NULL but the middle two */
     const char *arg; /* what the verb is about: FILE; NULL = not given */
     enum keywright_identity with;
@@ -55,6 +55,7 @@ enum keywright_result verb_run(struct keywright *kw, const struct options *optio
 enum keywright_result verb_sign(struct keywright *kw, const struct options *options);
 enum keywright_result verb_sign_data(struct keywright *kw, const struct options *options);
 enum keywright_result verb_verify_data(struct keywright *kw, const struct options *options);
+enum keywright_result verb_protect(struct keywright *kw, const struct options *options);
 enum keywright_result verb_seal(struct keywright *kw, const struct options *options);
 enum keywright_result verb_unseal(struct keywright *kw, const struct options *options);
 enum keywright_result verb_request(struct keywright *kw, const struct options *options);

@@ -66,6 +66,7 @@ static const struct row {
     {"rot",         take_text,    AT(config.root_of_trust), "URI",     "soft:dir=DIR, tpm2:dir=DIR,tcti=TCTI or pkcs11:..."},
     {"firmware",    take_text,    AT(config.firmware),      "VERSION", "what runs on the device; told to the server, remembered"},
     {"secret-file", take_text,    AT(secret_file),          "FILE",    "one-time registration secret (mode 0600)"},
+    {"reader",      take_text,    AT(reader),               "FILE",    "PEM of the certificate that a file is for, chain behind it"},
     {"out",         take_text,    AT(out),                  "FILE",    NULL},
     {"type",        take_text,    AT(type),                 "TYPE",    "what signed data is (data)"},
     {"to",          take_text,    AT(audience),             "ID",      "for whom signed data is"},

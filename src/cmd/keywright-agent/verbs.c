@@ -12,6 +12,7 @@ const struct verb verbs[] = {
     {"sign",   verb_sign,   "FILE", "sign it with the LDevID's key; --out FILE"},
     {"sign-data",   verb_sign_data,   "FILE", "sign it with time, number, --type and --to, as a JWS; --out FILE"},
     {"verify-data", verb_verify_data, "FILE", "its data, once, where --type and --signer are as expected; --out FILE"},
+    {"protect",     verb_protect,     "FILE", "sign it, then encrypt it for --reader, as CMS; --out FILE"},
     {"seal",        verb_seal,        "FILE", "so that only this device opens it; --name, --out FILE"},
     {"unseal",      verb_unseal,      "FILE", "--name, --out FILE"},
     {"request", verb_request, NULL,   "of a service: a request for an operator to sign; --out FILE"},

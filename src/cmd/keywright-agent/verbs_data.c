@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cmd/keywright-agent/agent.h"
 
@@ -128,6 +129,20 @@ static enum keywright_result do_verify_data(struct keywright *kw, const struct o
     return result;
 }
 
+static enum keywright_result do_protect(struct keywright *kw, const struct options *options,
+                                        const struct octets *in, struct octets *out)
+{
+    struct octets reader = {0};
+    enum keywright_result result = read_file("protect", options->reader, &reader);
+
+    if (result == KEYWRIGHT_OK) {
+        reader.p[reader.n] = '\0';
+        result = keywright_protect(kw, (const char *)reader.p, in->p, in->n, out->p, &out->n);
+        free(reader.p);
+    }
+    return result;
+}
+
 static enum keywright_result do_seal(struct keywright *kw, const struct options *options,
                                      const struct octets *in, struct octets *out)
 {
@@ -155,6 +170,14 @@ enum keywright_result verb_sign_data(struct keywright *kw, const struct options 
 enum keywright_result verb_verify_data(struct keywright *kw, const struct options *options)
 {
     return transform("verify-data", kw, options, 1, 1, do_verify_data);
+}
+
+enum keywright_result verb_protect(struct keywright *kw, const struct options *options)
+{
+    if (!options->reader || access(options->reader, R_OK) != 0) {
+        return complain("protect", KEYWRIGHT_BAD_INPUT, "--reader FILE cannot be read");
+    }
+    return transform("protect", kw, options, 1, KEYWRIGHT_PROTECT_OVERHEAD, do_protect);
 }
 
 enum keywright_result verb_seal(struct keywright *kw, const struct options *options)
