@@ -1,8 +1,10 @@
 """Hub and cloud of examples/home over an unmodified Mosquitto with our plugin; strangers are other services and paho."""
 import json
 import re
+import socket
 import sqlite3
 import subprocess
+import threading
 import time
 
 import pytest
@@ -296,6 +298,103 @@ def test_who_does_not_show_the_brokers_name_is_not_spoken_to(gate, home, tmp_pat
     hub.says('^line down: .*IP address mismatch')
     assert hub.count('^line up') == 0
     hub.stop()
+
+
+class Tap:
+    """Somebody on the line between a client and the broker who sees every octet."""
+
+    def __init__(self, port):
+        self.seen, self.to = b'', port
+        self.socket = socket.create_server(('127.0.0.1', 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                here, there = self.socket.accept()[0], socket.create_connection(('localhost', self.to))
+            except OSError:
+                return
+            for pair in ((here, there), (there, here)):
+                threading.Thread(target=self.pass_on, args=pair, daemon=True).start()
+
+    def pass_on(self, source, sink):
+        try:
+            while octets := source.recv(65536):
+                self.seen += octets
+                sink.sendall(octets)
+        except OSError:
+            pass
+        for end in (source, sink):
+            end.close()
+
+
+def test_nothing_of_it_is_readable_on_the_wire(gate, home, tmp_path):  # noqa: F811
+    """By TLS 1.3 not even who it is; by 1.2, which the reference's settings ask for, that is in the clear."""
+    one = device(gate, tmp_path / 'hub')
+    tap = Tap(home.broker.port)
+    hub = Program(HUB, one.folder, '--state', one.state, '--broker', f'localhost:{tap.port}', '--every', '0.1', '--retry', '1')
+    hub.says('^line up')
+    home.inject(home.signed(home.backend, A_COMMAND, to=one.id), one.id)
+    hub.says('^obeyed')
+    until('its readings arrive', lambda: home.rows('SELECT 1 FROM readings WHERE device = ?', one.id))
+    hub.stop()
+    assert len(tap.seen) > 4000
+    for secret in (one.id, 'temperature', 'TURN_LIGHT', 'devices/', 'home-command', NAME):
+        assert secret.encode() not in tap.seen, secret
+    old = Broker(gate, tmp_path / 'old', '--tls12').filled()
+    tap = Tap(old.port)
+    who = hub_of(gate)
+    run('openssl', 's_client', '-tls1_2', '-connect', f'localhost:{tap.port}', '-CAfile', gate.root, '-cert',
+        who.ldevid.cert_file, '-key', who.ldevid.key_file, check=False, data='')
+    assert who.id.encode() in tap.seen, 'the tap sees'
+    old.stop()
+
+
+@pytest.mark.parametrize('how', [['-tls1_2'], ['-tls1_3', '-cert', '{other}', '-key', '{other}']])
+def test_a_false_broker_is_not_spoken_to(gate, home, tmp_path, how):  # noqa: F811
+    """The right certificate by TLS 1.2 alone; the right name under another root."""
+    other = tmp_path / 'other.pem'
+    run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=localhost',
+        '-addext', 'subjectAltName=DNS:localhost', '-keyout', tmp_path / 'key', '-out', other)
+    other.write_bytes(other.read_bytes() + (tmp_path / 'key').read_bytes())
+    port, mine = free_ports(1)[0], home.broker.folder / 'server.pem'
+    rogue = subprocess.Popen(['openssl', 's_server', '-accept', str(port), '-cert', str(mine), '-key', str(mine), '-quiet',
+                              *[word.format(other=other) for word in how]], stdin=subprocess.DEVNULL,
+                             stdout=open(tmp_path / 'rogue', 'wb'), stderr=subprocess.STDOUT)
+    one = device(gate, tmp_path / 'hub')
+    hub = Program(HUB, one.folder, '--state', one.state, '--broker', f'localhost:{port}', '--every', '0.1', '--retry', '0.2')
+    try:
+        hub.says('^line down', 3)
+        assert hub.count('^line up') == 0 and b'MQTT' not in (tmp_path / 'rogue').read_bytes()
+        assert hub.count('^line down: .*(protocol version|alert|not trusted|certificate)') > 0, hub.words()
+    finally:
+        rogue.terminate()
+        rogue.wait(20)
+        hub.stop()
+
+
+def test_a_services_identity(gate, home, tmp_path):  # noqa: F811
+    """Its key never leaves; the same request until it is answered; another's certificate is none of ours."""
+    one = Service(gate, tmp_path / 'one', 'service-1')
+    first = ('--server', one.server, '--id', one.id, '--trust', gate.root, '--rot', one.rot)
+    cert, request = tmp_path / 'cert', one.do('request', *first).stdout
+    assert one.do('request').stdout == request
+    cert.write_text(home.backend.folder.joinpath('cert.pem').read_text())
+    assert one.do('install', cert, check=False).returncode == 3, 'of another key'
+    (tmp_path / 'csr').write_text(request)
+    cert.write_text(gate.cli('cert', 'issue', '--profile', 'tls-client', '--name', 'service-2', '--csr', tmp_path / 'csr').stdout)
+    assert "certificate for 'service-2'" in words(one.do('install', cert, check=False)), 'of another name'
+    again = Service(gate, tmp_path / 'two', 'service-3').install('--server', one.server, '--id', 'service-3', '--trust',
+                                                                gate.root, '--rot', f'soft:dir={tmp_path}/two/keys')
+    before = again.cert('ldevid')
+    again.do('install', again.folder / 'cert.pem')
+    again.install()
+    assert again.cert('ldevid').public_key() != before.public_key()
+    done = home.device.do('request', check=False)
+    assert done.returncode == 1 and 'enrols and renews by itself' in words(done)
+    for path in again.folder.rglob('*'):
+        assert not path.is_file() or b'PRIVATE KEY' not in path.read_bytes()
 
 
 def test_a_renewed_cloud_goes_on_with_another_key(gate, home):  # noqa: F811
