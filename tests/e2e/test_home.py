@@ -1,5 +1,7 @@
 """Hub and cloud of examples/home over an unmodified Mosquitto with our plugin; strangers are other services and paho."""
 import json
+import os
+import pathlib
 import re
 import socket
 import sqlite3
@@ -395,6 +397,16 @@ def test_a_services_identity(gate, home, tmp_path):  # noqa: F811
     assert done.returncode == 1 and 'enrols and renews by itself' in words(done)
     for path in again.folder.rglob('*'):
         assert not path.is_file() or b'PRIVATE KEY' not in path.read_bytes()
+
+
+def test_the_hub_listens_nowhere(home):
+    for program in (home.hub, home.cloud):
+        mine = {os.readlink(fd) for fd in pathlib.Path(f'/proc/{program.process.pid}/fd').iterdir()}
+        assert [one for one in mine if one.startswith('socket:')]
+        for table in ('tcp', 'tcp6'):
+            for line in pathlib.Path(f'/proc/net/{table}').read_text().splitlines()[1:]:
+                fields = line.split()
+                assert fields[3] != '0A' or f'socket:[{fields[9]}]' not in mine, line
 
 
 def test_a_renewed_cloud_goes_on_with_another_key(gate, home):  # noqa: F811
