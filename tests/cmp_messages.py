@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from harness import run
 
-IR, IP, CR, CP, P10CR, KUR, KUP, RR, RP, PKICONF, GENM, GENP, ERROR, CERTCONF, POLLREQ, POLLREP = (
-    0, 1, 2, 3, 4, 7, 8, 11, 12, 19, 21, 22, 23, 24, 25, 26)
+IR, IP, CR, CP, P10CR, KUR, KUP, RR, RP, PKICONF, NESTED, GENM, GENP, ERROR, CERTCONF, POLLREQ, POLLREP = (
+    0, 1, 2, 3, 4, 7, 8, 11, 12, 19, 20, 21, 22, 23, 24, 25, 26)
 FAIL = ('badAlg badMessageCheck badRequest badTime badCertId badDataFormat wrongAuthority incorrectData missingTimeStamp '
         'badPOP certRevoked certConfirmed wrongIntegrity badRecipientNonce timeNotAvailable unacceptedPolicy '
         'unacceptedExtension addInfoNotAvailable badSenderNonce badCertTemplate signerNotTrusted transactionIdInUse '

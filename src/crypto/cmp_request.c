@@ -272,6 +272,18 @@ kw_status cmp_confirmation_read(struct kw_op *op, struct kw_span content,
     return KW_OK;
 }
 
+kw_status cmp_nested_read(struct kw_op *op, struct kw_span content, struct kw_span *ret)
+{
+    struct kw_reader all = kw_reader_of(content);
+    struct kw_reader list = kw_reader_of(der_read(&all, DER_SEQUENCE));
+    struct kw_span one = cmp_read_any(&list);
+
+    ENSURE(op, kw_ok(kw_reader_end(&all)) && kw_ok(kw_reader_end(&list)) && one.len > 0, KW_E_INPUT,
+           "not exactly one message is nested");
+    *ret = one;
+    return KW_OK;
+}
+
 kw_status cmp_poll_read(struct kw_op *op, struct kw_span content, int64_t *ret_id)
 {
     struct kw_reader one = cmp_read_only(content);

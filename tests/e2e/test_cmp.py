@@ -7,7 +7,8 @@ import time
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cmp_messages import (CERTCONF, CP, ERROR, IP, KUP, PKICONF, POLLREP, POLLREQ, RP, Client, Message, encode)
+from cmp_messages import (CERTCONF, CP, ERROR, IP, KUP, NESTED, PKICONF, POLLREP, POLLREQ, RP, Client, Message, encode,
+                          parse)
 from harness import Credential, Gate, new_key, run, serial_hex, until, words
 
 
@@ -480,3 +481,126 @@ def test_a_revocation_that_comes_again(gate, born):
     first = born.post(message).check(gate.root)
     assert (first.type, first.status()) == (RP, 0)
     assert born.post(message).der() == first.der()
+
+
+def test_the_signer_changes_its_key(gate, born):
+    """In the middle of a transaction: it goes on, and openssl believes the next key as it did the first."""
+    key = load_key(born, 'idevid')
+    request = Message(born.request('cr', *born.by_cert('idevid'), '-newkey', born.key('s')))
+    answer = born.post(request.der()).check(gate.root)
+    gate.cli('key', 'rotate', 'cmp-signer')
+
+    def asked():
+        return born.post(Message(born.request('genm', *born.by_cert('idevid'), '-infotype', 'caCerts')).der()).check(gate.root)
+    after = until('the next key signs', lambda: (one := asked()).certs[0] != answer.certs[0] and one)
+    assert after.certs[0].public_key() != answer.certs[0].public_key() and after.certs[0].subject == answer.certs[0].subject
+    assert born.post(cert_conf(answer, request, key).der()).check(gate.root).type == PKICONF
+    assert state_of(gate, answer.cert()) == 'valid'
+    born.ask('cr', 'after', *born.by_cert('idevid'))
+    states = {one['id']: one['state'] for one in gate.json('key', 'list')['items'] if one['id'].startswith('cmp-signer')}
+    assert states.get('cmp-signer.2') == 'active', states
+
+
+# --- through a station (RFC 9483 section 5.2) -----------------------------------------------------------
+
+@pytest.fixture(scope='module')
+def station(gate, tmp_path_factory):
+    """A registration authority with `openssl cmp`, for one product."""
+    one = Client(gate, tmp_path_factory.mktemp('station'), 'CMP-LINE')
+    csr = one.folder / 'station.csr'
+    run('openssl', 'req', '-new', '-key', one.key('station'), '-subj', '/CN=CMP-LINE', '-out', csr)
+    gate.cli('cert', 'issue', '--profile', 'station', '--name', one.id, '--csr', csr, '--out', one.folder / 'station.pem')
+    gate.cli('station', 'grant', one.id, '--product', 'thermostat-1')
+    return one
+
+
+def test_a_station_speaks_for_a_device(gate, station):
+    """Replacing protection (section 5.2.3): raVerified is the station's word, for devices of its products alone."""
+    device, _ = gate.register()
+    by = (*station.by_cert('station'), '-subject', f'/CN={device}')
+    cert = station.ask('ir', f'{device}-ra', *by, '-popo', '0')
+    shown = gate.json('cert', 'show', serial_hex(cert))
+    assert (shown['owner'], shown['profile'], shown['state']) == (f'device:{device}', 'idevid', 'valid')
+    refused = station.run('ir', '-newkey', station.key('again'), '-certout', station.folder / 'again.pem', *by, check=False)
+    assert refused.returncode != 0 and 'notAuthorized' in words(refused), 'born once'
+    own = station.ask('ir', 'own', *station.by_cert('station'), '-subject', f'/CN={gate.register()[0]}', '-popo', '1')
+    assert gate.json('cert', 'show', serial_hex(own))['state'] == 'valid', "the device's own proof is as good"
+    other = gate.new_id()
+    gate.cli('device', 'register', other, '--product', 'other-product')
+    for name in (other, 'NOBODY'):
+        done = station.run('ir', '-newkey', station.key('k'), '-certout', station.folder / 'k.pem', *station.by_cert('station'),
+                           '-subject', f'/CN={name}', '-popo', '0', check=False)
+        assert done.returncode != 0 and 'notAuthorized' in words(done), words(done)
+
+
+def wrapped(station, inner, transaction=None, twice=False):
+    """A nested message of the station around the octets of another one."""
+    outer = Message(station.request('genm', *station.by_cert('station'), '-infotype', 'caCerts'))
+    outer.put(4, transaction or Message(inner).field(4)[1])
+    outer.body[:] = [0xa0 | NESTED, [[0x30, parse(inner) * (2 if twice else 1)]]]
+    return outer.sign(load_key(station, 'station'))
+
+
+@pytest.mark.parametrize('path', ['/.well-known/cmp', '/.well-known/cmp/nested'])
+def test_nested_by_a_station(gate, station, born, client, path):
+    """Adding protection (section 5.2.2.1): what is in it is served by its own protection, and its answer is its own."""
+    first = client.request('ir', *client.by_secret(), '-newkey', client.key('k'), '-implicit_confirm')
+    answer = station.post(wrapped(station, first).der(), path).check(gate.root, client.secret)
+    assert (answer.type, answer.status()) == (IP, 0), answer.text()
+    assert gate.json('cert', 'show', serial_hex(answer.cert()))['owner'] == f'device:{client.id}'
+    assert client.post(first).der() == answer.der(), 'the same message again, without a station'
+    request = Message(born.request('cr', *born.by_cert('idevid'), '-newkey', born.key('n')))
+    answer = station.post(wrapped(station, request.der()).der(), path).check(gate.root)
+    assert (answer.type, answer.status()) == (CP, 0), answer.text()
+    confirm = cert_conf(answer, request, load_key(born, 'idevid'))
+    assert station.post(wrapped(station, confirm.der()).der(), path).check(gate.root).type == PKICONF
+    assert state_of(gate, answer.cert()) == 'valid'
+
+
+def altered_inside(station, inner):
+    """The station signs what somebody changed before it came to it."""
+    message = Message(inner)
+    message.put(5, b'x' * 16)
+    return wrapped(station, message.der())
+
+
+def altered_outside(station, inner):
+    message = wrapped(station, inner)
+    message.put(5, b'x' * 16)
+    return message
+
+
+NESTED_BAD = {
+    'two in one': (lambda station, inner: wrapped(station, inner, twice=True), 'badDataFormat'),
+    'another transaction': (lambda station, inner: wrapped(station, inner, b't' * 16), 'badDataFormat'),
+    'altered inside': (altered_inside, 'badMessageCheck'),
+    'altered outside': (altered_outside, 'badMessageCheck'),
+    'twice nested': (lambda station, inner: wrapped(station, wrapped(station, inner).der()), 'badRequest'),
+    'no protection inside': (lambda station, inner: wrapped(station, Message(inner).unprotected().der()), 'badMessageCheck'),
+    'no protection outside': (lambda station, inner: wrapped(station, inner).unprotected(), 'badMessageCheck'),
+}
+
+
+@pytest.mark.parametrize('what', NESTED_BAD)
+def test_what_is_nested_wrongly(gate, station, born, what):
+    make, said = NESTED_BAD[what]
+    inner = born.request('cr', *born.by_cert('idevid'), '-newkey', born.key('b'))
+    before = gate.counts()
+    answer = station.post(make(station, inner).der()).check(gate.root)
+    assert (answer.type, answer.fail()) == (ERROR, said), answer.text()
+    assert gate.counts() == before
+
+
+def test_who_is_no_station_nests_nothing(gate, station, born, client):
+    """Neither a device, nor a station whose certificate is revoked."""
+    inner = client.request('ir', *client.by_secret(), '-newkey', client.key('k'), '-implicit_confirm')
+    outer = Message(born.request('genm', *born.by_cert('idevid'), '-infotype', 'caCerts'))
+    outer.put(4, Message(inner).field(4)[1])
+    outer.body[:] = [0xa0 | NESTED, [[0x30, parse(inner)]]]
+    answer = born.post(outer.sign(load_key(born, 'idevid')).der()).check(gate.root)
+    assert (answer.type, answer.fail()) == (ERROR, 'notAuthorized'), answer.text()
+    message = wrapped(station, inner)
+    gate.cli('cert', 'revoke', serial_hex(station.cert('station')), '--reason', 'keyCompromise')
+    answer = station.post(message.der()).check(gate.root)
+    assert (answer.type, answer.fail()) == (ERROR, 'signerNotTrusted'), answer.text()
+    assert client.post(inner).status() == 0, 'the device itself is not concerned'

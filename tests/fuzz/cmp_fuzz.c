@@ -55,6 +55,7 @@ static void take_body(struct kw_span content)
 {
     struct cmp_revocation revocation;
     struct cmp_confirmation confirmation;
+    struct kw_span inner;
     char text[64];
     int64_t id = 0;
 
@@ -66,6 +67,9 @@ static void take_body(struct kw_span content)
     }
     if (kw_ok(cmp_confirmation_read(NULL, content, &confirmation))) {
         within(confirmation.hash, content);
+    }
+    if (kw_ok(cmp_nested_read(NULL, content, &inner))) {
+        within(inner, content);
     }
     (void)kw_ok(cmp_poll_read(NULL, content, &id));
     cmp_error_text(content, text, sizeof(text));

@@ -8,10 +8,17 @@
 #include "os/rng.h"
 #include "service/cmp/serving.h"
 
+#define NESTED "nested"
 enum { TIME_OFF_S = 3600, EXTRA_MAX = CMP_CHAIN_MAX + 2 }; /* a device's clock may be this wrong */
 
 /* --- requests ------------------------------------------------------------------------------------
  */
+
+static kw_status refuse_nested(struct kw_op *op, struct serving *it)
+{
+    it->fail = CMP_BAD_REQUEST;
+    return FAIL(op, KW_E_UNSUPPORTED, "a message is nested once, not twice");
+}
 
 /* operation: RFC 9483 section 6.1; one address may take several kinds. */
 static const struct kind {
@@ -31,6 +38,7 @@ static const struct kind {
     {CMP_CERTCONF, "",                   cmp_confirm   },
     {CMP_POLLREQ,  "",                   cmp_poll      },
     {CMP_ERROR,    "",                   cmp_hear_error},
+    {CMP_NESTED,   NESTED,               refuse_nested }, /* in another one; see unwrap() */
 };
 
 static kw_status check_operation(struct kw_op *op, const char *operation)
@@ -292,6 +300,52 @@ static kw_status serve(struct kw_op *op, struct serving *it, const char *operati
     return *ret ? KW_OK : finish(op, it, ret);
 }
 
+/*
+ * A station put its protection around a device's message (RFC 9483 section 5.2.2.1): it holds, the
+ * station is in force, and what is in it belongs to the same transaction. What is in it is then
+ * served by its own protection, as if it had come by itself: the station adds no right.
+ */
+static kw_status unwrap(struct kw_op *op, struct serving *it, struct kw_span *ret)
+{
+    struct cmp_message inner;
+
+    TRY(op, check_header(op, it));
+    TRY(op, cmp_who(op, it));
+    it->fail = CMP_NOT_AUTHORIZED;
+    ENSURE(op, it->cert && !*it->device_id, KW_E_DENIED, "'%s' puts its protection around nothing",
+           it->owner);
+    it->fail = CMP_BAD_DATA_FORMAT;
+    TRY(op, cmp_nested_read(op, it->message.content, ret));
+    TRY(op, cmp_read(op, *ret, &inner), "the message in it");
+    ENSURE(op, kw_span_equal(inner.transaction_id, it->message.transaction_id), KW_E_INPUT,
+           "the transactionID of the message in it is another one");
+    return KW_OK;
+}
+
+static kw_status serve_read(struct kw_op *op, struct serving *it, const char *operation,
+                            struct kw_span message, struct kw_bytes **ret)
+{
+    TRY(op, cmp_read(op, message, &it->message));
+    digest_sha256(message, it->sha256);
+    return serve(op, it, operation, ret);
+}
+
+/* The answer is the inner message's own, protected as that one was (RFC 9483 section 5.2.2.1). */
+static kw_status serve_nested(struct kw_op *op, struct serving *outer, const char *operation,
+                              struct kw_bytes **ret)
+{
+    __attribute__((cleanup(serving_done))) struct serving it = {
+        .service = outer->service, .profile = outer->profile, .now_s = outer->now_s};
+    struct kw_span inner = {0};
+
+    kw_status status = unwrap(op, outer, &inner);
+    if (!kw_ok(status)) {
+        return refuse(op, outer, status, ret);
+    }
+    it.all = service_authorities(it.service);
+    return serve_read(op, &it, strcmp(operation, NESTED) == 0 ? "" : operation, inner, ret);
+}
+
 kw_status cmp_serve(struct kw_op *op, struct service *service, const char *profile,
                     const char *operation, struct kw_span message, struct kw_bytes **ret)
 {
@@ -307,8 +361,8 @@ kw_status cmp_serve(struct kw_op *op, struct service *service, const char *profi
     it.all = service_authorities(service);
     ENSURE(op, it.all->cmp_key, KW_E_UNSUPPORTED, "this server has no signer for CMP");
     TRY(op, cmp_read(op, message, &it.message));
-    digest_sha256(message, it.sha256);
-    TRY(op, serve(op, &it, operation, &answer));
+    TRY(op, it.message.type == CMP_NESTED ? serve_nested(op, &it, operation, &answer)
+                                          : serve_read(op, &it, operation, message, &answer));
     *ret = TAKE(answer);
     return KW_OK;
 }
