@@ -60,8 +60,8 @@ static kw_status encrypt(struct kw_op *op, struct kw_span content, const struct 
     AUTO(BIO) *in = BIO_new_mem_buf(content.p, (int)content.len);
     AUTO(CMS_ContentInfo) *cms = CMS_encrypt(NULL, NULL, EVP_aes_256_gcm(), flags);
 
-    OSSL_ENSURE(op, in && cms && CMS_set1_eContentType(cms, OBJ_nid2obj(NID_pkcs7_signed)) == 1, KW_E_MEMORY,
-                "encrypting a file");
+    OSSL_ENSURE(op, in && cms && CMS_set1_eContentType(cms, OBJ_nid2obj(NID_pkcs7_signed)) == 1,
+                KW_E_MEMORY, "encrypting a file");
     OSSL_ENSURE(op,
                 cms_set_strength(CMS_add1_recipient_cert(cms, cert_x509(recipient), flags), alg) &&
                     CMS_final(cms, in, NULL, CMS_BINARY) == 1,

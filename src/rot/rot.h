@@ -15,8 +15,8 @@
 #include "crypto/privkey.h"
 #include "crypto/pubkey.h"
 
-/* PUF and DICE roots come with their own backend: its row in rot.c, its URI scheme, and a level of
- * assurance (2); no caller of this header changes for them. */
+/* PUF and DICE roots come with their own backend: its row in roots_*.c, its URI scheme, and a level
+ * of assurance (2); no caller of this header changes for them. */
 enum rot_cap {
     ROT_CAP_HARDWARE =
         1 << 0, /* keys are held outside this machine's memory (also true for its simulator) */
