@@ -88,7 +88,8 @@ def memory(agent, title):
 def memory_of_floor(gate):
     """s_client while it is connected."""
     process = subprocess.Popen(['openssl', 's_client', '-tls1_3', '-connect', gate.url('devices').split('//')[1],
-                                '-CAfile', str(gate.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                                '-CAfile', str(gate.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
     try:
         while 'Verify return code' not in process.stdout.readline():
             pass
