@@ -114,20 +114,61 @@ static void begin_at(struct replay *it, uint32_t pcr, struct kw_span data)
     }
 }
 
+struct entry {
+    struct tpm_log_event event;
+    struct kw_span data;
+};
+
+static struct entry read_entry(struct replay *it)
+{
+    struct entry entry = {.event.pcr = u32(&it->r), .event.type = u32(&it->r)};
+
+    entry.event.digest = read_digests(it);
+    entry.data = kw_reader_take(&it->r, u32(&it->r));
+    if (entry.event.pcr >= TPM_PCRS && entry.event.type != EV_NO_ACTION) {
+        kw_reader_reject(&it->r);
+    }
+    return entry;
+}
+
 static void take_event(struct replay *it)
 {
-    uint32_t pcr = u32(&it->r);
-    uint32_t type = u32(&it->r);
-    struct kw_span digest = read_digests(it);
-    struct kw_span data = kw_reader_take(&it->r, u32(&it->r));
+    struct entry entry = read_entry(it);
+    unsigned pcr = entry.event.pcr;
 
-    if (it->r.failed || (pcr >= TPM_PCRS && type != EV_NO_ACTION)) {
-        kw_reader_reject(&it->r);
-    } else if (type == EV_NO_ACTION) {
-        begin_at(it, pcr, data);
-    } else {
-        digest_sha256_two(KW_SPAN_ARRAY(it->pcrs[pcr]), digest, it->pcrs[pcr]);
+    if (it->r.failed) {
+        return;
     }
+    if (entry.event.type == EV_NO_ACTION) {
+        begin_at(it, pcr, entry.data);
+    } else {
+        digest_sha256_two(KW_SPAN_ARRAY(it->pcrs[pcr]), entry.event.digest, it->pcrs[pcr]);
+    }
+}
+
+bool tpm_log_events(struct kw_span log, unsigned entries, const uint8_t mask[3],
+                    struct tpm_log_event ret[], unsigned max, unsigned *ret_n)
+{
+    struct replay it = {.r = kw_reader_of(log)};
+
+    *ret_n = 0;
+    if (log.len == 0) {
+        return entries == 0 || entries == TPM_LOG_ALL;
+    }
+    read_header(&it);
+    for (unsigned i = 0; i < entries && !it.r.failed; i++) {
+        if (entries == TPM_LOG_ALL && it.r.rest.len == 0) {
+            break;
+        }
+        struct tpm_log_event event = read_entry(&it).event;
+        bool asked = !it.r.failed && event.type != EV_NO_ACTION &&
+                     mask[event.pcr / 8] & 1 << (event.pcr % 8);
+        if (asked && *ret_n < max) {
+            ret[*ret_n] = event;
+        }
+        *ret_n += asked;
+    }
+    return !it.r.failed;
 }
 
 static bool fits(const struct replay *it, const uint8_t mask[3], struct kw_span values)

@@ -14,7 +14,7 @@
 #include "device/device.h"
 
 enum {
-    ROUNDS = 2, /* the second where the connection ended meanwhile */
+    ROUNDS = 2, /* the second where the connection ended or the nonce was lost meanwhile */
     NONCE_BYTES = 32,
     CERT_MAX = 4096,
     STRUCT_MAX = 1024,
@@ -357,11 +357,17 @@ static kw_status go_round(struct kw_op *op, struct round *round, struct device_v
     struct device_verdict verdict = {0};
 
     TRY(op, ask_challenge(op, round, &challenge));
-    if (round->tpm && strcmp(challenge.needs, "enrol") == 0) {
+    kw_status status = KW_FAIL(KW_E_NOT_FOUND);
+    if (!round->tpm || strcmp(challenge.needs, "enrol") != 0) {
+        status = show_evidence(op, round, &challenge, &verdict);
+    }
+    if (round->tpm && status.code == KW_E_NOT_FOUND) { /* no AK is bound, or this TPM has none */
+        kw_op_clear(op);
         TRY(op, bind_keys(op, round), "binding the attestation key");
         TRY(op, ask_challenge(op, round, &challenge));
+        status = show_evidence(op, round, &challenge, &verdict);
     }
-    TRY(op, show_evidence(op, round, &challenge, &verdict));
+    TRY(op, status);
     *ret = verdict;
     return KW_OK;
 }
@@ -385,6 +391,14 @@ static kw_status choose_identity(struct kw_op *op, struct round *round)
     return state_read_cert(op, device, DEVICE_IDEVID, &round->cert);
 }
 
+/* A server that started anew, or took too long, knows the nonce no more. */
+static bool is_lost(kw_status status, const struct device_verdict *verdict)
+{
+    return status.code == KW_E_UNAVAILABLE ||
+           (kw_ok(status) && (strcmp(verdict->reason, "nonce_lost") == 0 ||
+                              strcmp(verdict->reason, "nonce_expired") == 0));
+}
+
 kw_status device_attest(struct kw_op *op, struct device *device, struct device_verdict *ret)
 {
     __attribute__((cleanup(round_done))) struct round round = {.device = device};
@@ -392,7 +406,7 @@ kw_status device_attest(struct kw_op *op, struct device *device, struct device_v
     round.tpm = (rot_info(device->rot).caps & ROT_CAP_ATTEST) != 0;
     TRY(op, choose_identity(op, &round));
     kw_status status = go_round(op, &round, ret);
-    for (unsigned i = 1; i < ROUNDS && status.code == KW_E_UNAVAILABLE; i++) {
+    for (unsigned i = 1; i < ROUNDS && is_lost(status, ret); i++) {
         kw_op_clear(op);
         status = go_round(op, &round, ret);
     }

@@ -29,6 +29,7 @@ enum attest_verdict {
     X(NOT_ENROLLED, "not_enrolled", true, "TPM evidence of a device without a bound AK")           \
     X(NO_SESSION, "no_session", false, "the enrolment's session is unknown or over")               \
     X(NONCE_EXPIRED, "nonce_expired", false, "the nonce was given more than 60 s ago")             \
+    X(NONCE_LOST, "nonce_lost", false, "the nonce was given before the server's last start")       \
     X(WRONG_NONCE, "wrong_nonce", true, "the nonce was not given to this device")                  \
     X(REPLAY, "replay", true, "the nonce, or the statement, was used before")                      \
     X(WRONG_BINDING, "wrong_binding", true,                                                        \
@@ -58,7 +59,8 @@ enum attest_verdict {
     X(UNKNOWN_EK, "unknown_ek", true, "the EK leads to no configured root and is not pinned")      \
     X(EK_MISMATCH, "ek_mismatch", true, "the EK certificate is for another key")                   \
     X(EK_TAKEN, "ek_taken", true, "the EK is another device's")                                    \
-    X(EK_CHANGED, "ek_changed", true, "the device was bound to another EK")                        \
+    X(EK_CHANGED, "ek_changed", true,                                                              \
+      "the device is bound to another EK (keywright attest reset)")                                \
     X(NOT_ACTIVATED, "not_activated", true, "EK and AK are not in one TPM")                        \
     X(TPM_EXPECTED, "tpm_expected", true, "a device with a TPM answered without it")               \
     X(LEVEL, "level", true, "the policy wants a higher assurance level")

@@ -23,7 +23,8 @@ struct store_attest {
     bool simulated;
     char detail[STORE_ATTEST_DETAIL];
     uint64_t rounds;
-    int64_t nonce_ms; /* when the newest nonce that was used had been given */
+    int64_t nonce_ms;      /* nonces given then or before are over */
+    int64_t told_until_ms; /* the end of trust that an event told last */
     char root_of_trust[KW_NAME_MAX];
     int64_t bound_ms;          /* 0 = no AK */
     uint8_t ek[KW_HASH_BYTES]; /* SHA-256 of its SubjectPublicKeyInfo; zero = none */
@@ -63,6 +64,13 @@ struct store_attest_counts {
 };
 kw_status store_attest_count(struct kw_op *op, struct store *store, int64_t now_ms,
                              struct store_attest_counts *ret);
+
+/* A nonce of 32 octets that was given at at_ms is used: once. Those given before over_ms are
+ * forgotten, and all where a device uses too many; ret_floor_ms: then the newest of them, else 0.
+ * ret_first: it was not used before. */
+kw_status store_attest_nonce_use(struct kw_op *op, struct store_txn *txn, const char *device,
+                                 struct kw_span nonce, int64_t at_ms, int64_t over_ms,
+                                 bool *ret_first, int64_t *ret_floor_ms);
 
 /* An enrolment between its two requests. */
 struct store_attest_session {

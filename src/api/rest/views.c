@@ -26,6 +26,18 @@ static const struct codec_field device_fields[] = {
     FIELD_TIME("attested_until", struct device_view, attested_until_ms, CODEC_OMIT_EMPTY,
                "end of this trust"),
 };
+static const struct codec_field reference_fields[] = {
+    FIELD_STRING("name", struct reference_view, name, 0, "of the set"),
+    FIELD_STRING("product", struct reference_view, product, CODEC_OMIT_EMPTY, "of its units; all"),
+    FIELD_STRING("state", struct reference_view, state, 0, "open, closed"),
+    FIELD_STRING("pcrs", struct reference_view, pcrs, 0, "whose events are judged"),
+    FIELD_INT("events", struct reference_view, events, 0, 0, 0, "how many"),
+    FIELD_TIME("added", struct reference_view, added_ms, 0, "when"),
+};
+static const struct codec_field element_fields[] = {
+    FIELD_STRING("product", struct element_view, product, 0, "whose units have a secure element"),
+    FIELD_TIME("added", struct element_view, added_ms, 0, "when an operator said so"),
+};
 static const struct codec_field ek_root_fields[] = {
     FIELD_STRING("id", struct ek_root_view, id, 0, "SHA-256 of the DER"),
     FIELD_STRING("kind", struct ek_root_view, kind, 0, "root, intermediate, pinned EK"),
@@ -244,6 +256,8 @@ static const struct codec_field profile_fields[] = {
 const struct view device_view = VIEW(device_fields);
 const struct view cert_view = VIEW(cert_fields);
 const struct view ek_root_view = VIEW(ek_root_fields);
+const struct view reference_view = VIEW(reference_fields);
+const struct view element_view = VIEW(element_fields);
 const struct view key_view = VIEW(key_fields);
 const struct view ca_view = VIEW(ca_fields);
 const struct view vault_view = VIEW(vault_fields);
@@ -270,6 +284,8 @@ const struct view profile_view = VIEW(profile_fields);
 PAGE(device)
 PAGE(cert)
 PAGE(ek_root)
+PAGE(reference)
+PAGE(element)
 PAGE(key)
 PAGE(ca)
 PAGE(vault)

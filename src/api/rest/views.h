@@ -29,6 +29,16 @@ struct device_view {
     char attestation[16], attestation_reason[32], assurance_level[16];
     int64_t attested_until_ms;
 };
+/* A set of events of measured boots; a product whose units have a secure element. */
+struct reference_view {
+    char name[KW_NAME_MAX], product[KW_NAME_MAX], state[8], pcrs[64];
+    uint32_t events;
+    int64_t added_ms;
+};
+struct element_view {
+    char product[KW_NAME_MAX];
+    int64_t added_ms;
+};
 struct ek_root_view {
     char id[VIEW_HEX], kind[16], name[192];
     bool simulated;
@@ -253,6 +263,8 @@ struct problem_view {
 VIEW_PAGE_OF(device)
 VIEW_PAGE_OF(cert)
 VIEW_PAGE_OF(ek_root)
+VIEW_PAGE_OF(reference)
+VIEW_PAGE_OF(element)
 VIEW_PAGE_OF(key)
 VIEW_PAGE_OF(ca)
 VIEW_PAGE_OF(vault)
@@ -306,7 +318,8 @@ extern const struct view import_view, feed_view, feed_page, consumer_view, consu
     drift_page;
 extern const struct view request_view, request_page, batch_view, batch_page, blocked_view,
     blocked_page, block_view;
-extern const struct view ek_root_view, ek_root_page;
+extern const struct view ek_root_view, ek_root_page, reference_view, reference_page, element_view,
+    element_page;
 extern const struct view issued_view, terms_view, terms_page;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,

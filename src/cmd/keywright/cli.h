@@ -98,6 +98,7 @@ enum cli_option {
     OPT_TLS12,
     OPT_PLUGIN,
     OPT_SIMULATED,
+    OPT_PCRS,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */
@@ -203,6 +204,14 @@ kw_status cli_batch_release(struct kw_op *op, struct cli *cli);
 kw_status cli_attest_roots(struct kw_op *op, struct cli *cli);
 kw_status cli_attest_trust(struct kw_op *op, struct cli *cli);
 kw_status cli_attest_reset(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_references(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_accept(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_open(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_close(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_forget(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_elements(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_vouch(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_unvouch(struct kw_op *op, struct cli *cli);
 kw_status cli_blocklist_list(struct kw_op *op, struct cli *cli);
 kw_status cli_blocklist_add(struct kw_op *op, struct cli *cli);
 kw_status cli_blocklist_import(struct kw_op *op, struct cli *cli);

@@ -4,14 +4,15 @@
 
 #include "crypto/tpm_read.h"
 #include "service/attest/attest.h"
+#include "store/attest_policy.h"
 
 /* docs/protocol/attest.md section 1. False: the connection has no exporter. */
 bool attest_qualifying(const struct attest_peer *peer, struct kw_span nonce,
                        uint8_t ret[KW_HASH_BYTES]);
-/* A nonce for this device: it carries when it was made, and a MAC. */
+/* A nonce for this device: it carries when it was made and by which start, and a MAC. */
 kw_status attest_nonce_make(struct kw_op *op, const char *device, int64_t at_ms,
                             uint8_t ret[ATTEST_NONCE]);
-/* ATTEST_R_OK, WRONG_NONCE, NONCE_EXPIRED; ret_at_ms: when it was made. */
+/* ATTEST_R_OK (ret_at_ms: when it was made), WRONG_NONCE, NONCE_LOST, NONCE_EXPIRED. */
 enum attest_reason attest_nonce_judge(const char *device, struct kw_span nonce, int64_t now_ms,
                                       int64_t *ret_at_ms);
 /* Does this AK (TPMT_PUBLIC) say that the key of the connection is in its TPM? ret_signer: who it
@@ -21,13 +22,32 @@ enum attest_reason attest_judge_certified(const struct attest_peer *peer, struct
                                           struct kw_span *ret_signer);
 /* The AK's key. KW_E_INPUT. */
 kw_status attest_ak_key(struct kw_op *op, struct kw_span ak, struct pubkey **ret);
-/* Judge a round; fills what it learned into *row. */
+/* What operators said that bears on a device's round, and what the judge says beyond a reason. */
+struct attest_policy {
+    char product[KW_NAME_MAX];
+    bool element;   /* it says that its keys lie in a secure element, and its product's do */
+    bool simulated; /* that stands in for one */
+    unsigned n_sets;
+    struct store_reference sets[ATTEST_REFERENCES_MAX];
+    char detail[STORE_ATTEST_DETAIL]; /* "": the reason's own words */
+};
+kw_status attest_policy_load(struct kw_op *op, struct service *service, const char *device,
+                             struct attest_policy **ret);
+void attest_policy_free(struct attest_policy *policy);
+KW_OWNED(attest_policy, struct attest_policy, attest_policy_free)
+/* The events of a log, up to `entries`, against the sets of the policy; ret_name: which fits. */
+enum attest_reason attest_judge_events(struct attest_policy *policy, struct kw_span log,
+                                       unsigned entries, char *ret_name, size_t cap);
+
+/* Judge a round; fills what it learned into *row, and words into policy->detail. */
 enum attest_reason attest_judge(const struct attest_peer *peer, const struct attest_evidence *said,
-                                int64_t now_ms, struct store_attest *row, int64_t *ret_nonce_ms);
+                                int64_t now_ms, struct attest_policy *policy,
+                                struct store_attest *row, int64_t *ret_nonce_ms);
 /* A round came to this reason: the record, and an event where the verdict is another. In a change.
- */
+ * detail "": the reason's own words. */
 kw_status attest_settle(struct kw_op *op, struct service *service, struct store_txn *txn,
-                        struct store_attest *row, enum attest_reason reason, int64_t now_ms);
+                        struct store_attest *row, enum attest_reason reason, const char *detail,
+                        int64_t now_ms);
 
 /* PCRs 0 to 7: the platform, its boot loader and Secure Boot. */
 extern const uint8_t attest_pcr_mask[3];

@@ -21,7 +21,7 @@ static kw_status note(struct kw_op *op, struct store_txn *txn, void *ctx)
     struct store_attest row;
 
     TRY(op, store_attest_get_txn(op, txn, it->device, &row));
-    return attest_settle(op, it->service, txn, &row, it->reason, os_clock_unix_ms());
+    return attest_settle(op, it->service, txn, &row, it->reason, "", os_clock_unix_ms());
 }
 
 static kw_status refuse(struct kw_op *op, struct service *service, const char *device,
@@ -29,8 +29,10 @@ static kw_status refuse(struct kw_op *op, struct service *service, const char *d
 {
     struct refusal it = {.service = service, .device = device, .reason = reason};
 
+    bool other = reason == ATTEST_R_EK_TAKEN || reason == ATTEST_R_EK_CHANGED;
+
     TRY(op, store_change(op, service->store, note, &it));
-    return FAIL(op, KW_E_DENIED, "%s: %s", attest_reason_text(reason),
+    return FAIL(op, other ? KW_E_CONFLICT : KW_E_DENIED, "%s: %s", attest_reason_text(reason),
                 attest_reason_meaning(reason));
 }
 
@@ -114,9 +116,9 @@ kw_status attest_enrol(struct kw_op *op, struct service *service, const struct a
     }
     digest_sha256(kw_bytes_span(spki), it.row.ek);
     TRY(op, store_attest_get(op, service->store, peer->device, &row));
-    ENSURE(op,
-           memcmp(row.ek, none, sizeof(none)) == 0 || memcmp(row.ek, it.row.ek, sizeof(none)) == 0,
-           KW_E_CONFLICT, "ek_changed: the device is bound to another EK; keywright attest reset");
+    if (memcmp(row.ek, none, sizeof(none)) != 0 && memcmp(row.ek, it.row.ek, sizeof(none)) != 0) {
+        return refuse(op, service, peer->device, ATTEST_R_EK_CHANGED);
+    }
     KW_TEXT_SET(it.row.device, peer->device);
     KW_TEXT_SET(it.row.root_of_trust, asked->root_of_trust);
     it.row.ek_how = belief.how;
@@ -206,7 +208,12 @@ kw_status attest_activate(struct kw_op *op, struct service *service, const struc
             return refuse(op, service, peer->device, reason);
         }
     }
-    TRY(op, store_change(op, service->store, bind, &it), "device '%s'", peer->device);
+    status = store_change(op, service->store, bind, &it);
+    if (status.code == KW_E_CONFLICT) {
+        kw_op_clear(op);
+        return refuse(op, service, peer->device, ATTEST_R_EK_TAKEN);
+    }
+    TRY(op, status, "device '%s'", peer->device);
     *ret = it.row;
     return KW_OK;
 }

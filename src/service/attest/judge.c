@@ -120,7 +120,8 @@ static bool is_initial(struct kw_span values)
 }
 
 static enum attest_reason judge_pcrs(const struct attest_evidence *said,
-                                     const struct tpm_statement *quote, struct store_attest *row)
+                                     const struct tpm_statement *quote,
+                                     struct attest_policy *policy, struct store_attest *row)
 {
     uint8_t digest[KW_HASH_BYTES];
 
@@ -141,11 +142,13 @@ static enum attest_reason judge_pcrs(const struct attest_evidence *said,
     }
     row->events = replayed.events;
     memcpy(row->pcrs, digest, sizeof(digest));
-    return ATTEST_R_OK;
+    return attest_judge_events(policy, said->log, replayed.events, row->reference,
+                               sizeof(row->reference));
 }
 
 static enum attest_reason judge_quote(const struct attest_peer *peer,
-                                      const struct attest_evidence *said, struct store_attest *row)
+                                      const struct attest_evidence *said,
+                                      struct attest_policy *policy, struct store_attest *row)
 {
     struct tpm_statement quote;
     struct kw_span ak = KW_SPAN(row->ak, row->ak_len);
@@ -163,7 +166,7 @@ static enum attest_reason judge_quote(const struct attest_peer *peer,
     if (went_back(row, &quote)) {
         return ATTEST_R_CLOCK_BACK;
     }
-    reason = judge_pcrs(said, &quote, row);
+    reason = judge_pcrs(said, &quote, policy, row);
     if (reason != ATTEST_R_OK) {
         return reason;
     }
@@ -179,7 +182,8 @@ static enum attest_reason judge_quote(const struct attest_peer *peer,
 }
 
 static enum attest_reason judge_tpm(const struct attest_peer *peer,
-                                    const struct attest_evidence *said, struct store_attest *row)
+                                    const struct attest_evidence *said,
+                                    struct attest_policy *policy, struct store_attest *row)
 {
     struct kw_span signer;
 
@@ -198,12 +202,13 @@ static enum attest_reason judge_tpm(const struct attest_peer *peer,
     if (memcmp(row->key, pubkey_id(peer->key), sizeof(row->key)) != 0) {
         return ATTEST_R_KEY_NOT_CERTIFIED;
     }
-    return judge_quote(peer, said, row);
+    return judge_quote(peer, said, policy, row);
 }
 
 /* Without a TPM: the key of the connection signs, and proves no more than itself. */
 static enum attest_reason judge_plain(const struct attest_peer *peer,
-                                      const struct attest_evidence *said, struct store_attest *row)
+                                      const struct attest_evidence *said,
+                                      const struct attest_policy *policy, struct store_attest *row)
 {
     uint8_t text[20 + KW_HASH_BYTES] = "keywright-attest-v1";
     struct kw_op own;
@@ -215,23 +220,26 @@ static enum attest_reason judge_plain(const struct attest_peer *peer,
     if (!kw_ok(pubkey_verify(&own, peer->key, KW_SPAN_ARRAY(text), said->signature))) {
         return ATTEST_R_BAD_SIGNATURE;
     }
-    row->level = ATTEST_AL0;
+    row->level = policy->element ? ATTEST_AL1 : ATTEST_AL0;
+    row->simulated = policy->simulated;
     return ATTEST_R_OK;
 }
 
 enum attest_reason attest_judge(const struct attest_peer *peer, const struct attest_evidence *said,
-                                int64_t now_ms, struct store_attest *row, int64_t *ret_nonce_ms)
+                                int64_t now_ms, struct attest_policy *policy,
+                                struct store_attest *row, int64_t *ret_nonce_ms)
 {
     enum attest_reason reason = attest_nonce_judge(peer->device, said->nonce, now_ms, ret_nonce_ms);
 
     if (reason != ATTEST_R_OK) {
         return reason;
     }
-    if (*ret_nonce_ms <= row->nonce_ms) {
-        return ATTEST_R_REPLAY;
+    if (*ret_nonce_ms <= row->nonce_ms) { /* whether it was used is forgotten */
+        *ret_nonce_ms = 0;
+        return ATTEST_R_NONCE_EXPIRED;
     }
     if (row->ak_len == 0) {
-        return said->quote.len > 0 ? ATTEST_R_NOT_ENROLLED : judge_plain(peer, said, row);
+        return said->quote.len > 0 ? ATTEST_R_NOT_ENROLLED : judge_plain(peer, said, policy, row);
     }
-    return said->quote.len == 0 ? ATTEST_R_TPM_EXPECTED : judge_tpm(peer, said, row);
+    return said->quote.len == 0 ? ATTEST_R_TPM_EXPECTED : judge_tpm(peer, said, policy, row);
 }

@@ -16,8 +16,17 @@ static const enum event_type events[] = {
 };
 _Static_assert(KW_COUNT(events) == ATTEST_VERDICT_MAX, "every verdict has an event");
 
+/* Who follows the log (brokers) must hear in time that trust goes on. */
+static bool is_news(const struct store_attest *row, int64_t now_ms)
+{
+    int64_t half_ms = (int64_t)patience.trusted_hours * 3600 * 1000 / 2;
+
+    return row->standing.verdict == ATTEST_TRUSTED && row->told_until_ms < now_ms + half_ms;
+}
+
 kw_status attest_settle(struct kw_op *op, struct service *service, struct store_txn *txn,
-                        struct store_attest *row, enum attest_reason reason, int64_t now_ms)
+                        struct store_attest *row, enum attest_reason reason, const char *detail,
+                        int64_t now_ms)
 {
     enum attest_verdict before = row->standing.verdict;
     char level[ATTEST_LEVEL_TEXT];
@@ -25,9 +34,13 @@ kw_status attest_settle(struct kw_op *op, struct service *service, struct store_
 
     attest_round(&row->standing, &patience, reason, now_ms);
     row->rounds++;
-    KW_TEXT_SET(row->detail, attest_reason_meaning(reason));
+    KW_TEXT_SET(row->detail, *detail ? detail : attest_reason_meaning(reason));
+    bool told = row->standing.verdict == before && !is_news(row, now_ms);
+    if (!told) {
+        row->told_until_ms = row->standing.valid_until_ms;
+    }
     TRY(op, store_attest_put(op, txn, row));
-    if (row->standing.verdict == before) {
+    if (told) {
         return KW_OK;
     }
     attest_level_text(row->level, row->simulated, level);
@@ -48,7 +61,7 @@ kw_status attest_challenge(struct kw_op *op, struct service *service,
     memcpy(ret->pcr_mask, attest_pcr_mask, sizeof(ret->pcr_mask));
     bool certified = memcmp(row.key, pubkey_id(peer->key), sizeof(row.key)) == 0;
     ret->needs = row.ak_len == 0 ? "enrol" : certified ? "" : "certify";
-    /* Where the clock was put back, the nonces go on from where they were. */
+    /* Where the clock was put back, nonces go on from where they were. */
     int64_t at_ms = now_ms > row.nonce_ms ? now_ms : row.nonce_ms + 1;
     return attest_nonce_make(op, peer->device, at_ms, ret->nonce);
 }
@@ -59,8 +72,27 @@ struct round {
     struct service *service;
     struct store_attest row; /* with what the evidence says, where it is good */
     enum attest_reason reason;
-    int64_t now_ms, nonce_ms;
+    int64_t now_ms, nonce_ms; /* nonce_ms 0: the nonce is none that could be used */
+    struct kw_span nonce;
+    const struct attest_policy *policy;
 };
+
+/* The nonce is used up, whatever the evidence is worth. */
+static kw_status use_nonce(struct kw_op *op, struct store_txn *txn, const struct round *it,
+                           enum attest_reason *reason, int64_t *floor_ms)
+{
+    int64_t floor = 0;
+    bool first = false;
+
+    if (it->nonce_ms == 0) {
+        return KW_OK;
+    }
+    TRY(op, store_attest_nonce_use(op, txn, it->row.device, it->nonce, it->nonce_ms,
+                                   it->now_ms - ATTEST_NONCE_S * 1000, &first, &floor));
+    *reason = first ? *reason : ATTEST_R_REPLAY;
+    *floor_ms = floor > *floor_ms ? floor : *floor_ms;
+    return KW_OK;
+}
 
 /* In the transaction, so that a nonce counts once however often it comes at the same moment. */
 static kw_status settle_round(struct kw_op *op, struct store_txn *txn, void *ctx)
@@ -70,19 +102,19 @@ static kw_status settle_round(struct kw_op *op, struct store_txn *txn, void *ctx
     enum attest_reason reason = it->reason;
 
     TRY(op, store_attest_get_txn(op, txn, it->row.device, &now));
-    if (it->nonce_ms != 0 && it->nonce_ms <= now.nonce_ms) {
-        reason = ATTEST_R_REPLAY;
-    } else if (now.ak_len != it->row.ak_len || memcmp(now.ak, it->row.ak, now.ak_len) != 0) {
-        return FAIL(op, KW_E_STATE, "the device's keys were bound anew meanwhile");
-    }
+    int64_t floor_ms = now.nonce_ms;
+    TRY(op, use_nonce(op, txn, it, &reason, &floor_ms));
+    ENSURE(op, now.ak_len == it->row.ak_len && memcmp(now.ak, it->row.ak, now.ak_len) == 0,
+           KW_E_STATE, "the device's keys were bound anew meanwhile");
     if (reason == ATTEST_R_OK) {
         it->row.standing = now.standing;
         it->row.rounds = now.rounds;
-        it->row.simulated = now.simulated;
+        it->row.told_until_ms = now.told_until_ms;
         now = it->row;
     }
-    now.nonce_ms = it->nonce_ms > now.nonce_ms ? it->nonce_ms : now.nonce_ms;
-    TRY(op, attest_settle(op, it->service, txn, &now, reason, it->now_ms));
+    now.nonce_ms = floor_ms;
+    TRY(op, attest_settle(op, it->service, txn, &now, reason,
+                          reason == it->reason ? it->policy->detail : "", it->now_ms));
     it->row = now;
     return KW_OK;
 }
@@ -90,11 +122,15 @@ static kw_status settle_round(struct kw_op *op, struct store_txn *txn, void *ctx
 kw_status attest_evidence(struct kw_op *op, struct service *service, const struct attest_peer *peer,
                           const struct attest_evidence *said, struct store_attest *ret)
 {
-    struct round it = {.service = service, .now_ms = os_clock_unix_ms()};
+    struct round it = {.service = service, .now_ms = os_clock_unix_ms(), .nonce = said->nonce};
+
+    AUTO(attest_policy) *policy = NULL;
 
     TRY(op, store_attest_get(op, service->store, peer->device, &it.row));
+    TRY(op, attest_policy_load(op, service, peer->device, &policy));
+    it.policy = policy;
     struct store_attest learned = it.row;
-    it.reason = attest_judge(peer, said, it.now_ms, &learned, &it.nonce_ms);
+    it.reason = attest_judge(peer, said, it.now_ms, policy, &learned, &it.nonce_ms);
     if (it.reason == ATTEST_R_OK) {
         it.row = learned;
     }

@@ -189,10 +189,6 @@ static void ask(struct place *place, struct round *r)
     struct attest_challenge challenge;
     TEST_OP(op);
 
-    /* Nonces of one millisecond are told apart only by the next one. */
-    int64_t now_ms = os_clock_unix_ms();
-    while (os_clock_unix_ms() == now_ms) {
-    }
     assert_ok(&op, attest_challenge(&op, place->service, &r->peer, &challenge));
     memcpy(r->nonce, challenge.nonce, sizeof(r->nonce));
 }

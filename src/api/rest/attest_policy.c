@@ -1,0 +1,164 @@
+/* Reference sets of measured boots, and products with a secure element, as operators say them. */
+#include "service/attest/references.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/rest/rest.h"
+#include "store/attest_policy.h"
+
+enum { LOG_OCTETS = 65536 };
+
+static void pcrs_text(const uint8_t mask[ATTEST_PCR_MASK], char *ret, size_t cap)
+{
+    size_t at = 0;
+
+    *ret = 0;
+    for (unsigned i = 0; i < 8 * ATTEST_PCR_MASK; i++) {
+        if (mask[i / 8] & 1u << i % 8 && at + 4 < cap) {
+            at += (size_t)snprintf(ret + at, cap - at, "%s%u", at ? "," : "", i);
+        }
+    }
+}
+
+static void view(const struct attest_reference *set, int64_t added_ms, struct reference_view *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    KW_TEXT_SET(ret->name, set->name);
+    KW_TEXT_SET(ret->product, set->product);
+    KW_TEXT_SET(ret->state, set->open ? "open" : "closed");
+    pcrs_text(set->pcrs, ret->pcrs, sizeof(ret->pcrs));
+    ret->events = set->n;
+    ret->added_ms = added_ms;
+}
+
+REST_HANDLER(rest_reference_list)
+{
+    char text[KW_NAME_MAX];
+    const char *after = NULL;
+    struct store_reference row;
+    struct reference_view shown = {0};
+    struct codec_list list;
+    uint64_t max = 0;
+    unsigned n = 1;
+
+    TRY(op, rest_query_text(op, request, "after", text, sizeof(text), &after));
+    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
+    TRY(op, rest_list(op, response, &list));
+    KW_TEXT_SET(shown.name, after ? after : "");
+    for (uint64_t i = 0; i < max; i++) {
+        TRY(op, store_reference_list(op, rest_service(ctx)->store, shown.name, 1, &row, &n));
+        if (n == 0) {
+            break;
+        }
+        view(&row.set, row.added_ms, &shown);
+        TRY(op, rest_item(op, &list, &reference_view, &shown));
+    }
+    return codec_json_list_end(op, &list, n && *shown.name ? shown.name : NULL);
+}
+
+struct reference_body {
+    char name[KW_NAME_MAX], product[KW_NAME_MAX];
+    uint8_t pcr_mask[ATTEST_PCR_MASK], log[LOG_OCTETS];
+    uint32_t log_len;
+};
+static const struct codec_field reference_fields[] = {
+    FIELD_STRING("name", struct reference_body, name, CODEC_REQUIRED, "of the set"),
+    FIELD_STRING("product", struct reference_body, product, 0, "of its units; absent: of all"),
+    FIELD_HEX_FIXED("pcr_mask", struct reference_body, pcr_mask, CODEC_REQUIRED,
+                    "pcrSelect: whose events are judged"),
+    FIELD_B64("log", struct reference_body, log, log_len, CODEC_REQUIRED,
+              "event log of a genuine unit"),
+};
+
+static kw_status add(struct kw_op *op, struct service *service, const struct http_request *request,
+                     struct reference_body *body, struct reference_view *ret)
+{
+    struct attest_reference set;
+
+    TRY(op,
+        codec_json_decode(op, request->body, reference_fields, KW_COUNT(reference_fields), body));
+    TRY(op, attest_reference_add(op, service, body->name, body->product, body->pcr_mask,
+                                 KW_SPAN(body->log, body->log_len), &set));
+    view(&set, service_now_ms(), ret);
+    return KW_OK;
+}
+
+REST_HANDLER(rest_reference_add)
+{
+    struct reference_body *body = calloc(1, sizeof(*body));
+    struct reference_view shown;
+
+    ENSURE(op, body, KW_E_MEMORY, "no memory for the event log");
+    kw_status status = add(op, rest_service(ctx), request, body, &shown);
+    free(body);
+    TRY(op, status);
+    response->status = 201;
+    return rest_answer(op, &reference_view, &shown, response);
+}
+
+REST_HANDLER(rest_reference_verb)
+{
+    static const char *const verbs[] = {[ATTEST_REFERENCE_OPEN] = "open",
+                                        [ATTEST_REFERENCE_CLOSE] = "close",
+                                        [ATTEST_REFERENCE_FORGET] = "forget"};
+    const char *verb = rest_param(request, "verb");
+
+    for (unsigned i = 0; i < KW_COUNT(verbs); i++) {
+        if (strcmp(verbs[i], verb) == 0) {
+            TRY(op, attest_reference_do(op, rest_service(ctx), rest_param(request, "id"),
+                                        (enum attest_reference_deed)i));
+            response->status = 204;
+            return KW_OK;
+        }
+    }
+    return FAIL(op, KW_E_NOT_FOUND, "a reference set knows no '%.40s'", verb);
+}
+
+/* --- secure elements -------------------------------------------------------------------------- */
+
+REST_HANDLER(rest_element_list)
+{
+    char text[KW_NAME_MAX];
+    const char *after = NULL;
+    struct store_element row = {0};
+    struct element_view shown = {0};
+    struct codec_list list;
+    uint64_t max = 0;
+    unsigned n = 1;
+
+    TRY(op, rest_query_text(op, request, "after", text, sizeof(text), &after));
+    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
+    TRY(op, rest_list(op, response, &list));
+    KW_TEXT_SET(shown.product, after ? after : "");
+    for (uint64_t i = 0; i < max; i++) {
+        TRY(op, store_element_list(op, rest_service(ctx)->store, shown.product, 1, &row, &n));
+        if (n == 0) {
+            break;
+        }
+        KW_TEXT_SET(shown.product, row.product);
+        shown.added_ms = row.added_ms;
+        TRY(op, rest_item(op, &list, &element_view, &shown));
+    }
+    return codec_json_list_end(op, &list, n && *shown.product ? shown.product : NULL);
+}
+
+struct element_body {
+    char product[KW_NAME_MAX];
+    bool has;
+};
+static const struct codec_field element_body_fields[] = {
+    FIELD_STRING("product", struct element_body, product, CODEC_REQUIRED, "whose units"),
+    FIELD_BOOL("has", struct element_body, has, CODEC_REQUIRED, "have a secure element"),
+};
+
+REST_HANDLER(rest_element_set)
+{
+    struct element_body body = {0};
+
+    TRY(op, codec_json_decode(op, request->body, element_body_fields, KW_COUNT(element_body_fields),
+                              &body));
+    TRY(op, attest_element_set(op, rest_service(ctx), body.product, body.has));
+    response->status = 204;
+    return KW_OK;
+}
