@@ -4,8 +4,8 @@
 #include <openssl/param_build.h>
 
 #include "base/reader.h"
-#include "crypto/der_write.h"
 #include "crypto/digest.h"
+#include "crypto/ecdsa_raw.h"
 #include "crypto/openssl.h"
 
 enum {
@@ -225,7 +225,8 @@ kw_status tpm_signature_verify(struct kw_op *op, const struct pubkey *key, struc
                                struct kw_span signature)
 {
     struct kw_reader r = kw_reader_of(signature);
-    AUTO(kw_bytes) *der = NULL;
+    uint8_t raw[ECDSA_RAW_BYTES] = {0}, room[KW_SIG_MAX];
+    struct kw_out der = KW_OUT_ARRAY(room);
     uint16_t scheme = kw_reader_u16(&r);
     uint16_t hash = kw_reader_u16(&r);
     struct kw_span x = kw_reader_span16(&r, COORDINATE);
@@ -234,12 +235,9 @@ kw_status tpm_signature_verify(struct kw_op *op, const struct pubkey *key, struc
     ENSURE(op, kw_ok(kw_reader_end(&r)) && scheme == TPM_ALG_ECDSA && hash == TPM_ALG_SHA256,
            KW_E_INPUT, "not an ECDSA signature with SHA-256");
     ENSURE(op, pubkey_alg(key) == KEY_ALG_EC_P256, KW_E_INPUT, "the key is not P-256");
-    TRY(op, kw_bytes_new(80, &der));
-    struct der_writer w = der_writer_of(der);
-    size_t at = der_open(&w, 0x30);
-    der_put_magnitude(&w, x);
-    der_put_magnitude(&w, y);
-    der_close(&w, at);
-    TRY(op, der_written(&w));
-    return pubkey_verify(op, key, octets, kw_bytes_span(der));
+    /* Some TPMs give leading zeroes, others leave them out. */
+    memcpy(raw + COORDINATE - x.len, x.p, x.len);
+    memcpy(raw + 2 * COORDINATE - y.len, y.p, y.len);
+    TRY(op, ecdsa_raw_to_der(op, raw, &der));
+    return pubkey_verify(op, key, octets, kw_out_span(&der));
 }

@@ -7,13 +7,15 @@ import os
 import re
 import select
 import shutil
+import struct
 import subprocess
 import time
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from harness import Agent, Device, Gate, Tpm, TpmMaker, key_id, need, run, spki, until, words
+from harness import (BUILD, Agent, Credential, Gate, Tpm, TpmMaker, certs_in, csr_der, need, new_key, run, spki,
+                     words)
 
 MISSING = need('swtpm', 'swtpm_setup', 'swtpm_localca', 'tpm2_getcap')
 tpms = pytest.mark.skipif(bool(MISSING), reason=f'{MISSING} is not installed')
@@ -52,6 +54,11 @@ def attest(agent):
     done = agent.do('attest', '--json', check=False)
     assert done.returncode in (0, 1) and done.stdout, words(done)
     return json.loads(done.stdout)
+
+
+def trusted(agent):
+    assert attest(agent)['verdict'] == 'trusted', shown(agent)
+    return True
 
 
 def shown(agent):
@@ -283,7 +290,218 @@ def test_another_tpm_after_a_repair(gate, maker, tpm, tmp_path):
 @tpms
 def test_a_device_with_a_tpm_answers_without_it(gate, tpm, tmp_path):
     one = on(gate, tmp_path / 'one', tpm)
-    assert attest(one)['verdict'] == 'trusted'
+    assert trusted(one)
     plain = on(gate, tmp_path / 'plain', device=one.id)
     assert attest(plain)['verdict'] == 'suspect'
     assert shown(plain)[:2] == ('suspect', 'tpm_expected')
+
+
+# --- a TPM that lies: the agent with its quotes altered on their way (tests/e2e/liar.c) -----------
+
+LIAR = BUILD / 'tests/e2e/agent-liar'
+
+
+def lie(agent, how, **more):
+    """What the server made of it."""
+    done = run(LIAR, 'attest', '--json', '--state', agent.state, check=False,
+               env={'KW_LIE': how, **{key: str(value) for key, value in more.items()}})
+    assert done.returncode in (0, 1) and done.stdout, words(done)
+    return shown(agent)[1]
+
+
+@tpms
+def test_each_lie_of_a_tpm_has_its_reason(gate, maker, tpm, tmp_path):
+    one = on(gate, tmp_path / 'agent', tpm)
+    other = Tpm(tmp_path / 'other', maker)
+    two = on(gate, tmp_path / 'two', other)
+    assert attest(one)['verdict'] == attest(two)['verdict'] == 'trusted'
+    for how, reason in (('signature', 'bad_signature'), ('magic', 'bad_magic'), ('values', 'pcr_digest'),
+                        ('pcrs', 'wrong_pcrs'), ('certificate', 'bad_type'), ('signer', 'wrong_ak')):
+        assert lie(one, how, KW_LIE_ROT=two.rot) == reason, how
+    assert shown(one)[0] == 'failed'
+    assert lie(two, 'replay', KW_LIE_FILE=tmp_path / 'old') == 'ok'  # kept
+    assert lie(two, 'replay', KW_LIE_FILE=tmp_path / 'old') == 'replay'
+    assert attest(two)['verdict'] == 'trusted'
+    assert lie(two, 'replay', KW_LIE_FILE=tmp_path / 'old') == 'wrong_binding'  # older than the last
+    other.stop()
+
+
+# --- measured boots --------------------------------------------------------------------------------
+
+def event(pcr, digest, kind=0x80000003):
+    return struct.pack('<IIIH', pcr, kind, 1, 0x000b) + digest + struct.pack('<I', 2) + b'ok'
+
+
+class Boot:
+    """A machine's firmware: what it extends, it writes down."""
+
+    def __init__(self, agent, tpm, folder):
+        self.agent, self.tpm, self.path = agent, tpm, folder / 'binary_bios_measurements'
+        spec = b'Spec ID Event03\0' + struct.pack('<IBBBBIHHB', 0, 0, 2, 0, 2, 1, 0x000b, 32, 0)
+        self.write(struct.pack('<II20sI', 0, 3, bytes(20), len(spec)) + spec)
+        config = agent.state / 'config.json'
+        config.write_text(json.dumps(dict(json.loads(config.read_text()), event_log=str(self.path))))
+
+    def write(self, log):
+        self.log = log
+        self.path.write_bytes(log)
+
+    def measure(self, pcr, what, kind=0x80000003, extend=True, note=True):
+        digest = hashlib.sha256(what).digest()
+        if extend:
+            self.tpm.tool('tpm2_pcrextend', f'{pcr}:sha256={digest.hex()}')
+        if note:
+            self.write(self.log + event(pcr, digest, kind))
+
+
+@tpms
+def test_the_log_and_the_quote(gate, tpm, tmp_path):
+    one = on(gate, tmp_path / 'agent', tpm)
+    boot = Boot(one, tpm, tmp_path)
+    assert attest(one)['verdict'] == 'trusted'
+    boot.measure(4, b'boot loader', note=False)
+    assert attest(one)['verdict'] == 'suspect' and shown(one)[1] == 'log_mismatch'
+    boot.measure(4, b'boot loader', extend=False)
+    assert attest(one)['verdict'] == 'trusted'
+    boot.measure(5, b'written after the quote', extend=False)  # log n + 1
+    assert attest(one)['verdict'] == 'trusted'
+    whole = boot.log
+    boot.write(whole[:-1])
+    attest(one)
+    assert shown(one)[1] == 'log_malformed'
+    boot.write(b'')
+    attest(one)
+    assert shown(one)[1] == 'log_absent'
+
+
+@tpms
+def test_reference_sets(gate, maker, tpm, tmp_path):
+    """A roll-out: the old release's events, then both, then only the new one's."""
+    one = on(gate, tmp_path / 'agent', tpm)
+    product = gate.json('device', 'show', one.id)['product']
+    boot = Boot(one, tpm, tmp_path)
+    boot.measure(0, b'firmware 1')
+    boot.measure(4, b'kernel 1')
+    boot.measure(5, b'this boot only')  # not judged
+    text = gate.cli('attest', 'accept', boot.path, '--name', 'release-1', '--product', product).stdout
+    assert '2 events' in text, text
+    try:
+        assert attest(one)['verdict'] == 'trusted'
+        boot.measure(4, b'a stranger')
+        assert attest(one)['verdict'] == 'suspect'
+        row = gate.json('device', 'show', one.id)
+        assert row['attestation_reason'] == 'unknown_event'
+        gate.cli('attest', 'accept', boot.path, '--name', 'release-2', '--product', product)
+        assert attest(one)['verdict'] == 'trusted'
+        names = {row['name']: row['state'] for row in gate.json('attest', 'references')['items']}
+        assert names['release-1'] == names['release-2'] == 'open'
+        gate.cli('attest', 'close', 'release-2')
+        assert attest(one)['verdict'] == 'suspect' and shown(one)[1] == 'reference_closed'
+        gate.cli('attest', 'open', 'release-2')
+        boot.measure(7, b'secure boot is off', extend=False)
+        gate.cli('attest', 'forget', 'release-2')
+        gate.cli('attest', 'accept', boot.path, '--name', 'release-3', '--product', product)
+        gate.cli('attest', 'forget', 'release-1')
+        attest(one)
+        assert shown(one)[1] == 'missing_event'  # PCR 7 was never extended so
+    finally:
+        for name in ('release-1', 'release-2', 'release-3'):
+            gate.cli('attest', 'forget', name, check=False)
+    told = [entry['detail'] for _, entry in gate.log_entries() if entry.get('object', '') == 'attest-reference:release-2']
+    assert [text.split()[0] for text in told] == ['opened', 'closed', 'opened', 'forgotten']
+
+
+def test_reference_sets_refuse_what_is_none(gate, tmp_path):
+    (tmp_path / 'log').write_bytes(b'nonsense')
+    for options, why in ((['--name', 'x'], 'not an event log'), ([], '--name'),
+                         (['--name', 'x', '--pcrs', '0,8'], 'PCRs 0 to 7'), (['--name', 'x', '--pcrs', '1;2'], '--pcrs')):
+        done = gate.cli('attest', 'accept', tmp_path / 'log', *options, check=False)
+        assert done.returncode != 0 and why in words(done), words(done)
+    assert gate.cli('attest', 'close', 'nobody', check=False).returncode != 0
+    assert gate.json('attest', 'references')['items'] == []
+
+
+# --- a secure element ------------------------------------------------------------------------------
+
+@pytest.mark.skipif(not SOFTHSM or not shutil.which('softhsm2-util'), reason='SoftHSM is not installed')
+def test_a_secure_element_is_vouched_for(gate, tmp_path, monkeypatch):
+    """SoftHSM, SIMULATED: AL1 where the operator says that the product's units have one."""
+    (tmp_path / 'tokens').mkdir()
+    (tmp_path / 'softhsm2.conf').write_text(f'directories.tokendir = {tmp_path}/tokens\nobjectstore.backend = file\n')
+    monkeypatch.setenv('SOFTHSM2_CONF', str(tmp_path / 'softhsm2.conf'))
+    run('softhsm2-util', '--init-token', '--free', '--label', 'unit', '--so-pin', '12345678', '--pin', '87654321')
+    (tmp_path / 'pin').write_text('87654321')
+    (tmp_path / 'pin').chmod(0o600)
+    one = on(gate, tmp_path / 'agent', rot=f'pkcs11:token=unit?module-path={SOFTHSM}&pin-source=file:{tmp_path}/pin')
+    product = gate.json('device', 'show', one.id)['product']
+    one.do('hello')
+    assert attest(one)['verdict'] == 'trusted' and shown(one)[2] == 'AL0 SIMULATED'
+    gate.cli('attest', 'vouch', product)
+    try:
+        assert [row['product'] for row in gate.json('attest', 'elements')['items']] == [product]
+        assert attest(one)['level'] == 1 and shown(one)[2] == 'AL1 SIMULATED'
+        soft = on(gate, tmp_path / 'soft')  # of the same product, and it does not even say so
+        soft.do('hello')
+        assert attest(soft)['level'] == 0 and shown(soft)[2] == 'AL0'
+    finally:
+        gate.cli('attest', 'unvouch', product)
+    assert attest(one)['level'] == 0
+
+
+# --- who asks for the verdict ----------------------------------------------------------------------
+
+@pytest.fixture(scope='module')
+def strict(tmp_path_factory):
+    """Its LDevIDs are only for devices that attested just now."""
+    one = Gate(tmp_path_factory.mktemp('strict'))
+    profile = one.state / 'profiles/ldevid.yaml'
+    profile.write_text(profile.read_text() + 'attest: fresh\n')
+    one.start()
+    yield one
+    assert one.stop() == 0, one.log()[-3000:]
+
+
+def test_est_wants_a_fresh_verdict(strict):
+    """By IDevID, as after the LDevID's end: refused until the evidence is good, and again when it is not."""
+    device, secret = strict.register()
+    key = new_key()
+    reply = strict.enrol(csr_der(key, device), secret=(device, secret), label='idevid')
+    assert reply.status == 200, reply
+    folder = strict.folder / device
+    folder.mkdir()
+    birth = Credential(folder, 'idevid', key, certs_in(reply.body)[0])
+    wish = csr_der(new_key(), device)
+    reply = strict.enrol(wish, who=birth)
+    assert reply.status == 403 and 'attestation needed' in reply.text, reply
+    line = Line(strict, birth)
+    assert line.show(line.evidence(line.challenge(), key=new_key()))[0] == 'suspect'
+    assert strict.enrol(wish, who=birth).status == 403
+    assert line.show(line.evidence(line.challenge())) == ('trusted', 'ok')
+    assert strict.enrol(wish, who=birth).status == 200
+    line.close()
+
+
+def test_the_broker_hears_of_it(gate, liar, tmp_path):
+    """In the snapshot and change feed that brokers follow, with the verdict and its end."""
+    (tmp_path / 'plugin.so').touch()
+    gate.cli('broker', 'config', tmp_path / 'broker', '--name', 'localhost', '--port', '18883', '--plugin',
+             tmp_path / 'plugin.so',
+             *(['--user', 'root'] if os.geteuid() == 0 else []))
+
+    class Feed:
+        cert_file = key_file = tmp_path / 'broker/feed.pem'
+
+    def ask(path):
+        reply = gate.ask('devices', 'GET', f'/broker/v1/{path}', who=Feed)
+        assert reply.status == 200, reply
+        return json.loads(reply.body)
+    line = liar()
+    cursor = ask('snapshot')['cursor']
+    for evidence, verdict in ((line.evidence(line.challenge()), 'trusted'),
+                              (line.evidence(line.challenge(), key=new_key()), 'suspect')):
+        assert line.show(evidence)[0] == verdict
+        said = ask(f'changes?since={cursor}&wait=10')
+        cursor = said['cursor']
+        mine = [item for item in said['items'] if item['owner'] == f'device:{liar.device.id}']
+        assert mine and all(item['attestation'] == verdict for item in mine), said
+        assert all(('attested_until' in item) == (verdict == 'trusted') for item in mine), said
