@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "api/rest/rest.h"
-#include "store/attest_policy.h"
 
 enum { LOG_OCTETS = 65536 };
 

@@ -4,6 +4,7 @@
 
 #include "model/attest_reference.h"
 #include "service/service.h"
+#include "store/attest_policy.h"
 
 /**
  * A reference set from the event log of a genuine unit, open from now on.
