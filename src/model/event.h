@@ -69,6 +69,8 @@
     X(REVOKE_RUN, "revoke.run", "certificate")                                                     \
     X(REVOKE_DONE, "revoke.done", "certificate")                                                   \
     X(REVOKE_CANCEL, "revoke.cancel", "certificate")                                               \
+    X(REVOKE_PAUSE, "revoke.pause", "certificate")                                                 \
+    X(REVOKE_RESUME, "revoke.resume", "certificate")                                               \
     X(ATTEST_ENROLLED, "attest.enrolled", "attestation")                                           \
     X(ATTEST_TRUSTED, "attest.trusted", "attestation")                                             \
     X(ATTEST_SUSPECT, "attest.suspect", "attestation")                                             \

@@ -12,6 +12,7 @@ enum plan_state {
     PLAN_REPLACING, /* all but those of devices that are to renew first */
     PLAN_DONE,
     PLAN_ABANDONED,
+    PLAN_PAUSED, /* somebody stopped its run, or its waiting for devices; it may go on */
     PLAN_STATE_MAX
 };
 

@@ -203,6 +203,39 @@ def test_renewal_first(fleet, tmp_path):
     assert plan['done'] == 2 and plan['waiting'] == 0
 
 
+def test_paused_and_on_again(fleet):
+    """Nobody is asked or revoked meanwhile; a restart changes nothing; then it goes on, once, without another approval."""
+    asked, renewed = enrolled(fleet, 'B-7'), enrolled(fleet, 'B-7')
+    number = str(fleet.json('revoke', 'plan', '--batch', 'B-7', '--profile', 'ldevid', '--replace-first', '--reason',
+                            'superseded')['id'])
+    assert fleet.cli('revoke', 'pause', number, '--reason', 'x', check=False).returncode == 1, 'it does not run'
+    fleet.cli('revoke', 'run', number)
+    until('devices are asked to renew', lambda: 'renew' in asked.hello().text and 'renew' in renewed.hello().text)
+    assert fleet.cli('revoke', 'pause', number, check=False).returncode == 2, 'why?'
+    assert fleet.json('revoke', 'pause', number, '--reason', 'wait for the plant')['state'] == 'paused'
+    assert fleet.cli('revoke', 'pause', number, '--reason', 'x', check=False).returncode == 1
+    assert fleet.json('revoke', 'run', number)['state'] == 'paused', 'only resume lets it go on'
+    old = renewed.ldevid
+    renewed.renew()
+    for device in asked, renewed:
+        assert 'renew' not in device.hello().text
+    assert fleet.json('cert', 'show', serial_hex(old.cert))['state'] == 'superseded'
+    assert fleet.stop() == 0
+    fleet.start()
+    assert fleet.json('revoke', 'show', number)['state'] == 'paused'
+    fleet.cli('revoke', 'resume', number, '--reason', 'the plant is ready')
+    assert fleet.cli('revoke', 'resume', number, '--reason', 'x', check=False).returncode == 1
+    until('it waits again', lambda: fleet.json('revoke', 'show', number)['state'] == 'replacing')
+    renewed.hello()
+    assert fleet.json('cert', 'show', serial_hex(old.cert))['state'] == 'revoked'
+    until('the other is asked', lambda: 'renew' in asked.hello().text)
+    asked.renew()
+    asked.hello()
+    assert ended(fleet, number)['done'] == 2
+    types = [e['type'] for _, e in fleet.log_entries() if e.get('object') == f'plan:{number}']
+    assert types.count('revoke.pause') == types.count('revoke.resume') == 1
+
+
 def test_firmware_and_key_select(fleet, tmp_path):
     agents = []
     for version in ('1.9.0', '1.10.0', '2.0.0'):

@@ -92,6 +92,8 @@ ENDPOINTS = {
     'REST approve': ('operators', '/api/v1/requests/99999/approve', 'application/json', json_of(reason='x'), 'operator'),
     'REST refuse': ('operators', '/api/v1/requests/99999/refuse', 'application/json', json_of(reason='x'), 'operator'),
     'REST plan run': ('operators', '/api/v1/revocations/99999/run', 'application/json', json_of(approval=0), 'operator'),
+    'REST plan pause': ('operators', '/api/v1/revocations/99999/pause', 'application/json', json_of(reason='x'), 'operator'),
+    'REST plan resume': ('operators', '/api/v1/revocations/99999/resume', 'application/json', json_of(reason='x'), 'operator'),
     'REST plan cancel': ('operators', '/api/v1/revocations/99999/cancel', 'application/json', json_of(reason='x'), 'operator'),
     'REST profile check': ('operators', '/api/v1/profiles/check', 'application/json', profile_check, 'operator'),
 }

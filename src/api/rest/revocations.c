@@ -17,6 +17,7 @@ static const char *state_text(enum plan_state state)
         [PLAN_REPLACING] = "replacing",
         [PLAN_DONE] = "done",
         [PLAN_ABANDONED] = "abandoned",
+        [PLAN_PAUSED] = "paused",
     };
     _Static_assert(KW_COUNT(texts) == PLAN_STATE_MAX, "every state has a text");
 
@@ -231,24 +232,40 @@ REST_HANDLER(rest_plan_run)
     return answer_plan(op, service, &plan, response);
 }
 
-struct cancel_body {
+struct step_body {
     char reason[128];
 };
-static const struct codec_field cancel_fields[] = {
-    FIELD_STRING("reason", struct cancel_body, reason, CODEC_REQUIRED, "why"),
+static const struct codec_field step_fields[] = {
+    FIELD_STRING("reason", struct step_body, reason, CODEC_REQUIRED, "why"),
 };
 
-REST_HANDLER(rest_plan_cancel)
+static kw_status take_step(struct kw_op *op, void *ctx, const struct http_request *request,
+                           enum revocation_step step, struct http_response *response)
 {
     struct service *service = rest_service(ctx);
-    struct cancel_body body = {0};
+    struct step_body body = {0};
     struct store_plan plan;
     int64_t id = 0;
 
     TRY(op, plan_of(op, request, &id));
-    TRY(op, codec_json_decode(op, request->body, cancel_fields, KW_COUNT(cancel_fields), &body));
-    TRY(op, revocation_cancel(op, service, id, body.reason, &plan));
+    TRY(op, codec_json_decode(op, request->body, step_fields, KW_COUNT(step_fields), &body));
+    TRY(op, revocation_step(op, service, id, step, body.reason, &plan));
     return answer_plan(op, service, &plan, response);
+}
+
+REST_HANDLER(rest_plan_cancel)
+{
+    return take_step(op, ctx, request, REVOCATION_CANCEL, response);
+}
+
+REST_HANDLER(rest_plan_pause)
+{
+    return take_step(op, ctx, request, REVOCATION_PAUSE, response);
+}
+
+REST_HANDLER(rest_plan_resume)
+{
+    return take_step(op, ctx, request, REVOCATION_RESUME, response);
 }
 
 REST_HANDLER(rest_plan_list)

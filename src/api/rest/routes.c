@@ -62,6 +62,8 @@ const struct route rest_routes[] = {
     {HTTP_GET,  V1 "/revocations",              AUTH_OPERATOR, NULL, 0,    MS, 0, rest_plan_list,       ERR, "plans of revocation"},
     {HTTP_GET,  V1 "/revocations/{id}",         AUTH_OPERATOR, NULL, 0,    MS, 0, rest_plan_show,       ERR, "one plan: how far, and who enforces it since when"},
     {HTTP_POST, V1 "/revocations/{id}/run",     AUTH_OPERATOR, JSON, BODY, MS, 0, rest_plan_run,        ERR, "run a plan in the background; approval, where it is an emergency"},
+    {HTTP_POST, V1 "/revocations/{id}/pause",   AUTH_OPERATOR, JSON, BODY, MS, 0, rest_plan_pause,      ERR, "stop a plan's run, or its waiting for devices"},
+    {HTTP_POST, V1 "/revocations/{id}/resume",  AUTH_OPERATOR, JSON, BODY, MS, 0, rest_plan_resume,     ERR, "let a paused plan go on"},
     {HTTP_POST, V1 "/revocations/{id}/cancel",  AUTH_OPERATOR, JSON, BODY, MS, 0, rest_plan_cancel,     ERR, "end a plan that is not over; what it has revoked stays so"},
     {HTTP_GET,  V1 "/cas",                      AUTH_OPERATOR, NULL, 0,    MS, 0, rest_ca_list,         ERR, "CAs"},
     {HTTP_POST, V1 "/cas/{ca}/create",          AUTH_OPERATOR, JSON, BODY, MS, 0, rest_ca_create,       ERR, "the keys of a planned CA, and its request to the one above it"},

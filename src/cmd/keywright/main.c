@@ -214,6 +214,8 @@ static const struct command {
     {"revoke", "plan",     NULL,         REMOTE | SELECTION | OPT(REASON) | OPT(HOLD) | OPT(REPLACE_FIRST) | OPT(HOURS) | OPT(DRY_RUN), cli_revoke_plan, "plan the revocation of many certificates; revokes nothing"},
     {"revoke", "run",      "PLAN",       REMOTE | OPT(APPROVAL),                 cli_revoke_run,      "run a plan in the background"},
     {"revoke", "cancel",   "PLAN",       REMOTE | OPT(REASON),                   cli_revoke_cancel,   "end a plan that is not over; what it has revoked stays revoked"},
+    {"revoke", "pause",    "PLAN",       REMOTE | OPT(REASON),                   cli_revoke_pause,    "stop a plan's run, or its waiting for devices; it may go on"},
+    {"revoke", "resume",   "PLAN",       REMOTE | OPT(REASON),                   cli_revoke_resume,   "let a paused plan go on behind its last certificate"},
     {"revoke", "show",     "PLAN",       REMOTE,                                 cli_revoke_show,     "how far a plan is, and who enforces it since when"},
     {"revoke", "list",     NULL,         REMOTE,                                 cli_revoke_list,     "plans of revocation"},
     {"key",    "list",     NULL,         REMOTE,                                 cli_key_list,        "keys: the keeper's, then the devices'"},

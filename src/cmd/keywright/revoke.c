@@ -133,28 +133,43 @@ kw_status cli_revoke_show(struct kw_op *op, struct cli *cli)
     return show(op, cli, kw_bytes_span(json));
 }
 
-struct cancel_wish {
+struct step_wish {
     char reason[128];
 };
-static const struct codec_field cancel_fields[] = {
-    FIELD_STRING("reason", struct cancel_wish, reason, 0, ""),
+static const struct codec_field step_fields[] = {
+    FIELD_STRING("reason", struct step_wish, reason, 0, ""),
 };
 
-kw_status cli_revoke_cancel(struct kw_op *op, struct cli *cli)
+static kw_status take_step(struct kw_op *op, struct cli *cli, const char *verb)
 {
     const char *reason = cli->options[OPT_REASON];
-    struct cancel_wish wish = {0};
+    struct step_wish wish = {0};
     char path[KW_URI_MAX];
     AUTO(kw_bytes) *body = NULL;
     AUTO(kw_bytes) *json = NULL;
 
-    ENSURE(op, reason && *reason, KW_E_INPUT, "--reason is missing: why is it cancelled?");
+    ENSURE(op, reason && *reason, KW_E_INPUT, "--reason is missing: why '%s'?", verb);
     ENSURE(op, KW_TEXT_SET(wish.reason, reason), KW_E_INPUT, "--reason is too long");
-    TRY(op, cli_object_path(op, "revocations", cli->args[0], "cancel", path, sizeof(path)));
+    TRY(op, cli_object_path(op, "revocations", cli->args[0], verb, path, sizeof(path)));
     TRY(op, kw_bytes_new(160, &body));
-    TRY(op, codec_json_encode(op, cancel_fields, KW_COUNT(cancel_fields), &wish, body));
+    TRY(op, codec_json_encode(op, step_fields, KW_COUNT(step_fields), &wish, body));
     TRY(op, cli_post(op, cli, path, kw_bytes_span(body), &json));
     return show(op, cli, kw_bytes_span(json));
+}
+
+kw_status cli_revoke_cancel(struct kw_op *op, struct cli *cli)
+{
+    return take_step(op, cli, "cancel");
+}
+
+kw_status cli_revoke_pause(struct kw_op *op, struct cli *cli)
+{
+    return take_step(op, cli, "pause");
+}
+
+kw_status cli_revoke_resume(struct kw_op *op, struct cli *cli)
+{
+    return take_step(op, cli, "resume");
 }
 
 kw_status cli_revoke_run(struct kw_op *op, struct cli *cli)

@@ -50,13 +50,21 @@ kw_status revocation_start(struct kw_op *op, struct service *service, int64_t pl
 /* The executor of APPROVE_REVOKE_PLAN. */
 kw_status revocation_execute(struct kw_op *op, struct service *service,
                              const struct keeper_approval *approval, struct kw_span args);
+enum revocation_step {
+    REVOCATION_CANCEL,
+    REVOCATION_PAUSE,
+    REVOCATION_RESUME,
+    REVOCATION_STEP_MAX
+};
 /**
- * End a plan that is not over: nothing further is revoked by it, devices are not asked to renew for
- * it any more. What it has revoked stays revoked; what it put on hold stays so until it is
- * released. KW_E_STATE it is over already; KW_E_INPUT no reason.
+ * Cancel: end a plan that is not over. Pause: stop one that runs or waits for devices; resume: let
+ * it go on behind its last certificate. While it is paused, and for ever when it is cancelled,
+ * nothing further is revoked by it, and devices are not asked to renew for it. What it has revoked
+ * stays revoked; what it put on hold stays so until it is released. The deadline of replace_first
+ * goes on while it is paused. KW_E_STATE the plan is in no state for it; KW_E_INPUT no reason.
  */
-kw_status revocation_cancel(struct kw_op *op, struct service *service, int64_t plan,
-                            const char *reason, struct store_plan *ret);
+kw_status revocation_step(struct kw_op *op, struct service *service, int64_t plan,
+                          enum revocation_step step, const char *reason, struct store_plan *ret);
 /* At a start: plans whose making was cut are abandoned; nobody has seen them. */
 kw_status revocation_sweep(struct kw_op *op, struct service *service);
 /* How far it is. */

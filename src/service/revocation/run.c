@@ -242,7 +242,7 @@ static bool work_once(struct revoker *revoker)
         kw_op_init(&op, plan.started_by, os_clock_mono_ms() + CHUNK_DEADLINE_MS);
         status = run_plan(&op, revoker, &plan);
     }
-    if (status.code == KW_E_CONFLICT) { /* somebody cancelled it */
+    if (status.code == KW_E_CONFLICT) { /* somebody cancelled or paused it */
         return true;
     }
     if (!kw_ok(status)) {

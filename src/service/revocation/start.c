@@ -182,6 +182,10 @@ static kw_status finish_replacement(struct kw_op *op, struct store_txn *txn, voi
         it->is_new = true;
         return store_renew_ask(op, txn, it->device, 0);
     }
+    if (it->plan.state == PLAN_PAUSED) { /* not now */
+        it->is_new = true;
+        return KW_OK;
+    }
     TRY(op, store_plan_has_txn(op, txn, it->plan.id, it->new_row, &of_plan));
     it->is_new = !of_plan;
     if (of_plan) {

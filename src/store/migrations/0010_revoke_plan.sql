@@ -1,7 +1,7 @@
 -- Revocations of many certificates: exactly which, how far, and who enforces them since when.
 CREATE TABLE revoke_plan (
     id INTEGER PRIMARY KEY,
-    state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 6),
+    state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 7),
     reason INTEGER NOT NULL,
     hold INTEGER NOT NULL CHECK (hold IN (0, 1)),
     replace_first INTEGER NOT NULL CHECK (replace_first IN (0, 1)),
