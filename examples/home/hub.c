@@ -45,7 +45,7 @@ static void measure(struct hub *hub)
 
     (void)clock_gettime(CLOCK_REALTIME, &now); /* fails for an unknown clock only */
     reading.time = now.tv_sec;
-    reading.value = 25.5 + (double)(now.tv_sec % 5) + (double)(now.tv_nsec / 10000000) / 100;
+    reading.value = 25.5 + (double)(now.tv_sec % 5) + (double)now.tv_nsec / 1e9;
     reading.lost = (int64_t)hub->readings.dropped;
     (void)snprintf(reading.boot, sizeof(reading.boot), "%s", hub->boot);
     if (reading_write(&reading, text) && queue_push(&hub->readings, NULL, text, strlen(text))) {

@@ -54,8 +54,11 @@ static bool take_text(const struct member *member, const json_t *value, char *to
 {
     static const char digits[] = "0123456789abcdef";
     const char *text = json_string_value(value);
-    size_t len = text ? json_string_length(value) : 0;
+    size_t len = json_string_length(value);
 
+    if (!text) {
+        return false;
+    }
     bool fits = member->kind == HEX ? len == member->cap - 1 && strspn(text, digits) == len
                                     : len < member->cap && is_word(text, len);
     if (fits) {
