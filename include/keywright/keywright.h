@@ -21,6 +21,7 @@
 
 #include <keywright/attest.h>
 #include <keywright/connect.h>
+#include <keywright/due.h>
 #include <keywright/enrol.h>
 #include <keywright/files.h>
 #include <keywright/hello.h>

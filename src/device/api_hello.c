@@ -17,7 +17,7 @@ enum keywright_result keywright_hello_as(struct keywright *kw, enum keywright_id
 {
     struct kw_op op;
 
-    return API_CALL(kw, op, hello_as(&op, &kw->device, identity));
+    return API_TASK(kw, op, DEVICE_TASK_HELLO, hello_as(&op, &kw->device, identity));
 }
 
 enum keywright_result keywright_hello(struct keywright *kw)

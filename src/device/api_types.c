@@ -39,6 +39,7 @@ static const enum keywright_result results[KW_CODE_MAX] = {
 void api_begin(struct keywright *kw, struct kw_op *op)
 {
     kw->error[0] = '\0';
+    kw->device.retry_after_s = 0;
     kw_op_init(op, "device", os_clock_mono_ms() + kw->timeout_ms);
 }
 
@@ -55,6 +56,13 @@ enum keywright_result api_end(struct keywright *kw, struct kw_op *op, kw_status 
     kw_op_explain(op, status);
     kw_op_message(op, kw->error, sizeof(kw->error));
     return results[status.code];
+}
+
+enum keywright_result api_end_task(struct keywright *kw, const struct kw_op *op,
+                                   enum device_task task, kw_status status)
+{
+    device_note(&kw->device, task, status);
+    return api_end(kw, op, status);
 }
 
 kw_status api_copy(struct kw_op *op, struct kw_span from, struct kw_out *to)

@@ -7,5 +7,5 @@ enum keywright_result keywright_wipe(struct keywright *kw)
 {
     struct kw_op op;
 
-    return API_CALL(kw, op, device_wipe(&op, &kw->device));
+    return API_TASK(kw, op, DEVICE_TASK_WIPE, device_wipe(&op, &kw->device));
 }

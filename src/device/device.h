@@ -45,6 +45,25 @@ struct device_config {
 
 struct ssl_ctx_st;
 
+/* What a device has to do from time to time. */
+enum device_task {
+    DEVICE_TASK_NONE = 0,
+    DEVICE_TASK_ENROL,
+    DEVICE_TASK_RENEW,
+    DEVICE_TASK_HELLO,
+    DEVICE_TASK_WIPE, /* begun: end it, deliver its receipts */
+    DEVICE_TASK_MAX
+};
+struct device_tries {
+    unsigned failures; /* in a row */
+    int64_t again_ms;  /* monotonic clock: not before */
+};
+/* When a certificate's renewal is due, by the uptime. */
+struct device_schedule {
+    uint8_t cert[KW_HASH_BYTES];
+    int64_t at_up_s;
+};
+
 struct device {
     char dir[KW_PATH_BYTES];
     struct device_config config;
@@ -57,6 +76,8 @@ struct device {
     int64_t base_ms, base_up_s;     /* a time that was signed, and the uptime then; 0: none */
     bool has_turn;                  /* state_take_turn() */
     uint32_t retry_after_s;         /* what the server's last refusal asked for; 0 = nothing */
+    struct device_tries tries[DEVICE_TASK_MAX];
+    struct device_schedule schedule;
 };
 
 /* --- state.c: the folder
@@ -209,8 +230,10 @@ kw_status device_unseal(struct kw_op *op, struct device *device, const char *nam
 /* --- est.c ------------------------------------------------------------------------------------ */
 /* GET cacerts; each issuer must lead to the pinned root. Kept in ca.pem. */
 kw_status est_cacerts(struct kw_op *op, struct device *device);
-/* POST a request to `label`/`verb`; secret NULL = by certificate. ret: the issued certificate,
- * nothing checked yet. */
+/* POST a request to `label`/`verb`; secret NULL = by certificate. Where the server wants
+ * attestation first, that is done and the request sent again. ret: the issued certificate, nothing
+ * checked yet.
+ */
 kw_status est_enrol(struct kw_op *op, struct device *device, enum device_identity as,
                     const char *label, const char *verb, const char *secret, struct kw_span csr,
                     struct cert **ret);
@@ -219,8 +242,26 @@ kw_status est_enrol(struct kw_op *op, struct device *device, enum device_identit
  * -------------------------------------------------------------------- */
 kw_status device_enrol(struct kw_op *op, struct device *device, const char *secret);
 kw_status device_renew(struct kw_op *op, struct device *device, bool force);
-/* Two thirds of the life between not_before and not_after. */
+#define DEVICE_RENEW_CSR "ldevid-next.csr" /* a renewal has begun */
+#define DEVICE_SERVICE_CSR "service.csr"   /* a service waits for its certificate */
+/* --- due.c ------------------------------------------------------------------------------------ */
+/* Two thirds of the life between not_before and not_after, and up to a twentieth more, by the
+ * certificate's hash. */
 int64_t device_renew_at(const struct cert *cert);
+/* Seconds from now; 0: it is due. */
+int64_t device_renew_in_s(struct device *device, const struct cert *cert);
+struct device_due {
+    enum device_task task; /* ENROL, RENEW, WIPE, or NONE: nothing will ever be due */
+    int64_t in_ms;         /* 0 = now */
+    unsigned failures;     /* of this task, in a row */
+    int64_t hello_in_ms;   /* a hello not before */
+};
+kw_status device_due(struct kw_op *op, struct device *device, struct device_due *ret);
+/* A task was tried: what failed is due again only after a while. */
+void device_note(struct device *device, enum device_task task, kw_status status);
+/* The wait after so many failures in a row. random: of 0 to 65535. */
+int64_t device_wait_ms(unsigned failures, uint32_t retry_after_s, uint16_t random);
+
 /* Shared by enrolment and renewal: the request on its way under `csr_name` for this key, made and
  * kept where absent. */
 kw_status request_prepare(struct kw_op *op, struct device *device, const char *csr_name,
@@ -276,5 +317,7 @@ kw_status eventlog_read(struct kw_op *op, const struct device *device, uint64_t 
 kw_status device_sign(struct kw_op *op, struct device *device, struct kw_span data,
                       struct kw_out *sig);
 kw_status device_wipe(struct kw_op *op, struct device *device);
+/* Of the receipt that the key of a label signed, in the state folder. */
+void device_receipt_name(const char *label, char name[64]);
 
 #endif

@@ -60,9 +60,9 @@ kw_status est_cacerts(struct kw_op *op, struct device *device)
     return state_load_issuers(op, device);
 }
 
-kw_status est_enrol(struct kw_op *op, struct device *device, enum device_identity as,
-                    const char *label, const char *verb, const char *secret, struct kw_span csr,
-                    struct cert **ret)
+static kw_status ask(struct kw_op *op, struct device *device, enum device_identity as,
+                     const char *label, const char *verb, const char *secret, struct kw_span csr,
+                     struct cert **ret)
 {
     char path[128];
     AUTO(kw_bytes) *request = NULL;
@@ -84,4 +84,37 @@ kw_status est_enrol(struct kw_op *op, struct device *device, enum device_identit
     TRY(op, server_call(op, device, as, &call, &body), "%s", verb);
     TRY(op, decode_certs(op, kw_bytes_span(body), ret, 1, &n), "%s", verb);
     return KW_OK;
+}
+
+/* The server's words for it, docs/protocol/attest.md. */
+static bool wants_attestation(const struct kw_op *op, kw_status status, enum device_identity as)
+{
+    return status.code == KW_E_DENIED && as != DEVICE_NONE &&
+           strstr(kw_op_cause(op), "attestation needed") != NULL;
+}
+
+/* A verdict that is not good is the reason of the refusal; the server's own words stay. */
+static kw_status attest_first(struct kw_op *op, struct device *device)
+{
+    struct device_verdict verdict = {0};
+
+    TRY(op, device_attest(op, device, &verdict), "attestation is needed first");
+    ENSURE(op, verdict.verdict == ATTEST_TRUSTED, KW_E_DENIED,
+           "attestation is needed first, and its verdict is %s (%s): %s",
+           attest_verdict_text(verdict.verdict), verdict.reason, verdict.detail);
+    return KW_OK;
+}
+
+kw_status est_enrol(struct kw_op *op, struct device *device, enum device_identity as,
+                    const char *label, const char *verb, const char *secret, struct kw_span csr,
+                    struct cert **ret)
+{
+    kw_status status = ask(op, device, as, label, verb, secret, csr, ret);
+
+    if (!wants_attestation(op, status, as)) {
+        return status;
+    }
+    kw_op_clear(op);
+    TRY(op, attest_first(op, device));
+    return ask(op, device, as, label, verb, secret, csr, ret);
 }

@@ -7,15 +7,6 @@
 #include "device/device.h"
 #include "os/files.h"
 
-static const char RENEW_CSR[] = "ldevid-next.csr";
-
-int64_t device_renew_at(const struct cert *cert)
-{
-    int64_t begin = cert_not_before(cert);
-
-    return begin + (cert_not_after(cert) - begin) / 3 * 2;
-}
-
 /* One renewal on its way. */
 struct renewal {
     struct device *device;
@@ -58,7 +49,7 @@ static kw_status read_next(struct kw_op *op, struct device *device, struct cert 
 
 static kw_status forget_journal(struct kw_op *op, struct device *device)
 {
-    TRY(op, state_remove(op, device, RENEW_CSR));
+    TRY(op, state_remove(op, device, DEVICE_RENEW_CSR));
     return state_remove(op, device, state_cert_name(DEVICE_NEXT));
 }
 
@@ -74,7 +65,7 @@ static kw_status request_waits(struct kw_op *op, const struct renewal *it, bool 
         return KW_OK;
     }
     TRY(op, status);
-    status = state_read(op, it->device, RENEW_CSR, KW_CSR_MAX, &csr);
+    status = state_read(op, it->device, DEVICE_RENEW_CSR, KW_CSR_MAX, &csr);
     if (is_absent(op, status)) {
         return KW_OK;
     }
@@ -153,7 +144,8 @@ static void drop(const struct kw_op *op, const struct renewal *it)
 
     kw_op_init(&own, op->principal, op->deadline_ms);
     server_hang_up(it->device);
-    if (kw_ok(request_drop(&own, it->device, RENEW_CSR, it->next))) { /* else: refused again */
+    if (kw_ok(
+            request_drop(&own, it->device, DEVICE_RENEW_CSR, it->next))) { /* else: refused again */
         (void)kw_ok(state_remove(&own, it->device, state_cert_name(DEVICE_NEXT)));
     }
 }
@@ -168,7 +160,7 @@ static kw_status receive(struct kw_op *op, const struct renewal *it)
     /* the issuing CA may have another key than at the last time */
     TRY(op, est_cacerts(op, device));
     TRY(op, keys_make(op, device, it->next, &key));
-    TRY(op, request_prepare(op, device, RENEW_CSR, key, &csr));
+    TRY(op, request_prepare(op, device, DEVICE_RENEW_CSR, key, &csr));
     kw_status status = ask(op, it, kw_bytes_span(csr), &cert);
     if (status.code == KW_E_CONFLICT) {
         drop(op, it);
@@ -227,8 +219,7 @@ kw_status device_renew(struct kw_op *op, struct device *device, bool force)
 
     TRY(op, state_take_turn(op, device, &turn));
     TRY(op, look(op, &it, &begun));
-    force |= device->config.renew_asked || device_now_s(device) >= device_renew_at(it.old);
-    if (!begun && !force) {
+    if (!begun && !force && device_renew_in_s(device, it.old) > 0) {
         return KW_OK;
     }
     if (!begun) {

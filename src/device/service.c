@@ -9,8 +9,6 @@
 
 enum { CERTS_MAX = 8 };
 
-static const char REQUEST[] = "service.csr";
-
 static kw_status check_ours(struct kw_op *op, const struct device *device)
 {
     char path[KW_PATH_BYTES];
@@ -55,7 +53,7 @@ static kw_status waiting_key(struct kw_op *op, struct device *device, const char
 {
     AUTO(kw_bytes) *csr = NULL;
     AUTO(privkey) *key = NULL;
-    kw_status status = state_read(op, device, REQUEST, KW_CSR_MAX, &csr);
+    kw_status status = state_read(op, device, DEVICE_SERVICE_CSR, KW_CSR_MAX, &csr);
 
     if (kw_ok(status)) {
         status = keys_load(op, device, label, &key);
@@ -100,9 +98,9 @@ kw_status device_service_request(struct kw_op *op, struct device *device, struct
     if (!key) {
         TRY(op, new_key(op, device, label, &key));
     }
-    TRY(op, request_prepare(op, device, REQUEST, key, &csr));
+    TRY(op, request_prepare(op, device, DEVICE_SERVICE_CSR, key, &csr));
     TRY(op, kw_bytes_new(2 * csr->len + 128, &pem));
-    TRY(op, kw_pem_encode("CERTIFICATE REQUEST", kw_bytes_span(csr), pem));
+    TRY(op, kw_pem_encode("CERTIFICATE DEVICE_SERVICE_CSR", kw_bytes_span(csr), pem));
     *ret = TAKE(pem);
     return KW_OK;
 }
@@ -115,7 +113,7 @@ static kw_status install(struct kw_op *op, struct device *device, struct cert *c
 
     TRY(op, current(op, device, &used));
     if (used && kw_span_equal(cert_der(used), cert_der(cert))) {
-        return state_remove(op, device, REQUEST);
+        return state_remove(op, device, DEVICE_SERVICE_CSR);
     }
     TRY(op, free_label(op, device, used, &label));
     TRY(op, waiting_key(op, device, label, &key));
@@ -129,7 +127,7 @@ static kw_status install(struct kw_op *op, struct device *device, struct cert *c
     TRY(op, state_write_certs(op, device, state_cert_name(DEVICE_LDEVID), &cert, 1),
         "keeping the new certificate");
     server_hang_up(device);
-    return state_remove(op, device, REQUEST);
+    return state_remove(op, device, DEVICE_SERVICE_CSR);
 }
 
 kw_status device_service_install(struct kw_op *op, struct device *device, struct kw_span pem)

@@ -31,7 +31,7 @@ static const struct codec_field receipt_fields[] = {
     FIELD_STRING("signature", struct receipt_message, receipt.signature, 0, "base64"),
 };
 
-static void receipt_name(const char *label, char name[64])
+void device_receipt_name(const char *label, char name[64])
 {
     (void)snprintf(name, 64, "receipts/%s.json", label);
 }
@@ -44,7 +44,7 @@ static kw_status save(struct kw_op *op, struct device *device, const char *label
 
     TRY(op, kw_bytes_new(1024, &json));
     TRY(op, codec_json_encode(op, receipt_fields, KW_COUNT(receipt_fields), message, json));
-    receipt_name(label, name);
+    device_receipt_name(label, name);
     return state_write(op, device, name, kw_bytes_span(json));
 }
 
@@ -121,7 +121,7 @@ static kw_status deliver(struct kw_op *op, struct device *device, const char *la
     AUTO(kw_bytes) *json = NULL;
     AUTO(kw_bytes) *answer = NULL;
 
-    receipt_name(label, name);
+    device_receipt_name(label, name);
     kw_status status = state_read(op, device, name, RECEIPT_MAX, &json);
     if (status.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);

@@ -34,16 +34,16 @@ static void sleep_s(double seconds)
     (void)nanosleep(&t, NULL); /* a signal ends it early, as it should */
 }
 
-/* Up to a quarter more or less, so that a fleet does not come all at once. */
-static double jitter(double seconds)
+/* Up to a tenth more or less, so that a fleet does not come all at once. */
+static int64_t spread(double seconds)
 {
     uint16_t random = 0;
     struct kw_op op;
 
     kw_op_init(&op, NULL, 0);
     (void)kw_ok(
-        os_random(&op, &random, sizeof(random))); /* without it there is no jitter, that is all */
-    return seconds * (0.75 + (double)random / 131072);
+        os_random(&op, &random, sizeof(random))); /* without it all come at once: so be it */
+    return (int64_t)(seconds * 1000 * (0.9 + 0.2 * (double)random / 65536));
 }
 
 static void tell(const char *what, const char *why)
@@ -60,34 +60,70 @@ static bool hopeless(enum keywright_result result)
     return result == KEYWRIGHT_NO_IDENTITY || result == KEYWRIGHT_LOST;
 }
 
-static enum keywright_result once(struct keywright *kw)
-{
-    enum keywright_result result = keywright_renew(kw, /* force= */ 0);
+/* One at a time; what is due and when, the library knows. */
+struct loop {
+    struct keywright *kw;
+    double interval_s;
+    int64_t hello_at_ms; /* monotonic clock */
+};
 
-    if (result != KEYWRIGHT_OK) {
-        tell("renewal refused", keywright_error(kw));
+static enum keywright_result renew_if_due(struct keywright *kw, const struct keywright_due *due)
+{
+    if (due->task != KEYWRIGHT_TASK_RENEW || due->in_ms > 0) {
+        return KEYWRIGHT_OK;
     }
-    result = keywright_hello(kw);
-    tell(result == KEYWRIGHT_OK ? "hello" : "hello refused",
+    enum keywright_result result = keywright_renew(kw, /* force= */ 0);
+    tell(result == KEYWRIGHT_OK ? "renewed" : "renewal refused",
          result == KEYWRIGHT_OK ? NULL : keywright_error(kw));
     return result;
 }
 
+static enum keywright_result hello_if_due(struct loop *loop)
+{
+    struct keywright_due due = {0};
+
+    if (os_clock_mono_ms() < loop->hello_at_ms) {
+        return KEYWRIGHT_OK;
+    }
+    enum keywright_result result = keywright_hello(loop->kw);
+    tell(result == KEYWRIGHT_OK ? "hello" : "hello refused",
+         result == KEYWRIGHT_OK ? NULL : keywright_error(loop->kw));
+    int64_t wait_ms = spread(loop->interval_s);
+    if (result != KEYWRIGHT_OK && keywright_due(loop->kw, &due) == KEYWRIGHT_OK) {
+        wait_ms = due.hello_in_ms;
+    }
+    loop->hello_at_ms = os_clock_mono_ms() + wait_ms;
+    return result;
+}
+
+/* Until the next hello, or until the renewal. */
+static void rest(const struct loop *loop)
+{
+    struct keywright_due due = {0};
+    int64_t wait_ms = loop->hello_at_ms - os_clock_mono_ms();
+
+    if (keywright_due(loop->kw, &due) == KEYWRIGHT_OK && due.task == KEYWRIGHT_TASK_RENEW &&
+        due.in_ms < wait_ms) {
+        wait_ms = due.in_ms;
+    }
+    sleep_s(wait_ms > 0 ? (double)wait_ms / 1000 : 0);
+}
+
 enum keywright_result verb_run(struct keywright *kw, const struct options *options)
 {
-    enum { BACK_OFF_MAX_S = 3600 };
-    double wait_s = options->interval_s;
+    struct loop loop = {.kw = kw, .interval_s = options->interval_s};
 
     (void)signal(SIGTERM, stop);
     (void)signal(SIGINT, stop);
     while (!stopping) {
-        enum keywright_result result = once(kw);
-        if (hopeless(result)) {
-            return result;
+        struct keywright_due due = {0};
+        (void)keywright_due(kw, &due); /* where it cannot tell, hello says why */
+        enum keywright_result renewed = renew_if_due(kw, &due);
+        enum keywright_result greeted = hopeless(renewed) ? renewed : hello_if_due(&loop);
+        if (hopeless(greeted)) {
+            return greeted;
         }
-        wait_s = result == KEYWRIGHT_OK ? options->interval_s : wait_s * 2;
-        wait_s = wait_s > BACK_OFF_MAX_S ? BACK_OFF_MAX_S : wait_s;
-        sleep_s(result == KEYWRIGHT_OK ? options->interval_s : jitter(wait_s));
+        rest(&loop);
     }
     return KEYWRIGHT_OK;
 }
