@@ -13,7 +13,7 @@ enum {
     FIRST_WAIT_MS = 1000,
     WAIT_MAX_MS = 3600 * 1000,
     ASKED_AGAIN_MS = 60 * 1000, /* a server that is never content with a renewal */
-    DOUBLINGS = 12,             /* behind them the wait is WAIT_MAX_MS in any case */
+    DOUBLINGS = 13,             /* behind them the wait is WAIT_MAX_MS in any case */
     RETRY_MAX_S = 86400,        /* whatever a server asks for: a device comes back within a day */
     SPREAD_SHARE = 20,          /* of its life: renewals of one batch are spread over so much */
     RANDOM_STEPS = 1 << 16      /* of uint16_t */
