@@ -40,8 +40,8 @@ enum keywright_result api_end(struct keywright *kw, struct kw_op *op, kw_status 
 kw_status api_copy(struct kw_op *op, struct kw_span from, struct kw_out *to);
 
 /* The same for a task that is due from time to time: its outcome is noted (keywright_due()). */
-enum keywright_result api_end_task(struct keywright *kw, const struct kw_op *op,
-                                   enum device_task task, kw_status status);
+enum keywright_result api_end_task(struct keywright *kw, struct kw_op *op, enum device_task task,
+                                   kw_status status);
 
 #define API_TASK(kw, op, task, call)                                                               \
     (api_begin(kw, &(op)), api_end_task(kw, &(op), task, (kw)->open ? (call) : api_not_open(&(op))))

@@ -58,8 +58,8 @@ enum keywright_result api_end(struct keywright *kw, struct kw_op *op, kw_status 
     return results[status.code];
 }
 
-enum keywright_result api_end_task(struct keywright *kw, const struct kw_op *op,
-                                   enum device_task task, kw_status status)
+enum keywright_result api_end_task(struct keywright *kw, struct kw_op *op, enum device_task task,
+                                   kw_status status)
 {
     device_note(&kw->device, task, status);
     return api_end(kw, op, status);
