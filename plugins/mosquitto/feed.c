@@ -107,21 +107,20 @@ static kw_status ask(struct kw_op *op, struct feed *feed, const char *path)
 {
     const struct http_call call = {.method = HTTP_GET, .path = path, .accept = "application/json"};
     struct http_answer answer = {0};
-    int64_t asked_ms = os_clock_mono_ms();
 
     memset(&feed->view, 0, sizeof(feed->view));
     TRY(op, http_client_call(op, feed->link.client, &call, &answer));
     kw_status status = answer.status == 200
                            ? codec_json_decode(op, kw_bytes_span(answer.body), broker_view_fields,
                                                broker_view_fields_n, &feed->view)
-                           : FAIL(op, answer.status == 409 ? KW_E_STATE : KW_E_DEVICE,
+                           : FAIL(op,
+                                  answer.status == 409   ? KW_E_STATE
+                                  : answer.status >= 500 ? KW_E_UNAVAILABLE
+                                                         : KW_E_DEVICE,
                                   "the server answered with status %d", answer.status);
     http_answer_done(&answer);
     TRY(op, status, "who may connect");
     atomic_fetch_add(&feed->figures.answers, 1);
-    if (feed->whole) {
-        atomic_store(&feed->fresh_ms, asked_ms); /* what was asked for then is known now */
-    }
     return KW_OK;
 }
 
@@ -133,6 +132,22 @@ static kw_status look_at_trust(struct kw_op *op, struct feed *feed)
     TRY(op, feed_trust_fetch(op, &feed->config, &feed->link));
     memcpy(feed->trust, feed->view.trust, sizeof(feed->trust));
     return KW_OK;
+}
+
+/* A full disk may keep a new CA out; what is known of clients goes on. Tried again each time. */
+static void follow_trust(struct feed *feed)
+{
+    char why[FEED_NOTE_BYTES - 32], text[FEED_NOTE_BYTES];
+    struct kw_op op;
+
+    kw_op_init(&op, NULL, 0);
+    bool good = kw_ok(look_at_trust(&op, feed));
+    if (!good && !feed->trust_failing) {
+        (void)snprintf(text, sizeof(text), "new CAs are not kept: %s",
+                       kw_op_message(&op, why, sizeof(why)));
+        note(feed, text);
+    }
+    feed->trust_failing = !good;
 }
 
 static void tell_fell(struct feed *feed)
@@ -155,7 +170,6 @@ static kw_status fill(struct kw_op *op, struct feed *feed, struct table **table)
         if (first) {
             feed->cursor = feed->view.cursor;
             KW_TEXT_SET(feed->log, feed->view.log);
-            TRY(op, look_at_trust(op, feed));
         }
         for (unsigned i = 0; i < feed->view.n; i++) {
             TRY(op, make_room(op, &feed->view.at[i], table));
@@ -174,6 +188,7 @@ static kw_status take_snapshot(struct kw_op *op, struct feed *feed)
 
     TRY(op, table_new(op, &table));
     TRY(op, fill(op, feed, &table), "snapshot");
+    follow_trust(feed); /* before anybody comes in by it */
     char text[FEED_NOTE_BYTES];
     (void)snprintf(text, sizeof(text), "%zu certificates may connect (log index %llu)",
                    table_count(table), (unsigned long long)feed->cursor);
@@ -202,26 +217,35 @@ static void wait_for_sweep(struct feed *feed)
     (void)pthread_mutex_unlock(&feed->mutex);
 }
 
-static kw_status take_changes(struct kw_op *op, struct feed *feed)
+static kw_status put_changes(struct kw_op *op, struct feed *feed)
 {
-    char path[128];
+    kw_status status = KW_OK;
     bool lowered = false;
 
-    wait_for_sweep(feed);
-    (void)snprintf(path, sizeof(path), "/broker/v1/changes?since=%llu&wait=%u",
-                   (unsigned long long)feed->cursor, feed->wait_s);
-    TRY(op, ask(op, feed, path));
-    ENSURE(op, strcmp(feed->log, feed->view.log) == 0 && feed->view.cursor >= feed->cursor,
-           KW_E_STATE, "the server has another log now");
-    kw_status status = look_at_trust(op, feed);
     for (unsigned i = 0; i < feed->view.n && kw_ok(status); i++) {
         status = put_change(op, feed, &feed->view.at[i], &lowered);
     }
     if (lowered) {
         tell_fell(feed);
     }
-    TRY(op, status);
+    return status;
+}
+
+static kw_status take_changes(struct kw_op *op, struct feed *feed)
+{
+    char path[128];
+
+    wait_for_sweep(feed);
+    (void)snprintf(path, sizeof(path), "/broker/v1/changes?since=%llu&wait=%u",
+                   (unsigned long long)feed->cursor, feed->wait_s);
+    int64_t asked_ms = os_clock_mono_ms();
+    TRY(op, ask(op, feed, path));
+    ENSURE(op, strcmp(feed->log, feed->view.log) == 0 && feed->view.cursor >= feed->cursor,
+           KW_E_STATE, "the server has another log now");
+    TRY(op, put_changes(op, feed));
     feed->cursor = feed->view.cursor;
+    atomic_store(&feed->fresh_ms, asked_ms); /* all that was so then is in the table now */
+    follow_trust(feed);
     return KW_OK;
 }
 
@@ -260,7 +284,8 @@ static void fail(struct feed *feed, const struct kw_op *op)
         note(feed, text);
     }
     feed->failing = true;
-    feed->whole = feed->whole && op->code != KW_E_STATE;
+    feed->whole = feed->whole && (op->code == KW_E_UNAVAILABLE || op->code == KW_E_TIMEOUT ||
+                                  op->code == KW_E_AUTH); /* else all is asked for anew */
     feed_link_close(&feed->link); /* a renewed credential is read by that, too */
 }
 

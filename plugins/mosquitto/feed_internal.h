@@ -47,7 +47,7 @@ struct feed {
     uint8_t trust[KW_HASH_BYTES];
     uint64_t cursor;
     bool whole; /* the snapshot was taken: changes go on */
-    bool failing;
+    bool failing, trust_failing;
     int64_t metrics_ms;
 };
 
