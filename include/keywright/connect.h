@@ -29,8 +29,16 @@ struct ssl_ctx_st; /* SSL_CTX */
  */
 KEYWRIGHT_API enum keywright_result keywright_tls_context(struct keywright *kw, const char *host,
                                                           struct ssl_ctx_st **ret);
-/* Why the last handshake with this context failed, in one sentence ("the server refuses our
- * certificate: …"); "" where none did, or for no reason of TLS. ctx: of keywright_tls_context(). */
+/**
+ * Why the last handshake with this context failed, in one sentence ("the server refuses our
+ * certificate: …"); "" where none did, or for no reason of TLS.
+ *
+ * ctx  of keywright_tls_context()
+ *
+ * cap  octets of text's room; what is longer is cut
+ *
+ * Errors  BAD_INPUT another's context
+ */
 KEYWRIGHT_API enum keywright_result keywright_tls_reason(struct keywright *kw,
                                                          const struct ssl_ctx_st *ctx, char *text,
                                                          size_t cap);

@@ -6,9 +6,17 @@
 
 KEYWRIGHT_C_BEGIN
 
-/* Tell the server that this device is alive, over mTLS with the LDevID. */
+/**
+ * Tell the server that this device is alive, over mTLS with the LDevID.
+ *
+ * Errors  NO_IDENTITY enrol first; REFUSED the server does not take this certificate (revoked,
+ *         expired), or the device is suspended; NOT_TRUSTED the server, or whether it is revoked
+ *         cannot be found out; UNAVAILABLE no line, server or root of trust busy; LOST; STORAGE
+ * Blocks  up to timeout_ms
+ */
 KEYWRIGHT_API enum keywright_result keywright_hello(struct keywright *kw);
-/* The same with another of its certificates. */
+/* The same with another of its certificates. Errors: the same; NO_IDENTITY also where there is no
+ * such certificate. */
 KEYWRIGHT_API enum keywright_result keywright_hello_as(struct keywright *kw,
                                                        enum keywright_identity identity);
 

@@ -9,6 +9,16 @@ KEYWRIGHT_C_BEGIN
 /* Which certificate: during the overlap after a renewal the previous LDevID is still good. */
 enum keywright_identity { KEYWRIGHT_CURRENT = 0, KEYWRIGHT_PREVIOUS = 1, KEYWRIGHT_BIRTH = 2 };
 
+/* Where in its life the device is. Append only. */
+enum keywright_state {
+    KEYWRIGHT_STATE_NEW = 0,         /* no certificate yet */
+    KEYWRIGHT_STATE_BORN = 1,        /* the birth certificate only */
+    KEYWRIGHT_STATE_OPERATIONAL = 2, /* an LDevID in force */
+    KEYWRIGHT_STATE_DUE = 3,         /* the same, from renew_at on or because the server asks */
+    KEYWRIGHT_STATE_EXPIRED = 4,     /* the LDevID has ended: keywright_enrol() gets another */
+    KEYWRIGHT_STATE_WIPED = 5
+};
+
 /* What the device is, for people and programs. All texts NUL-terminated. */
 struct keywright_status {
     char device_id[96];
@@ -20,14 +30,27 @@ struct keywright_status {
     int64_t ldevid_not_before, ldevid_not_after; /* Unix seconds */
     int64_t renew_at;                            /* two thirds of the LDevID's life */
     uint32_t assurance_level; /* 0 software, 1 secure element, 2 DICE/PUF, 3 TPM */
-    uint32_t reserved_[15];
+    enum keywright_state state;
+    char idevid_serial[41]; /* serial numbers of the certificates, hex; "" where there is none */
+    char ldevid_serial[41];
+    uint32_t reserved_[16];
 };
 
-/* Without a line; a device that has no identity yet is no failure. */
+/**
+ * Who this device is, without a line: its root of trust and level, certificates and their serial
+ * numbers, and where in its life it is. A device that has no identity yet is no failure.
+ *
+ * Errors  BAD_INPUT a certificate in state_dir is damaged
+ */
 KEYWRIGHT_API enum keywright_result keywright_get_status(struct keywright *kw,
                                                          struct keywright_status *ret);
-/* PEM chain of the current LDevID (leaf first). pem_len: in room, out length with NUL. 16 KiB
- * suffice. */
+/**
+ * PEM chain of the current LDevID (leaf first).
+ *
+ * pem_len  in room, out length with NUL. 16 KiB suffice.
+ *
+ * Errors  NO_IDENTITY; BAD_INPUT too little room, or the certificate in state_dir is damaged
+ */
 KEYWRIGHT_API enum keywright_result keywright_certificate(struct keywright *kw, char *pem,
                                                           size_t *pem_len);
 

@@ -23,8 +23,14 @@ KEYWRIGHT_C_BEGIN
 KEYWRIGHT_API enum keywright_result keywright_seal(struct keywright *kw, const char *name,
                                                    const void *data, size_t len, void *sealed,
                                                    size_t *sealed_len);
-/* data_len: in room, out length. LOST: altered, of another name or device, or sealed before a wipe.
- * What was unsealed is the caller's to overwrite. */
+/**
+ * What was sealed here under this name. It is the caller's to overwrite after use.
+ *
+ * data_len  in room, out length
+ *
+ * Errors  LOST altered, of another name or device, or sealed before a wipe; BAD_INPUT too little
+ *         room; NO_IDENTITY; UNAVAILABLE root of trust busy
+ */
 KEYWRIGHT_API enum keywright_result keywright_unseal(struct keywright *kw, const char *name,
                                                      const void *sealed, size_t sealed_len,
                                                      void *data, size_t *data_len);

@@ -21,6 +21,33 @@ static kw_status read_identity(struct kw_op *op, struct device *device,
     return KW_OK;
 }
 
+static void serial_of(const struct cert *cert, char *text, size_t cap)
+{
+    struct kw_span serial = cert_serial(cert);
+
+    if (2 * serial.len < cap) {
+        kw_hex(serial, text, cap);
+    }
+}
+
+static enum keywright_state state_of(const struct device *device, const struct cert *idevid,
+                                     const struct cert *ldevid)
+{
+    int64_t now_s = device_now_s(device);
+
+    if (device->config.wiped) {
+        return KEYWRIGHT_STATE_WIPED;
+    }
+    if (!ldevid) {
+        return idevid ? KEYWRIGHT_STATE_BORN : KEYWRIGHT_STATE_NEW;
+    }
+    if (now_s > cert_not_after(ldevid)) {
+        return KEYWRIGHT_STATE_EXPIRED;
+    }
+    bool due = device->config.renew_asked || now_s >= device_renew_at(ldevid);
+    return due ? KEYWRIGHT_STATE_DUE : KEYWRIGHT_STATE_OPERATIONAL;
+}
+
 static kw_status get_status(struct kw_op *op, struct device *device, struct keywright_status *ret)
 {
     struct rot_info info = rot_info(device->rot);
@@ -40,7 +67,12 @@ static kw_status get_status(struct kw_op *op, struct device *device, struct keyw
         ret->ldevid_not_before = cert_not_before(ldevid);
         ret->ldevid_not_after = cert_not_after(ldevid);
         ret->renew_at = device_renew_at(ldevid);
+        serial_of(ldevid, ret->ldevid_serial, sizeof(ret->ldevid_serial));
     }
+    if (idevid) {
+        serial_of(idevid, ret->idevid_serial, sizeof(ret->idevid_serial));
+    }
+    ret->state = state_of(device, idevid, ldevid);
     ret->assurance_level = info.assurance_level;
     return KW_OK;
 }

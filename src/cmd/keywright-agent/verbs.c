@@ -17,7 +17,8 @@ const struct verb verbs[] = {
     {"unseal",      verb_unseal,      "FILE", "--name, --out FILE"},
     {"request", verb_request, NULL,   "of a service: a request for an operator to sign; --out FILE"},
     {"install", verb_install, "FILE", "of a service: take the certificate into use that was issued"},
-    {"status", verb_status, NULL,   "what this device is; --json"},
+    {"status", verb_status, NULL,   "what this device is, and where in its life; --json"},
+    {"identify", verb_status, NULL, "the same"},
     {"run",    verb_run,    NULL,   "hello every --interval seconds, renewal when due, until SIGTERM"},
     {"wipe",   verb_wipe,   NULL,   "destroy every key, with receipts"},
 };

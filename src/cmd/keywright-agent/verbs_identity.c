@@ -49,6 +49,32 @@ static void print_time(const char *name, int64_t unix_s)
     (void)printf("%-18s %s\n", name, unix_s ? kw_time_text(unix_s, text) : "-");
 }
 
+static const char *const states[] = {[KEYWRIGHT_STATE_NEW] = "new",
+                                     [KEYWRIGHT_STATE_BORN] = "born",
+                                     [KEYWRIGHT_STATE_OPERATIONAL] = "operational",
+                                     [KEYWRIGHT_STATE_DUE] = "due",
+                                     [KEYWRIGHT_STATE_EXPIRED] = "expired",
+                                     [KEYWRIGHT_STATE_WIPED] = "wiped"};
+
+static void print_json(const struct keywright_status *s)
+{
+    char end[KW_TIME_TEXT], renew[KW_TIME_TEXT];
+
+    (void)printf("{\"device_id\":\"%s\",\"root_of_trust\":\"%s\",\"assurance_level\":%u,"
+                 "\"state\":\"%s\",\"idevid\":\"%s\",\"idevid_serial\":\"%s\",",
+                 s->device_id, s->root_of_trust, s->assurance_level, states[s->state],
+                 s->idevid_sha256, s->idevid_serial);
+    (void)printf("\"ldevid\":\"%s\",\"ldevid_serial\":\"%s\",\"previous\":\"%s\","
+                 "\"not_after\":\"%s\",\"renew_at\":\"%s\"}\n",
+                 s->ldevid_sha256, s->ldevid_serial, s->ldevid_previous_sha256,
+                 kw_time_text(s->ldevid_not_after, end), kw_time_text(s->renew_at, renew));
+}
+
+static void print_text(const char *name, const char *value)
+{
+    (void)printf("%-18s %s\n", name, *value ? value : "-");
+}
+
 enum keywright_result verb_status(struct keywright *kw, const struct options *options)
 {
     struct keywright_status s;
@@ -58,20 +84,17 @@ enum keywright_result verb_status(struct keywright *kw, const struct options *op
         return conclude("status", kw, result);
     }
     if (options->json) {
-        char end[KW_TIME_TEXT], renew[KW_TIME_TEXT];
-        (void)printf(
-            "{\"device_id\":\"%s\",\"root_of_trust\":\"%s\",\"idevid\":\"%s\","
-            "\"ldevid\":\"%s\",\"previous\":\"%s\",\"not_after\":\"%s\",\"renew_at\":\"%s\"}\n",
-            s.device_id, s.root_of_trust, s.idevid_sha256, s.ldevid_sha256,
-            s.ldevid_previous_sha256, kw_time_text(s.ldevid_not_after, end),
-            kw_time_text(s.renew_at, renew));
+        print_json(&s);
         return KEYWRIGHT_OK;
     }
-    (void)printf("%-18s %s\n%-18s %s\n%-18s %s\n%-18s %s\n%-18s %s\n", "device", s.device_id,
-                 "root of trust", s.root_of_trust, "IDevID",
-                 *s.idevid_sha256 ? s.idevid_sha256 : "-", "LDevID",
-                 *s.ldevid_sha256 ? s.ldevid_sha256 : "-", "previous LDevID",
-                 *s.ldevid_previous_sha256 ? s.ldevid_previous_sha256 : "-");
+    print_text("device", s.device_id);
+    (void)printf("%-18s %s, AL%u\n", "root of trust", s.root_of_trust, s.assurance_level);
+    print_text("state", states[s.state]);
+    print_text("IDevID", s.idevid_sha256);
+    print_text("  serial number", s.idevid_serial);
+    print_text("LDevID", s.ldevid_sha256);
+    print_text("  serial number", s.ldevid_serial);
+    print_text("previous LDevID", s.ldevid_previous_sha256);
     print_time("LDevID ends", s.ldevid_not_after);
     print_time("renewal from", s.renew_at);
     return KEYWRIGHT_OK;

@@ -35,6 +35,16 @@ def compiles(include, header, cc, language):
                           check=False).returncode == 0
 
 
+def silent_on_errors(headers):
+    """Functions that can fail and whose comment does not say how."""
+    item = re.compile(r'(/\*(?:(?!\*/).)*\*/)\s*KEYWRIGHT_API enum keywright_result (\w+)\(', re.S)
+    said = {name for header in headers for comment, name in item.findall(header.read_text())
+            if 'Errors' in comment}
+    failing = {name for header in headers
+               for name in re.findall(r'KEYWRIGHT_API enum keywright_result (\w+)\(', header.read_text())}
+    return sorted(failing - said)
+
+
 def main():
     library, include, *cc = sys.argv[1:]
     headers = sorted(pathlib.Path(include, 'keywright').glob('*.h'))
@@ -48,6 +58,7 @@ def main():
     all_of_them = pathlib.Path(include, 'keywright/keywright.h').read_text()
     faults += [f'keywright.h does not include {header.name}' for header in headers
                if header.name != 'keywright.h' and f'<keywright/{header.name}>' not in all_of_them]
+    faults += [f'{name}(): its comment does not tell its errors' for name in silent_on_errors(headers)]
     for fault in faults:
         print(fault)
     print(f'{len(found)} functions, {len(headers)} headers')
