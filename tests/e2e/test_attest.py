@@ -14,7 +14,7 @@ import time
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from harness import (BUILD, Agent, Credential, Gate, Tpm, TpmMaker, certs_in, csr_der, need, new_key, run, spki,
+from harness import (BUILD, SOURCE, Agent, Credential, Gate, Tpm, TpmMaker, certs_in, csr_der, need, new_key, run, spki,
                      words)
 
 MISSING = need('swtpm', 'swtpm_setup', 'swtpm_localca', 'tpm2_getcap')
@@ -505,3 +505,20 @@ def test_the_broker_hears_of_it(gate, liar, tmp_path):
         mine = [item for item in said['items'] if item['owner'] == f'device:{liar.device.id}']
         assert mine and all(item['attestation'] == verdict for item in mine), said
         assert all(('attested_until' in item) == (verdict == 'trusted') for item in mine), said
+
+
+def test_a_refused_renewal_attests_first(tmp_path):
+    """A profile that wants a good verdict: the device that is refused for want of one attests, and asks again."""
+    shutil.copytree(SOURCE / 'profiles', tmp_path / 'profiles')
+    profile = next((tmp_path / 'profiles').rglob('ldevid.yaml'))
+    profile.write_text(profile.read_text().rstrip('\n') + '\nattest: required\n')
+    own = Gate(tmp_path / 'gate', '--profiles', tmp_path / 'profiles').start()
+    try:
+        one = on(own, tmp_path / 'agent')  # its first LDevID is refused too, until it attested
+        assert shown(one)[0] == 'trusted'
+        own.cli('attest', 'reset', one.id)
+        assert shown(one)[0] != 'trusted'
+        one.do('renew', '--force')
+        assert shown(one)[0] == 'trusted'
+    finally:
+        own.stop()

@@ -7,6 +7,8 @@
 
 #define NO_ROOM                                                                                    \
     "no free slot; free others' (tpm2_flushcontext -t) or use a resource manager, then retry"
+#define LOCKED                                                                                     \
+    "in dictionary-attack lockout; wait for its recovery, or end it (tpm2_dictionarylockout -c)"
 
 static const struct {
     TPM2_RC rc;
@@ -26,7 +28,7 @@ static const struct {
     {TPM2_RC_NV_RATE,         KW_E_UNAVAILABLE, "limits the rate of writes; retry later"         },
     {TPM2_RC_NV_UNAVAILABLE,  KW_E_UNAVAILABLE, "its memory is not accessible now; retry"        },
     {TPM2_RC_INITIALIZE,      KW_E_UNAVAILABLE, "not started up by the platform (TPM2_Startup)"  },
-    {TPM2_RC_LOCKOUT,         KW_E_DENIED,      "in dictionary-attack lockout"                   },
+    {TPM2_RC_LOCKOUT,         KW_E_DENIED,      LOCKED                                           },
     {TPM2_RC_BAD_AUTH,        KW_E_DENIED,      "a password is set on the owner hierarchy or key"},
     {TPM2_RC_AUTH_FAIL,       KW_E_DENIED,      "a password is set on the owner hierarchy or key"},
     {TPM2_RC_HIERARCHY,       KW_E_DENIED,      "the owner hierarchy is disabled"                },

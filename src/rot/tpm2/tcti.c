@@ -7,7 +7,14 @@
 
 #include "os/clock.h"
 
-enum { HEADER_BYTES = 10, RC_AT = 6, PAUSE_FIRST_MS = 2, PAUSE_MAX_MS = 200, POLL_MAX = 4 };
+enum {
+    HEADER_BYTES = 10,
+    RC_AT = 6,
+    PAUSE_FIRST_MS = 2,
+    PAUSE_MAX_MS = 200,
+    POLL_MAX = 4,
+    NO_ROOM_MAX_MS = 3000
+};
 
 static const uint64_t TCTI_MAGIC = 0x4b57544350544301; /* any number that no other TCTI has */
 
@@ -95,6 +102,14 @@ static bool says_again(uint32_t rc)
     return rc == TPM2_RC_RETRY || rc == TPM2_RC_YIELDED || rc == TPM2_RC_TESTING;
 }
 
+/* A command that was refused for want of room has changed nothing: neither
+ * objects nor the nonces of sessions. */
+static bool says_no_room(uint32_t rc)
+{
+    return rc == TPM2_RC_OBJECT_MEMORY || rc == TPM2_RC_SESSION_MEMORY ||
+           rc == TPM2_RC_OBJECT_HANDLES || rc == TPM2_RC_SESSION_HANDLES;
+}
+
 static TSS2_RC receive_once(struct tpm2_tcti *self)
 {
     self->response_len = sizeof(self->response);
@@ -113,11 +128,17 @@ static TSS2_RC receive_once(struct tpm2_tcti *self)
 
 static TSS2_RC fetch_response(struct tpm2_tcti *self)
 {
+    int64_t room_until_ms = os_clock_mono_ms() + NO_ROOM_MAX_MS;
+
     for (long pause_ms = PAUSE_FIRST_MS;;
          pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms * 2 : pause_ms) {
         TSS2_RC rc = receive_once(self);
-        if (rc != TSS2_RC_SUCCESS || !says_again(response_code(self))) {
+        bool no_room = rc == TSS2_RC_SUCCESS && says_no_room(response_code(self));
+        if (rc != TSS2_RC_SUCCESS || !(no_room || says_again(response_code(self)))) {
             return rc;
+        }
+        if (no_room && (os_clock_mono_ms() >= room_until_ms || left_ms(self) <= pause_ms)) {
+            return TSS2_RC_SUCCESS; /* the next step is said with it */
         }
         if (left_ms(self) <= pause_ms) {
             self->timed_out = true;

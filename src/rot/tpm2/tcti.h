@@ -4,6 +4,8 @@
  * for (device files and tabrmd have; the sockets of simulators in tpm2-tss 3 do not and block);
  *   - sends a command again, with growing pauses, where the TPM says RETRY, YIELDED or TESTING: it
  * has not begun the command then, so the same octets are right;
+ *   - sends it again likewise, for a few seconds, where others have the TPM's slots (0x902 and the
+ * like): they use them for moments;
  *   - keeps SIGPIPE of a broken connection from the process.
  */
 #ifndef ROT_TPM2_TCTI_H

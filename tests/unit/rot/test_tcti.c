@@ -103,6 +103,21 @@ static void asks_again_while_the_tpm_is_busy(void **state)
     assert_int_equal(fake.last_size, 11); /* the whole command again */
 }
 
+/* Others have all slots for a moment. */
+static void asks_again_while_there_is_no_room(void **state)
+{
+    static const TPM2_RC answers[] = {TPM2_RC_OBJECT_MEMORY, TPM2_RC_SESSION_MEMORY, 0};
+    static const TPM2_RC never[] = {TPM2_RC_OBJECT_MEMORY};
+    struct fake fake = fake_of(answers, 3), full = fake_of(never, 1);
+    struct kw_op op;
+
+    (void)state;
+    assert_true(kw_ok(ask(&op, &fake, 5000)));
+    assert_int_equal(fake.n_sent, 3);
+    assert_int_equal(ask(&op, &full, 100).code, KW_E_UNAVAILABLE); /* its own words, in time */
+    assert_true(full.n_sent >= 2);
+}
+
 static void gives_up_at_the_deadline(void **state)
 {
     static const TPM2_RC answers[] = {TPM2_RC_RETRY};
@@ -201,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asks_again_while_the_tpm_is_busy),
+        cmocka_unit_test(asks_again_while_there_is_no_room),
         cmocka_unit_test(gives_up_at_the_deadline),
         cmocka_unit_test(silence_ends_at_the_deadline),
         cmocka_unit_test(a_broken_pipe_does_not_kill),

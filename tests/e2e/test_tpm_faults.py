@@ -1,0 +1,92 @@
+"""A TPM (swtpm, SIMULATED) that is full, locked, cleared or restarted: the device says what it is and what to do, and
+nothing of it ends an identity that is still there."""
+import subprocess
+import threading
+
+import pytest
+from harness import AGENT, Agent, fingerprint, words
+
+UNAVAILABLE, LOST = 4, 6
+
+
+@pytest.fixture
+def agent(gate, tpm, tmp_path):
+    one = Agent(gate, tmp_path / 'agent', gate.new_id('TPMF'))
+    one.rot = f'tpm2:dir={one.state}/tpm,tcti={tpm.tcti}'
+    one.put_secret(gate.register(one.id)[1])
+    one.enrol()
+    return one
+
+
+def fill(tpm, folder):
+    """Other programs' objects in every slot; these tools leave them where no resource manager is."""
+    for i in range(3):
+        tpm.tool('tpm2_createprimary', '-C', 'o', '-c', folder / f'{i}.ctx')
+    assert '0x80000002' in tpm.tool('tpm2_getcap', 'handles-transient').stdout
+
+
+def test_full_slots_are_waited_for(gate, agent, tpm, tmp_path):
+    fill(tpm, tmp_path)
+    done = agent.do('hello', check=False)
+    assert done.returncode == UNAVAILABLE, words(done)
+    assert '0x902' in done.stderr and 'tpm2_flushcontext' in done.stderr, words(done)
+    timer = threading.Timer(0.5, lambda: tpm.tool('tpm2_flushcontext', '-t'))
+    timer.start()
+    agent.do('hello')
+    timer.join()
+
+
+def test_full_slots_do_not_cut_a_renewal_short(gate, agent, tpm, tmp_path):
+    before = fingerprint(agent.cert('ldevid'))
+    fill(tpm, tmp_path)
+    assert agent.do('renew', '--force', check=False).returncode == UNAVAILABLE
+    tpm.tool('tpm2_flushcontext', '-t')
+    agent.do('renew', '--force')
+    assert fingerprint(agent.cert('ldevid')) != before
+    agent.do('hello')
+
+
+def test_lockout_of_others_does_not_concern_us(gate, agent, tpm, tmp_path):
+    """Our keys are noDA: whoever guesses passwords of other keys does not lock the device out."""
+    tpm.tool('tpm2_dictionarylockout', '--setup-parameters', '--max-tries=1', '--recovery-time=1000',
+             '--lockout-recovery-time=1000')
+    key = tmp_path / 'theirs.ctx'
+    tpm.tool('tpm2_createprimary', '-C', 'o', '-c', key, '-p', 'right')
+    tpm.tool('tpm2_flushcontext', '-t')
+    for password in ('wrong', 'right'):
+        refused = tpm.tool('tpm2_create', '-C', key, '-P', password, '-u', tmp_path / 'u', '-r', tmp_path / 'r',
+                           check=False)
+        assert refused.returncode != 0
+        tpm.tool('tpm2_flushcontext', '-t')
+    assert '0x921' in words(refused).lower(), words(refused)  # the right one is refused: locked
+    agent.do('hello')
+    agent.do('renew', '--force')
+    agent.do('hello')
+
+
+def test_cleared_tpm_is_told_once_and_not_tried_for_ever(gate, agent, tpm, tmp_path):
+    tpm.tool('tpm2_clear', '-c', 'p')
+    done = agent.do('hello', check=False)
+    assert done.returncode == LOST and 'cleared or replaced' in done.stderr, words(done)
+    live = subprocess.run([AGENT, 'run', '--state', agent.state, '--interval', '0.05'], capture_output=True, text=True,
+                          stdin=subprocess.DEVNULL, timeout=30, check=False)
+    assert live.returncode == LOST, words(live)
+    # the way on: what is left goes, and an operator's secret begins a new life
+    agent.do('wipe', check=False)
+    agent.put_secret(gate.json('device', 'secret', agent.id)['secret'])
+    agent.enrol()
+    agent.do('hello')
+
+
+def test_restarted_tpm_is_no_fault(gate, agent, tpm):
+    """Power is cut to the TPM alone: what is persistent is there again."""
+    before = fingerprint(agent.cert('ldevid'))
+    tpm.stop()
+    assert agent.do('renew', '--force', check=False).returncode == UNAVAILABLE
+    assert agent.do('hello', check=False).returncode == UNAVAILABLE
+    port = tpm.port
+    tpm.start()
+    config = agent.state / 'config.json'
+    config.write_text(config.read_text().replace(f'port={port}', f'port={tpm.port}'))
+    agent.do('hello')
+    assert fingerprint(agent.cert('ldevid')) == before
