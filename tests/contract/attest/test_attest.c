@@ -325,6 +325,66 @@ static void each_lie_has_its_reason(void **state)
     assert_int_equal(hand_in(place, &r).standing.verdict, ATTEST_FAILED); /* k of n by now */
 }
 
+/* --- tpm2-tools as the judge ------------------------------------------------------------------ */
+
+static void put(const char *name, struct kw_span octets, char path[300])
+{
+    TEST_OP(op);
+
+    (void)snprintf(path, 300, "%s/%s", ours.vault, name);
+    assert_ok(&op, os_file_write(&op, path, 0600, octets));
+}
+
+/* Does tpm2_checkquote take it, as a quote by this machine's AK over this nonce? */
+static bool tools_take(const struct machine *m, const struct round *r)
+{
+    char key[300], statement[300], signature[300], wanted[300];
+    uint8_t qualifying[KW_HASH_BYTES];
+    struct tpm_public ak;
+    AUTO(kw_bytes) *spki = NULL;
+    AUTO(kw_bytes) *pem = NULL;
+    TEST_OP(op);
+
+    assert_true(attest_qualifying(&r->peer, r->said.nonce, qualifying));
+    assert_ok(&op, tpm_public_read(&op, kw_bytes_span(m->keys.ak_public), true, &ak));
+    assert_ok(&op, tpm_public_spki(&op, &ak, &spki));
+    assert_ok(&op, kw_bytes_new(512, &pem));
+    assert_ok(&op, kw_pem_encode("PUBLIC KEY", kw_bytes_span(spki), pem));
+    put("ak.pem", kw_bytes_span(pem), key);
+    put("quote.msg", r->said.quote, statement);
+    put("quote.sig", r->said.signature, signature);
+    put("quote.nonce", KW_SPAN_ARRAY(qualifying), wanted);
+    return rig_run((const char *[]){"/usr/bin/tpm2_checkquote", "-Q", "-u", key, "-m", statement,
+                                    "-s", signature, "-g", "sha256", "-q", wanted, NULL}) == 0;
+}
+
+static void tpm2_checkquote_agrees(void **state)
+{
+    static const uint8_t other_exporter[KW_HASH_BYTES] = {9};
+    struct place *place = *state;
+    struct round r;
+
+    begin_test(place);
+    trust_maker(place, &ours);
+    bind_machine(place, &ours);
+#define BOTH(change, m, want)                                                                      \
+    do {                                                                                           \
+        begin(place, &ours, &r);                                                                   \
+        change;                                                                                    \
+        assert_int_equal(tools_take((m), &r), (want) == ATTEST_R_OK);                              \
+        expect(place, &r, (want));                                                                 \
+        rot_quote_done(&r.quote);                                                                  \
+    } while (0)
+    BOTH((void)0, &ours, ATTEST_R_OK);
+    BOTH(r.said.quote = altered(r.said.quote, 0), &ours, ATTEST_R_BAD_MAGIC);
+    BOTH(r.said.quote = altered(r.said.quote, 60), &ours, ATTEST_R_BAD_SIGNATURE);
+    BOTH(r.said.quote = altered(r.said.quote, r.said.quote.len - 1), &ours, ATTEST_R_BAD_SIGNATURE);
+    BOTH(r.said.signature = altered(r.said.signature, 20), &ours, ATTEST_R_BAD_SIGNATURE);
+    BOTH(r.peer.exporter = KW_SPAN_ARRAY(other_exporter), &ours, ATTEST_R_WRONG_BINDING);
+    BOTH((rot_quote_done(&r.quote), quote(&theirs, &r, attest_pcr_mask)), &ours, ATTEST_R_WRONG_AK);
+#undef BOTH
+}
+
 static void a_device_without_tpm_is_at_the_lowest_level(void **state)
 {
     struct place *place = *state;
@@ -421,8 +481,8 @@ static void the_log_is_replayed_to_the_quote(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_genuine_tpm_is_trusted), TEST(each_lie_has_its_reason),
-        TEST(a_device_without_tpm_is_at_the_lowest_level),
+        TEST(a_genuine_tpm_is_trusted),         TEST(each_lie_has_its_reason),
+        TEST(tpm2_checkquote_agrees),           TEST(a_device_without_tpm_is_at_the_lowest_level),
         TEST(the_log_is_replayed_to_the_quote), /* last: PCRs stay extended */
     };
 
