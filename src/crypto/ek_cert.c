@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 #include "crypto/openssl.h"
 
@@ -12,6 +13,7 @@ static void stack_free(STACK_OF(X509) *stack)
     sk_X509_pop_free(stack, X509_free);
 }
 KW_OWNED(x509s, STACK_OF(X509), stack_free)
+KW_OWNED(EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE, EXTENDED_KEY_USAGE_free)
 
 /* Exactly one certificate; some makers pad it in the TPM's NV, so what is behind it may be 0xff or
  * zero octets. */
@@ -70,6 +72,27 @@ static kw_status read_all(struct kw_op *op, const struct kw_span ders[], unsigne
     return KW_OK;
 }
 
+/* TCG EK Credential Profile 3.5.1.12: no CA; of extended key uses, where there are any, that of EKs
+ * (the same CAs vouch for platforms). */
+static kw_status check_use(struct kw_op *op, X509 *cert)
+{
+    static const char use_ek[] = "2.23.133.8.1";
+    bool found = false;
+    int there = 0;
+
+    ENSURE(op, X509_check_ca(cert) == 0, KW_E_DENIED, "a CA's certificate is of no EK");
+    AUTO(EXTENDED_KEY_USAGE) *uses = X509_get_ext_d2i(cert, NID_ext_key_usage, &there, NULL);
+    ERR_clear_error();
+    for (int i = 0; i < sk_ASN1_OBJECT_num(uses) && !found; i++) {
+        char text[80];
+        (void)OBJ_obj2txt(text, sizeof(text), sk_ASN1_OBJECT_value(uses, i), /* no_name= */ 1);
+        found = strcmp(text, use_ek) == 0;
+    }
+    ENSURE(op, uses || there == -1, KW_E_INPUT, "extended key uses that cannot be read");
+    ENSURE(op, !uses || found, KW_E_DENIED, "the certificate is for another use than that of EKs");
+    return KW_OK;
+}
+
 static kw_status verify(struct kw_op *op, X509_STORE_CTX *ctx)
 {
     int verdict = X509_verify_cert(ctx);
@@ -93,6 +116,7 @@ kw_status ek_cert_verify(struct kw_op *op, struct kw_span der, const struct kw_s
 
     OSSL_ENSURE(op, ctx, KW_E_MEMORY, "verifying an EK certificate");
     TRY(op, read_cert(op, der, &cert));
+    TRY(op, check_use(op, cert));
     TRY(op, read_all(op, intermediates, n_intermediates, &between));
     TRY(op, read_all(op, roots, n_roots, &trusted));
     OSSL_ENSURE(op, X509_STORE_CTX_init(ctx, NULL, cert, between) == 1, KW_E_MEMORY,

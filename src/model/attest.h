@@ -46,7 +46,6 @@ enum attest_verdict {
     X(LOG_MISMATCH, "log_mismatch", true,                                                          \
       "the event log was edited, or ends before the quoted values")                                \
     X(CLOCK_BACK, "clock_back", true, "the TPM's counters of boots went back")                     \
-    X(TPM_FIRMWARE, "tpm_firmware", true, "the policy does not know the TPM's firmware")           \
     X(UNKNOWN_EVENT, "unknown_event", true, "an event is in no open reference set")                \
     X(MISSING_EVENT, "missing_event", true, "an event of the reference set did not happen")        \
     X(REFERENCE_CLOSED, "reference_closed", true, "the reference set that fits was closed")        \
@@ -62,8 +61,7 @@ enum attest_verdict {
     X(EK_CHANGED, "ek_changed", true,                                                              \
       "the device is bound to another EK (keywright attest reset)")                                \
     X(NOT_ACTIVATED, "not_activated", true, "EK and AK are not in one TPM")                        \
-    X(TPM_EXPECTED, "tpm_expected", true, "a device with a TPM answered without it")               \
-    X(LEVEL, "level", true, "the policy wants a higher assurance level")
+    X(TPM_EXPECTED, "tpm_expected", true, "a device with a TPM answered without it")
 
 enum attest_reason {
 #define X(name, text, counts, meaning) ATTEST_R_##name,

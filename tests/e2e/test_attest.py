@@ -481,6 +481,28 @@ def test_est_wants_a_fresh_verdict(strict):
     line.close()
 
 
+@tpms
+def test_an_agent_attests_with_its_birth_identity(strict, tmp_path):
+    """A TPM whose LDevIDs are only for the attested: IDevID, evidence, LDevID, evidence of its key."""
+    maker = TpmMaker(tmp_path / 'maker')
+    tpm = Tpm(tmp_path / 'tpm', maker)
+    for path in maker.cas():
+        strict.cli('attest', 'trust', path, '--simulated')
+    one = Agent(strict, tmp_path / 'agent', strict.new_id('ATT'))
+    one.rot = f'tpm2:dir={one.state}/tpm,tcti={tpm.tcti}'
+    one.put_secret(strict.register(one.id)[1])
+    done = one.enrol(check=False)
+    if done.returncode != 0:
+        assert 'attestation needed' in words(done), words(done)
+        assert trusted(one)
+        one.enrol()
+    kinds = [(entry['type'], entry.get('detail', '')) for _, entry in strict.log_entries() if one.id in json.dumps(entry)]
+    types = [kind for kind, _ in kinds]
+    assert types.index('attest.trusted') < len(types) - 1 - types[::-1].index('cert.issue'), kinds
+    assert trusted(one)
+    tpm.stop()
+
+
 def test_the_broker_hears_of_it(gate, liar, tmp_path):
     """In the snapshot and change feed that brokers follow, with the verdict and its end."""
     (tmp_path / 'plugin.so').touch()
