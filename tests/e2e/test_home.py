@@ -1,5 +1,6 @@
 """Hub and cloud of examples/home over an unmodified Mosquitto with our plugin; strangers are other services and paho."""
 import base64
+import calendar
 import json
 import os
 import pathlib
@@ -23,13 +24,14 @@ pytestmark = pytest.mark.skipif(
 class Program:
     """One of the two, with its words in a file."""
 
-    def __init__(self, binary, folder, *options):
+    def __init__(self, binary, folder, *options, env=None):
         self.command, self.path = [str(word) for word in (binary, *options)], folder / f'{binary.name}.log'
+        self.env = dict(os.environ, **(env or {}))
         self.start()
 
     def start(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=open(self.path, 'ab'),
-                                        stderr=subprocess.STDOUT)
+                                        stderr=subprocess.STDOUT, env=getattr(self, 'env', None))
 
     def words(self):
         assert self.process.poll() is None, f'{self.command[0]} has ended:\n' + self.path.read_text()
@@ -88,8 +90,8 @@ class Home:
         self.cloud = Program(CLOUD, folder, '--state', self.backend.state, *self.where, '--every', '0.5', '--store',
                              self.store, '--device', self.device.id)
 
-    def new_hub(self, one, *options):
-        return Program(HUB, one.folder, '--state', one.state, *self.where, '--every', '0.2', *options)
+    def new_hub(self, one, *options, **how):
+        return Program(HUB, one.folder, '--state', one.state, *self.where, '--every', '0.2', *options, **how)
 
     def rows(self, query, *values):
         with sqlite3.connect(self.store, timeout=20) as db:
@@ -247,6 +249,20 @@ def test_an_old_command_is_refused(gate, home, tmp_path):  # noqa: F811
     home.inject(text, one.id)
     hub.says('^refused: too-old')
     assert hub.count('^obeyed') == 0
+    hub.stop()
+
+
+@pytest.mark.parametrize('year', [1970, 2106])
+def test_a_hub_without_a_clock_obeys_all_the_same(gate, home, tmp_path, year):  # noqa: F811
+    one = device(gate, tmp_path / 'hub')
+    wrong = calendar.timegm((year, 1, 2, 0, 0, 0)) - time.time()
+    hub = home.new_hub(one, env={'KEYWRIGHT_TEST_CLOCK_JUMP_S': str(int(wrong))})
+    old = home.signed(home.backend, A_COMMAND, to=one.id)
+    hub.says('^line up')
+    home.inject(home.signed(home.backend, A_COMMAND, to=one.id), one.id)
+    hub.says('^obeyed')
+    home.inject(old, one.id)
+    hub.says('^refused: replayed')
     hub.stop()
 
 
