@@ -410,6 +410,40 @@ static void a_device_without_tpm_is_at_the_lowest_level(void **state)
     expect(place, &r, ATTEST_R_BAD_SIGNATURE);
 }
 
+/* More in a minute than are remembered: still none of them counts twice. */
+static void a_nonce_is_taken_once_however_many_there_are(void **state)
+{
+    enum { MANY = 70 };
+    static struct round rounds[MANY];
+    static uint8_t sigs[MANY][KW_SIG_MAX];
+    struct place *place = *state;
+    AUTO(privkey) *key = rig_key();
+    TEST_OP(op);
+
+    begin_test(place);
+    for (unsigned i = 0; i < MANY; i++) {
+        uint8_t text[52] = "keywright-attest-v1";
+        struct kw_out sig = KW_OUT_ARRAY(sigs[i]);
+        struct round *r = &rounds[i];
+        *r = (struct round){
+            .peer = {
+                     .device = "D1", .key = privkey_public(key), .exporter = KW_SPAN_ARRAY(exporter)}
+        };
+        ask(place, r);
+        assert_true(attest_qualifying(&r->peer, KW_SPAN_ARRAY(r->nonce), text + 20));
+        assert_ok(&op, privkey_sign(&op, key, KW_SPAN_ARRAY(text), &sig));
+        r->said = (struct attest_evidence){.nonce = KW_SPAN_ARRAY(r->nonce),
+                                           .signature = kw_out_span(&sig)};
+        assert_int_equal(hand_in(place, r).standing.reason, ATTEST_R_OK);
+    }
+    uint64_t trusted_ms = (uint64_t)hand_in(place, &rounds[0]).standing.trusted_ms;
+    for (unsigned i = 0; i < MANY; i++) {
+        struct store_attest row = hand_in(place, &rounds[i]);
+        assert_int_not_equal(row.standing.reason, ATTEST_R_OK);
+        assert_int_equal(row.standing.trusted_ms, trusted_ms);
+    }
+}
+
 /* --- the event log ---------------------------------------------------------------------------- */
 
 static const uint8_t header[] = {0,   0,   0,   0,   3,   0,   0,   0,   0,    0,   0,   0,   0,
@@ -481,8 +515,11 @@ static void the_log_is_replayed_to_the_quote(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_genuine_tpm_is_trusted),         TEST(each_lie_has_its_reason),
-        TEST(tpm2_checkquote_agrees),           TEST(a_device_without_tpm_is_at_the_lowest_level),
+        TEST(a_genuine_tpm_is_trusted),
+        TEST(each_lie_has_its_reason),
+        TEST(tpm2_checkquote_agrees),
+        TEST(a_nonce_is_taken_once_however_many_there_are),
+        TEST(a_device_without_tpm_is_at_the_lowest_level),
         TEST(the_log_is_replayed_to_the_quote), /* last: PCRs stay extended */
     };
 

@@ -29,7 +29,7 @@ struct sets {
     struct attest_event events[4][MAX];
 };
 
-/* Sets from text: product, colon, events; a closed one in capitals' stead begins with '-'. */
+/* Sets from text: product, colon, events; a closed one begins with '-'. */
 static void sets_of(const char *const texts[4], struct sets *ret)
 {
     memset(ret, 0, sizeof(*ret));
@@ -57,25 +57,24 @@ static void boots_are_judged(void **state)
         const char *differs; /* the event that is told */
     } rows[] = {
         {{NULL},                     "hub", "0a4b",     ATTEST_R_OK,               0,   NULL},
-        {{"lamp:0a"},                "hub", "0x",       ATTEST_R_OK,               0,   NULL}, /* not for it */
+        /* of another product */
+        {{"lamp:0a"},                "hub", "0x",       ATTEST_R_OK,               0,   NULL},
         {{":0a4b"},                  "hub", "0a4b",     ATTEST_R_OK,               '1', NULL},
-        {{"hub:0a4b"},               "hub", "4b0a0a",   ATTEST_R_OK,               '1', NULL}, /* order and number are free */
-        {{"hub:0a4b"},               "hub", "0a4b1x5y", ATTEST_R_OK,               '1', NULL}, /* PCRs that are not judged */
+        /* order and number are free */
+        {{"hub:0a4b"},               "hub", "4b0a0a",   ATTEST_R_OK,               '1', NULL},
+        /* PCRs that are not judged */
+        {{"hub:0a4b"},               "hub", "0a4b1x5y", ATTEST_R_OK,               '1', NULL},
         {{"hub:0a4b"},               "hub", "0a4b4c",   ATTEST_R_UNKNOWN_EVENT,    '1', "4c"},
         {{"hub:0a4b"},               "hub", "0a",       ATTEST_R_MISSING_EVENT,    '1', "4b"},
         {{"hub:0a4b"},               "hub", "",         ATTEST_R_MISSING_EVENT,    '1', "0a"},
-        {{"hub:0a4b", "hub:0a4c"},   "hub", "0a4c",     ATTEST_R_OK,               '2', NULL}, /* a roll-out */
-        {{"hub:0a4b", "hub:0a4c"},
-         "hub",                             "0a4b4c",
-         ATTEST_R_UNKNOWN_EVENT,                                                   '1',
-         "4c"                                                                               }, /* no mixture */
-        {{"hub:0a4b", "hub:0a4c7d"},
-         "hub",                             "0a4c",
-         ATTEST_R_MISSING_EVENT,                                                   '2',
-         "7d"                                                                               }, /* the nearest tells */
+        /* a roll-out, but no mixture; the nearest tells */
+        {{"hub:0a4b", "hub:0a4c"},   "hub", "0a4c",     ATTEST_R_OK,               '2', NULL},
+        {{"hub:0a4b", "hub:0a4c"},   "hub", "0a4b4c",   ATTEST_R_UNKNOWN_EVENT,    '1', "4c"},
+        {{"hub:0a4b", "hub:0a4c7d"}, "hub", "0a4c",     ATTEST_R_MISSING_EVENT,    '2', "7d"},
         {{"-hub:0a4b", "hub:0a4c"},  "hub", "0a4b",     ATTEST_R_REFERENCE_CLOSED, '1', NULL},
         {{"-hub:0a4b", "hub:0a4c"},  "hub", "0a4c",     ATTEST_R_OK,               '2', NULL},
-        {{"-hub:0a4b"},              "hub", "0a4c",     ATTEST_R_UNKNOWN_EVENT,    0,   NULL}, /* none is open */
+        /* none is open */
+        {{"-hub:0a4b"},              "hub", "0a4c",     ATTEST_R_UNKNOWN_EVENT,    0,   NULL},
     };
 
     (void)state;
