@@ -19,9 +19,8 @@ enum {
     TEXT_MAX = 16384,
     SESSION_S = 3600,      /* readings that the broker keeps while we restart */
     RECEIPT_AGE_S = 86400, /* a hub may have been without a line */
-    ANSWER_WITHIN_S = 60,  /* then a command is unanswered */
-    TIDY_EVERY_MS = 5000,
-    PRUNE_EVERY = 720, /* rounds of tidying: an hour */
+    TIDY_EVERY_MS = 1000,
+    PRUNE_EVERY = 3600, /* rounds of tidying: an hour */
 };
 
 struct cloud {
@@ -32,7 +31,7 @@ struct cloud {
     char id[ID_MAX];
     const char *command;
     const char *devices[DEVICES_MAX + 1];
-    unsigned keep_days, rounds;
+    unsigned keep_days, answer_s, rounds;
 };
 
 /* --- what hubs say -----------------------------------------------------------------------------
@@ -138,7 +137,7 @@ static void send_commands(struct cloud *cloud)
 
 static void tidy(struct cloud *cloud)
 {
-    int n = store_unanswered(cloud->store, ANSWER_WITHIN_S);
+    int n = store_unanswered(cloud->store, cloud->answer_s);
 
     if (n > 0) {
         (void)printf("unanswered: %d\n", n);
@@ -187,7 +186,7 @@ static void live(struct cloud *cloud, int64_t every_ms)
 
 struct settings {
     const char *state, *broker, *store;
-    double every_s, keep_days, retry_s;
+    double every_s, answer_s, keep_days, retry_s;
 };
 
 static int run(const struct settings *settings, struct cloud *cloud)
@@ -230,6 +229,7 @@ int main(int argc, char **argv)
                                 .broker = "localhost",
                                 .store = "home-cloud.db",
                                 .every_s = 30,
+                                .answer_s = 60,
                                 .keep_days = 30,
                                 .retry_s = 60};
     /* clang-format off */
@@ -239,6 +239,7 @@ int main(int argc, char **argv)
         {"--device",  "ID",        "a hub that gets commands; may be repeated", .list = cloud.devices, .list_max = DEVICES_MAX},
         {"--command", "CMD",       "what to tell them (TURN_LIGHT_ON)",         .text = &cloud.command},
         {"--every",   "SECONDS",   "between two commands (30)",                 .number = &settings.every_s, .min = 0.01, .max = 86400},
+        {"--answer",  "SECONDS",   "without a receipt a command is unanswered (60)", .number = &settings.answer_s, .min = 1, .max = 86400},
         {"--store",   "FILE",      "SQLite file (home-cloud.db)",               .text = &settings.store},
         {"--keep",    "DAYS",      "what is older is forgotten (30)",           .number = &settings.keep_days, .min = 1, .max = 36500},
         {"--retry",   "SECONDS",   "longest wait between two tries (60)",       .number = &settings.retry_s, .min = 0.1, .max = 3600},
@@ -250,5 +251,6 @@ int main(int argc, char **argv)
         return 2;
     }
     cloud.keep_days = (unsigned)settings.keep_days;
+    cloud.answer_s = (unsigned)settings.answer_s;
     return run(&settings, &cloud);
 }

@@ -421,6 +421,17 @@ def test_a_services_identity(gate, home, tmp_path):  # noqa: F811
         assert not path.is_file() or b'PRIVATE KEY' not in path.read_bytes()
 
 
+def test_a_command_without_a_receipt_is_unanswered(gate, home, tmp_path):  # noqa: F811
+    cloud = service(gate, tmp_path, 'cloud-3')
+    one = Program(CLOUD, tmp_path, '--state', cloud.state, *home.where, '--every', '0.2', '--device', 'nobody', '--answer', '1',
+                  '--store', tmp_path / 'db')
+    one.says('^command for nobody')
+    one.says('^unanswered')
+    one.stop()
+    with sqlite3.connect(tmp_path / 'db') as db:
+        assert {state for state, in db.execute('SELECT state FROM commands')} <= {'sent', 'unanswered'}
+
+
 def test_the_hub_listens_nowhere(home):
     for program in (home.hub, home.cloud):
         mine = {os.readlink(fd) for fd in pathlib.Path(f'/proc/{program.process.pid}/fd').iterdir()}
