@@ -23,6 +23,7 @@
 #include <keywright/connect.h>
 #include <keywright/due.h>
 #include <keywright/enrol.h>
+#include <keywright/events.h>
 #include <keywright/files.h>
 #include <keywright/hello.h>
 #include <keywright/identity.h>

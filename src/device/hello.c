@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "codec/json.h"
 #include "device/device.h"
+#include "device/events.h"
 #include "os/files.h"
 
 struct hello {
@@ -10,6 +11,7 @@ struct hello {
     char firmware[FIRMWARE_MAX];
     bool simulated;
     struct heartbeat beat;
+    struct events_state events;
 };
 static const struct codec_field hello_fields[] = {
     FIELD_STRING("agent", struct hello, agent, 0, "program and version"),
@@ -20,6 +22,9 @@ static const struct codec_field hello_fields[] = {
     FIELD_INT("counter", struct hello, beat.counter, 0, 0, 0, "number of this heartbeat"),
     FIELD_HEX_FIXED("link", struct hello, beat.link, 0, "its link"),
     FIELD_HEX_FIXED("previous", struct hello, beat.previous, 0, "the one before"),
+    FIELD_INT("events", struct hello, events.last, 0, 0, 0, "its log's last event"),
+    FIELD_HEX_FIXED("events_head", struct hello, events.head, 0, "hash of that"),
+    FIELD_INT("events_lost", struct hello, events.lost, CODEC_OMIT_EMPTY, 0, 0, "not written yet"),
 };
 
 enum { ACTIONS_MAX = 8, ACTION_MAX = 24 };
@@ -30,17 +35,23 @@ struct welcome {
     bool renew;
     unsigned n_actions;
     char actions[ACTIONS_MAX][ACTION_MAX];
+    uint64_t events_from;
 };
 static const struct codec_field welcome_fields[] = {
     FIELD_STRING("device", struct welcome, device, CODEC_REQUIRED, "who the server takes us for"),
     FIELD_TIME("time", struct welcome, time_ms, CODEC_REQUIRED, "the server's clock"),
     FIELD_BOOL("renew", struct welcome, renew, 0, "renew now"),
     FIELD_STRINGS("actions", struct welcome, actions, n_actions, 0, "what else to do now"),
+    FIELD_INT("events_from", struct welcome, events_from, 0, 0, 0, "the event that is wanted next"),
 };
 
-static void fill(const struct device *device, const struct cert *cert, struct hello *hello)
+static void fill(struct device *device, const struct cert *cert, struct hello *hello)
 {
     struct rot_info info = rot_info(device->rot);
+    struct kw_op own; /* a log that cannot be read is told as an empty one */
+
+    kw_op_init(&own, NULL, 0);
+    (void)kw_ok(events_state(&own, device, &hello->events));
 
     KW_TEXT_SET(hello->agent, "keywright-agent " KW_VERSION);
     (void)snprintf(hello->root_of_trust, sizeof(hello->root_of_trust), "%s %s", info.scheme,
@@ -49,6 +60,17 @@ static void fill(const struct device *device, const struct cert *cert, struct he
     hello->simulated = info.caps & ROT_CAP_SIMULATED;
     kw_hex(KW_SPAN(cert_sha256(cert), KW_HASH_BYTES), hello->certificate,
            sizeof(hello->certificate));
+}
+
+/* A heartbeat is one whatever becomes of the events: they are sent with the next. */
+static void deliver(const struct kw_op *op, struct device *device, const struct welcome *welcome)
+{
+    struct kw_op own;
+
+    kw_op_init(&own, op->principal, op->deadline_ms);
+    if (welcome->events_from > 0) {
+        (void)kw_ok(events_deliver(&own, device, welcome->events_from));
+    }
 }
 
 /* The floor is only written when it moved by an hour: flash wears. */
@@ -93,5 +115,6 @@ kw_status device_hello(struct kw_op *op, struct device *device, enum device_iden
     ENSURE(op, strcmp(welcome.device, device->config.device_id) == 0, KW_E_AUTH,
            "the server takes us for '%.60s'", welcome.device);
     heartbeat_taken(device, &hello.beat);
+    deliver(op, device, &welcome);
     return remember(op, device, &welcome);
 }

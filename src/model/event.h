@@ -79,7 +79,9 @@
     X(ATTEST_ROOTS, "attest.roots", "attestation")                                                 \
     X(ATTEST_POLICY, "attest.policy", "attestation")                                               \
     X(DEVICE_CLONE, "device.clone", "device")                                                      \
-    X(DEVICE_HEARTBEAT, "device.heartbeat", "device")
+    X(DEVICE_HEARTBEAT, "device.heartbeat", "device")                                              \
+    X(DEVICE_LOG_LOSS, "device.log_loss", "device")                                                \
+    X(DEVICE_LOG_BREAK, "device.log_break", "device")
 
 enum event_type {
 #define X(name, text, category) EVENT_##name,

@@ -15,6 +15,9 @@ static const struct codec_field hello_fields[] = {
     FIELD_INT("counter", struct device_hello, beat.counter, 0, 0, 0, "number of this heartbeat"),
     FIELD_HEX_FIXED("link", struct device_hello, beat.link, 0, "its link"),
     FIELD_HEX_FIXED("previous", struct device_hello, beat.previous, 0, "the one before"),
+    FIELD_INT("events", struct device_hello, events.last, 0, 0, 0, "its log's last event"),
+    FIELD_HEX_FIXED("events_head", struct device_hello, events.head, 0, "hash of that"),
+    FIELD_INT("events_lost", struct device_hello, events.lost, 0, 0, 0, "not written yet"),
 };
 
 struct answer {
@@ -29,6 +32,8 @@ static const struct codec_field answer_fields[] = {
                "renew now: the certificate is about to be revoked"),
     FIELD_STRINGS("actions", struct answer, welcome.actions, welcome.n_actions, CODEC_OMIT_EMPTY,
                   "what else to do now"),
+    FIELD_INT("events_from", struct answer, welcome.events_from, CODEC_OMIT_EMPTY, 0, 0,
+              "the event that is wanted next"),
 };
 
 DEVICE_HANDLER(device_api_hello)

@@ -49,6 +49,7 @@ REST_HANDLER(rest_sync_check);
 REST_HANDLER(rest_sync_external);
 REST_HANDLER(rest_device_suspend);
 REST_HANDLER(rest_device_resume);
+REST_HANDLER(rest_device_events);
 REST_HANDLER(rest_ek_root_list);
 REST_HANDLER(rest_ek_root_add);
 REST_HANDLER(rest_attest_reset);

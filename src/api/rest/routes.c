@@ -13,6 +13,7 @@ const struct route rest_routes[] = {
     {HTTP_GET,  V1 "/devices",                  AUTH_OPERATOR, NULL, 0,    MS, 0, rest_device_list,     ERR, "devices"},
     {HTTP_POST, V1 "/devices",                  AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_register, ERR, "register a device"},
     {HTTP_GET,  V1 "/devices/{id}",             AUTH_OPERATOR, NULL, 0,    MS, 0, rest_device_show,     ERR, "one device"},
+    {HTTP_GET,  V1 "/devices/{id}/events",      AUTH_OPERATOR, NULL, 0,    MS, 0, rest_device_events,   ERR, "security events that a device recorded; after, max"},
     {HTTP_POST, V1 "/devices/{id}/secret",      AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_secret,   ERR, "new registration secret"},
     {HTTP_POST, V1 "/devices/{id}/retire",      AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_retire,   ERR, "end all trust in a device"},
     {HTTP_GET,  V1 "/stations",                 AUTH_OPERATOR, NULL, 0,    MS, 0, rest_station_list,    ERR, "stations, and whose devices they may enrol"},

@@ -38,6 +38,18 @@ static const struct codec_field element_fields[] = {
     FIELD_STRING("product", struct element_view, product, 0, "whose units have a secure element"),
     FIELD_TIME("added", struct element_view, added_ms, 0, "when an operator said so"),
 };
+static const struct codec_field device_event_fields[] = {
+    FIELD_INT("id", struct device_event_view, id, 0, 0, 0, "as the device numbered it"),
+    FIELD_TIME("time", struct device_event_view, time_ms, 0, "by the device's judged time"),
+    FIELD_STRING("clock", struct device_event_view, clock, 0, "clock, signed, not before"),
+    FIELD_STRING("source", struct device_event_view, source, 0, "which program"),
+    FIELD_STRING("category", struct device_event_view, category, 0, "of which kind"),
+    FIELD_STRING("type", struct device_event_view, type, 0, "what happened"),
+    FIELD_STRING("result", struct device_event_view, result, 0, "success, or what went wrong"),
+    FIELD_STRING("detail", struct device_event_view, detail, CODEC_OMIT_EMPTY, "for people"),
+    FIELD_TIME("received", struct device_event_view, received_ms, 0, "when it came"),
+    FIELD_STRING("hash", struct device_event_view, hash, 0, "SHA-256 of the record"),
+};
 static const struct codec_field ek_root_fields[] = {
     FIELD_STRING("id", struct ek_root_view, id, 0, "SHA-256 of the DER"),
     FIELD_STRING("kind", struct ek_root_view, kind, 0, "root, intermediate, pinned EK"),
@@ -258,6 +270,7 @@ const struct view cert_view = VIEW(cert_fields);
 const struct view ek_root_view = VIEW(ek_root_fields);
 const struct view reference_view = VIEW(reference_fields);
 const struct view element_view = VIEW(element_fields);
+const struct view device_event_view = VIEW(device_event_fields);
 const struct view key_view = VIEW(key_fields);
 const struct view ca_view = VIEW(ca_fields);
 const struct view vault_view = VIEW(vault_fields);
@@ -286,6 +299,7 @@ PAGE(cert)
 PAGE(ek_root)
 PAGE(reference)
 PAGE(element)
+PAGE(device_event)
 PAGE(key)
 PAGE(ca)
 PAGE(vault)

@@ -45,6 +45,13 @@ struct ek_root_view {
     int64_t added_ms;
 };
 
+/* What a device recorded. */
+struct device_event_view {
+    uint64_t id;
+    int64_t time_ms, received_ms;
+    char clock[16], source[32], category[24], type[48], result[24], detail[192], hash[VIEW_HEX];
+};
+
 struct cert_view {
     char ca[KW_NAME_MAX], serial[2 * KW_SERIAL_MAX + 1], fingerprint[VIEW_HEX], owner[KW_NAME_MAX];
     char profile[KW_NAME_MAX], subject[256], key[VIEW_HEX];
@@ -265,6 +272,7 @@ VIEW_PAGE_OF(cert)
 VIEW_PAGE_OF(ek_root)
 VIEW_PAGE_OF(reference)
 VIEW_PAGE_OF(element)
+VIEW_PAGE_OF(device_event)
 VIEW_PAGE_OF(key)
 VIEW_PAGE_OF(ca)
 VIEW_PAGE_OF(vault)
@@ -320,6 +328,7 @@ extern const struct view request_view, request_page, batch_view, batch_page, blo
     blocked_page, block_view;
 extern const struct view ek_root_view, ek_root_page, reference_view, reference_page, element_view,
     element_page;
+extern const struct view device_event_view, device_event_page;
 extern const struct view issued_view, terms_view, terms_page;
 extern const struct view profile_view; /* of struct profile */
 extern const struct view device_page, cert_page, key_page, ca_page, approval_page, finding_list,

@@ -7,6 +7,7 @@
 const struct verb verbs[] = {
     {"attest", verb_attest, NULL,   "prove to the server what this device is; --json"},
     {"enrol",  verb_enrol,  NULL,   "get both identities; the first time with --server --id --trust --rot --secret-file"},
+    {"events", verb_events, NULL,   "the security events that this device recorded; --json"},
     {"hello",  verb_hello,  NULL,   "tell the server that this device is alive; --with current|previous|idevid"},
     {"renew",  verb_renew,  NULL,   "a new LDevID with a new key, when due or with --force"},
     {"sign",   verb_sign,   "FILE", "sign it with the LDevID's key; --out FILE"},

@@ -183,6 +183,7 @@ kw_status cli_init(struct kw_op *op, struct cli *cli);
 kw_status cli_device_register(struct kw_op *op, struct cli *cli);
 kw_status cli_device_list(struct kw_op *op, struct cli *cli);
 kw_status cli_device_show(struct kw_op *op, struct cli *cli);
+kw_status cli_device_events(struct kw_op *op, struct cli *cli);
 kw_status cli_device_secret(struct kw_op *op, struct cli *cli);
 kw_status cli_device_retire(struct kw_op *op, struct cli *cli);
 kw_status cli_cert_list(struct kw_op *op, struct cli *cli);

@@ -89,6 +89,16 @@ kw_status cli_device_show(struct kw_op *op, struct cli *cli)
     return cli_show_object(op, cli, "devices", &device_view);
 }
 
+kw_status cli_device_events(struct kw_op *op, struct cli *cli)
+{
+    static const char *const columns[] = {"id",   "time",   "clock",  "category",
+                                          "type", "result", "detail", NULL};
+    char path[KW_URI_MAX];
+
+    TRY(op, cli_object_path(op, "devices", cli->args[0], "events", path, sizeof(path)));
+    return cli_list(op, cli, path, &device_event_page, sizeof(struct device_event_page), columns);
+}
+
 kw_status cli_device_secret(struct kw_op *op, struct cli *cli)
 {
     char path[KW_URI_MAX], query[32];

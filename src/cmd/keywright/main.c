@@ -162,6 +162,7 @@ static const struct command {
     {"device", "register", "ID",         REMOTE | OPT(PRODUCT) | OPT(SERIAL) | OPT(HW_TYPE) | OPT(BATCH) | OPT(HOURS) | OPT(SECRET_FILE) | OPT(CMP), cli_device_register, "register a device; prints its one-time secret"},
     {"device", "list",     NULL,         REMOTE,                                 cli_device_list,     "devices"},
     {"device", "show",     "ID",         REMOTE,                                 cli_device_show,     "one device"},
+    {"device", "events",   "ID",         REMOTE,                                 cli_device_events,   "the security events that it recorded"},
     {"device", "secret",   "ID",         REMOTE | OPT(HOURS) | OPT(SECRET_FILE) | OPT(CMP), cli_device_secret,   "a new one-time secret for a device"},
     {"device", "retire",   "ID",         REMOTE | OPT(REASON),                   cli_device_retire,   "end all trust in a device, for ever"},
     {"station", "list",    NULL,         REMOTE,                                 cli_station_list,    "stations, and whose devices they may enrol"},

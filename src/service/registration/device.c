@@ -10,10 +10,12 @@
 #include "crypto/cert.h"
 #include "os/clock.h"
 #include "service/authority/revoke.h"
+#include "service/fleet/events.h"
 #include "service/fleet/heartbeat.h"
 #include "service/quality/batch.h"
 #include "service/registration/secret.h"
 #include "service/revocation/revocation.h"
+#include "store/device_event.h"
 #include "store/heartbeat.h"
 #include "store/registration.h"
 
@@ -177,6 +179,7 @@ static kw_status put_secret(struct kw_op *op, struct store_txn *txn, void *ctx)
     device.secret_failures = 0;
     TRY(op, store_device_update(op, txn, &device));
     TRY(op, store_heartbeat_forget(op, txn, made->id)); /* a new life begins */
+    TRY(op, store_device_log_forget(op, txn, made->id));
     return service_record(op, change->service, txn, &change->event);
 }
 
@@ -335,6 +338,7 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
                    hello->simulated ? " SIMULATED" : "");
     TRY(op, store_device_get(op, service->store, id, device), "device '%s'", id);
     TRY(op, fleet_heartbeat(op, service, id, &hello->beat));
+    TRY(op, fleet_events_said(op, service, id, &hello->events, &ret->events_from));
     TRY(op, revocation_hello(op, service, device, cert, &ret->renew));
     bool other_cert = take_cert_name(op, &it, id);
     if (!other_cert && !is_news(device, &it) && it.now_ms - device->last_seen_ms < SEEN_EVERY_MS) {

@@ -3,6 +3,7 @@
 #ifndef SERVICE_REGISTRATION_DEVICE_H
 #define SERVICE_REGISTRATION_DEVICE_H
 
+#include "model/device_event.h"
 #include "model/heartbeat.h"
 #include "model/receipt.h"
 #include "service/service.h"
@@ -45,12 +46,14 @@ struct device_hello {
     char firmware[FIRMWARE_MAX]; /* "" = it does not say; then what it said before stays */
     char certificate[80]; /* fingerprint hex of the certificate that the device considers current */
     struct heartbeat beat; /* counter 0 = it sends none */
+    struct device_log_said events;
 };
 enum { DEVICE_ACTIONS_MAX = 8, DEVICE_ACTION_MAX = 24 };
 struct device_welcome {
     bool renew;         /* now: a plan of revocation wants its certificate replaced first */
     unsigned n_actions; /* what else to do now; a device passes over words that it does not know */
     char actions[DEVICE_ACTIONS_MAX][DEVICE_ACTION_MAX];
+    uint64_t events_from; /* the event that is wanted next; 0 = none is missing */
 };
 /* Record that a device is alive (not a log entry each time: the first one and changes are).
  * cert: the one that it came with. */

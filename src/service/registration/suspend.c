@@ -6,6 +6,7 @@
 #include "service/authorities.h"
 #include "service/fleet/heartbeat.h"
 #include "service/validation/crl_maker.h"
+#include "store/device_event.h"
 #include "store/heartbeat.h"
 
 struct suspending {
@@ -116,6 +117,7 @@ static kw_status end_clone(struct kw_op *op, struct store_txn *txn, const struct
         op, *it->reason, KW_E_INPUT,
         "device '%s' is in quarantine as another has its identity; give the reason to release it",
         it->id);
+    TRY(op, store_device_log_forget(op, txn, it->id));
     return store_heartbeat_forget(op, txn, it->id);
 }
 
