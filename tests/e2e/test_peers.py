@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from harness import (EST, KEYWRIGHT, SOURCE, Credential, Gate, certs_in, csr_der, fingerprint, key_id, new_key, run,
                      until, words)
+from test_backup import quiet
 
 DAY_S = 86400
 
@@ -106,15 +107,13 @@ def test_holds_and_crl_numbers_outlive_yesterdays_store(own_gate, tmp_path):
     gate.cli('blocklist', 'import', tmp_path / 'leaked', '--list', 'leaked')
     until('its list has it no more',
           lambda: not crl(gate).get_revoked_certificate_by_serial_number(both.ldevid.cert.serial_number))
+    quiet(gate)  # nothing is signed behind the export
     numbers = {name: number(crl(gate, name)) for name in ('devices', 'devices.life', 'services')}
     gate.cli('log', 'export', '--out', tmp_path / 'log')
-    gate.stop()
-    gate.start()  # what was signed behind the export is in the next one
-    gate.cli('log', 'export', '--out', tmp_path / 'log2')
     gate.kill()
     shutil.rmtree(gate.state / 'store')
     shutil.copytree(tmp_path / 'yesterday', gate.state / 'store')
-    said = run(KEYWRIGHT, 'restore', 'replay', '--state', gate.state, '--log', tmp_path / 'log2').stdout
+    said = run(KEYWRIGHT, 'restore', 'replay', '--state', gate.state, '--log', tmp_path / 'log').stdout
     assert '30 blocked' in said
     gate.start()
     assert {row['id'] for row in gate.json('blocklist', 'list')['items']} == {key_id(key.public_key()) for key in leaked}

@@ -49,6 +49,7 @@ class Place:
             (self.folder / f'{name}.pem').write_bytes(cert.public_bytes(Encoding.PEM))
         self.revoke()
         self.lists = {name: self.fetch(name) for name in LISTS}
+        self.lists['devices.delta'] = self.delta
         for name, octets in self.lists.items():
             (self.folder / f'{name}.crl').write_bytes(octets)
 
@@ -74,9 +75,14 @@ class Place:
             return crl.get_revoked_certificate_by_serial_number(cert.serial_number)
         until('the whole list has it', lambda: listed(self.released, 'devices'))
         gate.cli('cert', 'release', fingerprint(self.released))
-        gate.cli('cert', 'revoke', fingerprint(Device(gate).ldevid.cert), '--reason', 'superseded')
-        until('the delta says that it was released', lambda: (entry := listed(self.released, 'devices.delta'))
-              and entry.extensions.get_extension_for_class(x509.CRLReason).value.reason == x509.ReasonFlags.remove_from_crl)
+
+        def said():
+            """Until the next change: then the base has it no more, and so has the delta."""
+            octets = self.fetch('devices.delta')
+            entry = x509.load_der_x509_crl(octets).get_revoked_certificate_by_serial_number(self.released.serial_number)
+            reason = entry and entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+            return reason == x509.ReasonFlags.remove_from_crl and octets
+        self.delta = until('the delta says that it was released', said)
 
     def answer(self, what):
         """OCSP, asked as foreign clients ask."""
