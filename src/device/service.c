@@ -100,7 +100,7 @@ kw_status device_service_request(struct kw_op *op, struct device *device, struct
     }
     TRY(op, request_prepare(op, device, DEVICE_SERVICE_CSR, key, &csr));
     TRY(op, kw_bytes_new(2 * csr->len + 128, &pem));
-    TRY(op, kw_pem_encode("CERTIFICATE DEVICE_SERVICE_CSR", kw_bytes_span(csr), pem));
+    TRY(op, kw_pem_encode("CERTIFICATE REQUEST", kw_bytes_span(csr), pem));
     *ret = TAKE(pem);
     return KW_OK;
 }
