@@ -5,7 +5,6 @@
 #include "base/utf8.h"
 #include "crypto/der_read.h"
 
-enum { DER_IA5 = 0x16 };
 enum { AS_PRINTABLE = 1, AS_UTF8 = 2, AS_IA5 = 4, AS_TEXT = AS_PRINTABLE | AS_UTF8 };
 
 #define X520(n) KW_SPAN("\x55\x04" n, 3)

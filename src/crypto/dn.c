@@ -1,21 +1,30 @@
 #include "crypto/dn.h"
 
+#include <stdio.h>
+
 #include "base/utf8.h"
 #include "crypto/der.h"
+#include "crypto/der_write.h"
+
+enum { NAME_USUAL = 256 }; /* octets */
+
+#define OID(octets) {(const uint8_t *)(octets), sizeof(octets) - 1}
 
 /* X.520 upper bounds (RFC 5280 appendix A.1), in characters. */
 static const struct attribute {
     const char *type;
     int nid;
-    int asn1;
+    uint8_t asn1;
     unsigned min, max;
+    struct kw_span oid; /* contents */
 } attributes[] = {
-    {"C",            NID_countryName,            V_ASN1_PRINTABLESTRING, 2, 2 },
-    {"O",            NID_organizationName,       V_ASN1_UTF8STRING,      1, 64},
-    {"OU",           NID_organizationalUnitName, V_ASN1_UTF8STRING,      1, 64},
-    {"CN",           NID_commonName,             V_ASN1_UTF8STRING,      1, 64},
-    {"serialNumber", NID_serialNumber,           V_ASN1_PRINTABLESTRING, 1, 64},
-    {"DC",           NID_domainComponent,        V_ASN1_IA5STRING,       1, 63}, /* RFC 1034 */
+    {"C",            NID_countryName,            DER_PRINTABLE, 2, 2,  OID("\x55\x04\x06")                                },
+    {"O",            NID_organizationName,       DER_UTF8,      1, 64, OID("\x55\x04\x0a")                                },
+    {"OU",           NID_organizationalUnitName, DER_UTF8,      1, 64, OID("\x55\x04\x0b")                                },
+    {"CN",           NID_commonName,             DER_UTF8,      1, 64, OID("\x55\x04\x03")                                },
+    {"serialNumber", NID_serialNumber,           DER_PRINTABLE, 1, 64, OID("\x55\x04\x05")                                },
+    {"DC",           NID_domainComponent,        DER_IA5,       1, 63, /* RFC 1034 */
+     OID("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19")},
 };
 
 static const struct attribute *attribute_of(const char *type)
@@ -67,7 +76,7 @@ static kw_status check_value(struct kw_op *op, const struct attribute *attribute
     ENSURE(op, n >= attribute->min && n <= attribute->max, KW_E_INPUT,
            "%s has %u characters, allowed are %u to %u", attribute->type, n, attribute->min,
            attribute->max);
-    ENSURE(op, attribute->asn1 != V_ASN1_PRINTABLESTRING || is_printable_string(value), KW_E_INPUT,
+    ENSURE(op, attribute->asn1 != DER_PRINTABLE || is_printable_string(value), KW_E_INPUT,
            "%s may only have the characters of a PrintableString", attribute->type);
     ENSURE(op, attribute->nid != NID_domainComponent || is_label(value), KW_E_INPUT,
            "DC is one label of a domain name");
@@ -76,34 +85,111 @@ static kw_status check_value(struct kw_op *op, const struct attribute *attribute
     return KW_OK;
 }
 
-static kw_status add_part(struct kw_op *op, X509_NAME *name, const struct dn_part *part)
+static kw_status add_part(struct kw_op *op, struct der_writer *w, const struct dn_part *part)
 {
     const struct attribute *attribute = attribute_of(part->type);
 
     ENSURE(op, attribute, KW_E_INPUT, "'%s' is no attribute of our names", part->type);
     TRY(op, check_value(op, attribute, part->value));
-    OSSL_ENSURE(op,
-                X509_NAME_add_entry_by_NID(name, attribute->nid, attribute->asn1,
-                                           (const unsigned char *)part->value, -1, -1, 0),
-                KW_E_MEMORY, "building a name");
+    size_t rdn = der_open(w, DER_SET);
+    size_t pair = der_open(w, DER_SEQUENCE);
+    der_put(w, DER_OID, attribute->oid);
+    der_put(w, attribute->asn1, kw_span_text(part->value));
+    der_close(w, pair);
+    der_close(w, rdn);
     return KW_OK;
 }
 
 kw_status dn_build(struct kw_op *op, const struct dn_part parts[], unsigned n, struct kw_out *der)
 {
-    AUTO(X509_NAME) *name = X509_NAME_new();
     AUTO(kw_bytes) *bytes = NULL;
 
-    OSSL_ENSURE(op, name, KW_E_MEMORY, "building a name");
+    TRY(op, kw_bytes_new(NAME_USUAL, &bytes));
+    struct der_writer w = der_writer_of(bytes);
+    size_t name = der_open(&w, DER_SEQUENCE);
     for (unsigned i = 0; i < n; i++) {
-        TRY(op, add_part(op, name, &parts[i]));
+        TRY(op, add_part(op, &w, &parts[i]));
     }
-    TRY(op, kw_bytes_new(KW_DN_MAX, &bytes));
-    TRY(op, der_encode(op, ASN1_ITEM_rptr(X509_NAME), name, bytes));
+    der_close(&w, name);
+    TRY(op, der_written(&w), "building a name");
     ENSURE(op, bytes->len <= KW_DN_MAX, KW_E_TOO_LARGE, "a name of %zu octets", bytes->len);
     TRY(op, kw_out_set(der, kw_bytes_span(bytes)), "the name does not fit");
     return KW_OK;
 }
+
+/* --- the usual name --------------------------------------------------------------------------- */
+
+/*
+ * One attribute of ours an RDN, its value plain text of the usual kinds: read octet by octet, which
+ * takes a tenth of what OpenSSL's templates take. Every other name is left to those.
+ */
+enum { RDNS_USUAL = 8 };
+
+struct rdn {
+    const struct attribute *attribute;
+    struct kw_span value;
+};
+
+static const struct attribute *attribute_with(struct kw_span oid)
+{
+    for (size_t i = 0; i < KW_COUNT(attributes); i++) {
+        if (kw_span_equal(attributes[i].oid, oid)) {
+            return &attributes[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_ascii(struct kw_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.p[i] > 0x7e) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_value(struct kw_reader *r, struct kw_span *ret)
+{
+    static const uint8_t tags[] = {DER_UTF8, DER_PRINTABLE, DER_IA5};
+
+    for (size_t i = 0; i < KW_COUNT(tags); i++) {
+        if (der_read_is(r, tags[i])) {
+            *ret = der_read(r, tags[i]);
+            return kw_utf8_is_plain(*ret) && (tags[i] == DER_UTF8 || is_ascii(*ret));
+        }
+    }
+    return false;
+}
+
+static bool read_rdn(struct kw_reader *rdns, struct rdn *ret)
+{
+    struct kw_reader set = kw_reader_of(der_read(rdns, DER_SET));
+    struct kw_reader pair = kw_reader_of(der_read(&set, DER_SEQUENCE));
+
+    ret->attribute = attribute_with(der_read(&pair, DER_OID));
+    return ret->attribute && read_value(&pair, &ret->value) && kw_ok(kw_reader_end(&pair)) &&
+           kw_ok(kw_reader_end(&set));
+}
+
+static bool read_usual(struct kw_span der, struct rdn at[RDNS_USUAL], unsigned *ret_n)
+{
+    struct kw_reader whole = kw_reader_of(der);
+    struct kw_reader rdns = kw_reader_of(der_read(&whole, DER_SEQUENCE));
+    unsigned n = 0;
+
+    while (n < RDNS_USUAL && der_read_is(&rdns, DER_SET)) {
+        if (!read_rdn(&rdns, &at[n])) {
+            return false;
+        }
+        n++;
+    }
+    *ret_n = n;
+    return kw_ok(kw_reader_end(&rdns)) && kw_ok(kw_reader_end(&whole));
+}
+
+/* --- text ------------------------------------------------------------------------------------- */
 
 /* Cut at a character, never inside one. */
 static void copy_cut(struct kw_span from, char *text, size_t cap)
@@ -140,11 +226,49 @@ static bool print_name(const X509_NAME *name, unsigned long flags, char *text, s
     return true;
 }
 
+/* Nothing that RFC 4514 section 2.4 would have escaped. */
+static bool needs_no_escape(struct kw_span value)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "-._:/()@* ";
+
+    for (size_t i = 0; i < value.len; i++) {
+        if (!memchr(plain, value.p[i], sizeof(plain) - 1)) {
+            return false;
+        }
+    }
+    return value.len > 0 && value.p[0] != ' ' && value.p[value.len - 1] != ' ';
+}
+
+/* The last RDN first (RFC 4514 section 2.1). */
+static bool print_usual(struct kw_span der, char *text, size_t cap)
+{
+    struct rdn at[RDNS_USUAL];
+    char room[2 * NAME_USUAL + 1];
+    size_t len = 0;
+    unsigned n = 0;
+
+    if (der.len > NAME_USUAL || !read_usual(der, at, &n)) {
+        return false;
+    }
+    for (unsigned i = n; i > 0; i--) { /* "serialNumber=," is 14 characters for 11 octets of DER */
+        const struct rdn *rdn = &at[i - 1];
+        if (!needs_no_escape(rdn->value) || len >= sizeof(room)) {
+            return false;
+        }
+        len +=
+            (size_t)snprintf(room + len, sizeof(room) - len, "%s%s=%.*s", i < n ? "," : "",
+                             rdn->attribute->type, (int)rdn->value.len, (const char *)rdn->value.p);
+    }
+    copy_cut(KW_SPAN(room, len), text, cap);
+    return n > 0;
+}
+
 const char *dn_text(struct kw_span der, char *text, size_t cap)
 {
     AUTO(X509_NAME) *name = NULL;
 
-    if (cap == 0) {
+    if (cap == 0 || print_usual(der, text, cap)) {
         return text;
     }
     (void)snprintf(text, cap, "?");
@@ -171,12 +295,31 @@ static kw_status copy_value(struct kw_op *op, const ASN1_STRING *string, char *v
     return KW_OK;
 }
 
+static kw_status get_usual(struct kw_op *op, const struct rdn at[], unsigned n,
+                           const struct attribute *attribute, char *value, size_t cap)
+{
+    while (n > 0 && at[n - 1].attribute != attribute) {
+        n--;
+    }
+    ENSURE(op, n > 0, KW_E_NOT_FOUND, "the name has no %s", attribute->type);
+    struct kw_span found = at[n - 1].value;
+    ENSURE(op, found.len < cap, KW_E_INPUT, "an attribute is not plain text, or too long");
+    memcpy(value, found.p, found.len);
+    value[found.len] = '\0';
+    return KW_OK;
+}
+
 kw_status dn_get(struct kw_op *op, struct kw_span der, const char *type, char *value, size_t cap)
 {
     AUTO(X509_NAME) *name = NULL;
     const struct attribute *attribute = attribute_of(type);
+    struct rdn rdns[RDNS_USUAL];
+    unsigned n = 0;
 
     ENSURE(op, attribute, KW_E_INPUT, "'%s' is no attribute of our names", type);
+    if (read_usual(der, rdns, &n)) {
+        return get_usual(op, rdns, n, attribute, value, cap);
+    }
     TRY(op, der_decode(op, ASN1_ITEM_rptr(X509_NAME), der, "name", &name));
     int at = -1;
     for (int i = -1; (i = X509_NAME_get_index_by_NID(name, attribute->nid, i)) >= 0;) {

@@ -1,6 +1,7 @@
 #include "crypto/pubkey.h"
 
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/params.h>
 #include <stdatomic.h>
@@ -10,6 +11,7 @@
 #include "crypto/openssl.h"
 
 KW_OWNED(ASN1_OBJECT, ASN1_OBJECT, ASN1_OBJECT_free)
+KW_OWNED(EC_POINT, EC_POINT, EC_POINT_free)
 
 enum {
     SHA1_BYTES = 20,
@@ -23,13 +25,14 @@ enum {
 struct pubkey {
     atomic_uint n_refs;
     enum key_alg alg;
-    EVP_PKEY *evp;
+    _Atomic(EVP_PKEY *) evp; /* of a curve: made by who asks first; most keys are only named */
     uint8_t id[KW_HASH_BYTES];
     uint8_t sha1[SHA1_BYTES];
     uint8_t bits_sha256[KW_HASH_BYTES];
     size_t key_at; /* where the BIT STRING's value begins in spki */
     size_t n_spki;
-    uint8_t spki[KW_SPKI_MAX];
+    uint8_t
+        spki[]; /* as long as it is: a small piece of the heap, for there are three an enrolment */
 };
 
 /*
@@ -89,9 +92,10 @@ static struct kw_span bit_string(const struct pubkey *key)
 
 /*
  * An EC key without its point, one a curve, copied for each key: OpenSSL 3.0 builds a curve anew in
- * 9 us and copies one in 2. Never freed.
+ * 9 us and copies one in 2. Its group beside it, for points that are only looked at. Never freed.
  */
 static EVP_PKEY *curves[KEY_ALG_MAX];
+static EC_GROUP *groups[KEY_ALG_MAX];
 static CRYPTO_ONCE curves_once = CRYPTO_ONCE_STATIC_INIT;
 
 static EVP_PKEY *make_curve(const struct form *form)
@@ -115,26 +119,45 @@ static void make_curves(void)
     for (size_t i = 0; i < KW_COUNT(forms); i++) {
         if (forms[i].group) {
             curves[forms[i].alg] = make_curve(&forms[i]);
+            groups[forms[i].alg] = EC_GROUP_new_by_curve_name(OBJ_txt2nid(forms[i].group));
         }
     }
 }
 
-static kw_status load_ec(struct kw_op *op, const struct form *form, struct kw_span point,
-                         EVP_PKEY **ret)
+/* The same check that OpenSSL makes when a key is built of the point; these curves have the
+ * cofactor 1, so a point on the curve is in its group. */
+static kw_status check_point(struct kw_op *op, const struct form *form, struct kw_span octets)
 {
-    AUTO(EVP_PKEY) *evp = NULL;
+    AUTO(EC_POINT) *point = NULL;
 
-    OSSL_ENSURE(op, CRYPTO_THREAD_run_once(&curves_once, make_curves) == 1 && curves[form->alg],
+    OSSL_ENSURE(op,
+                CRYPTO_THREAD_run_once(&curves_once, make_curves) == 1 && curves[form->alg] &&
+                    groups[form->alg],
                 KW_E_INTERNAL, "loading an elliptic curve");
     /* A compressed point is shorter and was refused; a hybrid one (06, 07) has this length. */
-    ENSURE(op, point.p[0] == POINT_UNCOMPRESSED, KW_E_INPUT,
+    ENSURE(op, octets.p[0] == POINT_UNCOMPRESSED, KW_E_INPUT,
            "the public key is not an uncompressed point");
-    evp = EVP_PKEY_dup(curves[form->alg]);
-    OSSL_ENSURE(op, evp, KW_E_MEMORY, "reading a public key");
-    OSSL_ENSURE(op, EVP_PKEY_set1_encoded_public_key(evp, point.p, point.len) == 1, KW_E_INPUT,
-                "the public key is not on its curve");
-    *ret = TAKE(evp);
+    point = EC_POINT_new(groups[form->alg]);
+    OSSL_ENSURE(op, point, KW_E_MEMORY, "reading a public key");
+    OSSL_ENSURE(op, EC_POINT_oct2point(groups[form->alg], point, octets.p, octets.len, NULL) == 1,
+                KW_E_INPUT, "the public key is not on its curve");
     return KW_OK;
+}
+
+/* Of a curve. NULL: no memory. Two threads may make it at once; one of the two stays. */
+static EVP_PKEY *make_evp(struct pubkey *key)
+{
+    struct kw_span point = bit_string(key);
+    EVP_PKEY *none = NULL;
+    AUTO(EVP_PKEY) *evp = EVP_PKEY_dup(curves[key->alg]);
+
+    if (!evp || EVP_PKEY_set1_encoded_public_key(evp, point.p, point.len) != 1) {
+        return NULL;
+    }
+    if (!atomic_compare_exchange_strong(&key->evp, &none, evp)) {
+        return none;
+    }
+    return TAKE(evp);
 }
 
 static kw_status check_rsa(struct kw_op *op, const EVP_PKEY *evp)
@@ -224,11 +247,14 @@ static kw_status refuse(struct kw_op *op, struct kw_span spki)
 static kw_status load(struct kw_op *op, struct pubkey *key, struct kw_span spki)
 {
     const struct form *form = form_of(spki);
+    AUTO(EVP_PKEY) *evp = NULL;
 
     if (!form && has_rsa_head(spki)) {
         key->alg = KEY_ALG_RSA_3072;
         key->key_at = RSA_KEY_AT;
-        return load_rsa(op, spki, &key->evp);
+        TRY(op, load_rsa(op, spki, &evp));
+        atomic_init(&key->evp, TAKE(evp));
+        return KW_OK;
     }
     if (!form) {
         return refuse(op, spki);
@@ -237,19 +263,21 @@ static kw_status load(struct kw_op *op, struct pubkey *key, struct kw_span spki)
     key->alg = form->alg;
     key->key_at = form->prefix.len;
     if (form->group) {
-        return load_ec(op, form, raw, &key->evp);
+        return check_point(op, form, raw);
     }
-    key->evp = EVP_PKEY_new_raw_public_key_ex(NULL, form->type, NULL, raw.p, raw.len);
-    OSSL_ENSURE(op, key->evp, KW_E_INPUT, "reading a public key");
+    evp = EVP_PKEY_new_raw_public_key_ex(NULL, form->type, NULL, raw.p, raw.len);
+    OSSL_ENSURE(op, evp, KW_E_INPUT, "reading a public key");
+    atomic_init(&key->evp, TAKE(evp));
     return KW_OK;
 }
 
 kw_status pubkey_parse(struct kw_op *op, struct kw_span spki, struct pubkey **ret)
 {
     ENSURE(op, spki.len <= KW_SPKI_MAX, KW_E_TOO_LARGE, "a public key of %zu octets", spki.len);
-    AUTO(pubkey) *key = calloc(1, sizeof(*key));
+    AUTO(pubkey) *key = calloc(1, sizeof(*key) + spki.len);
     ENSURE(op, key, KW_E_MEMORY, "reading a public key");
     atomic_init(&key->n_refs, 1);
+    atomic_init(&key->evp, NULL);
     TRY(op, load(op, key, spki));
     memcpy(key->spki, spki.p, spki.len);
     key->n_spki = spki.len;
@@ -283,7 +311,7 @@ struct pubkey *pubkey_ref(const struct pubkey *key)
 void pubkey_unref(struct pubkey *key)
 {
     if (key && atomic_fetch_sub_explicit(&key->n_refs, 1, memory_order_acq_rel) == 1) {
-        EVP_PKEY_free(key->evp);
+        EVP_PKEY_free(atomic_load(&key->evp));
         free(key);
     }
 }
@@ -328,7 +356,9 @@ kw_status pubkey_raw(struct kw_op *op, const struct pubkey *key, struct kw_out *
 
 void *pubkey_evp(const struct pubkey *key)
 {
-    return key->evp;
+    EVP_PKEY *evp = atomic_load_explicit(&key->evp, memory_order_acquire);
+
+    return evp ? evp : make_evp((struct pubkey *)(uintptr_t)key);
 }
 
 kw_status pubkey_verify(struct kw_op *op, const struct pubkey *key, struct kw_span message,
@@ -336,10 +366,11 @@ kw_status pubkey_verify(struct kw_op *op, const struct pubkey *key, struct kw_sp
 {
     AUTO(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
     const char *digest = key_alg_digest(key->alg);
+    EVP_PKEY *evp = pubkey_evp(key);
 
-    OSSL_ENSURE(op,
-                ctx && EVP_DigestVerifyInit_ex(ctx, NULL, digest, NULL, NULL, key->evp, NULL) == 1,
-                KW_E_INTERNAL, "verifying a signature");
+    OSSL_ENSURE(
+        op, ctx && evp && EVP_DigestVerifyInit_ex(ctx, NULL, digest, NULL, NULL, evp, NULL) == 1,
+        KW_E_INTERNAL, "verifying a signature");
     int verdict = EVP_DigestVerify(ctx, signature.p, signature.len, message.p, message.len);
     ERR_clear_error();
     ENSURE(op, verdict == 1, KW_E_DENIED, "signature does not verify");

@@ -41,7 +41,8 @@ const uint8_t *pubkey_bits_sha256(const struct pubkey *key);
 bool pubkey_equal(const struct pubkey *a, const struct pubkey *b);
 /* Raw key: 32 octets for Ed25519; KW_E_UNSUPPORTED for others. */
 kw_status pubkey_raw(struct kw_op *op, const struct pubkey *key, struct kw_out *out);
-/* The EVP_PKEY, borrowed, for OpenSSL calls in crypto/, net/ and rot/. */
+/* The EVP_PKEY, borrowed, for OpenSSL calls in crypto/, net/ and rot/; any thread. NULL: no memory,
+ * which those calls refuse. */
 void *pubkey_evp(const struct pubkey *key);
 
 /**

@@ -1,5 +1,7 @@
 #include "crypto/dn.h"
 
+#include <openssl/x509.h>
+
 #include "kit.h"
 
 static struct kw_span build(struct kw_out *out, const struct dn_part parts[], unsigned n)
@@ -168,6 +170,131 @@ static void a_value_with_nul_is_refused(void **state)
     assert_code(dn_get(NULL, kw_bytes_span(der), "CN", value, sizeof(value)), KW_E_INPUT);
 }
 
+/* --- against OpenSSL -------------------------------------------------------------------------- */
+
+static void assert_as_openssl(X509_NAME *name, const char *type, int nid)
+{
+    unsigned char *der = NULL;
+    char text[512], value[256], *data = NULL;
+    BIO *bio = BIO_new(BIO_s_mem());
+
+    int len = i2d_X509_NAME(name, &der);
+    assert_true(len > 0);
+    assert_true(X509_NAME_print_ex(bio, name, 0,
+                                   XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0);
+    long n = BIO_get_mem_data(bio, &data);
+    assert_true(n >= 0 && (size_t)n < sizeof(text));
+    dn_text(KW_SPAN(der, (size_t)len), text, sizeof(text));
+    assert_span_equal(kw_span_text(text), KW_SPAN(data, (size_t)n));
+    int at = X509_NAME_get_index_by_NID(name, nid, -1);
+    assert_code(dn_get(NULL, KW_SPAN(der, (size_t)len), type, value, sizeof(value)), KW_CODE_OK);
+    unsigned char *utf8 = NULL;
+    n = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+    assert_true(n >= 0);
+    assert_span_equal(kw_span_text(value), KW_SPAN(utf8, (size_t)n));
+    OPENSSL_free(utf8);
+    OPENSSL_free(der);
+    BIO_free(bio);
+}
+
+/* Whatever is read octet by octet reads as OpenSSL's templates would have it. */
+static void names_read_as_openssl_reads_them(void **state)
+{
+    static const int types[] = {V_ASN1_UTF8STRING, V_ASN1_PRINTABLESTRING, V_ASN1_IA5STRING,
+                                V_ASN1_T61STRING};
+    static const char *const values[] = {
+        "plain",
+        "two words",
+        " before",
+        "after ",
+        "#hash",
+        "a,b",
+        "a+b",
+        "a\"b",
+        "a\\b",
+        "<a>",
+        "a;b",
+        "a=b",
+        "Stra\xc3\x9f"
+        "e",
+        "*.example.org",
+        "urn:x:y/z",
+        "'",
+        "(a)",
+        "[a]",
+    };
+    static const struct {
+        const char *type;
+        int nid;
+    } kinds[] = {
+        {"CN",           NID_commonName            },
+        {"serialNumber", NID_serialNumber          },
+        {"DC",           NID_domainComponent       },
+        {"OU",           NID_organizationalUnitName},
+        {"O",            NID_organizationName      },
+        {"C",            NID_countryName           },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(values) * KW_COUNT(types) * KW_COUNT(kinds); i++) {
+        const char *value = values[i % KW_COUNT(values)];
+        int type = types[i / KW_COUNT(values) % KW_COUNT(types)];
+        size_t kind = i / KW_COUNT(values) / KW_COUNT(types);
+        X509_NAME *name = X509_NAME_new();
+        if (type != V_ASN1_UTF8STRING && strstr(value, "Stra")) {
+            type = V_ASN1_UTF8STRING; /* its octets are no Latin letters */
+        }
+        assert_int_equal(X509_NAME_add_entry_by_NID(name, NID_organizationName, V_ASN1_UTF8STRING,
+                                                    (const unsigned char *)"Org", -1, 0, 0),
+                         1);
+        if (kinds[kind].nid == NID_organizationName) { /* the first one is meant */
+            X509_NAME_ENTRY_free(X509_NAME_delete_entry(name, 0));
+        }
+        assert_int_equal(X509_NAME_add_entry_by_NID(name, kinds[kind].nid, type,
+                                                    (const unsigned char *)value, -1, -1, 0),
+                         1);
+        assert_as_openssl(name, kinds[kind].type, kinds[kind].nid);
+        X509_NAME_free(name);
+    }
+}
+
+/* A name that is built is the one that OpenSSL builds. */
+static void names_are_built_as_openssl_builds_them(void **state)
+{
+    static const struct {
+        struct dn_part part;
+        int nid, asn1;
+    } rows[] = {
+        {{"C", "DE"},                                                            NID_countryName,            V_ASN1_PRINTABLESTRING},
+        {{"O", "K\xc3\xb6rper am langen Fluss unter der hohen Sonne im Norden"},
+         NID_organizationName,                                                                               V_ASN1_UTF8STRING     },
+        {{"OU", "x"},                                                            NID_organizationalUnitName, V_ASN1_UTF8STRING     },
+        {{"DC", "example"},                                                      NID_domainComponent,        V_ASN1_IA5STRING      },
+        {{"CN", "a, b and a name that makes all of it a longer one"},
+         NID_commonName,                                                                                     V_ASN1_UTF8STRING     },
+        {{"serialNumber", "A1 (2)"},                                             NID_serialNumber,           V_ASN1_PRINTABLESTRING},
+    };
+    struct dn_part parts[KW_COUNT(rows)];
+    uint8_t room[KW_DN_MAX];
+    struct kw_out out = KW_OUT_ARRAY(room);
+    X509_NAME *name = X509_NAME_new();
+    unsigned char *der = NULL;
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(rows); i++) {
+        parts[i] = rows[i].part;
+        assert_int_equal(X509_NAME_add_entry_by_NID(name, rows[i].nid, rows[i].asn1,
+                                                    (const unsigned char *)rows[i].part.value, -1,
+                                                    -1, 0),
+                         1);
+    }
+    int len = i2d_X509_NAME(name, &der);
+    assert_true(len > 128);
+    assert_span_equal(build(&out, parts, KW_COUNT(rows)), KW_SPAN(der, (size_t)len));
+    OPENSSL_free(der);
+    X509_NAME_free(name);
+}
+
 static void subtrees_are_whole_leading_rdns(void **state)
 {
     uint8_t rooms[4][KW_DN_MAX];
@@ -210,6 +337,8 @@ int main(void)
         cmocka_unit_test(text_never_has_control_characters),
         cmocka_unit_test(attributes_are_found),
         cmocka_unit_test(a_value_with_nul_is_refused),
+        cmocka_unit_test(names_read_as_openssl_reads_them),
+        cmocka_unit_test(names_are_built_as_openssl_builds_them),
         cmocka_unit_test(subtrees_are_whole_leading_rdns),
     };
 

@@ -1,6 +1,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <pthread.h>
 
 #include "crypto/digest.h"
 #include "crypto/pubkey.h"
@@ -226,6 +227,56 @@ static EVP_PKEY *rsa_public(const BIGNUM *n, const BIGNUM *e)
     return evp;
 }
 
+/* --- one key, many threads -------------------------------------------------------------------- */
+
+enum { THREADS = 8, ROUNDS = 50 };
+
+struct asker {
+    pthread_barrier_t *together;
+    const struct pubkey *key;
+    void *evp;
+    pthread_t thread;
+};
+
+static void *ask(void *ctx)
+{
+    struct asker *asker = ctx;
+
+    (void)pthread_barrier_wait(asker->together);
+    asker->evp = pubkey_evp(asker->key);
+    return NULL;
+}
+
+/* A key is made ready by who needs it first; whoever comes at the same time has the same one. */
+static void all_threads_have_one_key(void **state)
+{
+    AUTO(EVP_PKEY) *made = EVP_EC_gen("P-256");
+
+    (void)state;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        AUTO(pubkey) *key = NULL;
+        struct asker askers[THREADS];
+        pthread_barrier_t together;
+        struct kw_op op;
+        kw_op_init(&op, "test", 0);
+        assert_ok(&op, pubkey_from_evp(&op, made, &key));
+        assert_int_equal(pthread_barrier_init(&together, NULL, THREADS), 0);
+        for (unsigned i = 0; i < THREADS; i++) {
+            askers[i] = (struct asker){.together = &together, .key = key};
+            assert_int_equal(pthread_create(&askers[i].thread, NULL, ask, &askers[i]), 0);
+        }
+        for (unsigned i = 0; i < THREADS; i++) {
+            (void)pthread_join(askers[i].thread, NULL);
+        }
+        (void)pthread_barrier_destroy(&together);
+        for (unsigned i = 0; i < THREADS; i++) {
+            assert_non_null(askers[i].evp);
+            assert_ptr_equal(askers[i].evp, askers[0].evp);
+        }
+        assert_int_equal(EVP_PKEY_eq(askers[0].evp, made), 1);
+    }
+}
+
 static void rsa_has_bounds(void **state)
 {
     static const struct {
@@ -310,6 +361,7 @@ int main(void)
         cmocka_unit_test(every_altered_octet_is_refused_or_another_key),
         cmocka_unit_test(other_forms_of_a_curve_key_are_refused),
         cmocka_unit_test(a_point_off_its_curve_is_refused),
+        cmocka_unit_test(all_threads_have_one_key),
         cmocka_unit_test(rsa_has_bounds),
         cmocka_unit_test(other_algorithms_are_unsupported),
         cmocka_unit_test(a_longer_length_form_is_refused),
