@@ -18,13 +18,15 @@ static const struct attribute {
     unsigned min, max;
     struct kw_span oid; /* contents */
 } attributes[] = {
-    {"C",            NID_countryName,            DER_PRINTABLE, 2, 2,  OID("\x55\x04\x06")                                },
-    {"O",            NID_organizationName,       DER_UTF8,      1, 64, OID("\x55\x04\x0a")                                },
-    {"OU",           NID_organizationalUnitName, DER_UTF8,      1, 64, OID("\x55\x04\x0b")                                },
-    {"CN",           NID_commonName,             DER_UTF8,      1, 64, OID("\x55\x04\x03")                                },
-    {"serialNumber", NID_serialNumber,           DER_PRINTABLE, 1, 64, OID("\x55\x04\x05")                                },
+    /* clang-format off */
+    {"C",            NID_countryName,            DER_PRINTABLE, 2, 2,  OID("\x55\x04\x06")},
+    {"O",            NID_organizationName,       DER_UTF8,      1, 64, OID("\x55\x04\x0a")},
+    {"OU",           NID_organizationalUnitName, DER_UTF8,      1, 64, OID("\x55\x04\x0b")},
+    {"CN",           NID_commonName,             DER_UTF8,      1, 64, OID("\x55\x04\x03")},
+    {"serialNumber", NID_serialNumber,           DER_PRINTABLE, 1, 64, OID("\x55\x04\x05")},
     {"DC",           NID_domainComponent,        DER_IA5,       1, 63, /* RFC 1034 */
      OID("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19")},
+    /* clang-format on */
 };
 
 static const struct attribute *attribute_of(const char *type)

@@ -258,6 +258,8 @@ static void names_read_as_openssl_reads_them(void **state)
     }
 }
 
+#define LONG_O "K\xc3\xb6rper am langen Fluss unter der hohen Sonne im Norden"
+#define LONG_CN "a, b and a name that makes all of it a longer one"
 /* A name that is built is the one that OpenSSL builds. */
 static void names_are_built_as_openssl_builds_them(void **state)
 {
@@ -265,14 +267,14 @@ static void names_are_built_as_openssl_builds_them(void **state)
         struct dn_part part;
         int nid, asn1;
     } rows[] = {
-        {{"C", "DE"},                                                            NID_countryName,            V_ASN1_PRINTABLESTRING},
-        {{"O", "K\xc3\xb6rper am langen Fluss unter der hohen Sonne im Norden"},
-         NID_organizationName,                                                                               V_ASN1_UTF8STRING     },
-        {{"OU", "x"},                                                            NID_organizationalUnitName, V_ASN1_UTF8STRING     },
-        {{"DC", "example"},                                                      NID_domainComponent,        V_ASN1_IA5STRING      },
-        {{"CN", "a, b and a name that makes all of it a longer one"},
-         NID_commonName,                                                                                     V_ASN1_UTF8STRING     },
-        {{"serialNumber", "A1 (2)"},                                             NID_serialNumber,           V_ASN1_PRINTABLESTRING},
+        /* clang-format off */
+        {{"C", "DE"},                NID_countryName,            V_ASN1_PRINTABLESTRING},
+        {{"O", LONG_O},              NID_organizationName,       V_ASN1_UTF8STRING     },
+        {{"OU", "x"},                NID_organizationalUnitName, V_ASN1_UTF8STRING     },
+        {{"DC", "example"},          NID_domainComponent,        V_ASN1_IA5STRING      },
+        {{"CN", LONG_CN},            NID_commonName,             V_ASN1_UTF8STRING     },
+        {{"serialNumber", "A1 (2)"}, NID_serialNumber,           V_ASN1_PRINTABLESTRING},
+        /* clang-format on */
     };
     struct dn_part parts[KW_COUNT(rows)];
     uint8_t room[KW_DN_MAX];
