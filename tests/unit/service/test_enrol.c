@@ -190,7 +190,7 @@ static void replay_of_a_revoked_one(void **state)
     unit_register(place, "D1", &unit);
     assert_ok(&op, unit_enrol(&op, place, &unit, &cert));
     assert_ok(&op, authority_revoke(&op, place->service, &cert, REVOKE_KEY_COMPROMISE));
-    assert_code(&op, unit_enrol(&op, place, &unit, &again), KW_E_REVOKED);
+    assert_code(&op, unit_enrol(&op, place, &unit, &again), KW_E_CONFLICT);
     unit_done(&unit);
 }
 
