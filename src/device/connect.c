@@ -58,8 +58,8 @@ kw_status device_tls_context(struct kw_op *op, struct device *device, const char
     TRY(op, server_identity(op, device, DEVICE_LDEVID, &own, &key));
     TRY(op, patient_key(op, key, &patient));
     struct http_client_config config = {
-        .roots = &device->root,
-        .n_roots = 1,
+        .roots = device->roots,
+        .n_roots = device->n_roots,
         .chain = chain,
         .n_chain = server_chain(device, own, chain),
         .key = patient,

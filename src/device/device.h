@@ -2,8 +2,9 @@
  * The device library's inside. One struct a device, one thread at a time, synchronous.
  * State folder: config.json, root.pem, ca.pem (issuers), idevid.pem, ldevid.pem,
  * ldevid-previous.pem, *.csr (requests on their way: sent again unchanged after a cut),
- * ldevid-next.pem (received, but not yet proven by a handshake), ocsp-*.der (good answers about the
- * server), receipts/ (not delivered yet). docs/DEVICE-LIFE.md tells the whole.
+ * root-*.pem (roots.c), ldevid-next.pem (received, but not yet proven by a handshake), ocsp-*.der
+ * (good answers about the server), receipts/ (not delivered yet). docs/DEVICE-LIFE.md tells the
+ * whole.
  */
 #ifndef DEVICE_DEVICE_H
 #define DEVICE_DEVICE_H
@@ -18,7 +19,12 @@
 #include "net/client.h"
 #include "rot/rot.h"
 
-enum { DEVICE_ISSUERS_MAX = 64, DEVICE_URL_MAX = 256, DEVICE_GRACE_MAX_S = 7 * 86400 };
+enum {
+    DEVICE_ROOTS_MAX = 3,
+    DEVICE_ISSUERS_MAX = 64,
+    DEVICE_URL_MAX = 256,
+    DEVICE_GRACE_MAX_S = 7 * 86400
+};
 
 /* Which certificate to use. */
 enum device_identity {
@@ -67,7 +73,11 @@ struct device_schedule {
 struct device {
     char dir[KW_PATH_BYTES];
     struct device_config config;
-    struct cert *root;
+    struct cert *root;                   /* the one in use */
+    struct cert *next_root, *spare_root; /* roots.c; may be NULL */
+    unsigned n_roots;
+    struct cert *roots[DEVICE_ROOTS_MAX]; /* those above that there are: all are trusted */
+    bool next_used;                       /* the last handshake's path led to next_root */
     unsigned n_issuers;
     struct cert *issuers[DEVICE_ISSUERS_MAX];
     struct rot *rot;
@@ -116,6 +126,24 @@ kw_status state_read_cert(struct kw_op *op, const struct device *device,
 const char *state_cert_name(enum device_identity identity);
 kw_status state_load_issuers(struct kw_op *op, struct device *device);
 void device_done(struct device *device);
+
+/* --- roots.c: which roots are trusted ----------------------------------------------------------
+ */
+/* Beside device->root, which is there already: what the folder has. */
+void roots_load(struct device *device);
+void roots_list(struct device *device);
+void roots_done(struct device *device);
+kw_status roots_keep_spare(struct kw_op *op, struct device *device, struct cert *spare);
+/* Was this the root in use before the last change? */
+bool roots_was_pinned(const struct device *device, const struct cert *root);
+/* What the server hands out: a new root with its link is kept; the old one is dropped where the new
+ * one was used and the server has the old one no more. With the turn only. */
+kw_status roots_learn(struct kw_op *op, struct device *device, struct cert *const certs[],
+                      unsigned n);
+/* A server's path, valid and not revoked: does it lead to the new root? Only noted. */
+void roots_judge(struct device *device, const struct cert *leaf, const struct cert *issuer);
+/* A call over that connection succeeded: that counts as use. */
+void roots_note_use(struct device *device);
 
 /* --- keys.c: labels in the root of trust
  * -------------------------------------------------------------------------- */

@@ -72,8 +72,8 @@ kw_status request_accept(struct kw_op *op, struct device *device, const struct p
         "the server's certificate names nobody");
     ENSURE(op, strcmp(name, device->config.device_id) == 0, KW_E_AUTH,
            "the server sent a certificate for '%.60s'", name);
-    kw_status status = cert_verify_path(op, cert, device->issuers, device->n_issuers, &device->root,
-                                        1, NULL, device_now_s(device));
+    kw_status status = cert_verify_path(op, cert, device->issuers, device->n_issuers, device->roots,
+                                        device->n_roots, NULL, device_now_s(device));
     if (!kw_ok(status)) {
         char why[256];
         kw_op_explain(op, status);

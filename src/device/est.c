@@ -18,7 +18,12 @@ static kw_status decode_certs(struct kw_op *op, struct kw_span body, struct cert
 
 static bool is_root(const struct device *device, const struct cert *cert)
 {
-    return kw_span_equal(cert_der(device->root), cert_der(cert));
+    for (unsigned i = 0; i < device->n_roots; i++) {
+        if (kw_span_equal(cert_der(device->roots[i]), cert_der(cert))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Only what leads to the pinned root is kept; everything else in the answer is ignored. */
@@ -32,7 +37,7 @@ static kw_status keep_issuers(struct kw_op *op, struct device *device, struct ce
         struct kw_op quiet;
         kw_op_init(&quiet, NULL, 0);
         if (is_root(device, certs[i]) || n_kept == DEVICE_ISSUERS_MAX ||
-            !kw_ok(cert_verify_path(&quiet, certs[i], NULL, 0, &device->root, 1, NULL,
+            !kw_ok(cert_verify_path(&quiet, certs[i], NULL, 0, device->roots, device->n_roots, NULL,
                                     device_now_s(device)))) {
             continue;
         }
@@ -52,7 +57,8 @@ kw_status est_cacerts(struct kw_op *op, struct device *device)
 
     TRY(op, server_call(op, device, DEVICE_NONE, &call, &body), "CA certificates");
     TRY(op, decode_certs(op, kw_bytes_span(body), certs, KW_COUNT(certs), &n), "CA certificates");
-    kw_status status = keep_issuers(op, device, certs, n);
+    kw_status status = roots_learn(op, device, certs, n);
+    status = kw_ok(status) ? keep_issuers(op, device, certs, n) : status;
     for (unsigned i = 0; i < n; i++) {
         cert_unref(certs[i]);
     }

@@ -53,8 +53,8 @@ static kw_status judge_reader(struct kw_op *op, struct device *device, const str
     for (unsigned i = 0; i < device->n_issuers; i++) {
         others[n++] = device->issuers[i];
     }
-    kw_status status = cert_verify_path(op, reader->certs[0], others, n, &device->root, 1, NULL,
-                                        device_now_s(device));
+    kw_status status = cert_verify_path(op, reader->certs[0], others, n, device->roots,
+                                        device->n_roots, NULL, device_now_s(device));
     ENSURE(op, kw_ok(status), KW_E_AUTH, "the reader's certificate does not lead to the root");
     const struct cert *issuer = issuer_of(device, reader);
     ENSURE(op, issuer, KW_E_AUTH, "the root itself issued the reader's certificate");

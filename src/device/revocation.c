@@ -150,10 +150,9 @@ static kw_status ask(struct kw_op *op, struct device *device, const struct cert 
 }
 
 /* The word "revoked" is final; silence is not, for as long as the grace lasts. */
-kw_status server_judge(struct kw_op *op, void *ctx, const struct cert *leaf,
+static kw_status judge(struct kw_op *op, struct device *device, const struct cert *leaf,
                        const struct cert *issuer)
 {
-    struct device *device = ctx;
     int64_t grace_s = device->config.revocation_grace_s;
     enum ocsp_cert_status said = OCSP_CERT_UNKNOWN;
     char why[512];
@@ -175,4 +174,12 @@ kw_status server_judge(struct kw_op *op, void *ctx, const struct cert *leaf,
         return KW_OK;
     }
     return FAIL(op, KW_E_AUTH, "whether the server is revoked cannot be found out: %.120s", why);
+}
+
+kw_status server_judge(struct kw_op *op, void *ctx, const struct cert *leaf,
+                       const struct cert *issuer)
+{
+    TRY(op, judge(op, ctx, leaf, issuer));
+    roots_judge(ctx, leaf, issuer);
+    return KW_OK;
 }

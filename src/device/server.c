@@ -71,8 +71,8 @@ kw_status server_connect(struct kw_op *op, struct device *device, enum device_id
     TRY(op, server_identity(op, device, as, &own, &key));
     struct http_client_config config = {
         .base_url = device->config.server,
-        .roots = &device->root,
-        .n_roots = 1,
+        .roots = device->roots,
+        .n_roots = device->n_roots,
         .chain = chain,
         .n_chain = server_chain(device, own, chain),
         .key = key,
@@ -201,6 +201,7 @@ static kw_status call_once(struct kw_op *op, struct device *device, enum device_
     device->retry_after_s = answer.retry_after_s;
     status = answer.status >= 300 || answer.status == 202 ? refuse(op, &answer) : KW_OK;
     if (kw_ok(status)) {
+        roots_note_use(device);
         *ret = TAKE(answer.body);
     }
     http_answer_done(&answer);

@@ -147,8 +147,8 @@ static kw_status check_signer(struct kw_op *op, struct device *device, const str
     ENSURE(op, !cert_is_ca(leaf) && (cert_key_usage(leaf) & CERT_KU_DIGITAL_SIGNATURE), KW_E_AUTH,
            "the signer's certificate is not for signing data");
     TRY(op, dn_get(op, cert_subject(leaf), "CN", name, KW_NAME_MAX), "the signer has no name");
-    kw_status status =
-        cert_verify_path(op, leaf, others, n, &device->root, 1, NULL, device_now_s(device));
+    kw_status status = cert_verify_path(op, leaf, others, n, device->roots, device->n_roots, NULL,
+                                        device_now_s(device));
     ENSURE(op, kw_ok(status), KW_E_AUTH, "'%s' is not trusted here", name);
     for (unsigned i = 0; i < n; i++) {
         if (device_issued_by(leaf, others[i])) {

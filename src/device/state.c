@@ -274,18 +274,28 @@ static kw_status load_wanted(struct kw_op *op, struct device *device,
     return merge_config(op, device, wanted, ret_changed);
 }
 
-static kw_status read_root(struct kw_op *op, const char *path, struct cert **ret)
+/* A second one is the spare root; ret_spare: NULL where nobody wants it. */
+static kw_status read_root(struct kw_op *op, const char *path, struct cert **ret,
+                           struct cert **ret_spare)
 {
+    struct cert *found[2] = {0};
     unsigned n = 0;
     AUTO(kw_bytes) *pem = NULL;
 
     TRY(op, os_file_read(op, path, CERTS_MAX, &pem), "root to trust");
-    TRY(op, cert_parse_pem(op, kw_bytes_span(pem), ret, 1, &n), "%s", path);
+    TRY(op, cert_parse_pem(op, kw_bytes_span(pem), found, KW_COUNT(found), &n), "%s", path);
+    *ret = found[0];
+    if (ret_spare) {
+        *ret_spare = found[1];
+    } else {
+        cert_unref(found[1]);
+    }
     return KW_OK;
 }
 
 /* Another root is another owner: it is taken only while no identity hangs on the one before. */
-static kw_status pin_root(struct kw_op *op, struct device *device, struct cert *given)
+static kw_status pin_root(struct kw_op *op, struct device *device, struct cert *given,
+                          struct cert *spare)
 {
     char path[KW_PATH_BYTES];
 
@@ -293,6 +303,9 @@ static kw_status pin_root(struct kw_op *op, struct device *device, struct cert *
     TRY(op, state_path(op, device, "idevid.pem", path, sizeof(path)));
     ENSURE(op, !device->root || !os_file_exists(path), KW_E_CONFLICT,
            "this identity trusts another root; wipe it first");
+    if (spare) {
+        TRY(op, roots_keep_spare(op, device, spare));
+    }
     TRY(op, state_write_certs(op, device, "root.pem", &given, 1));
     cert_unref(device->root);
     device->root = cert_ref(given);
@@ -303,23 +316,26 @@ static kw_status load_root(struct kw_op *op, struct device *device, const char *
 {
     char path[KW_PATH_BYTES];
     AUTO(cert) *given = NULL;
+    AUTO(cert) *spare = NULL;
 
     TRY(op, state_path(op, device, "root.pem", path, sizeof(path)));
-    kw_status status = read_root(op, path, &device->root);
+    kw_status status = read_root(op, path, &device->root, NULL);
     bool damaged = status.code == KW_E_INPUT && trust_file; /* who gives it again repairs it */
     if (!kw_ok(status) && status.code != KW_E_NOT_FOUND && !damaged) {
         return status;
     }
     kw_op_clear(op);
     ENSURE(op, device->root || trust_file, KW_E_INPUT, "no root to trust yet; give its PEM file");
-    status = trust_file ? read_root(op, trust_file, &given) : KW_OK;
+    status = trust_file ? read_root(op, trust_file, &given, &spare) : KW_OK;
     if (device->root && status.code == KW_E_NOT_FOUND) { /* pinned long ago; the file may go */
         kw_op_clear(op);
         return KW_OK;
     }
     TRY(op, status);
     bool same = !given || (device->root && kw_span_equal(cert_der(given), cert_der(device->root)));
-    return same ? KW_OK : pin_root(op, device, given);
+    /* who starts it with the root of its birth need not know that it was replaced since */
+    same = same || (device->root && roots_was_pinned(device, given));
+    return same ? KW_OK : pin_root(op, device, given, spare);
 }
 
 kw_status state_open(struct kw_op *op, struct device *device, const char *dir,
@@ -341,6 +357,7 @@ kw_status state_open(struct kw_op *op, struct device *device, const char *dir,
     ENSURE(op, strncmp(device->config.server, "https://", 8) == 0, KW_E_INPUT,
            "the server's URL must begin with https://");
     TRY(op, load_root(op, device, trust_file));
+    roots_load(device);
     TRY(op, rot_open(op, device->config.root_of_trust, &device->rot), "root of trust");
     if (changed) {
         TRY(op, state_save_config(op, device));
@@ -352,7 +369,7 @@ void device_done(struct device *device)
 {
     http_client_free(device->client);
     drop_issuers(device);
-    cert_unref(device->root);
+    roots_done(device);
     rot_close(device->rot);
     memset(device, 0, sizeof(*device));
 }

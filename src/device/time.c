@@ -55,7 +55,9 @@ static kw_status check_signer(struct kw_op *op, const struct device *device,
                               struct cert *const at[], unsigned n, const struct answer *answer,
                               int64_t stated_s)
 {
-    TRY(op, cert_verify_path(op, at[0], at + 1, n - 1, &device->root, 1, OCSP_SIGNING, stated_s),
+    TRY(op,
+        cert_verify_path(op, at[0], at + 1, n - 1, device->roots, device->n_roots, OCSP_SIGNING,
+                         stated_s),
         "who signed the time");
     TRY(op,
         pubkey_verify(op, cert_public(at[0]), kw_span_text(answer->statement),
@@ -96,8 +98,8 @@ static kw_status call(struct kw_op *op, const struct device *device, const char 
     AUTO(kw_bytes) *json = NULL;
     AUTO(http_client) *client = NULL;
     struct http_client_config config = {.base_url = device->config.server,
-                                        .roots = &device->root,
-                                        .n_roots = 1,
+                                        .roots = device->roots,
+                                        .n_roots = device->n_roots,
                                         .any_time = true,
                                         .response_max = ANSWER_MAX};
 
