@@ -2,6 +2,7 @@
 #include <keywright/attest.h>
 
 #include "device/api_internal.h"
+#include "device/events.h"
 
 static kw_status attest(struct kw_op *op, struct device *device, struct keywright_attestation *ret)
 {
@@ -14,6 +15,8 @@ static kw_status attest(struct kw_op *op, struct device *device, struct keywrigh
     struct device_verdict verdict = {0};
 
     TRY(op, device_attest(op, device, &verdict));
+    events_note_change(device, DEVICE_EVENT_ATTEST, attest_verdict_text(verdict.verdict),
+                       verdict.detail);
     *ret = (struct keywright_attestation){.verdict = verdicts[verdict.verdict],
                                           .level = (int)verdict.level,
                                           .simulated = verdict.simulated,

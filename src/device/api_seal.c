@@ -2,6 +2,7 @@
 #include <keywright/seal.h>
 
 #include "device/api_internal.h"
+#include "device/events.h"
 
 static kw_status seal(struct kw_op *op, struct device *device, const char *name,
                       struct kw_span plain, struct kw_out *out)
@@ -39,8 +40,10 @@ enum keywright_result keywright_unseal(struct keywright *kw, const char *name, c
     struct kw_out out = {data, *data_len, 0};
     struct kw_op op;
 
-    enum keywright_result result =
-        API_CALL(kw, op, unseal(&op, &kw->device, name, KW_SPAN(sealed, sealed_len), &out));
+    enum keywright_result result = API_CALL(
+        kw, op,
+        events_note_data(&kw->device, &op,
+                         unseal(&op, &kw->device, name, KW_SPAN(sealed, sealed_len), &out)));
     *data_len = result == KEYWRIGHT_OK ? out.len : *data_len;
     return result;
 }

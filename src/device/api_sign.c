@@ -2,6 +2,7 @@
 #include <keywright/sign.h>
 
 #include "device/api_internal.h"
+#include "device/events.h"
 
 enum keywright_result keywright_sign(struct keywright *kw, const void *data, size_t len, void *sig,
                                      size_t *sig_len)

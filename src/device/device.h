@@ -88,7 +88,8 @@ struct device {
     uint32_t retry_after_s;         /* what the server's last refusal asked for; 0 = nothing */
     struct device_tries tries[DEVICE_TASK_MAX];
     struct device_schedule schedule;
-    uint64_t events_lost;           /* events.h: not written, and no record shows it yet */
+    bool refused; /* the last call: by the server, not for want of a line or of trust in it */
+    uint64_t events_lost; /* events.h: not written, and no record shows it yet */
 };
 
 /* --- state.c: the folder

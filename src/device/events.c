@@ -175,6 +175,87 @@ void events_note(struct device *device, enum device_event_type type, const char 
     (void)kw_ok(record_or_count(&own, device, &event));
 }
 
+kw_status events_note_outcome(struct device *device, enum device_event_type type,
+                              const struct kw_op *op, kw_status status, const char *done)
+{
+    static const bool passing[KW_CODE_MAX] = {
+        [KW_E_UNAVAILABLE] = true, [KW_E_TIMEOUT] = true, [KW_E_LIMIT] = true,
+        [KW_E_UNSURE] = true,      [KW_E_FULL] = true,    [KW_E_MEMORY] = true};
+
+    if (kw_ok(status) && done) {
+        events_note(device, type, "success", done);
+    } else if (!kw_ok(status) && !passing[status.code]) {
+        events_note_failed(device, type, op, status);
+    }
+    return status;
+}
+
+kw_status events_note_data(struct device *device, const struct kw_op *op, kw_status status)
+{
+    static const bool altered[KW_CODE_MAX] = {
+        [KW_E_INPUT] = true,    [KW_E_AUTH] = true,    [KW_E_DENIED] = true,
+        [KW_E_REVOKED] = true,  [KW_E_EXPIRED] = true, [KW_E_CONFLICT] = true,
+        [KW_E_INTEGRITY] = true};
+
+    if (altered[status.code]) {
+        events_note_failed(device, DEVICE_EVENT_DATA, op, status);
+    }
+    return status;
+}
+
+struct last_of {
+    const char *type;
+    char result[sizeof(((struct device_event *)0)->result)];
+    uint8_t boot[8];
+    bool any;
+};
+static bool look_for(void *ctx, const struct device_event *event, struct kw_span record)
+{
+    struct last_of *it = ctx;
+
+    (void)record;
+    if (strcmp(event->type, it->type) == 0) {
+        KW_TEXT_SET(it->result, event->result);
+        memcpy(it->boot, event->boot, sizeof(it->boot));
+        it->any = true;
+    }
+    return true;
+}
+
+static struct last_of find_last(const struct device *device, enum device_event_type type)
+{
+    struct last_of last = {.type = device_event_type_text(type), .result = "success"};
+    AUTO(events_file) *file = NULL;
+    struct kw_op own;
+
+    kw_op_init(&own, NULL, os_clock_mono_ms() + PATIENCE_MS);
+    if (kw_ok(events_file_open(&own, device->dir, &file))) {
+        events_file_each(file, 1, look_for, &last);
+    }
+    return last;
+}
+
+void events_note_change(struct device *device, enum device_event_type type, const char *result,
+                        const char *detail)
+{
+    struct last_of last = find_last(device, type);
+
+    if (strcmp(last.result, result) != 0) {
+        events_note(device, type, result, detail);
+    }
+}
+
+void events_note_once(struct device *device, enum device_event_type type, const char *detail)
+{
+    struct last_of last = find_last(device, type);
+    uint8_t boot[OS_BOOT_ID_BYTES];
+
+    os_clock_boot_id(boot);
+    if (!last.any || memcmp(last.boot, boot, sizeof(last.boot)) != 0) {
+        events_note(device, type, "success", detail);
+    }
+}
+
 void events_note_failed(struct device *device, enum device_event_type type, const struct kw_op *op,
                         kw_status status)
 {

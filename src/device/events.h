@@ -10,6 +10,17 @@
  * name. */
 void events_note(struct device *device, enum device_event_type type, const char *result,
                  const char *detail);
+/* Only where the last event of this type has another result; a first "success" is no change. */
+void events_note_change(struct device *device, enum device_event_type type, const char *result,
+                        const char *detail);
+/* A success, once in each start of the machine. */
+void events_note_once(struct device *device, enum device_event_type type, const char *detail);
+/* What a call came to, which it gives back: success, or a failure that is not just for want of a
+ * line. */
+kw_status events_note_outcome(struct device *device, enum device_event_type type,
+                              const struct kw_op *op, kw_status status, const char *done);
+/* Data that was altered, replayed, or another's; gives the status back. */
+kw_status events_note_data(struct device *device, const struct kw_op *op, kw_status status);
 /* The same of something that failed: the result is the status, the detail op's message. */
 void events_note_failed(struct device *device, enum device_event_type type, const struct kw_op *op,
                         kw_status status);
@@ -32,7 +43,8 @@ struct events_state {
 };
 kw_status events_state(struct kw_op *op, struct device *device, struct events_state *ret);
 
-/* Let the server have all from this id on, in order. */
-kw_status events_deliver(struct kw_op *op, struct device *device, uint64_t from);
+/* Let the server have all from this id on, in order, over the connection of this identity. */
+kw_status events_deliver(struct kw_op *op, struct device *device, enum device_identity as,
+                         uint64_t from);
 
 #endif

@@ -43,8 +43,8 @@ static kw_status next_batch(struct kw_op *op, const struct device *device, uint6
     return KW_OK;
 }
 
-static kw_status send(struct kw_op *op, struct device *device, struct kw_span octets,
-                      uint64_t *ret_next)
+static kw_status send(struct kw_op *op, struct device *device, enum device_identity as,
+                      struct kw_span octets, uint64_t *ret_next)
 {
     struct answer answer = {0};
     AUTO(kw_bytes) *body = NULL;
@@ -53,7 +53,7 @@ static kw_status send(struct kw_op *op, struct device *device, struct kw_span oc
                              .content_type = "application/octet-stream",
                              .body = octets};
 
-    TRY(op, server_call(op, device, DEVICE_LDEVID, &call, &body), "sending events");
+    TRY(op, server_call(op, device, as, &call, &body), "sending events");
     TRY(op,
         codec_json_decode(op, kw_bytes_span(body), answer_fields, KW_COUNT(answer_fields), &answer),
         "sending events");
@@ -87,7 +87,8 @@ static void keep_sent(const struct device *device, uint64_t sent)
     (void)kw_ok(state_write(&own, device, EVENTS_SENT_FILE, kw_span_text(text)));
 }
 
-kw_status events_deliver(struct kw_op *op, struct device *device, uint64_t from)
+kw_status events_deliver(struct kw_op *op, struct device *device, enum device_identity as,
+                         uint64_t from)
 {
     uint64_t next = from;
 
@@ -99,7 +100,7 @@ kw_status events_deliver(struct kw_op *op, struct device *device, uint64_t from)
         if (octets->len == 0) {
             return KW_OK;
         }
-        TRY(op, send(op, device, kw_bytes_span(octets), &from));
+        TRY(op, send(op, device, as, kw_bytes_span(octets), &from));
         ENSURE(op, from > next, KW_E_INTERNAL, "the server takes no events");
         next = from;
         keep_sent(device, next - 1);

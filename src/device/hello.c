@@ -4,6 +4,7 @@
 #include "codec/json.h"
 #include "device/device.h"
 #include "device/events.h"
+#include "os/clock.h"
 #include "os/files.h"
 
 struct hello {
@@ -63,13 +64,14 @@ static void fill(struct device *device, const struct cert *cert, struct hello *h
 }
 
 /* A heartbeat is one whatever becomes of the events: they are sent with the next. */
-static void deliver(const struct kw_op *op, struct device *device, const struct welcome *welcome)
+static void deliver(const struct kw_op *op, struct device *device, enum device_identity as,
+                    const struct welcome *welcome)
 {
     struct kw_op own;
 
     kw_op_init(&own, op->principal, op->deadline_ms);
     if (welcome->events_from > 0) {
-        (void)kw_ok(events_deliver(&own, device, welcome->events_from));
+        (void)kw_ok(events_deliver(&own, device, as, welcome->events_from));
     }
 }
 
@@ -86,6 +88,17 @@ static kw_status remember(struct kw_op *op, struct device *device, const struct 
     }
     device->config.renew_asked = welcome->renew;
     return state_save_config(op, device);
+}
+
+/* A clock that somebody set, or that runs wrong: once, until it changes. */
+static void judge_clock(struct device *device, int64_t told_ms)
+{
+    enum { STEP_MS = 300000 };
+    int64_t off_ms = os_clock_unix_ms() - told_ms;
+    const char *how = off_ms > STEP_MS ? "ahead" : off_ms < -STEP_MS ? "behind" : "success";
+
+    events_note_change(device, DEVICE_EVENT_TIME_STEP, how,
+                       "the clock, against the time that the server told");
 }
 
 kw_status device_hello(struct kw_op *op, struct device *device, enum device_identity as)
@@ -115,6 +128,7 @@ kw_status device_hello(struct kw_op *op, struct device *device, enum device_iden
     ENSURE(op, strcmp(welcome.device, device->config.device_id) == 0, KW_E_AUTH,
            "the server takes us for '%.60s'", welcome.device);
     heartbeat_taken(device, &hello.beat);
-    deliver(op, device, &welcome);
+    judge_clock(device, welcome.time_ms);
+    deliver(op, device, as, &welcome);
     return remember(op, device, &welcome);
 }

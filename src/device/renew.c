@@ -5,6 +5,7 @@
  * whatever else is asked for: with the same key, the same request and so the same certificate.
  */
 #include "device/device.h"
+#include "device/events.h"
 #include "os/files.h"
 
 /* One renewal on its way. */
@@ -225,5 +226,7 @@ kw_status device_renew(struct kw_op *op, struct device *device, bool force)
     if (!begun) {
         TRY(op, make_room(op, &it));
     }
-    return go_on(op, &it);
+    TRY(op, go_on(op, &it));
+    events_note(device, DEVICE_EVENT_RENEW, "success", "a new key and certificate are in use");
+    return KW_OK;
 }

@@ -2,6 +2,7 @@
  * good by OCSP, or we hang up. */
 #include "codec/json.h"
 #include "device/device.h"
+#include "device/events.h"
 
 enum { ANSWER_MAX = 65536 };
 
@@ -191,15 +192,18 @@ static kw_status call_once(struct kw_op *op, struct device *device, enum device_
     struct http_answer answer = {0};
 
     device->retry_after_s = 0;
+    device->refused = false;
     TRY(op, server_connect(op, device, as, &client));
     kw_status status = http_client_call(op, client, call, &answer);
     if (!kw_ok(status)) {
+        device->refused = http_client_refusal(client) != HTTP_REFUSAL_NONE;
         status = explain(op, client, status);
         server_hang_up(device);
         TRY(op, status, "server %s", device->config.server);
     }
     device->retry_after_s = answer.retry_after_s;
     status = answer.status >= 300 || answer.status == 202 ? refuse(op, &answer) : KW_OK;
+    device->refused = !kw_ok(status);
     if (kw_ok(status)) {
         roots_note_use(device);
         *ret = TAKE(answer.body);
@@ -214,8 +218,20 @@ static bool may_be_the_time(const struct device *device, kw_status status)
     return (status.code == KW_E_EXPIRED || status.code == KW_E_AUTH) && device->base_ms == 0;
 }
 
-kw_status server_call(struct kw_op *op, struct device *device, enum device_identity as,
-                      const struct http_call *call, struct kw_bytes **ret)
+/* Lines that are down are no event; who may not be trusted is one, and who does not trust us. */
+static void note(struct device *device, const struct kw_op *op, kw_status status)
+{
+    bool trust = status.code == KW_E_AUTH || status.code == KW_E_REVOKED;
+    bool access = status.code == KW_E_DENIED || status.code == KW_E_REVOKED;
+
+    if (device->refused ? access : trust) {
+        events_note_failed(device, device->refused ? DEVICE_EVENT_ACCESS : DEVICE_EVENT_SERVER, op,
+                           status);
+    }
+}
+
+static kw_status call_in_time(struct kw_op *op, struct device *device, enum device_identity as,
+                              const struct http_call *call, struct kw_bytes **ret)
 {
     kw_status status = call_once(op, device, as, call, ret);
     struct kw_op asking;
@@ -229,4 +245,13 @@ kw_status server_call(struct kw_op *op, struct device *device, enum device_ident
     }
     kw_op_clear(op);
     return call_once(op, device, as, call, ret);
+}
+
+kw_status server_call(struct kw_op *op, struct device *device, enum device_identity as,
+                      const struct http_call *call, struct kw_bytes **ret)
+{
+    kw_status status = call_in_time(op, device, as, call, ret);
+
+    note(device, op, status);
+    return status;
 }

@@ -2,6 +2,7 @@
 #include "base/hex.h"
 #include "codec/json.h"
 #include "device/device.h"
+#include "device/events.h"
 #include "model/statement.h"
 #include "os/clock.h"
 #include "os/rng.h"
@@ -156,6 +157,8 @@ kw_status device_ask_time(struct kw_op *op, struct device *device)
     TRY(op, ask_again(op, device, stated_s));
     device->base_ms = stated_s * 1000;
     device->base_up_s = os_clock_up_s();
+    events_note_once(device, DEVICE_EVENT_TIME_PROVEN,
+                     "the clock was not believed; the server signed the time");
     if (device->base_ms <= device->config.floor_ms) {
         return KW_OK;
     }

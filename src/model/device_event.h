@@ -16,6 +16,7 @@
     X(RENEW, "identity.renew", "identity")                                                         \
     X(WIPE, "identity.wipe", "identity")                                                           \
     X(SERVER, "server.refuse", "trust")                                                            \
+    X(ACCESS, "access.refuse", "trust")                                                            \
     X(TIME_PROVEN, "time.proven", "time")                                                          \
     X(TIME_STEP, "time.step", "time")                                                              \
     X(ATTEST, "attest.verdict", "attestation")                                                     \

@@ -50,6 +50,7 @@ enum keywright_result verb_wipe(struct keywright *kw, const struct options *opti
 enum keywright_result verb_attest(struct keywright *kw, const struct options *options);
 /* verbs_events.c */
 enum keywright_result verb_events(struct keywright *kw, const struct options *options);
+enum keywright_result verb_record(struct keywright *kw, const struct options *options);
 /* verbs_run.c */
 enum keywright_result verb_hello(struct keywright *kw, const struct options *options);
 enum keywright_result verb_run(struct keywright *kw, const struct options *options);

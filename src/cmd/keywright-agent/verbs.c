@@ -9,6 +9,7 @@ const struct verb verbs[] = {
     {"enrol",  verb_enrol,  NULL,   "get both identities; the first time with --server --id --trust --rot --secret-file"},
     {"events", verb_events, NULL,   "the security events that this device recorded; --json"},
     {"hello",  verb_hello,  NULL,   "tell the server that this device is alive; --with current|previous|idevid"},
+    {"record", verb_record, "TYPE", "a security event of the application's, app.…; --name says what happened"},
     {"renew",  verb_renew,  NULL,   "a new LDevID with a new key, when due or with --force"},
     {"sign",   verb_sign,   "FILE", "sign it with the LDevID's key; --out FILE"},
     {"sign-data",   verb_sign_data,   "FILE", "sign it with time, number, --type and --to, as a JWS; --out FILE"},

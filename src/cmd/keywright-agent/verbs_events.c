@@ -68,3 +68,9 @@ enum keywright_result verb_events(struct keywright *kw, const struct options *op
     }
     return conclude("events", kw, result);
 }
+
+enum keywright_result verb_record(struct keywright *kw, const struct options *options)
+{
+    return conclude("record", kw,
+                    keywright_event_record(kw, options->arg, "success", options->name));
+}
