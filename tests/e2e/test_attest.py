@@ -14,7 +14,7 @@ import time
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from harness import (BUILD, SOURCE, Agent, Credential, Gate, Tpm, TpmMaker, certs_in, csr_der, need, new_key, run, spki,
+from harness import (BUILD, SOURCE, Agent, Credential, Gate, Tpm, TpmMaker, certs_in, csr_der, need, new_key, run, spki, until,
                      words)
 
 MISSING = need('swtpm', 'swtpm_setup', 'swtpm_localca', 'tpm2_getcap')
@@ -544,3 +544,25 @@ def test_a_refused_renewal_attests_first(tmp_path):
         assert shown(one)[0] == 'trusted'
     finally:
         own.stop()
+
+
+def test_a_live_session_ends_with_its_trust(gate, tmp_path):
+    """Mosquitto with a policy that lets in only the trusted: in by evidence, cut when the next is bad."""
+    mqtt = pytest.importorskip('test_mqtt')
+    if not mqtt.MOSQUITTO or not mqtt.PLUGIN.exists() or need('mosquitto_pub'):
+        pytest.skip('mosquitto or its plugin is not there')
+    broker = mqtt.Broker(gate, tmp_path / 'broker',
+                         edit=lambda text: text.replace('[none, trusted, suspect]', '[trusted]')).filled()
+    hub = mqtt.hub_of(gate)
+    line = Line(gate, hub.ldevid)
+    until('it is refused for that', lambda: not mqtt.publish(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/data')
+          and 'attestation does not suffice' in broker.log())
+    assert line.show(line.evidence(line.challenge())) == ('trusted', 'ok')
+    mqtt.comes_in(gate, broker, hub)
+    ear = mqtt.Listener(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/command')
+    assert line.show(line.evidence(line.challenge(), key=new_key())) == ('suspect', 'bad_signature')
+    assert ear.cut.wait(30)
+    ear.client.loop_stop()
+    assert not mqtt.publish(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/data')
+    line.close()
+    broker.stop()
