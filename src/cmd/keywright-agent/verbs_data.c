@@ -135,7 +135,7 @@ static enum keywright_result do_protect(struct keywright *kw, const struct optio
     struct octets reader = {0};
     enum keywright_result result = read_file("protect", options->reader, &reader);
 
-    if (result == KEYWRIGHT_OK) {
+    if (result == KEYWRIGHT_OK && reader.p) {
         reader.p[reader.n] = '\0';
         result = keywright_protect(kw, (const char *)reader.p, in->p, in->n, out->p, &out->n);
         free(reader.p);
