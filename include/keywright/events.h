@@ -37,9 +37,11 @@ struct keywright_events_info {
  */
 KEYWRIGHT_API enum keywright_result keywright_event_record(struct keywright *kw, const char *type,
                                                            const char *result, const char *detail);
+/* How the log stands. Errors: STORAGE it cannot be read. */
 KEYWRIGHT_API enum keywright_result keywright_events_get_info(struct keywright *kw,
                                                               struct keywright_events_info *ret);
-/* Events with an id higher than `after`, oldest first, into ret[*n]; *n becomes how many came. */
+/* Events with an id higher than `after`, oldest first, into ret[*n]; *n becomes how many came.
+ * Errors: STORAGE they cannot be read. */
 KEYWRIGHT_API enum keywright_result keywright_events_read(struct keywright *kw, uint64_t after,
                                                           struct keywright_event *ret, size_t *n);
 

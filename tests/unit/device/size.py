@@ -11,7 +11,7 @@ import sys
 KIB = 1024
 # .text: machine code. "all": the text column of size(1), which counts constants and the tables of
 # the dynamic linker too.
-LIMITS = {'libkeywright': {'.text': 150 * KIB, 'all': 216 * KIB},
+LIMITS = {'libkeywright': {'.text': 150 * KIB, 'all': 232 * KIB},
           'libkeywright-tpm2': {'.text': 48 * KIB, 'all': 64 * KIB},
           'libkeywright-pkcs11': {'.text': 48 * KIB, 'all': 64 * KIB}}
 NEEDED = {'libjansson', 'libcrypto', 'libssl', 'libcurl', 'libc', 'ld-linux-x86-64', 'libpthread'}
