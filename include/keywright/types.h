@@ -52,8 +52,8 @@ struct keywright_config {
     const char *state_dir;  /* certificates and journals; made 0700 where absent */
     const char *server;     /* "https://host:8443"; may be NULL once enrolled (it is remembered) */
     const char *device_id;  /* as registered; may be NULL once enrolled */
-    const char *trust_file; /* PEM of the root to trust; copied into state_dir at the first open,
-                               NULL later */
+    const char *trust_file; /* PEM of the root to trust, a second one is spare (break-glass);
+                               copied into state_dir at the first open, NULL later */
     const char
         *root_of_trust;   /* "soft:dir=…", "tpm2:dir=…,tcti=…" or "pkcs11:…"; remembered likewise */
     const char *firmware; /* version that runs on the device, told to the server in each hello:

@@ -62,7 +62,7 @@ static const struct row {
     {"state",       take_text,    AT(config.state_dir),     "DIR",     "state folder (/var/lib/keywright-agent)"},
     {"server",      take_text,    AT(config.server),        "URL",     "https://host:8443"},
     {"id",          take_text,    AT(config.device_id),     "ID",      "device id, as registered"},
-    {"trust",       take_text,    AT(config.trust_file),    "FILE",    "PEM of the root to trust"},
+    {"trust",       take_text,    AT(config.trust_file),    "FILE",    "PEM of the root to trust; a second one is spare"},
     {"rot",         take_text,    AT(config.root_of_trust), "URI",     "soft:dir=DIR, tpm2:dir=DIR,tcti=TCTI or pkcs11:..."},
     {"firmware",    take_text,    AT(config.firmware),      "VERSION", "what runs on the device; told to the server, remembered"},
     {"secret-file", take_text,    AT(secret_file),          "FILE",    "one-time registration secret (mode 0600)"},
