@@ -411,7 +411,7 @@ static void a_device_without_tpm_is_at_the_lowest_level(void **state)
 }
 
 /* More in a minute than are remembered: still none of them counts twice. */
-static void a_nonce_is_taken_once_however_many_there_are(void **state)
+static void each_of_many_nonces_counts_once(void **state)
 {
     enum { MANY = 70 };
     static struct round rounds[MANY];
@@ -425,10 +425,8 @@ static void a_nonce_is_taken_once_however_many_there_are(void **state)
         uint8_t text[52] = "keywright-attest-v1";
         struct kw_out sig = KW_OUT_ARRAY(sigs[i]);
         struct round *r = &rounds[i];
-        *r = (struct round){
-            .peer = {
-                     .device = "D1", .key = privkey_public(key), .exporter = KW_SPAN_ARRAY(exporter)}
-        };
+        memset(r, 0, sizeof(*r));
+        r->peer = (struct attest_peer){"D1", privkey_public(key), KW_SPAN_ARRAY(exporter)};
         ask(place, r);
         assert_true(attest_qualifying(&r->peer, KW_SPAN_ARRAY(r->nonce), text + 20));
         assert_ok(&op, privkey_sign(&op, key, KW_SPAN_ARRAY(text), &sig));
@@ -518,7 +516,7 @@ int main(void)
         TEST(a_genuine_tpm_is_trusted),
         TEST(each_lie_has_its_reason),
         TEST(tpm2_checkquote_agrees),
-        TEST(a_nonce_is_taken_once_however_many_there_are),
+        TEST(each_of_many_nonces_counts_once),
         TEST(a_device_without_tpm_is_at_the_lowest_level),
         TEST(the_log_is_replayed_to_the_quote), /* last: PCRs stay extended */
     };
