@@ -23,7 +23,9 @@
 #include "os/files.h"
 
 #define OID_SERVER_AUTH "1.3.6.1.5.5.7.3.1"
-enum { HOUR = 3600, RECORDS = 4096 };
+#define OID_OCSP_SIGNING "1.3.6.1.5.5.7.3.9"
+enum { HOUR = 3600, RECORDS = 16384 };
+int64_t gate_hours = 1000;
 
 /* The gate's own memory: which request got which certificate, as the registry keeps it. */
 struct record {
@@ -32,8 +34,8 @@ struct record {
 };
 static struct {
     struct gate *shared;
-    struct cert *root, *ca, *other_ca;
-    struct privkey *root_key, *ca_key, *other_key, *stranger;
+    struct cert *root, *ca, *other_ca, *time_cert;
+    struct privkey *root_key, *ca_key, *other_key, *stranger, *time_key;
     unsigned n;
     struct record records[RECORDS];
     pthread_mutex_t lock;
@@ -68,7 +70,7 @@ static kw_status issue(struct kw_op *op, struct cert_spec *spec, const char *cn,
     spec->subject_dn = kw_out_span(&name);
     spec->issuer_dn = spec->issuer_dn.len ? spec->issuer_dn : spec->subject_dn;
     spec->not_before = spec->not_before ? spec->not_before : os_clock_unix_s() - HOUR;
-    spec->not_after = spec->not_after ? spec->not_after : os_clock_unix_s() + 1000 * HOUR;
+    spec->not_after = spec->not_after ? spec->not_after : os_clock_unix_s() + gate_hours * HOUR;
     return cert_build(op, spec, issuer, ret);
 }
 
@@ -131,6 +133,8 @@ static kw_status issue_leaf(struct kw_op *op, const struct csr *csr, const char 
     if (mode == GATE_CERT_ENDED || (hours < 0 && strcmp(label, "ldevid") == 0)) {
         spec.not_before = os_clock_unix_s() - 3 * HOUR;
         spec.not_after = os_clock_unix_s() + (mode == GATE_CERT_ENDED ? -HOUR : 2);
+    } else if (hours > 0 && strcmp(label, "ldevid") == 0) {
+        spec.not_after = os_clock_unix_s() + (int64_t)hours * HOUR;
     }
     return issue(op, &spec, mode == GATE_CERT_OTHER_NAME ? "DEV2" : GATE_DEVICE, ca_key, ret);
 }
@@ -256,6 +260,52 @@ static kw_status hello(struct kw_op *op, void *ctx, const struct http_request *r
     response->content_type = "application/json";
     return kw_bytes_printf(response->body, "{\"device\":\"%s\",\"time\":\"%s\"}", GATE_DEVICE,
                            kw_time_text_ms(now_ms, when));
+}
+
+struct stated {
+    char statement[256], chain[4096];
+    uint8_t signature[128];
+    unsigned n_signature;
+};
+static const struct codec_field stated_fields[] = {
+    FIELD_STRING("statement", struct stated, statement, CODEC_LINES, ""),
+    FIELD_B64("signature", struct stated, signature, n_signature, 0, ""),
+    FIELD_STRING("chain", struct stated, chain, CODEC_LINES, ""),
+};
+
+static kw_status put_chain(struct kw_op *op, struct stated *stated)
+{
+    AUTO(kw_bytes) *pem = NULL;
+
+    TRY(op, kw_bytes_new(sizeof(stated->chain), &pem));
+    TRY(op, kw_pem_encode("CERTIFICATE", cert_der(me.time_cert), pem));
+    TRY(op, kw_pem_encode("CERTIFICATE", cert_der(me.ca), pem));
+    memcpy(stated->chain, pem->p, pem->len);
+    return KW_OK;
+}
+
+/* docs/protocol/device-time.md, written down once more. */
+static kw_status tell_time(struct kw_op *op, void *ctx, const struct http_request *request,
+                           struct http_response *response)
+{
+    struct stated stated = {0};
+    struct kw_out sig = KW_OUT_ARRAY(stated.signature);
+    char when[KW_TIME_TEXT];
+    const char *nonce_at = memmem(request->body.p, request->body.len, ":\"", 2);
+
+    (void)ctx;
+    TRY(op, refused(op));
+    ENSURE(op, nonce_at, KW_E_INPUT, "no nonce");
+    (void)snprintf(stated.statement, sizeof(stated.statement),
+                   "device-time v1\nnonce: %.64s\ntime: %s\n", nonce_at + 2,
+                   kw_time_text(os_clock_unix_s(), when));
+    TRY(op, privkey_sign(op, me.time_key, kw_span_text(stated.statement), &sig));
+    stated.n_signature = (unsigned)sig.len;
+    TRY(op, put_chain(op, &stated));
+    atomic_fetch_add(&me.shared->n_times, 1);
+    TRY(op, kw_bytes_new(8192, &response->body));
+    response->content_type = "application/json";
+    return codec_json_encode(op, stated_fields, KW_COUNT(stated_fields), &stated, response->body);
 }
 
 static kw_status receipts(struct kw_op *op, void *ctx, const struct http_request *request,
@@ -408,6 +458,7 @@ static const struct route gate_routes[] = {
     {HTTP_POST, "/device/v1/hello",                        AUTH_NONE, NULL, 8192,  5000, 0, hello,    &http_errors_json, "hello"},
     {HTTP_GET,  "/device/v1/attest/challenge",             AUTH_NONE, NULL, 0,     5000, 0, challenge, &http_errors_json, "challenge"},
     {HTTP_POST, "/device/v1/attest/evidence",              AUTH_NONE, NULL, 98304, 5000, ROUTE_BINDING, evidence, &http_errors_json, "evidence"},
+    {HTTP_POST, "/device/v1/time",                         AUTH_NONE, NULL, 1024,  5000, 0, tell_time, &http_errors_json, "time"},
     {HTTP_POST, "/device/v1/receipts",                     AUTH_NONE, NULL, 8192,  5000, 0, receipts, &http_errors_json, "receipts"},
 };
 static const struct route ocsp_routes[] = {
@@ -426,7 +477,7 @@ static void listen_on(struct kw_op *op, struct http_server *server, const struct
                                      .n_rows = &n,
                                      .authenticate = anybody,
                                      .ctx = &me,
-                                     .connections_max = 100};
+                                     .connections_max = 4000};
 
     must(op, http_server_listen(op, server, &listener, ret_port));
 }
@@ -477,6 +528,19 @@ static void serve(void)
     }
 }
 
+static void make_time_signer(void)
+{
+    me.time_key = new_key();
+    struct cert_spec spec = {.issuer_dn = cert_subject(me.ca),
+                             .issuer_key = cert_public(me.ca),
+                             .key = privkey_public(me.time_key),
+                             .path_len = -1,
+                             .key_usage = CERT_KU_DIGITAL_SIGNATURE,
+                             .eku = {OID_OCSP_SIGNING}};
+
+    me.time_cert = make(&spec, "time", me.ca_key);
+}
+
 static void put_root(const char *dir, const char *name, const struct cert *cert, char path[96])
 {
     AUTO(kw_bytes) *pem = NULL;
@@ -503,6 +567,7 @@ struct gate *gate_start(const char *dir)
     me.root = make_ca("root", me.root_key, NULL, me.root_key);
     me.ca = make_ca("ca", me.ca_key, me.root, me.root_key);
     me.other_ca = make_ca("other", me.other_key, NULL, me.other_key);
+    make_time_signer();
     put_root(dir, "root.pem", me.root, me.shared->trust);
     put_root(dir, "other.pem", me.other_ca, me.shared->other_trust);
     pid_t pid = fork();

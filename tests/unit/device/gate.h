@@ -46,12 +46,15 @@ struct gate {
     atomic_int refuse;          /* HTTP status for every request of EST and device API; 0 = serve */
     atomic_int leaf_hours;      /* life of an LDevID; 0 = 100 */
     atomic_llong time_shift_ms; /* of the clock that hello tells */
+    atomic_uint n_times;
     atomic_uint n_issued, n_replayed, n_conflicts, n_hellos, n_receipts, n_bad_receipts;
     uint16_t port, ocsp_port;
     pid_t pid;
     char trust[96], other_trust[96]; /* PEM files of its root and of another */
 };
 
+/* Lives of its CAs and its own certificate, and of IDevIDs; before gate_start(). */
+extern int64_t gate_hours;
 /* dir: where the PEM files go. */
 struct gate *gate_start(const char *dir);
 void gate_stop(struct gate *gate);
