@@ -186,7 +186,8 @@ static void step_agent(struct agent *it, int64_t now_s, unsigned number, unsigne
         return;
     }
     it->online_since_s = it->online_since_s ? it->online_since_s : now_s;
-    if (!it->kw) {
+    bool started = !it->kw;
+    if (started) {
         start(it);
     }
     if (it->life == STEPPED && (n_step == 20 || n_step == 90)) { /* right; then three days back */
@@ -194,7 +195,7 @@ static void step_agent(struct agent *it, int64_t now_s, unsigned number, unsigne
     }
     acting = it;
     (void)keywright_get_status(it->kw, &before);
-    live(it, (n_step + number) % 8 == 0);
+    live(it, started || (n_step + number) % 8 == 0); /* as keywright-agent run does */
     judge(it, &before, now_s);
     acting = NULL;
     if (it->life == CLOCKLESS && (n_step + number) % 28 == 27) { /* switched off and on */
