@@ -104,7 +104,7 @@ def test_prove(gate, story):
 
 
 # What other tests of this server may have done is in its log too.
-KINDS = ('access', 'approval', 'backup', 'batch', 'cert', 'crl', 'data', 'device', 'keeper', 'key', 'log', 'request',
+KINDS = ('access', 'approval', 'attest', 'backup', 'batch', 'cert', 'crl', 'data', 'device', 'keeper', 'key', 'log', 'request',
          'revoke', 'station', 'system', 'vault')
 
 

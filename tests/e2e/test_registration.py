@@ -204,4 +204,4 @@ def test_the_same_request_under_another_name(gate):
     assert gate.enrol(csr, secret=(second, second_secret)).status == 409
     (cert,) = certs_in(reply.body)
     gate.cli('cert', 'revoke', cert.fingerprint(cert.signature_hash_algorithm).hex())
-    assert gate.enrol(csr, secret=(first, first_secret)).status == 403
+    assert gate.enrol(csr, secret=(first, first_secret)).status == 409, 'a revoked request asks for a new key'

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ocsp
 
-from harness import EST, KEYWRIGHT, Agent, Gate, certs_in, pem_of, run, serial_hex, until, words
+from harness import EST, KEYWRIGHT, Agent, Gate, certs_in, csr_der, new_key, pem_of, run, serial_hex, until, words
 
 DAY_S = 86400
 
@@ -365,3 +365,23 @@ def test_lifecycle(gate, tmp_path):
     assert 'tls-server 2' in out.read_text()
     for args in ((), ('nobody',), ('log', '--lang', 'fr'), ('log', '--format', 'pdf')):
         assert gate.cli('key', 'lifecycle', *args, check=False).returncode in (2, 3)
+
+
+def test_pages_of_keys(gate):
+    """No page is longer than was asked for, and page by page nothing is left out or told twice."""
+    for _ in range(4):
+        device, secret = gate.register()
+        assert gate.enrol(csr_der(new_key(), ''), secret=(device, secret)).status == 200
+    whole = [key['id'] for key in gate.json('key', 'list')['items']]
+    for max_ in (1, 3, 100):
+        paged, after = [], ''
+        while True:
+            page = json.loads(gate.operators_get(f'/api/v1/keys?max={max_}{after}').body)
+            assert len(page['items']) <= max_
+            paged += [key['id'] for key in page['items']]
+            if not page.get('next'):
+                break
+            after = '&after=' + page['next']
+        assert paged == whole and len(set(paged)) == len(paged)
+    for bad in ('keeper.', 'keeper.x', 'keeper.-1', 'keeper.99999999999999999999', 'x'):
+        assert gate.operators_get(f'/api/v1/keys?after={bad}').status == 400, bad

@@ -5,7 +5,7 @@ import json
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
-from harness import key_id, run, serial_hex, words
+from harness import Gate, key_id, run, serial_hex, words
 import pytest
 
 
@@ -85,7 +85,15 @@ def test_exports_are_read_by_others(gate, one, tmp_path):
     assert {json.loads(line)['serial'] for line in lines} == {r['serial'] for r in rows}
 
 
-def test_figures(gate):
+@pytest.fixture
+def alone(tmp_path):
+    one = Gate(tmp_path / 'gate').start()
+    yield one
+    one.stop()
+
+
+def test_figures(alone):
+    gate = alone  # where no certificates of others end meanwhile
     before = gate.json('stats')
     device = gate.device()
     device.hello()

@@ -42,61 +42,119 @@ static void view_device(const struct store_pubkey *key, struct key_view *ret)
     ret->state_ms = key->state_ms;
 }
 
-static kw_status list_backend(struct kw_op *op, struct service *service, struct codec_list *list)
-{
-    struct keeper_key_info key;
-    struct key_view shown;
+/* Where a page begins: the backend's keys come first (after: "keeper.N", N of them were shown), then
+ * the devices' (after: the SHA-256 of the last one shown; zeros before the first). */
+struct place {
+    bool devices;
+    uint64_t n_backend;
+    uint8_t after[KW_HASH_BYTES];
+};
 
-    struct service_key_walk walk = {0};
-    for (;;) {
-        kw_status status = service_key_next(op, service, &walk, &key);
-        if (status.code == KW_E_NOT_FOUND || (status.code == KW_E_UNAVAILABLE && walk.n_away)) {
-            kw_op_clear(op);
-            return KW_OK;
-        }
-        TRY(op, status, "keys of the keeper");
-        view_backend(&key, &shown);
-        TRY(op, rest_item(op, list, &key_view, &shown));
+static const char backend_mark[] = "keeper.";
+enum { MARK_LEN = sizeof(backend_mark) - 1 };
+
+static kw_status read_place(struct kw_op *op, const struct http_request *request, struct place *ret)
+{
+    char text[2 * KW_HASH_BYTES + 1], *end = NULL;
+    struct kw_out out = KW_OUT_ARRAY(ret->after);
+    const char *from = NULL;
+
+    memset(ret, 0, sizeof(*ret));
+    TRY(op, rest_query_text(op, request, "after", text, sizeof(text), &from));
+    if (from && strncmp(from, backend_mark, MARK_LEN) == 0) {
+        const char *number = from + MARK_LEN;
+        ret->n_backend = strtoull(number, &end, 10);
+        ENSURE(op, *number >= '0' && *number <= '9' && *end == 0 && ret->n_backend < UINT32_MAX,
+               KW_E_INPUT, "bad 'after'");
+    } else if (from) {
+        ret->devices = true;
+        ENSURE(op, kw_ok(kw_unhex(from, &out)) && out.len == KW_HASH_BYTES, KW_E_INPUT,
+               "bad 'after'");
+    }
+    return KW_OK;
+}
+
+static void write_place(const struct place *place, char *text, size_t size)
+{
+    if (place->devices) {
+        kw_hex(KW_SPAN_ARRAY(place->after), text, size);
+    } else {
+        (void)snprintf(text, size, "%s%llu", backend_mark, (unsigned long long)place->n_backend);
     }
 }
 
-/* The first page begins with the backend keys; `after` is the SHA-256 of the last device key shown.
- */
+static kw_status list_backend(struct kw_op *op, struct service *service, struct codec_list *list,
+                              uint64_t *left, struct place *place)
+{
+    struct service_key_walk walk = {0};
+    struct keeper_key_info key;
+    struct key_view shown;
+
+    for (uint64_t i = 0; i < place->n_backend + *left; i++) {
+        kw_status status = service_key_next(op, service, &walk, &key);
+        if (status.code == KW_E_NOT_FOUND || (status.code == KW_E_UNAVAILABLE && walk.n_away)) {
+            kw_op_clear(op);
+            place->devices = true;
+            *left -= i > place->n_backend ? i - place->n_backend : 0;
+            return KW_OK;
+        }
+        TRY(op, status, "keys of the keeper");
+        if (i >= place->n_backend) {
+            view_backend(&key, &shown);
+            TRY(op, rest_item(op, list, &key_view, &shown));
+        }
+    }
+    place->n_backend += *left;
+    *left = 0;
+    return KW_OK;
+}
+
+/* ret_more: false at the end of all. */
+static kw_status list_devices(struct kw_op *op, struct service *service, struct codec_list *list,
+                              uint64_t left, struct place *place, bool *ret_more)
+{
+    struct store_pubkey key;
+    struct key_view shown;
+    unsigned n = 1;
+
+    for (uint64_t i = 0; i < left && n; i++) {
+        TRY(op, store_pubkey_list(op, service->store, place->after, 1, &key, &n));
+        if (n == 0) {
+            break;
+        }
+        memcpy(place->after, key.id, KW_HASH_BYTES);
+        if (strncmp(key.custody, "keeper", 6) == 0) {
+            continue; /* the public half of one of the backend's keys, which came first */
+        }
+        view_device(&key, &shown);
+        TRY(op, rest_item(op, list, &key_view, &shown));
+    }
+    *ret_more = n != 0;
+    return KW_OK;
+}
+
+/* At most `max` keys a page. */
 REST_HANDLER(rest_key_list)
 {
     struct service *service = rest_service(ctx);
     struct codec_list list;
-    struct store_pubkey key;
-    struct key_view shown;
-    uint8_t after[KW_HASH_BYTES] = {0};
-    struct kw_out out = KW_OUT_ARRAY(after);
+    struct place place;
     char text[2 * KW_HASH_BYTES + 1];
-    const char *from = NULL;
-    uint64_t max = 0;
-    unsigned n = 1;
+    uint64_t left = 0;
+    bool more = true;
 
-    TRY(op, rest_query_text(op, request, "after", text, sizeof(text), &from));
-    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
-    ENSURE(op, !from || (kw_ok(kw_unhex(from, &out)) && out.len == KW_HASH_BYTES), KW_E_INPUT,
-           "bad 'after'");
+    TRY(op, read_place(op, request, &place));
+    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &left));
     TRY(op, rest_list(op, response, &list));
-    if (!from) {
-        TRY(op, list_backend(op, service, &list));
+    bool asked = left > 0;
+    if (!place.devices) {
+        TRY(op, list_backend(op, service, &list, &left, &place));
     }
-    for (uint64_t i = 0; i < max; i++) {
-        TRY(op, store_pubkey_list(op, service->store, after, 1, &key, &n));
-        if (n == 0) {
-            break;
-        }
-        memcpy(after, key.id, KW_HASH_BYTES);
-        if (strncmp(key.custody, "keeper", 6) == 0) {
-            continue; /* the public half of one of the keys that the first page began with */
-        }
-        view_device(&key, &shown);
-        TRY(op, rest_item(op, &list, &key_view, &shown));
+    if (place.devices) {
+        TRY(op, list_devices(op, service, &list, left, &place, &more));
     }
-    kw_hex(KW_SPAN_ARRAY(after), text, sizeof(text));
-    return codec_json_list_end(op, &list, n && max ? text : NULL);
+    write_place(&place, text, sizeof(text));
+    return codec_json_list_end(op, &list, more && asked ? text : NULL);
 }
 
 REST_HANDLER(rest_key_show)
