@@ -25,8 +25,8 @@ bool program_catch(void)
     struct sigaction action = {.sa_handler = end};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
-    return setvbuf(stdout, NULL, _IOLBF, 0) == 0 && sigaction(SIGTERM, &action, NULL) == 0 &&
-           sigaction(SIGINT, &action, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
+    return sigaction(SIGTERM, &action, NULL) == 0 && sigaction(SIGINT, &action, NULL) == 0 &&
+           sigaction(SIGPIPE, &ignore, NULL) == 0;
 }
 
 bool program_ends(void)
@@ -43,6 +43,8 @@ struct keywright *program_open(const char *state, char id[ID_MAX])
     struct keywright_status status;
     struct keywright *kw = NULL;
 
+    (void)setvbuf(stdout, NULL, _IOLBF,
+                  0); /* to a log too; only before the first word (C17 7.21.5.6) */
     if (keywright_open(&config, &kw) == KEYWRIGHT_OK &&
         keywright_get_status(kw, &status) == KEYWRIGHT_OK && status.has_ldevid) {
         (void)snprintf(id, ID_MAX, "%s", status.device_id);

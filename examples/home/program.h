@@ -9,7 +9,8 @@
 
 enum { ID_MAX = 96, HOST_MAX = 256 };
 
-/* The identity of a state folder that has one, with its id; NULL: told on stderr. */
+/* The identity of a state folder that has one, with its id; NULL: told on stderr. Standard output
+ * goes out line by line from here on. */
 struct keywright *program_open(const char *state, char id[ID_MAX]);
 /* "HOST:PORT", "HOST" (8883) or "[ADDRESS]:PORT". */
 bool program_broker(const char *text, char host[HOST_MAX], unsigned *port);

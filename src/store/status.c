@@ -7,8 +7,8 @@ enum { NAMES_KEPT = 64 };
 static const char *const sql[] = {
     [STATUS_EACH] =
         "SELECT ca, profile, owner, serial, state, not_after, revoked_s, reason FROM cert",
-    [OWNER_EACH] = "SELECT o.id, o.text, d.state, d.last_seen_ms FROM owner o"
-                   " LEFT JOIN device d ON d.owner = o.id",
+    [OWNER_EACH] = ("SELECT o.id, o.text, d.state, d.last_seen_ms FROM owner o"
+                    " LEFT JOIN device d ON d.owner = o.id"),
     [NAME_TEXT] = "SELECT text FROM name WHERE id = ?1",
 };
 static const struct store_statements statements = {STORE_NOUN_STATUS, KW_COUNT(sql), sql};

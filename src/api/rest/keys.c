@@ -42,8 +42,8 @@ static void view_device(const struct store_pubkey *key, struct key_view *ret)
     ret->state_ms = key->state_ms;
 }
 
-/* Where a page begins: the backend's keys come first (after: "keeper.N", N of them were shown), then
- * the devices' (after: the SHA-256 of the last one shown; zeros before the first). */
+/* Where a page begins: the backend's keys come first (after: "keeper.N", N of them were shown),
+ * then the devices' (after: the SHA-256 of the last one shown; zeros before the first). */
 struct place {
     bool devices;
     uint64_t n_backend;
