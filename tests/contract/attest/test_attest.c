@@ -320,9 +320,9 @@ static void each_lie_has_its_reason(void **state)
     r.said.quote = kw_bytes_span(certified.attest); /* a statement of the AK, but no quote */
     r.said.signature = kw_bytes_span(certified.sig);
     expect(place, &r, ATTEST_R_BAD_TYPE);
+    assert_int_equal(hand_in(place, &r).standing.verdict, ATTEST_FAILED); /* k of n by now */
     rot_certified_done(&certified);
     rot_quote_done(&r.quote);
-    assert_int_equal(hand_in(place, &r).standing.verdict, ATTEST_FAILED); /* k of n by now */
 }
 
 /* --- tpm2-tools as the judge ------------------------------------------------------------------ */

@@ -1,4 +1,5 @@
 /* The gate's client and the real program: a ceremony, a server's day, and what goes wrong. */
+#include <dirent.h>
 #include <endian.h>
 #include <pthread.h>
 #include <signal.h>
@@ -310,15 +311,15 @@ static void starts_that_fail(void **state)
 /* The keeper's process, found as our only child. */
 static pid_t child(void)
 {
-    char path[64];
-    FILE *file = NULL;
+    char path[300];
+    const struct dirent *task = NULL;
+    DIR *tasks = opendir("/proc/self/task");
     long pid = 0;
 
-    /* children of the thread that started it: look at every thread of ours */
-    (void)snprintf(path, sizeof(path), "/proc/%d/task", (int)getpid());
-    for (int id = getpid(); id < getpid() + 4096 && pid == 0; id++) {
-        (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)getpid(), id);
-        file = fopen(path, "r");
+    assert_non_null(tasks);
+    while (pid == 0 && (task = readdir(tasks)) != NULL) { /* children of the thread that began it */
+        (void)snprintf(path, sizeof(path), "/proc/self/task/%s/children", task->d_name);
+        FILE *file = fopen(path, "r");
         if (!file) {
             continue;
         }
@@ -326,6 +327,7 @@ static pid_t child(void)
         pid = fgets(line, sizeof(line), file) ? strtol(line, NULL, 10) : 0;
         (void)fclose(file);
     }
+    (void)closedir(tasks);
     assert_true(pid > 1);
     return (pid_t)pid;
 }
