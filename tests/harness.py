@@ -327,7 +327,10 @@ class Gate:
         return number
 
     def json(self, *args):
-        return json.loads(self.cli(*args, '--json').stdout)
+        first, *more = [json.loads(line) for line in self.cli(*args, '--json').stdout.splitlines() if line]
+        for page in more:
+            first['items'] += page['items']
+        return first
 
     def metric(self, name):
         text = self.operators_get('/metrics', who=None).text
