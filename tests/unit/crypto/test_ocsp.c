@@ -403,6 +403,73 @@ static void only_our_own_form_is_signed(void **state)
     OPENSSL_free(der);
 }
 
+/* As another responder answers: by name, about others first, each with an extension. */
+struct foreign {
+    bool critical, by_key, no_next;
+    enum kw_code verdict;
+};
+
+static void add_extension(OCSP_SINGLERESP *single, bool critical)
+{
+    AUTO(ASN1_OCTET_STRING) *value = ASN1_OCTET_STRING_new();
+    AUTO(X509_EXTENSION) *extension = NULL;
+
+    assert_true(ASN1_OCTET_STRING_set(value, (const uint8_t *)"\x05\x00", 2));
+    extension = X509_EXTENSION_create_by_NID(NULL, NID_id_pkix_OCSP_CrlID, critical, value);
+    assert_true(OCSP_SINGLERESP_add_ext(single, extension, -1));
+}
+
+static struct kw_bytes *foreign_answer(const struct foreign *how)
+{
+    AUTO(OCSP_BASICRESP) *basic = OCSP_BASICRESP_new();
+    AUTO(ASN1_TIME) *now = ASN1_TIME_set(NULL, NOW);
+    AUTO(ASN1_TIME) *later = ASN1_TIME_set(NULL, NOW + DAY);
+    const struct cert *about[] = {pki->server, pki->ldevid};
+    struct kw_bytes *bytes = NULL;
+    unsigned char *der = NULL;
+
+    for (int i = 0; i < 3; i++) {
+        AUTO(OCSP_CERTID) *id =
+            OCSP_cert_to_id(i == 0 ? EVP_sha512() : EVP_sha1(), cert_x509(about[i != 0 && i != 1]),
+                            cert_x509(pki->sub));
+        OCSP_SINGLERESP *single =
+            OCSP_basic_add1_status(basic, id, V_OCSP_CERTSTATUS_REVOKED, 0, now, now,
+                                   how->no_next && i == 2 ? NULL : later);
+        add_extension(single, how->critical && i == 2);
+    }
+    assert_true(OCSP_basic_sign(basic, cert_x509(pki->ocsp), privkey_evp(pki->ocsp_key),
+                                EVP_sha256(), NULL, how->by_key ? OCSP_RESPID_KEY : 0));
+    AUTO(OCSP_RESPONSE) *response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+    int n = i2d_OCSP_RESPONSE(response, &der);
+    assert_true(kw_ok(kw_bytes_copy(KW_SPAN(der, (size_t)n), &bytes)));
+    OPENSSL_free(der);
+    return bytes;
+}
+
+static void others_answers_are_read(void **state)
+{
+    static const struct foreign rows[] = {
+        {.verdict = KW_CODE_OK},
+        {.by_key = true, .verdict = KW_CODE_OK},
+        {.critical = true, .verdict = KW_E_DENIED},
+        {.no_next = true, .verdict = KW_E_INPUT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(rows); i++) {
+        AUTO(kw_bytes) *der = foreign_answer(&rows[i]);
+        struct ocsp_single got = {0};
+        assert_code(
+            ocsp_answer_check(NULL, kw_bytes_span(der), pki->ldevid, pki->sub, NO_NONCE, NOW, &got),
+            rows[i].verdict);
+        if (rows[i].verdict == KW_CODE_OK) {
+            assert_int_equal(got.status, OCSP_CERT_REVOKED);
+            assert_int_equal(got.reason, 0); /* unspecified, spelt out */
+            assert_int_equal(got.next_update, NOW + DAY);
+        }
+    }
+}
+
 static void take_query(struct kw_span der, void *ctx)
 {
     struct ocsp_query query;
@@ -470,6 +537,7 @@ int main(void)
         cmocka_unit_test(error_answers_are_five_octets),
         cmocka_unit_test(a_remote_key_gets_the_response_data),
         cmocka_unit_test(only_our_own_form_is_signed),
+        cmocka_unit_test(others_answers_are_read),
         cmocka_unit_test(damage_never_passes_unseen),
     };
 
