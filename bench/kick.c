@@ -1,8 +1,9 @@
 /*
  * From a revocation to the end of a live MQTT session: a real Mosquitto with our plugin, and
  * KW_BENCH_SESSIONS sessions (1000) that are all up. First each certificate is revoked alone, one
- * after the other; then as many again by one plan. Timed from before the operator's request until
- * the client sees its connection end. The sessions are kept by one thread of plain MQTT 3.1.1.
+ * after the other; then as many again by one plan. Timed until the client sees its connection end,
+ * from before the operator's request and from the change's own time in the feed. The sessions are
+ * kept by one thread of plain MQTT 3.1.1.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,7 +21,9 @@
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "base/time.h"
 #include "gate.h"
+#include "os/clock.h"
 
 enum {
     SESSIONS_MAX = 20000,
@@ -36,7 +39,13 @@ struct session {
     struct gate_identity who;
     SSL_CTX *tls;
     struct gate_conn conn;
+    char fingerprint[2 * KW_HASH_BYTES + 1];
     _Atomic double cut_us; /* 0: it lives */
+};
+
+/* What is measured of one phase. */
+struct delays {
+    struct bench_list asked_ms, fed_ms;
 };
 
 struct broker {
@@ -235,6 +244,17 @@ static void wait_listening(void)
     bench_die("mosquitto does not listen");
 }
 
+static void name_cert(struct session *session)
+{
+    uint8_t hash[KW_HASH_BYTES];
+    unsigned n = 0;
+
+    if (X509_digest(session->who.cert, EVP_sha256(), hash, &n) != 1) {
+        bench_die("no fingerprint");
+    }
+    kw_hex(KW_SPAN_ARRAY(hash), session->fingerprint, sizeof(session->fingerprint));
+}
+
 static void fill(const struct bench_gate *gate, struct gate_conn *operators, unsigned from,
                  unsigned n)
 {
@@ -243,6 +263,7 @@ static void fill(const struct bench_gate *gate, struct gate_conn *operators, uns
     for (unsigned i = from; i < from + n; i++) {
         (void)snprintf(sessions[i].id, sizeof(sessions[i].id), "KICK%u", i);
         gate_new_device(gate, operators, sessions[i].id, &sessions[i].who);
+        name_cert(&sessions[i]);
     }
     for (unsigned i = from; i < from + n; i++) {
         come_in(gate, &sessions[i]);
@@ -287,19 +308,6 @@ static double cut_of(const struct session *session)
     return atomic_load(&session->cut_us);
 }
 
-static void revoke_path(const struct session *session, char *path, size_t cap)
-{
-    uint8_t hash[KW_HASH_BYTES];
-    char hex[2 * KW_HASH_BYTES + 1];
-    unsigned n = 0;
-
-    if (X509_digest(session->who.cert, EVP_sha256(), hash, &n) != 1) {
-        bench_die("no fingerprint");
-    }
-    (void)snprintf(path, cap, "/api/v1/certs/%s/revoke",
-                   kw_hex(KW_SPAN_ARRAY(hash), hex, sizeof(hex)));
-}
-
 static void one_by_one(struct gate_conn *operators, unsigned from, unsigned n,
                        struct bench_list *ms)
 {
@@ -307,7 +315,7 @@ static void one_by_one(struct gate_conn *operators, unsigned from, unsigned n,
     char path[128];
 
     for (unsigned i = from; i < from + n; i++) {
-        revoke_path(&sessions[i], path, sizeof(path));
+        (void)snprintf(path, sizeof(path), "/api/v1/certs/%s/revoke", sessions[i].fingerprint);
         double began_us = bench_wall_us();
         post(operators, path, "{\"reason\":\"superseded\"}", body, 200);
         bench_add(ms, (cut_of(&sessions[i]) - began_us) / 1e3);
@@ -332,7 +340,79 @@ static void all_at_once(struct gate_conn *operators, unsigned from, unsigned n,
     }
 }
 
-static void print(const char *what, struct bench_list *ms)
+/* --- the feed ----------------------------------------------------------------------------------
+ */
+
+static int by_fingerprint(const void *a, const void *b)
+{
+    const struct session *const *one = a, *const *other = b;
+
+    return strcmp((*one)->fingerprint, (*other)->fingerprint);
+}
+
+/* The times at which the log says that the certificates of sorted[] were revoked. */
+static void take_page(const char *body, struct session **sorted, unsigned n, double unix_at_0_ms,
+                      struct bench_list *ms)
+{
+    static const char time[] = "\"time\":\"", print[] = "\"fingerprint\":\"",
+                      revoke[] = "\"type\":\"cert.revoke\"";
+
+    for (const char *at = strstr(body, time); at; at = strstr(at + 1, time)) {
+        const char *next = strstr(at + 1, time), *found = strstr(at, print);
+        const char *type = strstr(at, revoke);
+        struct session key, *wanted = &key;
+        char text[KW_TIME_TEXT];
+        int64_t unix_ms = 0;
+        if (!found || !type || (next && (found > next || type > next))) {
+            continue;
+        }
+        (void)snprintf(key.fingerprint, sizeof(key.fingerprint), "%s", found + sizeof(print) - 1);
+        (void)snprintf(text, sizeof(text), "%.*s", (int)strcspn(at + sizeof(time) - 1, "\""),
+                       at + sizeof(time) - 1);
+        struct session **session = bsearch(&wanted, sorted, n, sizeof(*sorted), by_fingerprint);
+        if (session && kw_ok(kw_time_parse(text, &unix_ms))) {
+            bench_add(ms, unix_at_0_ms + atomic_load(&(*session)->cut_us) / 1e3 - (double)unix_ms);
+        }
+    }
+}
+
+/* From each change's time, to the millisecond, to the end of its session. */
+static void from_the_feed(struct gate_conn *operators, unsigned from, unsigned n,
+                          struct bench_list *ms)
+{
+    static char body[BODY_MAX];
+    struct session **sorted = calloc(n, sizeof(struct session *));
+    double unix_at_0_ms = (double)os_clock_unix_ms() - bench_wall_us() / 1e3;
+    unsigned long since = 0;
+
+    for (unsigned i = 0; sorted && i < n; i++) {
+        sorted[i] = &sessions[from + i];
+    }
+    if (!sorted) {
+        bench_die("no memory");
+    }
+    qsort(sorted, n, sizeof(*sorted), by_fingerprint);
+    for (bool more = true; more;) {
+        char request[128];
+        (void)snprintf(request, sizeof(request),
+                       "GET /api/v1/feed?since=%lu&max=50 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                       since);
+        if (gate_call(operators, kw_span_text(request), body, sizeof(body)) != 200) {
+            bench_die("no feed: %.300s", body);
+        }
+        take_page(body, sorted, n, unix_at_0_ms, ms);
+        const char *next = strstr(body, "\"next\":\"");
+        unsigned long on = next ? strtoul(next + 8, NULL, 10) : since;
+        more = on > since;
+        since = on;
+    }
+    free(sorted);
+    if (ms->n != n) {
+        bench_die("the feed has %zu of %u revocations", ms->n, n);
+    }
+}
+
+static void print_one(const char *what, const char *from, struct bench_list *ms)
 {
     static const struct {
         const char *name;
@@ -345,11 +425,17 @@ static void print(const char *what, struct bench_list *ms)
     char text[96];
 
     for (unsigned i = 0; i < KW_COUNT(quantiles); i++) {
-        (void)snprintf(text, sizeof(text), "%s: revocation to cut session, %s", what,
+        (void)snprintf(text, sizeof(text), "%s: %s to cut session, %s", what, from,
                        quantiles[i].name);
         bench_figure(text, bench_quantile(ms, quantiles[i].at), "ms");
     }
     bench_list_done(ms);
+}
+
+static void print(const char *what, struct delays *delays)
+{
+    print_one(what, "command", &delays->asked_ms);
+    print_one(what, "change in the feed", &delays->fed_ms);
 }
 
 /* Two descriptors a session, here and in the broker. */
@@ -366,7 +452,7 @@ static void allow_files(void)
 /* An operator's connection for each phase: the server ends those that are long idle. */
 static void fill_and_kick(const struct bench_gate *gate, unsigned from, unsigned n,
                           void (*kick)(struct gate_conn *, unsigned, unsigned, struct bench_list *),
-                          struct bench_list *ms)
+                          struct delays *delays)
 {
     struct gate_conn operators = {0};
     SSL_CTX *tls = gate_tls_operator(gate);
@@ -375,27 +461,28 @@ static void fill_and_kick(const struct bench_gate *gate, unsigned from, unsigned
     fill(gate, &operators, from, n);
     gate_disconnect(&operators);
     gate_connect(gate, GATE_OPERATORS, tls, &operators);
-    kick(&operators, from, n, ms);
+    kick(&operators, from, n, &delays->asked_ms);
+    from_the_feed(&operators, from, n, &delays->fed_ms);
     gate_disconnect(&operators);
     SSL_CTX_free(tls);
 }
 
 static void measure(const struct bench_gate *gate, unsigned n)
 {
-    struct bench_list alone_ms = {0}, plan_ms = {0};
+    struct delays alone = {0}, plan = {0};
     pthread_t watcher;
 
     if (pthread_create(&watcher, NULL, watch, NULL) != 0) {
         bench_die("no thread");
     }
-    fill_and_kick(gate, 0, n, one_by_one, &alone_ms);
-    fill_and_kick(gate, n, n, all_at_once, &plan_ms);
+    fill_and_kick(gate, 0, n, one_by_one, &alone);
+    fill_and_kick(gate, n, n, all_at_once, &plan);
     atomic_store(&stop, true);
     (void)pthread_join(watcher, NULL);
     empty(0, 2 * n);
     bench_figure("live sessions", n, "");
-    print("one certificate", &alone_ms);
-    print("all by one plan", &plan_ms);
+    print("one certificate", &alone);
+    print("all by one plan", &plan);
 }
 
 int main(void)

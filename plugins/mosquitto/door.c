@@ -335,11 +335,22 @@ enum refusal door_may(struct door *door, const struct door_request *request, cha
 
 /* --- who has to go ---------------------------------------------------------------------------- */
 
-static bool has_to_go(struct door *door, struct session *session, char why[256])
+/* A change, not the time that passed or another policy, ends it. */
+static bool by_a_change(const struct door *door, const struct session *session,
+                        const struct feed_client *known, enum refusal refusal)
+{
+    return known->changed_ms != 0 && session->generation != feed_generation(door->feed) &&
+           (refusal == REFUSAL_STANDING || refusal == REFUSAL_ATTESTATION);
+}
+
+/* changed_ms: since when, where a change is the reason; else 0. */
+static bool has_to_go(struct door *door, struct session *session, uint32_t *changed_ms,
+                      char why[256])
 {
     const struct policy_role *role = NULL;
-    struct feed_client known;
+    struct feed_client known = {0};
 
+    *changed_ms = 0;
     if (is_stale(door) && cuts_when_stale(door)) {
         (void)snprintf(why, 256, "%s", refusals[REFUSAL_STALE]);
         return true;
@@ -347,7 +358,9 @@ static bool has_to_go(struct door *door, struct session *session, char why[256])
     if (feed_age_ms(door->feed) == INT64_MAX) {
         return false; /* no word yet: nobody came in by one */
     }
-    if (judge(door, session->sha256, session->client_id, &known, &role, why) != REFUSAL_NONE) {
+    enum refusal refusal = judge(door, session->sha256, session->client_id, &known, &role, why);
+    if (refusal != REFUSAL_NONE) {
+        *changed_ms = by_a_change(door, session, &known, refusal) ? known.changed_ms : 0;
         return true;
     }
     session->role = role; /* of the policy as it is now */
@@ -358,8 +371,9 @@ static void sweep(struct door *door, struct session *session, unsigned generatio
                   door_kick_fn kick, void *ctx)
 {
     char why[256] = "";
+    uint32_t changed_ms = 0;
 
-    if (!has_to_go(door, session, why)) {
+    if (!has_to_go(door, session, &changed_ms, why)) {
         session->generation = generation;
         return;
     }
@@ -367,6 +381,9 @@ static void sweep(struct door *door, struct session *session, unsigned generatio
     if (session->client) {
         atomic_fetch_add(&feed_figures(door->feed)->kicks, 1);
         kick(ctx, session->client_id, why);
+        if (changed_ms) {
+            feed_kicked(door->feed, changed_ms);
+        }
     }
     if (!session->client) {
         drop(door, session);

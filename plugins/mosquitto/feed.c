@@ -1,5 +1,6 @@
 #include "mosquitto/feed_internal.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@ enum {
     SLACK_MS = 5000,
     RETRY_MS = 500,
     PACE_MS = 40, /* so often an hour of enrolments may wake us */
+    MANY = 50,    /* changes in one answer: the next is asked for at once */
     METRICS_MS = 2000,
 };
 
@@ -75,7 +77,7 @@ static kw_status put_change(struct kw_op *op, struct feed *feed,
         swap_table(feed, bigger);
     }
     (void)pthread_rwlock_wrlock(&feed->lock);
-    kw_status status = table_put(op, feed->table, item, &this_one);
+    kw_status status = table_put(op, feed->table, item, feed->told_ms, &this_one);
     (void)pthread_rwlock_unlock(&feed->lock);
     *lowered = *lowered || this_one;
     return status;
@@ -96,6 +98,7 @@ bool feed_find(struct feed *feed, const uint8_t sha256[KW_HASH_BYTES], struct fe
         ret->ends_s = known.ends_s;
         ret->verdict = holds || known.verdict != VERDICT_TRUSTED ? known.verdict : VERDICT_SUSPECT;
         ret->level = known.level;
+        ret->changed_ms = known.changed_ms;
     }
     (void)pthread_rwlock_unlock(&feed->lock);
     return found;
@@ -110,6 +113,7 @@ static kw_status ask(struct kw_op *op, struct feed *feed, const char *path)
 
     memset(&feed->view, 0, sizeof(feed->view));
     TRY(op, http_client_call(op, feed->link.client, &call, &answer));
+    feed->told_ms = os_clock_mono_ms();
     kw_status status = answer.status == 200
                            ? codec_json_decode(op, kw_bytes_span(answer.body), broker_view_fields,
                                                broker_view_fields_n, &feed->view)
@@ -124,12 +128,41 @@ static kw_status ask(struct kw_op *op, struct feed *feed, const char *path)
     return KW_OK;
 }
 
+static void take_cas(struct feed *feed, struct feed_cas *cas)
+{
+    (void)pthread_mutex_lock(&feed->mutex);
+    struct feed_cas before = feed->cas;
+    feed->cas = *cas;
+    feed->cas_new = true;
+    (void)pthread_mutex_unlock(&feed->mutex);
+    *cas = before; /* the caller's to drop */
+}
+
+kw_status feed_hand_cas(struct kw_op *op, struct feed *feed, bool all, feed_cas_fn put, void *ctx)
+{
+    const struct feed_cas *cas = &feed->cas;
+
+    (void)pthread_mutex_lock(&feed->mutex);
+    kw_status status = cas->n_roots > 0 && (all || feed->cas_new)
+                           ? put(op, ctx, cas->roots, cas->n_roots, cas->at, cas->n)
+                           : KW_OK;
+    feed->cas_new = false; /* what failed once fails again: it is told once */
+    (void)pthread_mutex_unlock(&feed->mutex);
+    return status;
+}
+
 static kw_status look_at_trust(struct kw_op *op, struct feed *feed)
 {
     if (memcmp(feed->trust, feed->view.trust, sizeof(feed->trust)) == 0) {
         return KW_OK;
     }
-    TRY(op, feed_trust_fetch(op, &feed->config, &feed->link));
+    struct feed_cas cas = {0}; /* those in force are good even where the folder is not writable */
+    kw_status status = feed_cas_fetch(op, &feed->config, &feed->link, &cas);
+    if (cas.n_roots > 0) {
+        take_cas(feed, &cas);
+    }
+    feed_cas_drop(&cas);
+    TRY(op, status);
     memcpy(feed->trust, feed->view.trust, sizeof(feed->trust));
     return KW_OK;
 }
@@ -168,12 +201,12 @@ static kw_status fill(struct kw_op *op, struct feed *feed, struct table **table)
         ENSURE(op, first || feed->view.after == 0 || feed->view.after > after, KW_E_DEVICE,
                "a snapshot that goes backwards");
         if (first) {
-            feed->cursor = feed->view.cursor;
+            feed->cursor = feed->enforced = feed->view.cursor;
             KW_TEXT_SET(feed->log, feed->view.log);
         }
         for (unsigned i = 0; i < feed->view.n; i++) {
             TRY(op, make_room(op, &feed->view.at[i], table));
-            TRY(op, table_put(op, *table, &feed->view.at[i], &lowered));
+            TRY(op, table_put(op, *table, &feed->view.at[i], feed->told_ms, &lowered));
         }
         after = feed->view.after;
         ENSURE(op, !atomic_load(&feed->stop), KW_E_UNAVAILABLE, "the broker stops");
@@ -231,19 +264,36 @@ static kw_status put_changes(struct kw_op *op, struct feed *feed)
     return status;
 }
 
+static bool is_swept(struct feed *feed)
+{
+    (void)pthread_mutex_lock(&feed->mutex);
+    bool swept = feed->swept == atomic_load(&feed->generation);
+    (void)pthread_mutex_unlock(&feed->mutex);
+    return swept;
+}
+
+/* While changes come in a row they are taken without a pause, and looked at together; what is
+ * enforced is said when it is. */
 static kw_status take_changes(struct kw_op *op, struct feed *feed)
 {
-    char path[128];
+    char path[160];
 
-    wait_for_sweep(feed);
-    (void)snprintf(path, sizeof(path), "/broker/v1/changes?since=%llu&wait=%u",
-                   (unsigned long long)feed->cursor, feed->wait_s);
+    if (!feed->in_a_row) {
+        wait_for_sweep(feed);
+    }
+    if (is_swept(feed)) {
+        feed->enforced = feed->cursor;
+    }
+    (void)snprintf(path, sizeof(path), "/broker/v1/changes?since=%llu&enforced=%llu&wait=%u",
+                   (unsigned long long)feed->cursor, (unsigned long long)feed->enforced,
+                   feed->in_a_row ? 0 : feed->wait_s);
     int64_t asked_ms = os_clock_mono_ms();
     TRY(op, ask(op, feed, path));
     ENSURE(op, strcmp(feed->log, feed->view.log) == 0 && feed->view.cursor >= feed->cursor,
            KW_E_STATE, "the server has another log now");
     TRY(op, put_changes(op, feed));
     feed->cursor = feed->view.cursor;
+    feed->in_a_row = feed->view.n > 0;
     atomic_store(&feed->fresh_ms, asked_ms); /* all that was so then is in the table now */
     follow_trust(feed);
     return KW_OK;
@@ -269,6 +319,8 @@ static kw_status step(struct kw_op *op, struct feed *feed)
     }
     if (!feed->link.client) {
         TRY(op, feed_link_open(op, &feed->config, feed->wait_s * 1000 + SLACK_MS, &feed->link));
+        memset(feed->trust, 0, sizeof(feed->trust)); /* by the roots as they are now */
+        feed->in_a_row = false;
     }
     return feed->whole ? take_changes(op, feed) : take_snapshot(op, feed);
 }
@@ -313,7 +365,7 @@ static void *run(void *ctx)
                 note(feed, "the feed is there again");
             }
             feed->failing = false;
-            nap(feed, PACE_MS);
+            nap(feed, feed->view.n < MANY ? PACE_MS : 0);
         } else {
             fail(feed, &op);
             nap(feed, RETRY_MS);
@@ -371,6 +423,7 @@ void feed_stop(struct feed *feed)
     atomic_store(&feed->stop, true);
     (void)pthread_join(feed->thread, NULL);
     feed_link_close(&feed->link);
+    feed_cas_drop(&feed->cas);
     table_free(feed->table);
     free(feed);
 }
@@ -398,6 +451,30 @@ void feed_swept(struct feed *feed, unsigned generation)
     feed->swept = generation;
     (void)pthread_cond_signal(&feed->swept_more);
     (void)pthread_mutex_unlock(&feed->mutex);
+}
+
+/* Seconds, upper ends; the last is for all. */
+static const unsigned delays_ms[FEED_DELAYS] = {50, 100, 250, 500, 1000, 2500, 10000, UINT_MAX};
+
+unsigned feed_delay_ms(unsigned i)
+{
+    return delays_ms[i];
+}
+
+void feed_kicked(struct feed *feed, uint32_t changed_ms)
+{
+    uint32_t delay_ms = (uint32_t)os_clock_mono_ms() - changed_ms;
+    struct feed_figures *figures = &feed->figures;
+    unsigned i = 0;
+
+    while (delay_ms > delays_ms[i]) {
+        i++;
+    }
+    atomic_fetch_add(&figures->delays[i], 1);
+    atomic_fetch_add(&figures->delay_sum_ms, delay_ms);
+    if (delay_ms > atomic_load(&figures->delay_max_ms)) { /* only the broker's thread writes */
+        atomic_store(&figures->delay_max_ms, delay_ms);
+    }
 }
 
 struct feed_figures *feed_figures(struct feed *feed)

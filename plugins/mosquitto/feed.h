@@ -19,10 +19,12 @@ struct feed_config {
 };
 
 /* Figures; the feed's own, and those that the broker's thread counts. */
-enum { FEED_REASONS_MAX = 32 };
+enum { FEED_REASONS_MAX = 32, FEED_DELAYS = 8 };
 struct feed_figures {
     atomic_ullong answers, failures, snapshots, kicks, connects, refused[FEED_REASONS_MAX];
     atomic_ullong sessions, clients, bytes;
+    /* From a change at the server to the end of the session, where it says when that was. */
+    atomic_ullong delays[FEED_DELAYS], delay_sum_ms, delay_max_ms; /* the last delay: any */
 };
 
 struct feed;
@@ -41,6 +43,7 @@ struct feed_client {
     int64_t ends_s;
     enum verdict verdict;
     unsigned level;
+    uint32_t changed_ms; /* as struct known has it */
 };
 bool feed_find(struct feed *feed, const uint8_t sha256[KW_HASH_BYTES], struct feed_client *ret);
 /* Milliseconds since the server was asked what it has answered last; INT64_MAX: never. */
@@ -49,9 +52,16 @@ int64_t feed_age_ms(const struct feed *feed);
 unsigned feed_generation(const struct feed *feed);
 /* The broker has looked at all sessions since this generation: the server may be told. */
 void feed_swept(struct feed *feed, unsigned generation);
+/* Hand CAs that have come since the last call, or all, to others' keeping: put() may not block. */
+struct cert;
+typedef kw_status (*feed_cas_fn)(struct kw_op *op, void *ctx, struct cert *const roots[],
+                                 unsigned n_roots, struct cert *const cas[], unsigned n_cas);
+kw_status feed_hand_cas(struct kw_op *op, struct feed *feed, bool all, feed_cas_fn put, void *ctx);
 /* The next line for the log, by the broker's thread; false: none. */
 bool feed_note(struct feed *feed, char text[256]);
 struct feed_figures *feed_figures(struct feed *feed);
+/* Count the end of a session that a change brought about. */
+void feed_kicked(struct feed *feed, uint32_t changed_ms);
 const char *feed_reason_name(unsigned reason); /* of door.h, for metrics */
 
 #endif

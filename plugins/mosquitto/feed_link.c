@@ -97,37 +97,56 @@ static kw_status put_ca(struct kw_op *op, const char *dir, const struct cert *ca
     return FAIL(op, KW_E_LIMIT, "more than %d CAs of one name", (int)FEED_CERTS_MAX);
 }
 
-static kw_status put_all(struct kw_op *op, const struct feed_config *config,
-                         const struct feed_link *link, struct cert *const cas[], unsigned n)
+static void believe(const struct feed_link *link, struct cert *const said[], unsigned n,
+                    struct feed_cas *ret)
 {
     for (unsigned i = 0; i < n; i++) {
         struct kw_op own;
         kw_op_init(&own, NULL, 0);
-        if (kw_ok(cert_verify_path(&own, cas[i], cas, n, link->roots, link->n_roots, NULL,
+        if (kw_ok(cert_verify_path(&own, said[i], said, n, link->roots, link->n_roots, NULL,
                                    os_clock_unix_s()))) {
-            TRY(op, put_ca(op, config->trust, cas[i]), "keeping a CA");
+            ret->at[ret->n++] = cert_ref(said[i]);
         }
+    }
+    for (; ret->n_roots < link->n_roots; ret->n_roots++) {
+        ret->roots[ret->n_roots] = cert_ref(link->roots[ret->n_roots]);
+    }
+}
+
+static kw_status put_all(struct kw_op *op, const char *dir, const struct feed_cas *cas)
+{
+    for (unsigned i = 0; *dir && i < cas->n; i++) {
+        TRY(op, put_ca(op, dir, cas->at[i]), "keeping a CA");
     }
     return KW_OK;
 }
 
-kw_status feed_trust_fetch(struct kw_op *op, const struct feed_config *config,
-                           const struct feed_link *link)
+void feed_cas_drop(struct feed_cas *cas)
+{
+    for (unsigned i = 0; i < cas->n; i++) {
+        cert_unref(cas->at[i]);
+    }
+    for (unsigned i = 0; i < cas->n_roots; i++) {
+        cert_unref(cas->roots[i]);
+    }
+    *cas = (struct feed_cas){0};
+}
+
+kw_status feed_cas_fetch(struct kw_op *op, const struct feed_config *config,
+                         const struct feed_link *link, struct feed_cas *ret)
 {
     const struct http_call call = {.method = HTTP_GET, .path = "/broker/v1/trust"};
     struct http_answer answer = {0};
     struct cert *cas[2 * FEED_CERTS_MAX] = {0};
     unsigned n = 0;
 
-    if (!*config->trust) {
-        return KW_OK;
-    }
     TRY(op, http_client_call(op, link->client, &call, &answer), "fetching the CAs");
     kw_status status = answer.status == 200
                            ? cert_parse_pem(op, kw_bytes_span(answer.body), cas, KW_COUNT(cas), &n)
                            : FAIL(op, KW_E_DEVICE, "the CAs: status %d", answer.status);
     if (kw_ok(status)) {
-        status = put_all(op, config, link, cas, n);
+        believe(link, cas, n, ret);
+        status = put_all(op, config->trust, ret);
     }
     for (unsigned i = 0; i < n; i++) {
         cert_unref(cas[i]);

@@ -24,6 +24,31 @@ static kw_status put_refusals(struct kw_op *op, const struct feed_figures *figur
     return KW_OK;
 }
 
+/* A histogram, in Prometheus's sense; the greatest delay beside it. */
+static kw_status put_delays(struct kw_op *op, const struct feed_figures *figures,
+                            struct kw_bytes *text)
+{
+    unsigned long long n = 0;
+
+    TRY(op, kw_bytes_printf(text, "# HELP keywright_mqtt_kick_seconds from a change at the server "
+                                  "to the end of the session\n"
+                                  "# TYPE keywright_mqtt_kick_seconds histogram\n"));
+    for (unsigned i = 0; i < FEED_DELAYS; i++) {
+        n += atomic_load(&figures->delays[i]);
+        if (i + 1 < FEED_DELAYS) {
+            TRY(op, kw_bytes_printf(text, "keywright_mqtt_kick_seconds_bucket{le=\"%g\"} %llu\n",
+                                    feed_delay_ms(i) / 1e3, n));
+        }
+    }
+    TRY(op, kw_bytes_printf(text,
+                            "keywright_mqtt_kick_seconds_bucket{le=\"+Inf\"} %llu\n"
+                            "keywright_mqtt_kick_seconds_sum %.3f\n"
+                            "keywright_mqtt_kick_seconds_count %llu\n",
+                            n, (double)atomic_load(&figures->delay_sum_ms) / 1e3, n));
+    return put(text, "kick_milliseconds_max", "gauge", "the longest of them",
+               atomic_load(&figures->delay_max_ms));
+}
+
 kw_status feed_metrics_write(struct kw_op *op, struct feed *feed)
 {
     const struct feed_figures *figures = &feed->figures;
@@ -47,6 +72,7 @@ kw_status feed_metrics_write(struct kw_op *op, struct feed *feed)
     TRY(op, put(text, "connects_total", "counter", "let in", atomic_load(&figures->connects)));
     TRY(op,
         put(text, "kicks_total", "counter", "live sessions ended", atomic_load(&figures->kicks)));
+    TRY(op, put_delays(op, figures, text));
     TRY(op, put_refusals(op, figures, text));
     return os_file_write(op, feed->config.metrics, 0644, kw_bytes_span(text));
 }

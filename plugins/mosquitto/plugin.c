@@ -13,6 +13,7 @@
 #include <mosquitto_broker.h>
 #include <mosquitto_plugin.h>
 
+#include "mosquitto/anchors.h"
 #include "mosquitto/door.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -23,6 +24,7 @@ struct plugin {
     char policy[KW_PATH_BYTES];
     struct feed *feed;
     struct door *door;
+    struct anchors *anchors;
 };
 
 /* --- options of mosquitto.conf: plugin_opt_NAME VALUE ------------------------------------------
@@ -166,6 +168,25 @@ static void kick(void *ctx, const char *client_id, const char *why)
     (void)mosquitto_kick_client_by_clientid(client_id, /* with_will= */ false); /* gone already */
 }
 
+static kw_status put_cas(struct kw_op *op, void *ctx, struct cert *const roots[], unsigned n_roots,
+                         struct cert *const cas[], unsigned n_cas)
+{
+    return anchors_add(op, ctx, roots, n_roots, cas, n_cas);
+}
+
+static void follow_cas(struct plugin *plugin)
+{
+    char why[512];
+    struct kw_op op;
+
+    kw_op_init(&op, NULL, 0);
+    if (!kw_ok(feed_hand_cas(&op, plugin->feed, anchors_waits(plugin->anchors), put_cas,
+                             plugin->anchors))) {
+        mosquitto_log_printf(MOSQ_LOG_ERR, "keywright: CAs wait for a restart: %s",
+                             kw_op_message(&op, why, sizeof(why)));
+    }
+}
+
 static int on_tick(int event, void *data, void *ctx)
 {
     struct plugin *plugin = ctx;
@@ -176,6 +197,7 @@ static int on_tick(int event, void *data, void *ctx)
     while (feed_note(plugin->feed, text)) {
         mosquitto_log_printf(MOSQ_LOG_NOTICE, "keywright: %s", text);
     }
+    follow_cas(plugin);
     door_sweep(plugin->door, kick, plugin);
     return MOSQ_ERR_SUCCESS;
 }
@@ -220,6 +242,7 @@ static void plugin_free(struct plugin *plugin)
 {
     feed_stop(plugin->feed);
     door_free(plugin->door);
+    anchors_free(plugin->anchors);
     free(plugin);
 }
 KW_OWNED(plugin, struct plugin, plugin_free)
@@ -229,6 +252,7 @@ static kw_status start(struct kw_op *op, struct plugin *plugin)
     AUTO(policy) *policy = NULL;
 
     TRY(op, policy_load(op, plugin->policy, &policy));
+    TRY(op, anchors_new(op, &plugin->anchors));
     TRY(op, feed_start(op, &plugin->config, policy->stale_s, &plugin->feed));
     TRY(op, door_new(op, plugin->feed, policy, &plugin->door));
     (void)TAKE(policy); /* the door's now */

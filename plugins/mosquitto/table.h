@@ -1,5 +1,5 @@
 /*
- * The positive list: every certificate that may connect, by its hash; some 60 octets each. Written
+ * The positive list: every certificate that may connect, by its hash; some 64 octets each. Written
  * by the feed's thread, read by the broker's; whoever shares it locks (feed.h).
  */
 #ifndef PLUGIN_TABLE_H
@@ -32,6 +32,8 @@ struct known {
     enum verdict verdict;
     unsigned level;
     int64_t attested_until_s; /* 0 = no end */
+    uint32_t changed_ms; /* when the server's last word on it came true: monotonic, low half; 0 =
+                            no word since the snapshot */
 };
 
 struct table;
@@ -44,11 +46,12 @@ kw_status table_copy(struct kw_op *op, const struct table *table, int64_t now_s,
 /* Must it be copied before this is put? */
 bool table_full(const struct table *table, const struct broker_item_view *item);
 /**
- * Put or replace one; *ret_lowered: it stood better before. One that is not good and was not there
- * is not kept. Never allocates: ask table_full() before. KW_E_LIMIT too many kinds and profiles.
+ * Put or replace one, told at now_ms (monotonic); *ret_lowered: it stood better before. One that is
+ * not good and was not there is not kept. Never allocates: ask table_full() before. KW_E_LIMIT too
+ * many kinds and profiles.
  */
 kw_status table_put(struct kw_op *op, struct table *table, const struct broker_item_view *item,
-                    bool *ret_lowered);
+                    int64_t now_ms, bool *ret_lowered);
 bool table_find(const struct table *table, const uint8_t sha256[KW_HASH_BYTES], struct known *ret);
 size_t table_count(const struct table *table);
 size_t table_bytes(const struct table *table);

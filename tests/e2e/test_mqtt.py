@@ -336,6 +336,7 @@ def test_a_cas_new_key_is_believed_without_a_restart(tmp_path):
     leaf = x509.load_pem_x509_certificate(after.ldevid.cert_file.read_bytes())
     aki = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
     assert aki == new_ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    comes_in(gate, one, after)  # its leaf alone: the broker has its own list of CAs
     comes_in(gate, one, with_chain(gate, after, 'ca-devices.2'))
     assert not ear.cut.is_set(), 'who was there stays'
     ear.close()

@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     for (unsigned i = 0; i < view.n; i++) {
         if (table_full(table, &view.at[i]) ||
-            !kw_ok(table_put(&op, table, &view.at[i], &lowered))) {
+            !kw_ok(table_put(&op, table, &view.at[i], /* now_ms= */ 5000, &lowered))) {
             return 0;
         }
     }

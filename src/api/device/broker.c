@@ -13,7 +13,8 @@
 _Static_assert((int)BROKER_VIEW_ITEMS >= (int)BROKER_ITEMS_MAX, "a view holds an answer");
 _Static_assert((int)BROKER_OWNER_MAX >= (int)STORE_OWNER_MAX, "and each owner");
 
-static void view_client(const struct broker_client *client, struct broker_item_view *ret)
+static void view_client(const struct broker_client *client, int64_t now_ms,
+                        struct broker_item_view *ret)
 {
     memcpy(ret->sha256, client->cert.fingerprint, sizeof(ret->sha256));
     KW_TEXT_SET(ret->owner, client->cert.owner);
@@ -23,6 +24,9 @@ static void view_client(const struct broker_client *client, struct broker_item_v
     KW_TEXT_SET(ret->attestation, attest_verdict_text(client->cert.verdict));
     ret->level = (uint32_t)client->cert.level;
     ret->attested_until_s = client->cert.trusted_until_ms / 1000;
+    if (client->changed_ms > 0) { /* at least 1: 0 is "not said", and clocks are set back */
+        ret->age_ms = now_ms > client->changed_ms ? now_ms - client->changed_ms : 1;
+    }
 }
 
 /* Another text where the set of CAs is another; no more is meant. */
@@ -43,6 +47,7 @@ static kw_status answer_view(struct kw_op *op, struct service *service,
                              const struct broker_answer *answer, struct http_response *response)
 {
     struct broker_view *view = calloc(1, sizeof(*view));
+    int64_t now_ms = service_now_ms();
 
     ENSURE(op, view, KW_E_MEMORY, "no memory for the answer");
     KW_TEXT_SET(view->log, service->config.log_origin);
@@ -50,7 +55,7 @@ static kw_status answer_view(struct kw_op *op, struct service *service,
     view->cursor = answer->cursor;
     view->after = (uint64_t)answer->after;
     for (view->n = 0; view->n < answer->n; view->n++) {
-        view_client(&answer->at[view->n], &view->at[view->n]);
+        view_client(&answer->at[view->n], now_ms, &view->at[view->n]);
     }
     kw_status status = kw_bytes_new(4096, &response->body);
     if (kw_ok(status)) {
@@ -65,7 +70,7 @@ static kw_status answer_view(struct kw_op *op, struct service *service,
 /* What the query asks for. */
 struct wanted {
     const char *id;
-    uint64_t after, since, wait_s;
+    uint64_t after, since, enforced, wait_s;
     kw_status (*take)(struct kw_op *op, struct service *service, const struct wanted *wanted,
                       struct broker_answer *ret);
 };
@@ -94,7 +99,9 @@ static kw_status take_snapshot(struct kw_op *op, struct service *service,
 static kw_status take_changes(struct kw_op *op, struct service *service,
                               const struct wanted *wanted, struct broker_answer *ret)
 {
-    return broker_changes(op, service, wanted->id, wanted->since, (unsigned)wanted->wait_s, ret);
+    const struct broker_cursor cursor = {wanted->since, wanted->enforced};
+
+    return broker_changes(op, service, wanted->id, &cursor, (unsigned)wanted->wait_s, ret);
 }
 
 kw_status broker_get_snapshot(struct kw_op *op, void *ctx, const struct http_request *request,
@@ -112,6 +119,7 @@ kw_status broker_get_changes(struct kw_op *op, void *ctx, const struct http_requ
     struct wanted wanted = {.id = request->who.id, .take = take_changes};
 
     TRY(op, rest_query_u64(op, request, "since", 0, INT64_MAX, &wanted.since));
+    TRY(op, rest_query_u64(op, request, "enforced", wanted.since, wanted.since, &wanted.enforced));
     TRY(op, rest_query_u64(op, request, "wait", 0, FEED_WAIT_MAX_S, &wanted.wait_s));
     return answer(op, ctx, &wanted, response);
 }

@@ -13,6 +13,8 @@ static const struct codec_field item_fields[] = {
     FIELD_INT("level", struct broker_item_view, level, CODEC_OMIT_EMPTY, 0, 3, "assurance level"),
     FIELD_INT("attested_until", struct broker_item_view, attested_until_s, CODEC_OMIT_EMPTY, 0,
               INT64_MAX, "Unix seconds: so long the verdict holds"),
+    FIELD_INT("age_ms", struct broker_item_view, age_ms, CODEC_OMIT_EMPTY, 0, INT64_MAX,
+              "milliseconds from the change to this answer"),
 };
 const struct codec_field broker_view_fields[] = {
     FIELD_STRING("log", struct broker_view, log, CODEC_REQUIRED,

@@ -15,6 +15,7 @@ struct broker_item_view {
     char attestation[16];
     uint32_t level;
     int64_t attested_until_s;
+    int64_t age_ms; /* of the change, as of this answer; 0 = not said */
 };
 struct broker_view {
     char log[KW_NAME_MAX];

@@ -7,7 +7,7 @@
 #include "service/log/log.h"
 #include "service/sync/feed.h"
 
-enum { BROKER_ENTRIES = 100 }; /* of the log looked at for one answer */
+enum { BROKER_ENTRIES = FEED_MAX }; /* of the log looked at for one answer */
 
 /* --- one client ------------------------------------------------------------------------------- */
 
@@ -40,12 +40,14 @@ static const char *state_of(const struct store_client *one)
 static kw_status add(struct kw_op *op, void *ctx, const struct store_client *one)
 {
     struct broker_answer *answer = ctx;
+    int64_t changed_ms = answer->changed_ms;
 
     if (!is_client(one)) {
         return KW_OK;
     }
     ENSURE(op, answer->n < BROKER_ITEMS_MAX, KW_E_LIMIT, "more certificates than an answer holds");
-    answer->at[answer->n++] = (struct broker_client){.cert = *one, .state = state_of(one)};
+    answer->at[answer->n++] =
+        (struct broker_client){.cert = *one, .state = state_of(one), .changed_ms = changed_ms};
     return KW_OK;
 }
 
@@ -72,6 +74,7 @@ kw_status broker_snapshot(struct kw_op *op, struct service *service, int64_t aft
     struct page page = {.answer = ret};
 
     ret->n = 0;
+    ret->changed_ms = 0;
     ret->cursor = log_head_now(service).size; /* before the rows: they may be newer, never older */
     TRY(op, store_clients_from(op, service->store, after, service_now_ms() / 1000, BROKER_ITEMS_MAX,
                                add_to_page, &page));
@@ -105,6 +108,7 @@ static kw_status add_item(struct kw_op *op, struct service *service, const struc
     if (!has_effect(&item->event)) {
         return KW_OK;
     }
+    ret->changed_ms = item->event.unix_ms;
     if (strncmp(object, "cert:", 5) == 0) {
         return store_client_by_fingerprint(op, service->store, item->fingerprint, add, ret);
     }
@@ -153,19 +157,22 @@ static kw_status look(struct kw_op *op, struct service *service, struct feed_req
     return KW_OK;
 }
 
-kw_status broker_changes(struct kw_op *op, struct service *service, const char *id, uint64_t since,
-                         unsigned wait_s, struct broker_answer *ret)
+kw_status broker_changes(struct kw_op *op, struct service *service, const char *id,
+                         const struct broker_cursor *at, unsigned wait_s, struct broker_answer *ret)
 {
     char consumer[KW_NAME_MAX];
-    struct feed_request request = {
-        .since = since, .max = BROKER_ENTRIES, .wait_s = wait_s, .consumer = consumer};
+    struct feed_request request = {.since = at->since,
+                                   .max = BROKER_ENTRIES,
+                                   .wait_s = wait_s,
+                                   .consumer = consumer,
+                                   .open = at->since - at->enforced};
 
     (void)snprintf(consumer, sizeof(consumer), "broker.%.80s", id);
     struct feed_item *items = calloc(FEED_MAX, sizeof(*items));
     ENSURE(op, items, KW_E_MEMORY, "no memory for the feed");
     ret->n = 0;
     ret->after = 0;
-    ret->cursor = since;
+    ret->cursor = at->since;
     kw_status status = look(op, service, &request, items, ret);
     free(items);
     return status;

@@ -139,7 +139,8 @@ static bool knows(struct kw_op *op, struct service *service, const struct store_
 static kw_status acknowledge(struct kw_op *op, struct service *service,
                              const struct feed_request *request)
 {
-    struct store_consumer consumer = {.cursor = request->since, .at_ms = os_clock_unix_ms()};
+    struct store_consumer consumer = {.cursor = request->since - request->open,
+                                      .at_ms = os_clock_unix_ms()};
 
     if (!request->consumer) {
         return KW_OK;
@@ -161,6 +162,7 @@ kw_status feed_read(struct kw_op *op, struct service *service, const struct feed
 
     ENSURE(op, request->max > 0 && request->max <= FEED_MAX && request->wait_s <= FEED_WAIT_MAX_S,
            KW_E_INPUT, "at most %d entries, and %d seconds", FEED_MAX, FEED_WAIT_MAX_S);
+    ENSURE(op, request->open <= request->since, KW_E_INPUT, "more entries are open than there are");
     ENSURE(op, request->since <= size, KW_E_STATE,
            "the log has %llu entries, none with index %llu: take everything anew from 0",
            (unsigned long long)size, (unsigned long long)request->since);

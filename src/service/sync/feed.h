@@ -1,6 +1,7 @@
 /*
  * The change feed: the log as others follow it. The cursor is the log index; whoever asks for
- * entries from a cursor on, under a consumer's name, says by that that it took all below it.
+ * entries from a cursor on, under a consumer's name, says by that that it took all below it, but
+ * for those that it calls open.
  */
 #ifndef SERVICE_SYNC_FEED_H
 #define SERVICE_SYNC_FEED_H
@@ -19,6 +20,7 @@ struct feed_request {
     unsigned max;         /* 1 … FEED_MAX */
     unsigned wait_s;      /* how long to wait for the first one; 0 = not at all */
     const char *consumer; /* NULL = nobody in particular: nothing is remembered */
+    uint64_t open;        /* so many entries below `since` it has not done with yet */
 };
 /* One entry, and how its object is now. */
 struct feed_item {

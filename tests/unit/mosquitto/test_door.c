@@ -45,6 +45,14 @@ void feed_swept(struct feed *feed, unsigned as_of)
     swept = as_of;
 }
 
+static uint32_t counted_ms;
+
+void feed_kicked(struct feed *feed, uint32_t changed_ms)
+{
+    (void)feed;
+    counted_ms = changed_ms;
+}
+
 struct feed_figures *feed_figures(struct feed *feed)
 {
     (void)feed;
@@ -79,7 +87,7 @@ static int setup(void **state)
                                 .profile = "ldevid",
                                 .ends_s = KW_TIME_NEVER,
                                 .verdict = VERDICT_TRUSTED};
-    age_ms = generation = swept = 0;
+    age_ms = generation = swept = counted_ms = 0;
     memset(&figures, 0, sizeof(figures));
     *kicked = '\0';
     return kw_ok(door_new(&op, (struct feed *)&figures, policy_of("keep"), &door)) ? 0 : -1;
@@ -182,6 +190,7 @@ static void who_falls_is_silent_at_once_and_goes_at_the_sweep(void **state)
     (void)state;
     comes_in();
     said.standing = STANDING_REVOKED;
+    said.changed_ms = 77;
     generation++;
     for (unsigned i = 0; i < 3; i++) { /* however often it tries */
         assert_int_equal(may(ACCESS_WRITE, "devices/DEV1/data", false, 1), REFUSAL_STANDING);
@@ -191,6 +200,7 @@ static void who_falls_is_silent_at_once_and_goes_at_the_sweep(void **state)
     assert_int_equal(swept, generation);
     assert_int_equal(door_sessions(door), 0);
     assert_int_equal(atomic_load(&figures.kicks), 1);
+    assert_int_equal(counted_ms, 77);
     assert_int_equal(may(ACCESS_WRITE, "devices/DEV1/data", false, 1), REFUSAL_UNKNOWN);
 }
 
@@ -202,6 +212,26 @@ static void a_verdict_that_falls_ends_a_session(void **state)
     generation++;
     sweep();
     assert_string_equal(kicked, "DEV1");
+}
+
+/* Time that passed, or another policy, is no change whose delay could be told. */
+static void only_what_a_change_brought_about_counts_for_its_delay(void **state)
+{
+    (void)state;
+    said.changed_ms = 77;
+    comes_in();
+    said.ends_s = 1;
+    generation++;
+    sweep();
+    assert_string_equal(kicked, "DEV1");
+    assert_int_equal(counted_ms, 0);
+    said.ends_s = KW_TIME_NEVER;
+    comes_in();
+    said.verdict = VERDICT_SUSPECT;
+    door_policy(door, policy_of("keep"));
+    sweep();
+    assert_string_equal(kicked, "DEV1");
+    assert_int_equal(counted_ms, 0);
 }
 
 static void the_same_identity_takes_its_session_over(void **state)
@@ -259,6 +289,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_falls_is_silent_at_once_and_goes_at_the_sweep, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_verdict_that_falls_ends_a_session, setup, teardown),
+        cmocka_unit_test_setup_teardown(only_what_a_change_brought_about_counts_for_its_delay,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(the_same_identity_takes_its_session_over, setup, teardown),
         cmocka_unit_test_setup_teardown(a_silent_server_ends_sessions_only_where_the_policy_says,
                                         setup, teardown),

@@ -43,14 +43,14 @@ static struct {
     char changes[TEXT_MAX];     /* said once; "" = nothing new */
     int status;                 /* of everything; 0 = 200 */
     char cursor[16], log[16];   /* of "nothing new" */
-    char last_since[32];
+    char last_since[32], last_enforced[32];
     char trust[TEXT_MAX];
     unsigned n_snapshots, n_changes;
 } server;
 
 static void answer_text(const char *request, char text[TEXT_MAX])
 {
-    const char *since = strstr(request, "since=");
+    const char *since = strstr(request, "since="), *enforced = strstr(request, "enforced=");
 
     *text = '\0';
     if (strstr(request, "/broker/v1/trust")) {
@@ -62,6 +62,9 @@ static void answer_text(const char *request, char text[TEXT_MAX])
         server.n_changes++;
         (void)snprintf(server.last_since, sizeof(server.last_since), "%.*s",
                        (int)strspn(since + 6, "0123456789"), since + 6);
+        (void)snprintf(server.last_enforced, sizeof(server.last_enforced), "%.*s",
+                       enforced ? (int)strspn(enforced + 9, "0123456789") : 0,
+                       enforced ? enforced + 9 : "");
         (void)snprintf(text, TEXT_MAX, "%s", server.changes);
         *server.changes = '\0';
         if (!*text) {
@@ -142,10 +145,10 @@ static void say_snapshot(unsigned page, const char *text)
     (void)pthread_mutex_unlock(&server.mutex);
 }
 
-static bool since_is(const char *text)
+static bool last_is(const char *last, const char *text)
 {
     (void)pthread_mutex_lock(&server.mutex);
-    bool is = strcmp(server.last_since, text) == 0;
+    bool is = strcmp(last, text) == 0;
     (void)pthread_mutex_unlock(&server.mutex);
     return is;
 }
@@ -303,7 +306,12 @@ static void a_snapshot_says_who_may_come(void **state)
 
 static bool since_9(void)
 {
-    return since_is("9");
+    return last_is(server.last_since, "9");
+}
+
+static bool enforced_9(void)
+{
+    return last_is(server.last_enforced, "9");
 }
 
 static void what_changed_is_acknowledged_after_the_sweep_only(void **state)
@@ -314,10 +322,49 @@ static void what_changed_is_acknowledged_after_the_sweep_only(void **state)
     feed_swept(feed, before);
     say_changes(VIEW("one", "9", "", ITEM(HASH_1, "device:DEV1", "revoked")), "9");
     wait_until(is_revoked, /* sweeps= */ false);
+    wait_until(since_9, /* sweeps= */ false); /* what follows is taken meanwhile */
     (void)usleep(10 * IDLE_US);
     assert_int_not_equal(feed_generation(feed), before);
-    assert_false(since_9());
-    wait_until(since_9, /* sweeps= */ true);
+    assert_true(last_is(server.last_enforced, "7"));
+    wait_until(enforced_9, /* sweeps= */ true);
+}
+
+#define AGED(hash, age)                                                                            \
+    "{\"sha256\":\"" hash "\",\"owner\":\"device:DEV1\",\"profile\":\"ldevid\","                   \
+    "\"state\":\"revoked\",\"ends\":4000000000,\"age_ms\":" age "}"
+
+static bool metrics_tell(const char *text)
+{
+    AUTO(kw_bytes) *all = NULL;
+
+    return os_file_exists(config.metrics) &&
+           kw_ok(os_file_read(&op, config.metrics, TEXT_MAX, &all)) &&
+           kw_ok(kw_bytes_append(all, KW_SPAN("", 1))) && strstr((char *)all->p, text);
+}
+
+static bool delay_is_told(void)
+{
+    return metrics_tell("keywright_mqtt_kick_seconds_bucket{le=\"10\"} 1\n") &&
+           metrics_tell("keywright_mqtt_kick_seconds_bucket{le=\"2.5\"} 0\n") &&
+           metrics_tell("keywright_mqtt_kick_seconds_count 1\n");
+}
+
+/* By the server's word how long ago the change was, not by anybody's clock. */
+static void the_delay_of_a_kick_counts_from_the_change(void **state)
+{
+    struct feed_client client;
+
+    (void)state;
+    (void)snprintf(config.metrics, sizeof(config.metrics), "%s/metrics", dir);
+    starts_well();
+    say_changes(VIEW("one", "9", "", AGED(HASH_1, "3000")), "9");
+    wait_until(is_revoked, /* sweeps= */ true);
+    assert_true(feed_find(feed, hash_1, &client));
+    uint32_t ago_ms = (uint32_t)os_clock_mono_ms() - client.changed_ms;
+    assert_in_range(ago_ms, 3000, 3000 + WAIT_MS);
+    feed_kicked(feed, (uint32_t)os_clock_mono_ms() - 3000);
+    wait_until(delay_is_told, /* sweeps= */ true);
+    *config.metrics = '\0';
 }
 
 static void a_snapshot_in_pages_is_taken_whole(void **state)
@@ -478,6 +525,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_snapshot_says_who_may_come, setup, teardown),
         cmocka_unit_test_setup_teardown(what_changed_is_acknowledged_after_the_sweep_only, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_delay_of_a_kick_counts_from_the_change, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_snapshot_in_pages_is_taken_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_comes_in_by_a_snapshot_that_is_not_whole, setup,

@@ -43,7 +43,7 @@ static bool put(const struct broker_item_view *item)
     bool lowered = false;
 
     assert_false(table_full(table, item));
-    assert_ok(table_put(&op, table, item, &lowered));
+    assert_ok(table_put(&op, table, item, /* now_ms= */ 5000, &lowered));
     return lowered;
 }
 
@@ -118,7 +118,7 @@ static void no_certificate_changes_its_owner(void **state)
     (void)state;
     assert_false(put(&item));
     KW_TEXT_SET(item.owner, "device:DEV2");
-    assert_code(table_put(&op, table, &item, &lowered), KW_E_DEVICE);
+    assert_code(table_put(&op, table, &item, /* now_ms= */ 5000, &lowered), KW_E_DEVICE);
 }
 
 static void owners_without_a_kind_are_refused(void **state)
@@ -130,7 +130,7 @@ static void owners_without_a_kind_are_refused(void **state)
     for (size_t i = 0; i < KW_COUNT(wrong); i++) {
         struct broker_item_view item = item_of(1);
         KW_TEXT_SET(item.owner, wrong[i]);
-        assert_code(table_put(&op, table, &item, &lowered), KW_E_DEVICE);
+        assert_code(table_put(&op, table, &item, /* now_ms= */ 5000, &lowered), KW_E_DEVICE);
     }
 }
 
@@ -166,7 +166,7 @@ static void kinds_and_profiles_have_a_limit(void **state)
     for (unsigned i = 0; i <= TABLE_CLASSES_MAX; i++) {
         struct broker_item_view item = item_of(i);
         (void)snprintf(item.profile, sizeof(item.profile), "p%u", i);
-        assert_code(table_put(&op, table, &item, &lowered),
+        assert_code(table_put(&op, table, &item, /* now_ms= */ 5000, &lowered),
                     i < TABLE_CLASSES_MAX ? KW_CODE_OK : KW_E_LIMIT);
     }
 }
