@@ -206,9 +206,9 @@ static bool is_lower(const struct slot *before, const struct slot *now)
 /* The low half suffices: it is asked for within weeks. Never 0, which is "not said". */
 static uint32_t changed_ms(const struct broker_item_view *item, int64_t now_ms)
 {
-    int64_t since_ms = now_ms > item->age_ms ? now_ms - item->age_ms : 0;
+    uint32_t since_ms = now_ms > item->age_ms ? (uint32_t)(now_ms - item->age_ms) : 0;
 
-    return item->age_ms > 0 ? (uint32_t)since_ms | 1U : 0;
+    return item->age_ms == 0 ? 0 : since_ms == 0 ? 1 : since_ms;
 }
 
 kw_status table_put(struct kw_op *op, struct table *table, const struct broker_item_view *item,
