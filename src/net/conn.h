@@ -40,6 +40,10 @@ struct conn {
     struct cert *peer_cert; /* owned; written under the loop's lock */
     struct tls_watch watch;
     struct exchange *exchange; /* while CONN_HANDLING */
+    /* The channel binding under this label, which stays as long as the connection; NULL: not asked
+     * for yet. Loop thread only. */
+    const char *binding_label;
+    uint8_t binding[HTTP_BINDING];
     char peer[PEER_MAX];
 };
 

@@ -162,17 +162,30 @@ static void run_on_pool(void *ctx)
     loop_post(x);
 }
 
+/* A TLS 1.3 connection has one value a label for its whole life (RFC 8446 section 7.5). */
+static bool export_once(struct conn *conn, const char *label)
+{
+    if (conn->binding_label == label) {
+        return true;
+    }
+    conn->binding_label = NULL;
+    if (tls_conn_export(conn->bev, label, conn->binding)) {
+        conn->binding_label = label;
+    }
+    return conn->binding_label != NULL;
+}
+
 /* Only here: a connection's TLS belongs to the loop thread. Where there is none, the handler sees
  * that. */
 static void take_binding(struct exchange *x)
 {
-    const unsigned flags = x->route->flags;
     /* RFC 9266 section 2; docs/protocol/attest.md section 1 */
-    const char *label =
-        flags & ROUTE_ATTEST ? "EXPORTER-keywright-attest" : "EXPORTER-Channel-Binding";
+    static const char plain[] = "EXPORTER-Channel-Binding", attest[] = "EXPORTER-keywright-attest";
+    const unsigned flags = x->route->flags;
 
     if ((flags & (ROUTE_BINDING | ROUTE_ATTEST)) && x->listener->tls &&
-        tls_conn_export(x->conn->bev, label, x->request.binding_octets)) {
+        export_once(x->conn, flags & ROUTE_ATTEST ? attest : plain)) {
+        memcpy(x->request.binding_octets, x->conn->binding, HTTP_BINDING);
         x->request.binding = KW_SPAN_ARRAY(x->request.binding_octets);
     }
 }

@@ -30,6 +30,7 @@ struct issuance {
     struct privkey *signer;  /* the CA's key, bound to the profile's rule */
     struct store_cert *cert; /* what will be recorded */
     struct store_pubkey key;
+    uint8_t tbs_sha256[KW_HASH_BYTES]; /* of what is signed */
     bool explained;
 };
 
@@ -97,7 +98,7 @@ static void fill_lists(const struct issuance *it, struct cert_spec *spec)
 }
 
 struct looked_at {
-    struct lint_subject subject; /* first: lint_before_signing() reads this */
+    struct lint_subject subject;
     struct issuance *it;
 };
 
@@ -137,6 +138,14 @@ static kw_status explain_instead(struct kw_op *op, struct kw_span tbs, void *ctx
     return FAIL(op, KW_E_STATE, "explained, not signed");
 }
 
+static kw_status look_at(struct kw_op *op, struct kw_span tbs, void *ctx)
+{
+    struct looked_at *looked = ctx;
+
+    digest_sha256(tbs, looked->it->tbs_sha256);
+    return lint_before_signing(op, tbs, &looked->subject);
+}
+
 static kw_status build(struct kw_op *op, struct issuance *it, struct kw_bytes **ret)
 {
     struct store_cert *cert = it->cert;
@@ -155,7 +164,7 @@ static kw_status build(struct kw_op *op, struct issuance *it, struct kw_bytes **
         .issuer_key = cert_public(it->ca->cert),
         .path_len = -1,
         .ocsp_nocheck = it->profile->data.ocsp_nocheck,
-        .check = it->request->terms ? explain_instead : lint_before_signing,
+        .check = it->request->terms ? explain_instead : look_at,
         .check_ctx = &looked,
     };
 
@@ -277,7 +286,7 @@ static kw_status record_issue(struct kw_op *op, struct store_txn *txn, const str
     char fingerprint[2 * KW_HASH_BYTES + 1];
     struct event event = {.type = it->request->event};
 
-    TRY(op, cert_tbs_sha256(op, KW_SPAN(cert->der, cert->der_len), event.digest));
+    memcpy(event.digest, it->tbs_sha256, KW_HASH_BYTES);
     KW_TEXT_SET(event.key, it->ca->key_id);
     kw_hex(KW_SPAN(cert->serial, cert->serial_len), serial, sizeof(serial));
     kw_hex(KW_SPAN_ARRAY(cert->pubkey), key, sizeof(key));

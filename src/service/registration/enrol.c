@@ -53,6 +53,8 @@ static kw_status note_refusal(struct kw_op *op, const struct enrolment *it, kw_s
     return status;
 }
 
+#define USED_BEFORE "this public key was used before; make a new key"
+
 /* --- replays ---------------------------------------------------------------------------------- */
 
 struct replay {
@@ -76,26 +78,32 @@ static bool answers(const struct enrolment *it, const struct store_cert *found)
            !(it->old && it->old->row == found->row);
 }
 
+enum key_history {
+    KEY_IS_NEW,
+    KEY_IS_KNOWN, /* for something else than this very request */
+    KEY_HAS_CERT, /* by this very request */
+};
+
 /*
  * A key that is known already: the very same request again (its answer was lost on the line) gets
- * its certificate again; anything else is refused. *ret_found says which.
+ * its certificate again; anything else is refused, except a renewal with the same key.
  */
 static kw_status known_key(struct kw_op *op, const struct enrolment *it, struct store_cert *ret,
-                           bool *ret_found)
+                           enum key_history *ret_history)
 {
     struct store_pubkey known;
     struct replay replay = {.it = it, .ret = ret};
     kw_status status =
         store_pubkey_get(op, it->service->store, pubkey_id(it->request->key), &known);
 
-    *ret_found = false;
+    *ret_history = KEY_IS_NEW;
     if (status.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);
         return KW_OK;
     }
     TRY(op, status);
-    ENSURE(op, strcmp(known.owner, it->owner) == 0, KW_E_CONFLICT,
-           "this public key was used before; make a new key");
+    *ret_history = KEY_IS_KNOWN;
+    ENSURE(op, strcmp(known.owner, it->owner) == 0, KW_E_CONFLICT, USED_BEFORE);
     status = store_change(op, it->service->store, find_replay, &replay);
     if (status.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);
@@ -110,7 +118,7 @@ static kw_status known_key(struct kw_op *op, const struct enrolment *it, struct 
            "the certificate for this request was revoked; make a new key");
     ENSURE(op, it->now_ms / 1000 <= ret->not_after, KW_E_CONFLICT,
            "the certificate for this request has ended; make a new key");
-    *ret_found = true;
+    *ret_history = KEY_HAS_CERT;
     return KW_OK;
 }
 
@@ -125,7 +133,7 @@ static kw_status refuse_known(struct kw_op *op, const struct enrolment *it)
         return KW_OK;
     }
     TRY(op, status);
-    return FAIL(op, KW_E_CONFLICT, "this public key was used before; make a new key");
+    return FAIL(op, KW_E_CONFLICT, USED_BEFORE);
 }
 
 /* --- first certificate
@@ -219,27 +227,29 @@ static kw_status issue(struct kw_op *op, struct enrolment *it, struct issue_requ
 static kw_status known_or_made(struct kw_op *op, const struct enrolment *it, struct store_cert *ret,
                                bool *ret_found)
 {
-    *ret_found = false;
-    if (it->decrypter) {
-        return KW_OK;
+    enum key_history history = KEY_IS_NEW;
+
+    if (!it->decrypter) {
+        TRY(op, known_key(op, it, ret, &history));
     }
-    TRY(op, known_key(op, it, ret, ret_found));
-    return *ret_found ? KW_OK : refuse_known(op, it);
+    ENSURE(op, history != KEY_IS_KNOWN, KW_E_CONFLICT, USED_BEFORE);
+    *ret_found = history == KEY_HAS_CERT;
+    return KW_OK;
 }
 
 /* Where the same request came twice at once, the loser gets what the winner was given. */
 static kw_status issue_or_find(struct kw_op *op, struct enrolment *it,
                                struct issue_request *request, struct store_cert *ret)
 {
-    bool again = false;
+    enum key_history history = KEY_IS_NEW;
     kw_status status = issue(op, it, request, ret);
 
     if (status.code != KW_E_CONFLICT) {
         return status;
     }
     kw_op_clear(op);
-    TRY(op, known_key(op, it, ret, &again));
-    ENSURE(op, again, KW_E_CONFLICT, "this public key was used before; make a new key");
+    TRY(op, known_key(op, it, ret, &history));
+    ENSURE(op, history == KEY_HAS_CERT, KW_E_CONFLICT, USED_BEFORE);
     return KW_OK;
 }
 
@@ -422,7 +432,7 @@ static kw_status issue_again(struct kw_op *op, struct enrolment *it, const char 
                              struct store_cert *ret)
 {
     struct issue_request request = {.event = EVENT_CERT_RENEW, .within = supersede};
-    bool replayed = false;
+    enum key_history history = KEY_IS_NEW;
 
     TRY(op, refuse_states(op, &it->device));
     ENSURE(op, strcmp(it->old->owner, it->owner) == 0, KW_E_DENIED,
@@ -431,15 +441,13 @@ static kw_status issue_again(struct kw_op *op, struct enrolment *it, const char 
     TRY(op, enrol_check_protocol(op, it));
     TRY(op, enrol_check_binding(op, it));
     TRY(op, subject_refuse_other(op, it->request->subject, &it->device));
-    TRY(op, known_key(op, it, ret, &replayed));
-    if (replayed) {
+    TRY(op, known_key(op, it, ret, &history));
+    if (history == KEY_HAS_CERT) {
         return KW_OK;
     }
     TRY(op, check_renewal(op, it, profile, &request.same_key));
     TRY(op, attest_permit(op, it->service, it->device.id, it->profile->data.attest, it->now_ms));
-    if (!request.same_key) {
-        TRY(op, refuse_known(op, it));
-    }
+    ENSURE(op, request.same_key || history == KEY_IS_NEW, KW_E_CONFLICT, USED_BEFORE);
     return issue_or_find(op, it, &request, ret);
 }
 
