@@ -185,17 +185,39 @@ static void copy_typed(struct kw_span token, char ret[TYPED_MAX + 1])
     ret[letters ? token.len : 1] = '\0';
 }
 
-/* -1 where it is neither a word nor the beginning of just one. */
+/* -1 where it is neither a word nor the beginning of just one. The list is sorted. */
 static int find_word(const char *typed)
 {
     size_t n = strlen(typed);
+    int low = 0;
+    int high = n >= SHARE_WORD_UNIQUE ? SHARE_WORDS - 1 : -1;
 
-    for (int i = 0; n >= SHARE_WORD_UNIQUE && i < SHARE_WORDS; i++) {
-        if (strncmp(share_words[i], typed, n) == 0) {
-            return i;
+    while (low <= high) {
+        int middle = (low + high) / 2;
+        int order = strncmp(share_words[middle], typed, n);
+        if (order == 0) {
+            return middle;
         }
+        low = order < 0 ? middle + 1 : low;
+        high = order > 0 ? middle - 1 : high;
     }
     return -1;
+}
+
+/* A bit for each letter in it. */
+static uint32_t letters_of(const char *word)
+{
+    uint32_t letters = 0;
+
+    for (; *word; word++) {
+        letters |= UINT32_C(1) << (*word & 31);
+    }
+    return letters;
+}
+
+static unsigned count_bits(uint32_t bits)
+{
+    return (unsigned)__builtin_popcount(bits);
 }
 
 /* How many letters must be put in, left out or changed to make one of the other. */
@@ -226,8 +248,13 @@ static const char *suggest(const char *typed)
 {
     const char *nearest = NULL;
     unsigned least = 3; /* letters; what is farther off is a guess */
+    uint32_t letters = letters_of(typed);
 
     for (unsigned i = 0; i < SHARE_WORDS; i++) {
+        uint32_t others = letters_of(share_words[i]); /* each one that lacks is a step at least */
+        if (count_bits(letters & ~others) >= least || count_bits(others & ~letters) >= least) {
+            continue;
+        }
         unsigned d = distance(typed, share_words[i]);
         if (d < least) {
             least = d;
