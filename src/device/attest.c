@@ -91,6 +91,7 @@ static const struct codec_field activation_fields[] = {
 struct evidence {
     uint8_t nonce[NONCE_BYTES];
     struct octets quote, signature, key_public, certify, certify_signature;
+    struct octets new_public, new_certify, new_signature;
     unsigned n_pcrs, n_log;
     uint8_t pcrs[ROT_PCRS * KW_HASH_BYTES];
     uint8_t log[LOG_MAX];
@@ -106,6 +107,12 @@ static const struct codec_field evidence_fields[] = {
     FIELD_B64("certify", struct evidence, certify.p, certify.n, CODEC_OMIT_EMPTY, "TPMS_ATTEST"),
     FIELD_B64("certify_signature", struct evidence, certify_signature.p, certify_signature.n,
               CODEC_OMIT_EMPTY, "TPMT_SIGNATURE"),
+    FIELD_B64("new_public", struct evidence, new_public.p, new_public.n, CODEC_OMIT_EMPTY,
+              "TPM2B_PUBLIC"),
+    FIELD_B64("new_certify", struct evidence, new_certify.p, new_certify.n, CODEC_OMIT_EMPTY,
+              "TPMS_ATTEST"),
+    FIELD_B64("new_signature", struct evidence, new_signature.p, new_signature.n, CODEC_OMIT_EMPTY,
+              "TPMT_SIGNATURE"),
 };
 
 static const char *const verdicts[] = {"none", "trusted", "suspect", "failed"};
@@ -125,6 +132,7 @@ struct round {
     struct device *device;
     enum device_identity as;
     bool tpm;
+    const char *next;                /* label of a key that is about to be asked for; NULL: none */
     uint8_t exporter[HTTP_EXPORTER]; /* of the connection that the evidence must go over */
     struct cert *cert;
 };
@@ -183,25 +191,34 @@ static void qualify(const struct round *round, const uint8_t nonce[NONCE_BYTES],
     digest_sha256(KW_SPAN_ARRAY(all), ret);
 }
 
-/* The key of the connection, certified by the attestation key. */
-static kw_status certify(struct kw_op *op, const struct round *round,
-                         const uint8_t nonce[NONCE_BYTES], struct octets *ret_public,
-                         struct octets *ret_said, struct octets *ret_sig)
+/* A key of this TPM, certified by the attestation key. */
+static kw_status certify_label(struct kw_op *op, const struct round *round, const char *label,
+                               const uint8_t nonce[NONCE_BYTES], struct octets *ret_public,
+                               struct octets *ret_said, struct octets *ret_sig)
 {
     struct device *device = round->device;
-    const char *label = NULL;
     uint8_t hash[KW_HASH_BYTES];
     __attribute__((cleanup(rot_certified_done))) struct rot_certified certified = {0};
-    AUTO(privkey) *private_key = NULL;
     AUTO(rot_key) *key = NULL;
 
-    TRY(op, keys_find(op, device, round->cert, &private_key, &label));
     TRY(op, rot_key_load(op, device->rot, label, &key));
     qualify(round, nonce, hash);
     TRY(op, rot_attest_certify(op, device->rot, key, KW_SPAN_ARRAY(hash), &certified));
     TRY(op, take(op, certified.key_public, ret_public));
     TRY(op, take(op, certified.attest, ret_said));
     return take(op, certified.sig, ret_sig);
+}
+
+/* That of the connection. */
+static kw_status certify(struct kw_op *op, const struct round *round,
+                         const uint8_t nonce[NONCE_BYTES], struct octets *ret_public,
+                         struct octets *ret_said, struct octets *ret_sig)
+{
+    const char *label = NULL;
+    AUTO(privkey) *key = NULL;
+
+    TRY(op, keys_find(op, round->device, round->cert, &key, &label));
+    return certify_label(op, round, label, nonce, ret_public, ret_said, ret_sig);
 }
 
 /* --- section 2 and 3: once --- */
@@ -309,10 +326,13 @@ static kw_status quote(struct kw_op *op, struct round *round, const struct chall
     struct kw_out log = KW_OUT_ARRAY(ret->log);
     TRY(op, eventlog_read(op, round->device, challenge->log_from, &log)); /* after the quote */
     ret->n_log = (unsigned)log.len;
-    return strcmp(challenge->needs, "certify") != 0
-               ? KW_OK
-               : certify(op, round, challenge->nonce, &ret->key_public, &ret->certify,
-                         &ret->certify_signature);
+    if (strcmp(challenge->needs, "certify") == 0) {
+        TRY(op, certify(op, round, challenge->nonce, &ret->key_public, &ret->certify,
+                        &ret->certify_signature));
+    }
+    return round->next ? certify_label(op, round, round->next, challenge->nonce, &ret->new_public,
+                                       &ret->new_certify, &ret->new_signature)
+                       : KW_OK;
 }
 
 /* Without a TPM the key of the connection answers in its own name (sign.c keeps this beginning from
@@ -399,17 +419,32 @@ static bool is_lost(kw_status status, const struct device_verdict *verdict)
                               strcmp(verdict->reason, "nonce_expired") == 0));
 }
 
+static kw_status attest(struct kw_op *op, struct round *round, struct device_verdict *ret)
+{
+    round->tpm = (rot_info(round->device->rot).caps & ROT_CAP_ATTEST) != 0;
+    kw_status status = go_round(op, round, ret);
+    for (unsigned i = 1; i < ROUNDS && is_lost(status, ret); i++) {
+        kw_op_clear(op);
+        status = go_round(op, round, ret);
+    }
+    TRY(op, status, "attestation");
+    return KW_OK;
+}
+
 kw_status device_attest(struct kw_op *op, struct device *device, struct device_verdict *ret)
 {
     __attribute__((cleanup(round_done))) struct round round = {.device = device};
 
-    round.tpm = (rot_info(device->rot).caps & ROT_CAP_ATTEST) != 0;
     TRY(op, choose_identity(op, &round));
-    kw_status status = go_round(op, &round, ret);
-    for (unsigned i = 1; i < ROUNDS && is_lost(status, ret); i++) {
-        kw_op_clear(op);
-        status = go_round(op, &round, ret);
-    }
-    TRY(op, status, "attestation");
-    return KW_OK;
+    return attest(op, &round, ret);
+}
+
+kw_status device_attest_key(struct kw_op *op, struct device *device, enum device_identity as,
+                            const char *label, struct device_verdict *ret)
+{
+    __attribute__((cleanup(round_done))) struct round round = {
+        .device = device, .as = as, .next = label};
+
+    TRY(op, state_read_cert(op, device, as, &round.cert));
+    return attest(op, &round, ret);
 }

@@ -260,13 +260,16 @@ kw_status device_unseal(struct kw_op *op, struct device *device, const char *nam
 /* --- est.c ------------------------------------------------------------------------------------ */
 /* GET cacerts; each issuer must lead to the pinned root. Kept in ca.pem. */
 kw_status est_cacerts(struct kw_op *op, struct device *device);
-/* POST a request to `label`/`verb`; secret NULL = by certificate. Where the server wants
- * attestation first, that is done and the request sent again. ret: the issued certificate, nothing
- * checked yet.
- */
+struct est_request {
+    const char *label, *verb; /* of the path */
+    const char *secret;       /* NULL = by certificate */
+    const char *key;          /* label of the key that `csr` is for */
+    struct kw_span csr;
+};
+/* POST a request. Where the server wants attestation first, that is done, with the request's key in
+ * it, and the request sent again. ret: the issued certificate, nothing checked yet. */
 kw_status est_enrol(struct kw_op *op, struct device *device, enum device_identity as,
-                    const char *label, const char *verb, const char *secret, struct kw_span csr,
-                    struct cert **ret);
+                    const struct est_request *request, struct cert **ret);
 
 /* --- enrol.c, renew.c, hello.c, wipe.c, sign.c
  * -------------------------------------------------------------------- */
@@ -340,6 +343,10 @@ struct device_verdict {
     int64_t valid_until_ms; /* 0 where not trusted */
 };
 kw_status device_attest(struct kw_op *op, struct device *device, struct device_verdict *ret);
+/* A round as this identity which also shows that the key of the label, for which a certificate is
+ * to be asked, lies in the same TPM (where there is one). */
+kw_status device_attest_key(struct kw_op *op, struct device *device, enum device_identity as,
+                            const char *label, struct device_verdict *ret);
 /* The event log from an octet on; nothing where the firmware keeps none. KW_E_TOO_LARGE. */
 kw_status eventlog_read(struct kw_op *op, const struct device *device, uint64_t from,
                         struct kw_out *out);

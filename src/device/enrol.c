@@ -117,8 +117,12 @@ static kw_status take_step(struct kw_op *op, struct device *device, const struct
 
     TRY(op, keys_make(op, device, step->label, &key));
     TRY(op, request_prepare(op, device, step->csr, key, &csr));
-    kw_status status = est_enrol(op, device, step->as, step->profile, "simpleenroll", secret,
-                                 kw_bytes_span(csr), &cert);
+    const struct est_request request = {.label = step->profile,
+                                        .verb = "simpleenroll",
+                                        .secret = secret,
+                                        .key = step->label,
+                                        .csr = kw_bytes_span(csr)};
+    kw_status status = est_enrol(op, device, step->as, &request, &cert);
     if (!kw_ok(status)) {
         drop_refused(op, device, step, status);
         return status;

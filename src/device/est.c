@@ -67,28 +67,27 @@ kw_status est_cacerts(struct kw_op *op, struct device *device)
 }
 
 static kw_status ask(struct kw_op *op, struct device *device, enum device_identity as,
-                     const char *label, const char *verb, const char *secret, struct kw_span csr,
-                     struct cert **ret)
+                     const struct est_request *request, struct cert **ret)
 {
     char path[128];
-    AUTO(kw_bytes) *request = NULL;
+    AUTO(kw_bytes) *text = NULL;
     AUTO(kw_bytes) *body = NULL;
     unsigned n = 0;
 
-    (void)snprintf(path, sizeof(path), "/.well-known/est/%s/%s", label, verb);
-    TRY(op, kw_bytes_new(2 * csr.len + 64, &request));
-    TRY(op, kw_b64_encode(csr, LINE, request));
+    (void)snprintf(path, sizeof(path), "/.well-known/est/%s/%s", request->label, request->verb);
+    TRY(op, kw_bytes_new(2 * request->csr.len + 64, &text));
+    TRY(op, kw_b64_encode(request->csr, LINE, text));
     struct http_call call = {
         .method = HTTP_POST,
         .path = path,
         .content_type = "application/pkcs10",
-        .body = kw_bytes_span(request),
-        .user = secret ? device->config.device_id : NULL,
-        .password = secret,
+        .body = kw_bytes_span(text),
+        .user = request->secret ? device->config.device_id : NULL,
+        .password = request->secret,
         .accept = "application/pkcs7-mime",
     };
-    TRY(op, server_call(op, device, as, &call, &body), "%s", verb);
-    TRY(op, decode_certs(op, kw_bytes_span(body), ret, 1, &n), "%s", verb);
+    TRY(op, server_call(op, device, as, &call, &body), "%s", request->verb);
+    TRY(op, decode_certs(op, kw_bytes_span(body), ret, 1, &n), "%s", request->verb);
     return KW_OK;
 }
 
@@ -100,11 +99,12 @@ static bool wants_attestation(const struct kw_op *op, kw_status status, enum dev
 }
 
 /* A verdict that is not good is the reason of the refusal; the server's own words stay. */
-static kw_status attest_first(struct kw_op *op, struct device *device)
+static kw_status attest_first(struct kw_op *op, struct device *device, enum device_identity as,
+                              const char *key)
 {
     struct device_verdict verdict = {0};
 
-    TRY(op, device_attest(op, device, &verdict), "attestation is needed first");
+    TRY(op, device_attest_key(op, device, as, key, &verdict), "attestation is needed first");
     ENSURE(op, verdict.verdict == ATTEST_TRUSTED, KW_E_DENIED,
            "attestation is needed first, and its verdict is %s (%s): %s",
            attest_verdict_text(verdict.verdict), verdict.reason, verdict.detail);
@@ -112,15 +112,14 @@ static kw_status attest_first(struct kw_op *op, struct device *device)
 }
 
 kw_status est_enrol(struct kw_op *op, struct device *device, enum device_identity as,
-                    const char *label, const char *verb, const char *secret, struct kw_span csr,
-                    struct cert **ret)
+                    const struct est_request *request, struct cert **ret)
 {
-    kw_status status = ask(op, device, as, label, verb, secret, csr, ret);
+    kw_status status = ask(op, device, as, request, ret);
 
     if (!wants_attestation(op, status, as)) {
         return status;
     }
     kw_op_clear(op);
-    TRY(op, attest_first(op, device));
-    return ask(op, device, as, label, verb, secret, csr, ret);
+    TRY(op, attest_first(op, device, as, request->key));
+    return ask(op, device, as, request, ret);
 }

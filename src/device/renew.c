@@ -126,16 +126,18 @@ static kw_status ask(struct kw_op *op, const struct renewal *it, struct kw_span 
                      struct cert **ret)
 {
     struct device *device = it->device;
+    struct est_request request = {
+        .label = "ldevid", .verb = "simplereenroll", .key = it->next, .csr = csr};
 
     if (device_now_s(device) <= cert_not_after(it->old)) {
-        kw_status status =
-            est_enrol(op, device, DEVICE_LDEVID, "ldevid", "simplereenroll", NULL, csr, ret);
+        kw_status status = est_enrol(op, device, DEVICE_LDEVID, &request, ret);
         if (status.code != KW_E_EXPIRED) {
             return status;
         }
         kw_op_clear(op);
     }
-    return est_enrol(op, device, DEVICE_IDEVID, "ldevid", "simpleenroll", NULL, csr, ret);
+    request.verb = "simpleenroll";
+    return est_enrol(op, device, DEVICE_IDEVID, &request, ret);
 }
 
 /* This key will never be taken: the next try makes another. */

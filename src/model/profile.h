@@ -39,7 +39,8 @@ struct profile {
     bool ra;                                  /* a station may ask for it in a device's name */
     bool server_keygen;       /* the server may make the key (RFC 7030 section 4.4) */
     char channel_binding[12]; /* "none"; "required": the request carries the channel's binding */
-    char attest[12];          /* "none", "required" (trusted), "fresh" (within ten minutes) */
+    char attest[12];          /* "none", "required" (trusted), "fresh" (just now, with the key) */
+    uint32_t attest_level;    /* the least assurance level, 0 (AL0) to 3 (AL3) */
     uint32_t n_subject_dn;
     char subject_dn[SUBJECT_PARTS_MAX][SUBJECT_PART_MAX]; /* "O={organization}", "CN={id}" */
     char key_class[24];                                   /* model/key.h text */

@@ -141,6 +141,11 @@ static bool attest_fits(const struct profile *profile)
            (is_device(profile) && strcmp(profile->enrol, "idevid") == 0);
 }
 
+static bool level_fits(const struct profile *profile)
+{
+    return profile->attest_level == 0 || strcmp(profile->attest, "none") != 0;
+}
+
 static bool binding_fits(const struct profile *profile)
 {
     return strcmp(profile->channel_binding, "required") != 0 || profile_speaks(profile, "est");
@@ -377,6 +382,7 @@ const struct profile_law profile_laws[] = {
     ROW("attest", attest_known, "attestation is none, required or fresh", "decision"),
     ROW("attest", attest_fits, "only devices that enrol with their IDevID attest before",
         "decision"),
+    ROW("attest_level", level_fits, "a level is shown by attestation only", "decision"),
     ROW("validity_hours", validity_given, "either no_end or validity_hours must be given, not both",
         "RFC 5280 section 4.1.2.5"),
     ROW("overlap_hours", overlap_fits, "the overlap is longer than the validity", "decision"),

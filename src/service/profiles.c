@@ -25,7 +25,11 @@ const struct codec_field profile_fields[] = {
                  "required: the request must carry the TLS channel's binding; none where absent"),
     FIELD_STRING("attest", struct profile, attest, 0,
                  "required: only a device whose attestation is trusted gets it; fresh: and whose "
-                 "last good round is within ten minutes; none where absent"),
+                 "last good round is just over, in which its TPM certified the key; none where "
+                 "absent"),
+    FIELD_INT("attest_level", struct profile, attest_level, 0, 0, 3,
+              "the least assurance level of such a device: 3 where it must have a TPM; 0 where "
+              "absent"),
     FIELD_STRINGS("subject_dn", struct profile, subject_dn, n_subject_dn, 0,
                   "the name, a TYPE=VALUE an attribute; {organization} and what the registry knows "
                   "of the one in braces. Absent: O, serialNumber and CN of a device, O and CN of "

@@ -72,6 +72,16 @@ kw_status store_attest_nonce_use(struct kw_op *op, struct store_txn *txn, const 
                                  struct kw_span nonce, int64_t at_ms, int64_t over_ms,
                                  bool *ret_first, int64_t *ret_floor_ms);
 
+/* Keys that the device's attestation key certified: the newest STORE_ATTEST_KEYS of them, by
+ * SHA-256 of their SubjectPublicKeyInfo. */
+enum { STORE_ATTEST_KEYS = 4 };
+kw_status store_attest_key_put(struct kw_op *op, struct store_txn *txn, const char *device,
+                               const uint8_t key[KW_HASH_BYTES], int64_t at_ms);
+/* ret_ms: when; 0: never, or no more known. */
+kw_status store_attest_key_at(struct kw_op *op, struct store *store, const char *device,
+                              const uint8_t key[KW_HASH_BYTES], int64_t *ret_ms);
+kw_status store_attest_key_drop(struct kw_op *op, struct store_txn *txn, const char *device);
+
 /* An enrolment between its two requests. */
 struct store_attest_session {
     char device[KW_NAME_MAX];

@@ -4,10 +4,12 @@
  * bit of the signature magic        the statement is not by a TPM values       one bit of a PCR's
  * value pcrs         other PCRs than asked for certificate  a statement of the AK, but of
  * TPM2_Certify signer       a quote by another TPM's AK (KW_LIE_ROT) replay       the quote that
- * KW_LIE_FILE holds; it is kept there where the file is not
+ * KW_LIE_FILE holds; it is kept there where the file is not. With KW_LIE_CSR its requests are for a
+ * key in software, while the TPM tells the truth.
  */
 #include <stdlib.h>
 
+#include "crypto/csr.h"
 #include "os/files.h"
 #include "rot/rot.h"
 
@@ -119,10 +121,32 @@ kw_status __wrap_rot_attest_quote(struct kw_op *op, struct rot *rot, struct kw_s
 {
     const char *how = getenv("KW_LIE");
 
+    if (getenv("KW_LIE_CSR")) {
+        return __real_rot_attest_quote(op, rot, qualifying, mask, ret);
+    }
     for (unsigned i = 0; i < KW_COUNT(lies); i++) {
         if (how && strcmp(lies[i].how, how) == 0) {
             return lies[i].tell(op, rot, qualifying, mask, ret);
         }
     }
     return FAIL(op, KW_E_INPUT, "no lie is called '%s'", how ? how : "");
+}
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+kw_status __real_csr_build(struct kw_op *op, struct kw_span subject, const struct privkey *key,
+                           struct kw_bytes **ret);
+kw_status __wrap_csr_build(struct kw_op *op, struct kw_span subject, const struct privkey *key,
+                           struct kw_bytes **ret);
+
+kw_status __wrap_csr_build(struct kw_op *op, struct kw_span subject, const struct privkey *key,
+                           struct kw_bytes **ret)
+{
+    AUTO(privkey) *soft = NULL;
+
+    if (!getenv("KW_LIE_CSR")) {
+        return __real_csr_build(op, subject, key, ret);
+    }
+    TRY(op, privkey_generate(op, KEY_ALG_EC_P256, &soft));
+    return __real_csr_build(op, subject, soft, ret);
 }

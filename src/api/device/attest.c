@@ -122,10 +122,11 @@ struct certified_message {
     uint8_t key[TPM_OCTETS], certify[TPM_OCTETS], signature[TPM_OCTETS];
     uint32_t key_len, certify_len, signature_len;
 };
-#define CERTIFIED_FIELDS(owner)                                                                    \
-    FIELD_B64("key_public", owner, certified.key, certified.key_len, 0, "TPM2B_PUBLIC"),           \
-        FIELD_B64("certify", owner, certified.certify, certified.certify_len, 0, "TPMS_ATTEST"),   \
-        FIELD_B64("certify_signature", owner, certified.signature, certified.signature_len, 0,     \
+/* Of the key of the connection (""), or of one that is about to be asked for ("new_"). */
+#define CERTIFIED_FIELDS(owner, member, key_name, certify_name, signature_name)                    \
+    FIELD_B64(key_name, owner, member.key, member.key_len, 0, "TPM2B_PUBLIC"),                     \
+        FIELD_B64(certify_name, owner, member.certify, member.certify_len, 0, "TPMS_ATTEST"),      \
+        FIELD_B64(signature_name, owner, member.signature, member.signature_len, 0,                \
                   "TPMT_SIGNATURE")
 
 static struct attest_certified certified_of(const struct certified_message *said)
@@ -143,7 +144,8 @@ struct activate_message {
 static const struct codec_field activate_fields[] = {
     FIELD_B64("session", struct activate_message, session, session_len, CODEC_REQUIRED, ""),
     FIELD_B64("activated", struct activate_message, activated, activated_len, CODEC_REQUIRED, ""),
-    CERTIFIED_FIELDS(struct activate_message),
+    CERTIFIED_FIELDS(struct activate_message, certified, "key_public", "certify",
+                     "certify_signature"),
 };
 
 kw_status device_api_attest_activate(struct kw_op *op, void *ctx,
@@ -198,7 +200,7 @@ struct evidence_message {
     uint8_t nonce[ATTEST_NONCE], quote[TPM_OCTETS], signature[TPM_OCTETS], pcrs[PCR_OCTETS];
     uint8_t log[LOG_OCTETS];
     uint32_t nonce_len, quote_len, signature_len, pcrs_len, log_len;
-    struct certified_message certified;
+    struct certified_message certified, next;
 };
 static const struct codec_field evidence_fields[] = {
     FIELD_B64("nonce", struct evidence_message, nonce, nonce_len, CODEC_REQUIRED, ""),
@@ -206,7 +208,9 @@ static const struct codec_field evidence_fields[] = {
     FIELD_B64("signature", struct evidence_message, signature, signature_len, CODEC_REQUIRED, ""),
     FIELD_B64("pcrs", struct evidence_message, pcrs, pcrs_len, 0, "values"),
     FIELD_B64("log", struct evidence_message, log, log_len, 0, "event log"),
-    CERTIFIED_FIELDS(struct evidence_message),
+    CERTIFIED_FIELDS(struct evidence_message, certified, "key_public", "certify",
+                     "certify_signature"),
+    CERTIFIED_FIELDS(struct evidence_message, next, "new_public", "new_certify", "new_signature"),
 };
 
 static kw_status take_evidence(struct kw_op *op, struct service *service,
@@ -223,7 +227,8 @@ static kw_status take_evidence(struct kw_op *op, struct service *service,
                                                  KW_SPAN(said->signature, said->signature_len),
                                              .pcrs = KW_SPAN(said->pcrs, said->pcrs_len),
                                              .log = KW_SPAN(said->log, said->log_len),
-                                             .certified = certified_of(&said->certified)};
+                                             .certified = certified_of(&said->certified),
+                                             .next = certified_of(&said->next)};
     return attest_evidence(op, service, &peer, &evidence, ret);
 }
 

@@ -50,16 +50,23 @@ kw_status attest_challenge(struct kw_op *op, struct service *service,
 
 struct attest_evidence {
     struct kw_span nonce, quote, signature, pcrs, log;
-    struct attest_certified certified;
+    struct attest_certified certified, next; /* next: a key that is about to be asked for */
 };
 /* ret: how the device stands now, also where the evidence failed. */
 kw_status attest_evidence(struct kw_op *op, struct service *service, const struct attest_peer *peer,
                           const struct attest_evidence *said, struct store_attest *ret);
 
-/* May this device have a certificate of a profile that asks for attestation ("none", "required",
- * "fresh": a good round within ten minutes)? KW_E_DENIED "attestation needed: …". */
+/**
+ * May this device have a certificate of this profile?
+ *
+ * profile  its `attest`: "none"; "required": the device is trusted, at `attest_level` or above;
+ *          "fresh": besides, its last good round is just over, and where it has a TPM, that TPM's
+ *          AK certified `key`
+ * key      that the certificate is for; NULL: the server makes it, so that it lies in no TPM
+ * KW_E_DENIED "attestation needed: …"
+ */
 kw_status attest_permit(struct kw_op *op, struct service *service, const char *device,
-                        const char *wanted, int64_t now_ms);
+                        const struct profile *profile, const struct pubkey *key, int64_t now_ms);
 /* Forget which keys a device is bound to; it stands as if it had never attested. */
 kw_status attest_reset(struct kw_op *op, struct service *service, const char *device);
 

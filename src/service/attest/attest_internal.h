@@ -15,8 +15,17 @@ kw_status attest_nonce_make(struct kw_op *op, const char *device, int64_t at_ms,
 /* ATTEST_R_OK (ret_at_ms: when it was made), WRONG_NONCE, NONCE_LOST, NONCE_EXPIRED. */
 enum attest_reason attest_nonce_judge(const char *device, struct kw_span nonce, int64_t now_ms,
                                       int64_t *ret_at_ms);
-/* Does this AK (TPMT_PUBLIC) say that the key of the connection is in its TPM? ret_signer: who it
- * says it is; ATTEST_R_OK or why not. */
+/* A key that an AK says is in its TPM. */
+struct attest_held {
+    uint8_t key[KW_HASH_BYTES]; /* SHA-256 of its SubjectPublicKeyInfo */
+    struct kw_span signer;      /* who the AK says it is; borrowed */
+};
+/* Does this AK (TPMT_PUBLIC), over this nonce and connection, say so of the key that is shown?
+ * signer: empty, or who it must be. ATTEST_R_OK or why not. */
+enum attest_reason attest_judge_held(const struct attest_peer *peer, struct kw_span ak,
+                                     struct kw_span signer, struct kw_span nonce,
+                                     const struct attest_certified *said, struct attest_held *ret);
+/* The same of the key of the connection. ret_signer: who the AK says it is. */
 enum attest_reason attest_judge_certified(const struct attest_peer *peer, struct kw_span ak,
                                           struct kw_span nonce, const struct attest_certified *said,
                                           struct kw_span *ret_signer);
@@ -39,10 +48,16 @@ KW_OWNED(attest_policy, struct attest_policy, attest_policy_free)
 enum attest_reason attest_judge_events(struct attest_policy *policy, struct kw_span log,
                                        unsigned entries, char *ret_name, size_t cap);
 
+/* What a round shows beyond the device's record. */
+struct attest_shown {
+    int64_t nonce_ms; /* when its nonce was given; 0: the nonce is none that could be used */
+    bool has_next;
+    uint8_t next[KW_HASH_BYTES]; /* the new key that was certified */
+};
 /* Judge a round; fills what it learned into *row, and words into policy->detail. */
 enum attest_reason attest_judge(const struct attest_peer *peer, const struct attest_evidence *said,
                                 int64_t now_ms, struct attest_policy *policy,
-                                struct store_attest *row, int64_t *ret_nonce_ms);
+                                struct store_attest *row, struct attest_shown *ret);
 /* A round came to this reason: the record, and an event where the verdict is another. In a change.
  * detail "": the reason's own words. */
 kw_status attest_settle(struct kw_op *op, struct service *service, struct store_txn *txn,

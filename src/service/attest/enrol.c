@@ -173,6 +173,7 @@ static kw_status bind(struct kw_op *op, struct store_txn *txn, void *ctx)
     row->standing.reason = ATTEST_R_NO_ROUND;
     KW_TEXT_SET(row->detail, attest_reason_meaning(ATTEST_R_NO_ROUND));
     TRY(op, store_attest_put(op, txn, row));
+    TRY(op, store_attest_key_drop(op, txn, it->device));
     (void)snprintf(event.object, sizeof(event.object), "device:%.80s", it->device);
     (void)snprintf(event.detail, sizeof(event.detail), "attestation key bound, EK %s%s",
                    row->ek_how == STORE_EK_PINNED ? "pinned" : "by its certificate",

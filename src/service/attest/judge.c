@@ -1,4 +1,6 @@
 /* One round of evidence against what is known of the device; nothing is written here. */
+#include <stdio.h>
+
 #include "crypto/digest.h"
 #include "crypto/tpm_log.h"
 #include "service/attest/attest_internal.h"
@@ -62,9 +64,9 @@ static enum attest_reason judge_statement(const struct attest_peer *peer, struct
     return bound ? ATTEST_R_OK : ATTEST_R_WRONG_BINDING;
 }
 
-enum attest_reason attest_judge_certified(const struct attest_peer *peer, struct kw_span ak,
-                                          struct kw_span nonce, const struct attest_certified *said,
-                                          struct kw_span *ret_signer)
+enum attest_reason attest_judge_held(const struct attest_peer *peer, struct kw_span ak,
+                                     struct kw_span signer, struct kw_span nonce,
+                                     const struct attest_certified *said, struct attest_held *ret)
 {
     static const uint32_t held = TPM_FIXED_TPM | TPM_FIXED_PARENT | TPM_SENSITIVE_DATA_ORIGIN;
     struct tpm_statement statement;
@@ -73,9 +75,8 @@ enum attest_reason attest_judge_certified(const struct attest_peer *peer, struct
     struct kw_op own;
 
     kw_op_init(&own, "system", 0);
-    enum attest_reason reason =
-        judge_statement(peer, ak, nonce, said->certify, said->signature, TPM_STATEMENT_CERTIFY,
-                        KW_SPAN(NULL, 0), &statement);
+    enum attest_reason reason = judge_statement(peer, ak, nonce, said->certify, said->signature,
+                                                TPM_STATEMENT_CERTIFY, signer, &statement);
     if (reason != ATTEST_R_OK) {
         return reason;
     }
@@ -83,14 +84,31 @@ enum attest_reason attest_judge_certified(const struct attest_peer *peer, struct
         !kw_ok(tpm_public_spki(&own, &area, &spki))) {
         return ATTEST_R_MALFORMED;
     }
-    if (!kw_span_equal(statement.name, KW_SPAN_ARRAY(area.name)) ||
-        !kw_span_equal(kw_bytes_span(spki), pubkey_spki(peer->key))) {
+    if (!kw_span_equal(statement.name, KW_SPAN_ARRAY(area.name))) {
         return ATTEST_R_WRONG_KEY;
     }
     if ((area.attributes & held) != held || (area.attributes & TPM_RESTRICTED)) {
         return ATTEST_R_KEY_ATTRIBUTES;
     }
-    *ret_signer = statement.signer;
+    digest_sha256(kw_bytes_span(spki), ret->key);
+    ret->signer = statement.signer;
+    return ATTEST_R_OK;
+}
+
+enum attest_reason attest_judge_certified(const struct attest_peer *peer, struct kw_span ak,
+                                          struct kw_span nonce, const struct attest_certified *said,
+                                          struct kw_span *ret_signer)
+{
+    struct attest_held held;
+    enum attest_reason reason = attest_judge_held(peer, ak, KW_SPAN(NULL, 0), nonce, said, &held);
+
+    if (reason != ATTEST_R_OK) {
+        return reason;
+    }
+    if (memcmp(held.key, pubkey_id(peer->key), sizeof(held.key)) != 0) {
+        return ATTEST_R_WRONG_KEY;
+    }
+    *ret_signer = held.signer;
     return ATTEST_R_OK;
 }
 
@@ -181,9 +199,9 @@ static enum attest_reason judge_quote(const struct attest_peer *peer,
     return ATTEST_R_OK;
 }
 
-static enum attest_reason judge_tpm(const struct attest_peer *peer,
-                                    const struct attest_evidence *said,
-                                    struct attest_policy *policy, struct store_attest *row)
+/* The key of the connection: certified now, or before. */
+static enum attest_reason judge_key(const struct attest_peer *peer,
+                                    const struct attest_evidence *said, struct store_attest *row)
 {
     struct kw_span signer;
 
@@ -199,10 +217,43 @@ static enum attest_reason judge_tpm(const struct attest_peer *peer,
         }
         memcpy(row->key, pubkey_id(peer->key), sizeof(row->key));
     }
-    if (memcmp(row->key, pubkey_id(peer->key), sizeof(row->key)) != 0) {
-        return ATTEST_R_KEY_NOT_CERTIFIED;
+    bool known = memcmp(row->key, pubkey_id(peer->key), sizeof(row->key)) == 0;
+    return known ? ATTEST_R_OK : ATTEST_R_KEY_NOT_CERTIFIED;
+}
+
+/* A key that is about to be asked for, by the same AK over the same nonce and connection. */
+static enum attest_reason judge_next(const struct attest_peer *peer,
+                                     const struct attest_evidence *said,
+                                     const struct store_attest *row, struct attest_policy *policy,
+                                     struct attest_shown *ret)
+{
+    struct attest_held held;
+
+    if (said->next.certify.len == 0) {
+        return ATTEST_R_OK;
     }
-    return judge_quote(peer, said, policy, row);
+    enum attest_reason reason =
+        attest_judge_held(peer, KW_SPAN(row->ak, row->ak_len),
+                          KW_SPAN(row->signer, row->signer_len), said->nonce, &said->next, &held);
+    if (reason != ATTEST_R_OK) {
+        (void)snprintf(policy->detail, sizeof(policy->detail), "the new key: %s",
+                       attest_reason_meaning(reason));
+        return reason;
+    }
+    memcpy(ret->next, held.key, sizeof(ret->next));
+    ret->has_next = true;
+    return ATTEST_R_OK;
+}
+
+static enum attest_reason judge_tpm(const struct attest_peer *peer,
+                                    const struct attest_evidence *said,
+                                    struct attest_policy *policy, struct store_attest *row,
+                                    struct attest_shown *ret)
+{
+    enum attest_reason reason = judge_key(peer, said, row);
+
+    reason = reason == ATTEST_R_OK ? judge_quote(peer, said, policy, row) : reason;
+    return reason == ATTEST_R_OK ? judge_next(peer, said, row, policy, ret) : reason;
 }
 
 /* Without a TPM: the key of the connection signs, and proves no more than itself. */
@@ -227,19 +278,20 @@ static enum attest_reason judge_plain(const struct attest_peer *peer,
 
 enum attest_reason attest_judge(const struct attest_peer *peer, const struct attest_evidence *said,
                                 int64_t now_ms, struct attest_policy *policy,
-                                struct store_attest *row, int64_t *ret_nonce_ms)
+                                struct store_attest *row, struct attest_shown *ret)
 {
-    enum attest_reason reason = attest_nonce_judge(peer->device, said->nonce, now_ms, ret_nonce_ms);
+    enum attest_reason reason =
+        attest_nonce_judge(peer->device, said->nonce, now_ms, &ret->nonce_ms);
 
     if (reason != ATTEST_R_OK) {
         return reason;
     }
-    if (*ret_nonce_ms <= row->nonce_ms) { /* whether it was used is forgotten */
-        *ret_nonce_ms = 0;
+    if (ret->nonce_ms <= row->nonce_ms) { /* whether it was used is forgotten */
+        ret->nonce_ms = 0;
         return ATTEST_R_NONCE_EXPIRED;
     }
     if (row->ak_len == 0) {
         return said->quote.len > 0 ? ATTEST_R_NOT_ENROLLED : judge_plain(peer, said, policy, row);
     }
-    return said->quote.len == 0 ? ATTEST_R_TPM_EXPECTED : judge_tpm(peer, said, policy, row);
+    return said->quote.len == 0 ? ATTEST_R_TPM_EXPECTED : judge_tpm(peer, said, policy, row, ret);
 }

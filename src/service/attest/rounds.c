@@ -72,7 +72,8 @@ struct round {
     struct service *service;
     struct store_attest row; /* with what the evidence says, where it is good */
     enum attest_reason reason;
-    int64_t now_ms, nonce_ms; /* nonce_ms 0: the nonce is none that could be used */
+    int64_t now_ms;
+    struct attest_shown shown;
     struct kw_span nonce;
     const struct attest_policy *policy;
 };
@@ -84,10 +85,10 @@ static kw_status use_nonce(struct kw_op *op, struct store_txn *txn, const struct
     int64_t floor = 0;
     bool first = false;
 
-    if (it->nonce_ms == 0) {
+    if (it->shown.nonce_ms == 0) {
         return KW_OK;
     }
-    TRY(op, store_attest_nonce_use(op, txn, it->row.device, it->nonce, it->nonce_ms,
+    TRY(op, store_attest_nonce_use(op, txn, it->row.device, it->nonce, it->shown.nonce_ms,
                                    it->now_ms - ATTEST_NONCE_S * 1000, &first, &floor));
     *reason = first ? *reason : ATTEST_R_REPLAY;
     *floor_ms = floor > *floor_ms ? floor : *floor_ms;
@@ -112,6 +113,9 @@ static kw_status settle_round(struct kw_op *op, struct store_txn *txn, void *ctx
         it->row.told_until_ms = now.told_until_ms;
         now = it->row;
     }
+    if (reason == ATTEST_R_OK && it->shown.has_next) {
+        TRY(op, store_attest_key_put(op, txn, now.device, it->shown.next, it->now_ms));
+    }
     now.nonce_ms = floor_ms;
     TRY(op, attest_settle(op, it->service, txn, &now, reason,
                           reason == it->reason ? it->policy->detail : "", it->now_ms));
@@ -130,7 +134,7 @@ kw_status attest_evidence(struct kw_op *op, struct service *service, const struc
     TRY(op, attest_policy_load(op, service, peer->device, &policy));
     it.policy = policy;
     struct store_attest learned = it.row;
-    it.reason = attest_judge(peer, said, it.now_ms, policy, &learned, &it.nonce_ms);
+    it.reason = attest_judge(peer, said, it.now_ms, policy, &learned, &it.shown);
     if (it.reason == ATTEST_R_OK) {
         it.row = learned;
     }
@@ -141,21 +145,46 @@ kw_status attest_evidence(struct kw_op *op, struct service *service, const struc
 
 /* --- who asks --------------------------------------------------------------------------------- */
 
+/* Of a device with a TPM: the key of the last round's connection, or one that was certified. */
+static kw_status permit_key(struct kw_op *op, struct service *service,
+                            const struct store_attest *row, const struct pubkey *key,
+                            int64_t now_ms)
+{
+    int64_t at_ms = 0;
+
+    ENSURE(op, key, KW_E_DENIED, "attestation needed: a key that the server makes is in no TPM");
+    if (memcmp(row->key, pubkey_id(key), sizeof(row->key)) == 0) {
+        return KW_OK;
+    }
+    TRY(op, store_attest_key_at(op, service->store, row->device, pubkey_id(key), &at_ms));
+    ENSURE(op, at_ms > 0, KW_E_DENIED,
+           "attestation needed: the attestation key did not certify the key of this request");
+    ENSURE(op, now_ms - at_ms <= FRESH_MS, KW_E_DENIED,
+           "attestation needed: the key of this request was certified over ten minutes ago");
+    return KW_OK;
+}
+
 kw_status attest_permit(struct kw_op *op, struct service *service, const char *device,
-                        const char *wanted, int64_t now_ms)
+                        const struct profile *profile, const struct pubkey *key, int64_t now_ms)
 {
     struct store_attest row;
 
-    if (strcmp(wanted, "none") == 0) {
+    if (strcmp(profile->attest, "none") == 0) {
         return KW_OK;
     }
     TRY(op, store_attest_get(op, service->store, device, &row));
     enum attest_verdict verdict = attest_verdict_now(&row.standing, now_ms);
     ENSURE(op, verdict == ATTEST_TRUSTED, KW_E_DENIED, "attestation needed: device '%s' is %s (%s)",
            device, attest_verdict_text(verdict), attest_reason_text(row.standing.reason));
-    ENSURE(op, strcmp(wanted, "fresh") != 0 || now_ms - row.standing.trusted_ms <= FRESH_MS,
-           KW_E_DENIED, "attestation needed: the last good round is over ten minutes ago");
-    return KW_OK;
+    ENSURE(op, row.level >= profile->attest_level, KW_E_DENIED,
+           "attestation needed: device '%s' is at AL%u, and profile '%s' is for AL%u", device,
+           (unsigned)row.level, profile->name, profile->attest_level);
+    if (strcmp(profile->attest, "fresh") != 0) {
+        return KW_OK;
+    }
+    ENSURE(op, now_ms - row.standing.trusted_ms <= FRESH_MS, KW_E_DENIED,
+           "attestation needed: the last good round is over ten minutes ago");
+    return row.ak_len == 0 ? KW_OK : permit_key(op, service, &row, key, now_ms);
 }
 
 struct resetting {
@@ -173,6 +202,7 @@ static kw_status reset(struct kw_op *op, struct store_txn *txn, void *ctx)
     KW_TEXT_SET(none.device, it->device);
     none.nonce_ms = row.nonce_ms; /* what was used stays used */
     TRY(op, store_attest_put(op, txn, &none));
+    TRY(op, store_attest_key_drop(op, txn, it->device));
     (void)snprintf(event.object, sizeof(event.object), "device:%.80s", it->device);
     return service_record(op, it->service, txn, &event);
 }

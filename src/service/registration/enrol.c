@@ -284,7 +284,8 @@ static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char 
         return KW_OK;
     }
     TRY(op, enrol_check_birth(op, it, &it->device));
-    TRY(op, attest_permit(op, it->service, it->device.id, it->profile->data.attest, it->now_ms));
+    TRY(op, attest_permit(op, it->service, it->device.id, &it->profile->data,
+                          it->decrypter ? NULL : it->request->key, it->now_ms));
     TRY(op, registration_permit(op, it->service, &it->profile->data, it->owner, it->request,
                                 it->asker));
     return it->decrypter ? issue_made(op, it, &request, ret) : issue_or_find(op, it, &request, ret);
@@ -446,7 +447,8 @@ static kw_status issue_again(struct kw_op *op, struct enrolment *it, const char 
         return KW_OK;
     }
     TRY(op, check_renewal(op, it, profile, &request.same_key));
-    TRY(op, attest_permit(op, it->service, it->device.id, it->profile->data.attest, it->now_ms));
+    TRY(op, attest_permit(op, it->service, it->device.id, &it->profile->data, it->request->key,
+                          it->now_ms));
     ENSURE(op, request.same_key || history == KEY_IS_NEW, KW_E_CONFLICT, USED_BEFORE);
     return issue_or_find(op, it, &request, ret);
 }

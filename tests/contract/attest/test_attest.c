@@ -228,6 +228,15 @@ static void begin_test(struct place *place)
     unit_done(&unit);
 }
 
+static kw_status permit(struct kw_op *op, struct place *place, const struct machine *m,
+                        const char *wanted, int64_t now_ms)
+{
+    struct profile profile = {.name = "ldevid", .attest_level = ATTEST_AL3};
+
+    KW_TEXT_SET(profile.attest, wanted);
+    return attest_permit(op, place->service, "D1", &profile, rot_key_public(m->key), now_ms);
+}
+
 static void a_genuine_tpm_is_trusted(void **state)
 {
     struct place *place = *state;
@@ -241,8 +250,7 @@ static void a_genuine_tpm_is_trusted(void **state)
     trust_maker(place, &ours);
     assert_code(&op, enrol(&op, place, &ours, &theirs, &session), KW_E_DENIED); /* ek_mismatch */
     bind_machine(place, &ours);
-    assert_code(&op, attest_permit(&op, place->service, "D1", "required", os_clock_unix_ms()),
-                KW_E_DENIED);
+    assert_code(&op, permit(&op, place, &ours, "required", os_clock_unix_ms()), KW_E_DENIED);
     begin(place, &ours, &r);
     expect(place, &r, ATTEST_R_OK);
     rot_quote_done(&r.quote);
@@ -251,12 +259,10 @@ static void a_genuine_tpm_is_trusted(void **state)
     assert_int_equal(device.attest.level, ATTEST_AL3);
     assert_true(device.attest.simulated); /* never hardware */
     int64_t now_ms = os_clock_unix_ms();
-    assert_ok(&op, attest_permit(&op, place->service, "D1", "fresh", now_ms));
-    assert_ok(&op, attest_permit(&op, place->service, "D1", "required", now_ms + 3600000));
-    assert_code(&op, attest_permit(&op, place->service, "D1", "fresh", now_ms + 3600000),
-                KW_E_DENIED);
-    assert_code(&op, attest_permit(&op, place->service, "D1", "required", now_ms + 90000000),
-                KW_E_DENIED);
+    assert_ok(&op, permit(&op, place, &ours, "fresh", now_ms));
+    assert_ok(&op, permit(&op, place, &ours, "required", now_ms + 3600000));
+    assert_code(&op, permit(&op, place, &ours, "fresh", now_ms + 3600000), KW_E_DENIED);
+    assert_code(&op, permit(&op, place, &ours, "required", now_ms + 90000000), KW_E_DENIED);
     trust_maker(place, &theirs);
     assert_code(&op, enrol(&op, place, &theirs, &theirs, &session), KW_E_CONFLICT); /* another EK */
     assert_ok(&op, attest_reset(&op, place->service, "D1"));
@@ -323,6 +329,91 @@ static void each_lie_has_its_reason(void **state)
     assert_int_equal(hand_in(place, &r).standing.verdict, ATTEST_FAILED); /* k of n by now */
     rot_certified_done(&certified);
     rot_quote_done(&r.quote);
+}
+
+/* --- a key that is about to be asked for ------------------------------------------------------ */
+
+/* What this machine's AK says of this key of it, over the round's nonce and connection. */
+static void certify_next(const struct machine *m, struct rot_key *key, struct round *r,
+                         struct rot_certified *ret)
+{
+    uint8_t wanted[KW_HASH_BYTES];
+    TEST_OP(op);
+
+    assert_true(attest_qualifying(&r->peer, KW_SPAN_ARRAY(r->nonce), wanted));
+    memset(ret, 0, sizeof(*ret));
+    assert_ok(&op, rot_attest_certify(&op, m->rot, key, KW_SPAN_ARRAY(wanted), ret));
+    r->said.next = (struct attest_certified){kw_bytes_span(ret->key_public),
+                                             kw_bytes_span(ret->attest), kw_bytes_span(ret->sig)};
+}
+
+static kw_status permit_key(struct kw_op *op, struct place *place, const struct pubkey *key,
+                            int64_t later_ms)
+{
+    const struct profile fresh = {.name = "ldevid", .attest = "fresh"};
+
+    return attest_permit(op, place->service, "D1", &fresh, key, os_clock_unix_ms() + later_ms);
+}
+
+static void a_new_key_must_lie_in_the_tpm(void **state)
+{
+    struct place *place = *state;
+    struct rot_certified certified, old;
+    struct round r;
+    struct rot_key *next = NULL;
+    AUTO(privkey) *soft = rig_key();
+    TEST_OP(op);
+
+    begin_test(place);
+    trust_maker(place, &ours);
+    bind_machine(place, &ours);
+    assert_ok(&op, rot_key_generate(&op, ours.rot, "next", KEY_ALG_EC_P256, &next));
+    begin(place, &ours, &r);
+    expect(place, &r, ATTEST_R_OK); /* fresh, of the old key alone */
+    rot_quote_done(&r.quote);
+    assert_ok(&op, permit_key(&op, place, rot_key_public(ours.key), 0)); /* that was shown itself */
+    assert_code(&op, permit_key(&op, place, rot_key_public(next), 0), KW_E_DENIED);
+    assert_code(&op, permit_key(&op, place, privkey_public(soft), 0), KW_E_DENIED);
+
+    begin(place, &ours, &r);
+    certify_next(&ours, next, &r, &old);
+    expect(place, &r, ATTEST_R_OK);
+    rot_quote_done(&r.quote);
+    assert_ok(&op, permit_key(&op, place, rot_key_public(next), 0));
+    assert_code(&op, permit_key(&op, place, privkey_public(soft), 0), KW_E_DENIED); /* the lie */
+    assert_code(&op, permit_key(&op, place, NULL, 0), KW_E_DENIED); /* the server's own make */
+
+    /* Ten minutes later, with another good round in between: that one said nothing of the key. */
+    assert_code(&op, permit_key(&op, place, rot_key_public(next), 601000), KW_E_DENIED);
+    assert_ok(&op, attest_reset(&op, place->service, "D1"));
+    bind_machine(place, &ours);
+    begin(place, &ours, &r);
+    expect(place, &r, ATTEST_R_OK);
+    rot_quote_done(&r.quote);
+    assert_code(&op, permit_key(&op, place, rot_key_public(next), 0), KW_E_DENIED); /* forgotten */
+
+#define LIE(change, reason)                                                                        \
+    do {                                                                                           \
+        begin(place, &ours, &r);                                                                   \
+        change;                                                                                    \
+        expect(place, &r, (reason));                                                               \
+        rot_quote_done(&r.quote);                                                                  \
+        rot_certified_done(&certified);                                                            \
+        assert_code(&op, permit_key(&op, place, rot_key_public(next), 0), KW_E_DENIED);            \
+    } while (0)
+    LIE((certify_next(&ours, next, &r, &certified), r.said.next.certify = kw_bytes_span(old.attest),
+         r.said.next.signature = kw_bytes_span(old.sig)),
+        ATTEST_R_WRONG_BINDING); /* of another round */
+    LIE(certify_next(&theirs, theirs.key, &r, &certified), ATTEST_R_WRONG_AK);
+    LIE((certify_next(&ours, ours.key, &r, &certified),
+         r.said.next.key_public = kw_bytes_span(old.key_public)),
+        ATTEST_R_WRONG_KEY);
+    LIE((certify_next(&ours, next, &r, &certified),
+         r.said.next.signature = altered(r.said.next.signature, 20)),
+        ATTEST_R_BAD_SIGNATURE);
+#undef LIE
+    rot_certified_done(&old);
+    rot_key_close(next);
 }
 
 /* --- tpm2-tools as the judge ------------------------------------------------------------------ */
@@ -513,11 +604,9 @@ static void the_log_is_replayed_to_the_quote(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_genuine_tpm_is_trusted),
-        TEST(each_lie_has_its_reason),
-        TEST(tpm2_checkquote_agrees),
-        TEST(each_of_many_nonces_counts_once),
-        TEST(a_device_without_tpm_is_at_the_lowest_level),
+        TEST(a_genuine_tpm_is_trusted),         TEST(each_lie_has_its_reason),
+        TEST(a_new_key_must_lie_in_the_tpm),    TEST(tpm2_checkquote_agrees),
+        TEST(each_of_many_nonces_counts_once),  TEST(a_device_without_tpm_is_at_the_lowest_level),
         TEST(the_log_is_replayed_to_the_quote), /* last: PCRs stay extended */
     };
 

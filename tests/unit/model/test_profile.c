@@ -207,6 +207,7 @@ static void test_rules_fit_into_a_policy(void **state)
       p->n_protocols = 1)                                                                          \
     X(bad_binding, "channel_binding", SET(channel_binding, "tls"))                                 \
     X(bad_attest, "attest", SET(attest, "always"))                                                 \
+    X(level_of_nothing, "attest_level", p->attest_level = 3)                                       \
     X(attest_at_birth, "attest", SET(attest, "required"); SET(enrol, "secret"))                    \
     X(binding_over_cmp, "channel_binding", SET(channel_binding, "required");                       \
       SET(protocols[0], "cmp"); p->n_protocols = 1)                                                \
