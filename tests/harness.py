@@ -424,11 +424,17 @@ class TpmMaker:
         (ca / 'setup.conf').write_text('create_certs_tool = /usr/bin/swtpm_localca\n'
                                        f'create_certs_tool_config = {ca}/localca.conf\n'
                                        f'create_certs_tool_options = {ca}/options\n')
+        self.copies = {}
 
-    def manufacture(self, folder):
-        """A TPM's state with an EK certificate."""
-        run('swtpm_setup', '--tpm2', '--tpmstate', folder, '--config', self.folder / 'setup.conf',
-            '--create-ek-cert', '--overwrite')
+    def manufacture(self, folder, serial=0):
+        """A TPM's state with an EK certificate; of one serial number all are copies of one TPM."""
+        if serial not in self.copies:
+            first = self.folder / f'unit-{serial}'
+            first.mkdir()
+            run('swtpm_setup', '--tpm2', '--tpmstate', first, '--config', self.folder / 'setup.conf',
+                '--create-ek-cert', '--overwrite')
+            self.copies[serial] = first
+        shutil.copytree(self.copies[serial], folder, dirs_exist_ok=True)
 
     def cas(self):
         """Its root, and what issues; after the first TPM was made."""
@@ -438,12 +444,13 @@ class TpmMaker:
 class Tpm:
     """swtpm: a program, SIMULATED."""
 
-    def __init__(self, folder, maker=None):
+    def __init__(self, folder, maker=None, serial=0):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = None
+        self.devices = []  # that were bound to it
         if maker:
-            maker.manufacture(self.folder)
+            maker.manufacture(self.folder, serial)
         self.port = 0
         self.start()
 

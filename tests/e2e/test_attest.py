@@ -1,6 +1,7 @@
 """Attestation over HTTP: the agent on a TPM with an EK certificate (swtpm, SIMULATED), on a software root and on a
 PKCS#11 token; a device that lies; a TPM that lies."""
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import subprocess
 import time
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from harness import (BUILD, SOURCE, Agent, Credential, Gate, Tpm, TpmMaker, certs_in, csr_der, need, new_key, run, spki, until,
@@ -24,20 +26,43 @@ SOFTHSM = next((p for p in ('/usr/lib/softhsm/libsofthsm2.so',
 
 
 @pytest.fixture(scope='module')
-def maker(gate, tmp_path_factory):
-    """Its CAs are believed, as SIMULATED."""
+def maker(tmp_path_factory):
+    """Its TPMs are made once; each test has copies."""
     one = TpmMaker(tmp_path_factory.mktemp('maker'))
     one.manufacture(tmp_path_factory.mktemp('first'))
-    for path in one.cas():
-        gate.cli('attest', 'trust', path, '--simulated')
     return one
 
 
+def believe(gate, maker):
+    """Its CAs, as SIMULATED."""
+    for path in maker.cas():
+        gate.cli('attest', 'trust', path, '--simulated')
+
+
+@pytest.fixture(scope='module')
+def believed(gate, maker):
+    believe(gate, maker)
+    return maker
+
+
 @pytest.fixture
-def tpm(maker, tmp_path):
-    one = Tpm(tmp_path / 'tpm', maker)
+def build(gate, believed, tmp_path):
+    """TPMs by serial number; at the end no device is bound to them any more, for they are the next test's, too."""
+    made = []
+
+    def one(serial=0, maker=believed):
+        made.append(Tpm(tmp_path / f'tpm-{len(made)}', maker, serial))
+        return made[-1]
     yield one
-    one.stop()
+    for tpm in made:
+        tpm.stop()
+        for device in tpm.devices:
+            gate.cli('attest', 'reset', device)
+
+
+@pytest.fixture
+def tpm(build):
+    return build()
 
 
 def on(gate, folder, tpm=None, device=None, rot=None):
@@ -45,6 +70,7 @@ def on(gate, folder, tpm=None, device=None, rot=None):
     one = Agent(gate, folder, device or gate.new_id('ATT'), rot)
     if tpm:
         one.rot = f'tpm2:dir={one.state}/tpm,tcti={tpm.tcti}'
+        tpm.devices.append(one.id)
     one.put_secret(gate.json('device', 'secret', device)['secret'] if device else gate.register(one.id)[1])
     one.enrol()
     return one
@@ -208,27 +234,12 @@ def test_the_nonce_of_another_device(gate, liar):
     assert line.show(line.evidence(nonce)) == ('suspect', 'wrong_nonce')
 
 
-def test_a_restart_counts_against_nobody(own_gate):
-    device = own_gate.device()
-    line = Line(own_gate, device.ldevid)
-    assert line.show(line.evidence(line.challenge())) == ('trusted', 'ok')
-    nonce = line.challenge()
-    line.close()
-    own_gate.stop()
-    own_gate.start()
-    line = Line(own_gate, device.ldevid)
-    assert line.show(line.evidence(nonce)) == ('trusted', 'nonce_lost')
-    assert line.show(line.evidence(line.challenge())) == ('trusted', 'ok')
-    line.close()
-
-
 # --- a TPM that lies, or is another one ------------------------------------------------------------
 
 @tpms
-def test_an_unknown_maker(gate, maker, tmp_path):
+def test_an_unknown_maker(gate, build, tmp_path):
     """A TPM whose EK certificate leads to nobody believed; then an operator pins that one EK."""
-    stranger = TpmMaker(tmp_path / 'stranger')
-    tpm = Tpm(tmp_path / 'tpm', stranger)
+    tpm = build(maker=TpmMaker(tmp_path / 'stranger'))
     one = on(gate, tmp_path / 'agent', tpm)
     done = one.do('attest', check=False)
     assert done.returncode != 0 and 'unknown_ek' in words(done), words(done)
@@ -237,7 +248,6 @@ def test_an_unknown_maker(gate, maker, tmp_path):
     tpm.tool('tpm2_flushcontext', '-t')
     gate.cli('attest', 'trust', tmp_path / 'ek.pem', '--simulated')
     assert attest(one)['verdict'] == 'trusted'
-    tpm.stop()
 
 
 def give_certificate(tpm, folder, der):
@@ -250,10 +260,8 @@ def give_certificate(tpm, folder, der):
 
 
 @tpms
-def test_a_cloned_ek_certificate(gate, maker, tpm, tmp_path):
-    genuine = Tpm(tmp_path / 'genuine', maker)
-    genuine.tool('tpm2_nvread', '-C', 'o', '-o', tmp_path / 'stolen.der', '0x1c00002')
-    genuine.stop()
+def test_a_cloned_ek_certificate(gate, build, tpm, tmp_path):
+    build(serial=1).tool('tpm2_nvread', '-C', 'o', '-o', tmp_path / 'stolen.der', '0x1c00002')
     give_certificate(tpm, tmp_path, (tmp_path / 'stolen.der').read_bytes())
     one = on(gate, tmp_path / 'agent', tpm)
     done = one.do('attest', check=False)
@@ -272,19 +280,17 @@ def test_one_tpm_is_one_device(gate, tpm, tmp_path):
 
 
 @tpms
-def test_another_tpm_after_a_repair(gate, maker, tpm, tmp_path):
+def test_another_tpm_after_a_repair(gate, build, tpm, tmp_path):
     """A device's board was replaced: refused until an operator says so."""
     one = on(gate, tmp_path / 'one', tpm)
     assert attest(one)['verdict'] == 'trusted'
-    spare = Tpm(tmp_path / 'spare', maker)
-    again = on(gate, tmp_path / 'again', spare, device=one.id)
+    again = on(gate, tmp_path / 'again', build(serial=1), device=one.id)
     done = again.do('attest', check=False)
     assert done.returncode != 0 and 'ek_changed' in words(done), words(done)
     assert shown(again)[:2] == ('suspect', 'ek_changed')
     gate.cli('attest', 'reset', one.id)
     assert attest(again)['verdict'] == 'trusted'
     assert one.do('attest', check=False).returncode != 0
-    spare.stop()
 
 
 @tpms
@@ -301,19 +307,21 @@ def test_a_device_with_a_tpm_answers_without_it(gate, tpm, tmp_path):
 LIAR = BUILD / 'tests/e2e/agent-liar'
 
 
+def lie_at(agent, *verb, **more):
+    return run(LIAR, *verb, '--state', agent.state, check=False, env={key: str(value) for key, value in more.items()})
+
+
 def lie(agent, how, **more):
     """What the server made of it."""
-    done = run(LIAR, 'attest', '--json', '--state', agent.state, check=False,
-               env={'KW_LIE': how, **{key: str(value) for key, value in more.items()}})
+    done = lie_at(agent, 'attest', '--json', KW_LIE=how, **more)
     assert done.returncode in (0, 1) and done.stdout, words(done)
     return shown(agent)[1]
 
 
 @tpms
-def test_each_lie_of_a_tpm_has_its_reason(gate, maker, tpm, tmp_path):
+def test_each_lie_of_a_tpm_has_its_reason(gate, build, tpm, tmp_path):
     one = on(gate, tmp_path / 'agent', tpm)
-    other = Tpm(tmp_path / 'other', maker)
-    two = on(gate, tmp_path / 'two', other)
+    two = on(gate, tmp_path / 'two', build(serial=1))
     assert attest(one)['verdict'] == attest(two)['verdict'] == 'trusted'
     for how, reason in (('signature', 'bad_signature'), ('magic', 'bad_magic'), ('values', 'pcr_digest'),
                         ('pcrs', 'wrong_pcrs'), ('certificate', 'bad_type'), ('signer', 'wrong_ak')):
@@ -323,7 +331,6 @@ def test_each_lie_of_a_tpm_has_its_reason(gate, maker, tpm, tmp_path):
     assert lie(two, 'replay', KW_LIE_FILE=tmp_path / 'old') == 'replay'
     assert attest(two)['verdict'] == 'trusted'
     assert lie(two, 'replay', KW_LIE_FILE=tmp_path / 'old') == 'wrong_binding'  # older than the last
-    other.stop()
 
 
 # --- measured boots --------------------------------------------------------------------------------
@@ -375,7 +382,7 @@ def test_the_log_and_the_quote(gate, tpm, tmp_path):
 
 
 @tpms
-def test_reference_sets(gate, maker, tpm, tmp_path):
+def test_reference_sets(gate, tpm, tmp_path):
     """A roll-out: the old release's events, then both, then only the new one's."""
     one = on(gate, tmp_path / 'agent', tpm)
     product = gate.json('device', 'show', one.id)['product']
@@ -452,7 +459,7 @@ def test_a_secure_element_is_vouched_for(gate, tmp_path, monkeypatch):
 
 @pytest.fixture(scope='module')
 def strict(tmp_path_factory):
-    """Its LDevIDs are only for devices that attested just now."""
+    """Its LDevIDs are only for devices that attested just now, with the key."""
     one = Gate(tmp_path_factory.mktemp('strict'))
     profile = one.state / 'profiles/ldevid.yaml'
     profile.write_text(profile.read_text() + 'attest: fresh\n')
@@ -463,13 +470,8 @@ def strict(tmp_path_factory):
 
 def test_est_wants_a_fresh_verdict(strict):
     """By IDevID, as after the LDevID's end: refused until the evidence is good, and again when it is not."""
-    device, secret = strict.register()
-    key = new_key()
-    reply = strict.enrol(csr_der(key, device), secret=(device, secret), label='idevid')
-    assert reply.status == 200, reply
-    folder = strict.folder / device
-    folder.mkdir()
-    birth = Credential(folder, 'idevid', key, certs_in(reply.body)[0])
+    one = Born(strict)
+    birth, device = one.idevid, one.id
     wish = csr_der(new_key(), device)
     reply = strict.enrol(wish, who=birth)
     assert reply.status == 403 and 'attestation needed' in reply.text, reply
@@ -479,28 +481,6 @@ def test_est_wants_a_fresh_verdict(strict):
     assert line.show(line.evidence(line.challenge())) == ('trusted', 'ok')
     assert strict.enrol(wish, who=birth).status == 200
     line.close()
-
-
-@tpms
-def test_an_agent_attests_with_its_birth_identity(strict, tmp_path):
-    """A TPM whose LDevIDs are only for the attested: IDevID, evidence, LDevID, evidence of its key."""
-    maker = TpmMaker(tmp_path / 'maker')
-    tpm = Tpm(tmp_path / 'tpm', maker)
-    for path in maker.cas():
-        strict.cli('attest', 'trust', path, '--simulated')
-    one = Agent(strict, tmp_path / 'agent', strict.new_id('ATT'))
-    one.rot = f'tpm2:dir={one.state}/tpm,tcti={tpm.tcti}'
-    one.put_secret(strict.register(one.id)[1])
-    done = one.enrol(check=False)
-    if done.returncode != 0:
-        assert 'attestation needed' in words(done), words(done)
-        assert trusted(one)
-        one.enrol()
-    kinds = [(entry['type'], entry.get('detail', '')) for _, entry in strict.log_entries() if one.id in json.dumps(entry)]
-    types = [kind for kind, _ in kinds]
-    assert types.index('attest.trusted') < len(types) - 1 - types[::-1].index('cert.issue'), kinds
-    assert trusted(one)
-    tpm.stop()
 
 
 def test_the_broker_hears_of_it(gate, liar, tmp_path):
@@ -529,21 +509,41 @@ def test_the_broker_hears_of_it(gate, liar, tmp_path):
         assert all(('attested_until' in item) == (verdict == 'trusted') for item in mine), said
 
 
-def test_a_refused_renewal_attests_first(tmp_path):
-    """A profile that wants a good verdict: the device that is refused for want of one attests, and asks again."""
-    shutil.copytree(SOURCE / 'profiles', tmp_path / 'profiles')
-    profile = next((tmp_path / 'profiles').rglob('ldevid.yaml'))
-    profile.write_text(profile.read_text().rstrip('\n') + '\nattest: required\n')
-    own = Gate(tmp_path / 'gate', '--profiles', tmp_path / 'profiles').start()
-    try:
-        one = on(own, tmp_path / 'agent')  # its first LDevID is refused too, until it attested
-        assert shown(one)[0] == 'trusted'
-        own.cli('attest', 'reset', one.id)
-        assert shown(one)[0] != 'trusted'
-        one.do('renew', '--force')
-        assert shown(one)[0] == 'trusted'
-    finally:
-        own.stop()
+class Born:
+    """With its IDevID only: more is for those who attested."""
+
+    def __init__(self, gate):
+        self.id, secret = gate.register()
+        folder = gate.folder / self.id
+        folder.mkdir()
+        key = new_key()
+        reply = gate.enrol(csr_der(key, self.id), secret=(self.id, secret), label='idevid')
+        assert reply.status == 200, reply
+        self.idevid = Credential(folder, 'idevid', key, certs_in(reply.body)[0])
+
+
+def test_a_refused_renewal_attests_first(strict, tmp_path):
+    """The device that is refused for want of a verdict attests, and asks again."""
+    one = on(strict, tmp_path / 'agent')  # its first LDevID is refused too, until it attested
+    assert shown(one)[0] == 'trusted'
+    strict.cli('attest', 'reset', one.id)
+    assert shown(one)[0] != 'trusted'
+    one.do('renew', '--force')
+    assert shown(one)[0] == 'trusted'
+
+
+def test_a_restart_counts_against_nobody(strict):
+    device = Born(strict)
+    line = Line(strict, device.idevid)
+    assert line.show(line.evidence(line.challenge())) == ('trusted', 'ok')
+    nonce = line.challenge()
+    line.close()
+    strict.stop()
+    strict.start()
+    line = Line(strict, device.idevid)
+    assert line.show(line.evidence(nonce)) == ('trusted', 'nonce_lost')
+    assert line.show(line.evidence(line.challenge())) == ('trusted', 'ok')
+    line.close()
 
 
 def test_a_live_session_ends_with_its_trust(gate, tmp_path):
@@ -566,3 +566,74 @@ def test_a_live_session_ends_with_its_trust(gate, tmp_path):
     assert not mqtt.publish(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/data')
     line.close()
     broker.stop()
+
+
+# --- after the LDevID's end ------------------------------------------------------------------------
+
+AWAY_S = 91 * 86400  # longer than an LDevID lives
+
+
+@pytest.fixture(scope='module')
+def later(strict, request, tmp_path_factory):
+    """Three months later, for who has no clock of its own, too: devices that were off all the time. Last in this file: for
+    the server there is no way back."""
+    folder = tmp_path_factory.mktemp('later')
+    slept = {'soft': on(strict, folder / 'soft')}
+    tpm = None
+    if not MISSING:
+        maker = request.getfixturevalue('maker')
+        believe(strict, maker)
+        tpm = Tpm(folder / 'tpm', maker)
+        slept['tpm'] = on(strict, folder / 'agent', tpm)
+    strict.stop()
+    with pytest.MonkeyPatch.context() as clock:
+        clock.setenv('KEYWRIGHT_TEST_CLOCK_OFFSET_S', str(AWAY_S))
+        strict.start(wait=False)
+        until('it serves', lambda: strict.curl('operators', '/healthz', '-k', check=False))
+        yield slept
+    if tpm:
+        tpm.stop()
+
+
+def ended(agent):
+    cert = x509.load_pem_x509_certificate((agent.state / 'ldevid.pem').read_bytes())
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)  # as older releases of the library have it
+    return cert.not_valid_after < now + datetime.timedelta(seconds=AWAY_S)
+
+
+def of(gate, agent):
+    return [(entry['type'], entry.get('detail', '')) for _, entry in gate.log_entries() if agent.id in json.dumps(entry)]
+
+
+@tpms
+def test_back_after_its_certificate_ended(strict, later):
+    """LDevID over: by IDevID, with fresh evidence that holds, of a key that lies in the TPM."""
+    one = later['tpm']
+    assert ended(one)
+    types = [kind for kind, _ in of(strict, one)]  # its first LDevID was given for evidence, too
+    assert types.index('attest.trusted') < len(types) - 1 - types[::-1].index('cert.issue'), types
+    born = (one.state / 'ldevid.pem').read_bytes()
+    done = lie_at(one, 'renew', KW_LIE_CSR=1)  # good evidence, and a request for a key in software
+    assert done.returncode != 0 and 'did not certify the key of this request' in words(done), words(done)
+    assert shown(one)[:2] == ('trusted', 'ok')
+    done = lie_at(one, 'renew', KW_LIE='values')  # evidence that does not hold
+    assert done.returncode != 0 and 'pcr_digest' in words(done), words(done)
+    assert (one.state / 'ldevid.pem').read_bytes() == born
+    one.do('renew')
+    assert not ended(one) and shown(one) == ('trusted', 'ok', 'AL3 SIMULATED')
+    one.do('hello')
+    one.do('renew', '--force')  # the verdict is fresh, and its next key is another
+    assert trusted(one)
+
+
+def test_not_back_when_revoked_meanwhile(strict, later):
+    """The key of the birth identity was lost: neither it nor the LDevID leads back."""
+    one = later['soft']
+    assert ended(one)
+    certs = strict.json('cert', 'list', '--owner', f'device:{one.id}')['items']
+    birth = next(cert for cert in certs if cert['profile'] == 'idevid')
+    strict.cli('cert', 'revoke', birth['serial'], '--reason', 'keyCompromise')
+    done = one.do('renew', check=False)
+    assert done.returncode != 0 and 'revoked' in words(done), words(done)
+    assert ended(one)
+    assert len(strict.json('cert', 'list', '--owner', f'device:{one.id}')['items']) == len(certs)
