@@ -257,7 +257,7 @@ def test_a_loss_is_accepted(own_gate, tmp_path):
 
 
 def test_a_loss_is_accepted_whenever_it_is_killed(story):
-    """Never two lines that both can be signed, and doing it again goes on."""
+    """Never two lines that both can be signed; doing it again goes on, so one line is begun and the loss told once."""
     gate = story.gate
     put_back(gate, story.yesterday)
     command = [KEYWRIGHT, 'restore', 'accept-loss', '--state', gate.state, '--keeper', KEEPER, '--reason', 'killed']
@@ -267,14 +267,13 @@ def test_a_loss_is_accepted_whenever_it_is_killed(story):
         process.kill()
         process.wait()
         time.sleep(0.2)  # its keeper ends with it
-    done = accept(gate, '--reason', 'at last', check=False)
-    assert done.returncode == 0 or 'nothing is missing' in done.stderr, words(done)
+    def at_last():  # the keeper of the killed one may hold the vault yet
+        done = accept(gate, '--reason', 'at last', check=False)
+        return (done.returncode == 0 or 'nothing is missing' in done.stderr) and done
+    until('it is accepted', at_last)
     gate.start()
-    # where it was cut decides how often it began anew: each time is told, and one line can be signed
-    keys = log_keys(gate)
-    assert keys['log'] == 'deactivated' and list(keys.values()).count('active') == 1, keys
-    assert set(keys.values()) <= {'active', 'deactivated', 'destroyed'}, keys
-    assert len([1 for _, entry in gate.log_entries() if entry['type'] == 'log.loss']) >= 1
+    assert log_keys(gate) == {'log': 'deactivated', 'log-2': 'active'}
+    assert [entry['type'] for _, entry in gate.log_entries()].count('log.loss') == 1
     assert ocsp_of(gate, story.fresh.ldevid.cert, 'devices') == 'UNAUTHORIZED'
     gate.cli('log', 'verify')
     gate.stop()

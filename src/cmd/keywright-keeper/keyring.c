@@ -363,17 +363,31 @@ kw_status keyring_make(struct kw_op *op, struct keyring *keyring, const struct k
     return KW_OK;
 }
 
-/* Of an id under which there never was a key, as an import of it was cut short. */
-static void forget_stub(struct keyring *keyring, const char *key_id)
+/* There never was such a key: its making was cut short, and nothing was made after it. */
+static bool is_stub(const struct state *state, const struct key_record *record)
 {
     static const uint8_t none[KW_HASH_BYTES];
-    struct state *state = keyring->state;
-    const struct key_record *record = state_find(state, key_id);
 
-    if (record && record == &state->at[state->n - 1] && record->state == KEY_DESTROYED &&
-        kw_span_equal(KW_SPAN_ARRAY(record->spki_sha256), KW_SPAN_ARRAY(none))) {
-        state->n--;
+    return record && record == &state->at[state->n - 1] && record->state == KEY_DESTROYED &&
+           record->phases[KEY_ACTIVE].since_unix == 0 &&
+           kw_span_equal(KW_SPAN_ARRAY(record->spki_sha256), KW_SPAN_ARRAY(none));
+}
+
+kw_status keyring_forget_stub(struct kw_op *op, struct keyring *keyring, const char *key_id)
+{
+    struct state *state = keyring->state;
+    char label[VAULT_TOKEN_TEXT], proof[160];
+
+    if (!is_stub(state, state_find(state, key_id))) {
+        return KW_OK;
     }
+    if (custody_elsewhere(&keyring->custody)) {
+        custody_label(keyring->vault.id, key_id, label);
+        TRY(op, custody_destroy(op, &keyring->custody, label, proof, sizeof(proof)),
+            "what the token made of '%s'", key_id);
+    }
+    state->n--;
+    return KW_OK;
 }
 
 /* No step of its life happens here: it is in the state in which it was, elsewhere. */
@@ -398,7 +412,7 @@ kw_status keyring_import(struct kw_op *op, struct keyring *keyring, const struct
     ENSURE(op, key, KW_E_MEMORY, "no memory for a key");
     ENSURE(op, keyring->n < STATE_KEYS_MAX, KW_E_LIMIT, "a vault holds at most %d keys",
            STATE_KEYS_MAX);
-    forget_stub(keyring, policy->key_id);
+    TRY(op, keyring_forget_stub(op, keyring, policy->key_id));
     TRY(op, reserve_id(op, keyring, policy, /* predecessor= */ NULL, &record));
     key->record = record;
     key->policy = *policy;

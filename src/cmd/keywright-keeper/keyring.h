@@ -106,6 +106,9 @@ kw_status keyring_rotate(struct kw_op *op, struct keyring *keyring, struct keepe
  */
 kw_status keyring_line(struct kw_op *op, struct keyring *keyring, const struct keeper_key *key,
                        const struct key_cause *cause, struct keeper_key **ret);
+/* Only keyring_rotate.c: the id is free again where the making of its key was cut short, and
+ * nothing was made since; what a token has of it is destroyed. */
+kw_status keyring_forget_stub(struct kw_op *op, struct keyring *keyring, const char *key_id);
 /* Only keyring_rotate.c: keyring_create() with a predecessor (NULL: none). */
 kw_status keyring_make(struct kw_op *op, struct keyring *keyring, const struct key_policy *policy,
                        const struct key_record *predecessor, const struct key_cause *cause,

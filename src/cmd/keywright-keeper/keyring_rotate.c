@@ -89,8 +89,8 @@ static unsigned cut_line(char lineage[KW_NAME_MAX], char origin[KW_NAME_MAX])
     return n;
 }
 
-static kw_status next_line(struct kw_op *op, const struct keyring *keyring,
-                           struct key_policy *policy)
+/* A line whose key's making was cut short was not begun. */
+static kw_status next_line(struct kw_op *op, struct keyring *keyring, struct key_policy *policy)
 {
     char lineage[KW_NAME_MAX], origin[KW_NAME_MAX];
 
@@ -105,6 +105,7 @@ static kw_status next_line(struct kw_op *op, const struct keyring *keyring,
                n <= LINES_MAX && id < (int)sizeof(policy->lineage) &&
                    name < (int)sizeof(policy->log_origin),
                KW_E_LIMIT, "line: no name is left for a new line of '%s'", origin);
+        TRY(op, keyring_forget_stub(op, keyring, policy->lineage));
     } while (state_find(keyring->state, policy->lineage));
     KW_TEXT_SET(policy->key_id, policy->lineage);
     policy->generation = 1;

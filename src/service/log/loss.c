@@ -16,7 +16,10 @@
 
 static const char STEP_REASON[] = "the log goes on as a new line: a loss was accepted";
 static const char CA_PREFIX[] = "ca-";
-enum { CAS_PREFIX_LEN = sizeof(CA_PREFIX) - 1 };
+enum {
+    CAS_PREFIX_LEN = sizeof(CA_PREFIX) - 1,
+    LOOK_BACK = 64, /* entries behind the loss that was told of before a cut: hardly any */
+};
 
 _Static_assert(sizeof((struct loss){0}.vkey) >= CHECKPOINT_VKEY_MAX, "room");
 
@@ -27,6 +30,7 @@ struct accepting {
     unsigned signed_line;     /* newest one of which it signed a head; 0: none */
     char signer[KW_NAME_MAX]; /* a key of that line, not destroyed */
     unsigned next;            /* line in which it goes on; 0: to be begun */
+    bool told;                /* the store is in it already: only its first head is missing */
     unsigned n_crls;
     struct {
         char counter[KW_NAME_MAX + 8];
@@ -41,9 +45,10 @@ struct accepting {
 static void take_log_key(struct accepting *it, const struct keeper_key_life *life)
 {
     unsigned line = log_line_of(life->key_id);
+    bool usable = life->state == KEY_PRE_ACTIVE || life->state == KEY_ACTIVE;
 
     it->newest = line > it->newest ? line : it->newest;
-    if (life->tree_size == 0 && life->state == KEY_ACTIVE && line > it->next) {
+    if (life->tree_size == 0 && usable && line > it->next) {
         it->next = line; /* begun here, then cut */
     }
     if (life->tree_size == 0 || line < it->signed_line) {
@@ -125,6 +130,7 @@ static kw_status check(struct kw_op *op, struct accepting *it)
            (unsigned long long)it->loss->have, (unsigned long long)it->loss->lost_size);
     TRY(op, check_witness(op, it));
     it->next = it->next > it->signed_line ? it->next : 0;
+    it->told = it->next != 0 && it->next == service->log_line;
     TRY(op, log_line_origin(op, service, it->signed_line, it->loss->old_origin));
     log_line_name(it->signed_line, old_line);
     log_line_name(it->newest + 1, new_line);
@@ -159,6 +165,19 @@ static kw_status end_old_lines(struct kw_op *op, const struct accepting *it)
     }
 }
 
+/* Cut between its making and its first state. */
+static kw_status activate(struct kw_op *op, const struct accepting *it, const char *name)
+{
+    struct keeper *keeper = service_keeper(it->service, name);
+    struct keeper_key_life life;
+
+    TRY(op, keeper_key_history(op, keeper, name, &life));
+    return life.state != KEY_PRE_ACTIVE
+               ? KW_OK
+               : keeper_key_step(op, keeper, name, KEY_EVENT_ACTIVATE, STEP_REASON,
+                                 /* approval_id= */ 0, NULL);
+}
+
 /* The keeper chooses name and origin, and signed nothing of them. */
 static kw_status begin_line(struct kw_op *op, struct accepting *it)
 {
@@ -171,6 +190,7 @@ static kw_status begin_line(struct kw_op *op, struct accepting *it)
         it->next = log_line_of(made.key_id);
     }
     log_line_name(it->next, name);
+    TRY(op, activate(op, it, name), "key '%s'", name);
     TRY(op, log_line_origin(op, it->service, it->next, it->loss->new_origin));
     TRY(op, keeper_key_public(op, service_keeper(it->service, name), name, &key), "key '%s'", name);
     return checkpoint_vkey(op, it->loss->new_origin, key, it->loss->vkey, sizeof(it->loss->vkey));
@@ -231,14 +251,27 @@ static void accepting_done(struct accepting *it)
     kw_bytes_free(it->last_note);
 }
 
-static kw_status last_time(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
+static kw_status take_entry(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
 {
+    struct accepting *it = ctx;
     struct event event;
 
-    (void)index;
     TRY(op, event_decode(op, entry, &event));
-    ((struct loss *)ctx)->since_ms = event.unix_ms;
+    if (it->told && event.type == EVENT_LOG_LOSS) {
+        it->loss->have = index;
+    } else if (index < it->loss->have) {
+        it->loss->since_ms = event.unix_ms;
+    }
     return KW_OK;
+}
+
+/* Since when nothing is known. What was told of before a cut is itself no part of what was kept. */
+static kw_status measure(struct kw_op *op, struct accepting *it)
+{
+    uint64_t have = it->loss->have;
+    uint64_t n = it->told && have > LOOK_BACK ? LOOK_BACK : it->told ? have : 1;
+
+    return store_log_each(op, it->service->store, have - n, (unsigned)n, take_entry, it);
 }
 
 /* What was seen of the old line is not of the new one; each line's stays for ever. */
@@ -262,14 +295,16 @@ kw_status log_accept_loss(struct kw_op *op, struct service *service, const char 
 
     *ret = (struct loss){.have = log_head_now(service).size, .until_ms = os_clock_unix_ms()};
     ENSURE(op, ret->have > 0, KW_E_CONFLICT, "the store is empty: restore a backup first");
-    TRY(op, store_log_each(op, service->store, ret->have - 1, 1, last_time, ret));
     TRY(op, remember(op, &it), "what the keeper remembers");
     TRY(op, check(op, &it));
+    TRY(op, measure(op, &it), "what the store has");
     TRY(op, read_last_note(op, &it), "the last head of the line that ends");
     TRY(op, begin_line(op, &it), "beginning a new line of the log");
     TRY(op, end_old_lines(op, &it));
     TRY(op, put_aside_seen(op, &it));
-    TRY(op, store_change(op, service->store, change, &it), "beginning the new line");
-    log_line_take(service, it.next, ret->new_origin);
+    if (!it.told) {
+        TRY(op, store_change(op, service->store, change, &it), "beginning the new line");
+        log_line_take(service, it.next, ret->new_origin);
+    }
     return log_confirm(op, service);
 }

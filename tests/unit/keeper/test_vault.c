@@ -252,6 +252,36 @@ static void an_id_never_comes_back(void **state)
     free(policy);
 }
 
+/* A line of the log whose first key's making was cut short was not begun; one with a key was. */
+static void a_line_that_was_cut_short_begins_again(void **state)
+{
+    AUTO(keyring) *keyring = NULL;
+    struct keeper_key *key = NULL;
+    struct key_record *record = NULL;
+    struct kw_op op;
+
+    (void)state;
+    kw_op_init(&op, "test", 0);
+    for (unsigned cuts = 0; cuts < 3; cuts++) {
+        assert_ok(keyring_open(&op, rig->vault, rig->unlock, false, &keyring));
+        const struct keeper_key *log = keyring_find(keyring, rig_key_ids[RIG_LOG]);
+        assert_non_null(log);
+        unsigned n = keyring->state->n;
+        if (cuts == 2) {
+            assert_ok(keyring_line(&op, keyring, log, &by_test, &key));
+            assert_string_equal(key->policy.key_id, "log-2");
+            assert_int_equal(keyring->state->n, n);
+            assert_ok(keyring_line(&op, keyring, log, &by_test, &key));
+            assert_string_equal(key->policy.key_id, "log-3");
+        } else if (cuts == 0) { /* as if the power went after the record and before the key */
+            assert_ok(state_add(&op, keyring->state, "log-2", &record));
+            record->class_ = KEY_CLASS_LOG_SIGNER;
+            assert_ok(keyring_save(&op, keyring));
+        }
+        keyring_free(TAKE(keyring));
+    }
+}
+
 static void a_wrong_passphrase_is_denied(void **state)
 {
     char path[128];
@@ -356,6 +386,7 @@ int main(void)
         TEST(a_missing_key_is_noticed),
         TEST(an_older_state_is_noticed),
         TEST(an_id_never_comes_back),
+        TEST(a_line_that_was_cut_short_begins_again),
         TEST(a_wrong_passphrase_is_denied),
         TEST(another_method_is_denied),
         TEST(two_keepers_never_share),
