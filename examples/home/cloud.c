@@ -204,8 +204,7 @@ static int run(const struct settings *settings, struct cloud *cloud)
     };
 
     if (!program_broker(settings->broker, host, &config.port)) {
-        (void)fprintf(stderr, "--broker: '%s' is no HOST:PORT\n", settings->broker);
-        return EXIT_FAILURE;
+        return options_refuse("home-cloud", "--broker", settings->broker, "HOST:PORT");
     }
     cloud->kw = config.kw = program_open(settings->state, cloud->id);
     bool ready = cloud->kw && program_catch() &&
@@ -247,8 +246,9 @@ int main(int argc, char **argv)
     };
     /* clang-format on */
 
-    if (!options_take(argc, argv, rows)) {
-        return 2;
+    enum options taken = options_take(argc, argv, rows);
+    if (taken != OPTIONS_TAKEN) {
+        return taken == OPTIONS_HELP ? EXIT_SUCCESS : OPTIONS_EXIT;
     }
     cloud.keep_days = (unsigned)settings.keep_days;
     cloud.answer_s = (unsigned)settings.answer_s;

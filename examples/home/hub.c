@@ -4,6 +4,8 @@
  *
  * The sensor and the light are SIMULATED; everything else is what a product would do.
  */
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #include "message.h"
 #include "options.h"
 #include "program.h"
+#include "spool.h"
 
 enum {
     RECEIPTS_MAX = 64,
@@ -27,9 +30,11 @@ struct hub {
     struct keywright *kw;
     struct link *link;
     struct queue readings, receipts;
+    struct spool spool;
+    bool spool_fails;
     char id[ID_MAX], boot[9];
     const char *cloud;
-    uint32_t max_age_s;
+    uint32_t max_age_s, status_age_s, status_grace_s;
     bool light;
     int64_t number, refusal_ms, hello_ms;
 };
@@ -43,14 +48,26 @@ static void measure(struct hub *hub)
     char text[MESSAGE_MAX];
     struct reading reading = {.sensor = "temperature", .number = ++hub->number};
 
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* fails for an unknown clock only */
-    reading.time = now.tv_sec;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* fails for an unknown clock only */
+    reading.time = keywright_now(hub->kw);
     reading.value = 25.5 + (double)(now.tv_sec % 5) + (double)now.tv_nsec / 1e9;
     reading.lost = (int64_t)hub->readings.dropped;
     (void)snprintf(reading.boot, sizeof(reading.boot), "%s", hub->boot);
     if (reading_write(&reading, text) && queue_push(&hub->readings, NULL, text, strlen(text))) {
         (void)printf("reading: %s\n", text);
     }
+}
+
+/* What still waits outlives us. Where there is a line, nothing does by the next reading. */
+static void keep_readings(struct hub *hub)
+{
+    bool good = spool_follow(&hub->spool, &hub->readings);
+
+    if (!good && !hub->spool_fails) {
+        (void)printf("readings are kept in memory only: %s: %s\n", hub->spool.path,
+                     strerror(errno));
+    }
+    hub->spool_fails = !good;
 }
 
 /* --- commands ----------------------------------------------------------------------------------
@@ -117,8 +134,11 @@ static bool is_about_time(enum keywright_refusal refusal)
 static enum keywright_result verify(struct hub *hub, const char *text, size_t len, char *data,
                                     size_t *n)
 {
-    struct keywright_data expect = {
-        .type = "home-command", .signer = hub->cloud, .max_age_s = hub->max_age_s};
+    struct keywright_data expect = {.type = "home-command",
+                                    .signer = hub->cloud,
+                                    .max_age_s = hub->max_age_s,
+                                    .status_age_s = hub->status_age_s,
+                                    .status_grace_s = hub->status_grace_s};
     struct keywright_data_facts facts;
     int64_t now = link_now_ms();
     size_t room = *n;
@@ -194,6 +214,7 @@ static void live(struct hub *hub, int64_t every_ms)
     while (!program_ends()) {
         int64_t now = link_now_ms();
         if (now >= reading_ms) {
+            keep_readings(hub);
             measure(hub);
             reading_ms = now + every_ms;
         }
@@ -206,16 +227,34 @@ static void live(struct hub *hub, int64_t every_ms)
             hub->readings.dropped = 0; /* all that were counted have arrived */
         }
     }
+    keep_readings(hub);
 }
 
 struct settings {
-    const char *state, *broker, *cloud;
-    double every_s, queue, max_age_s, retry_s;
+    const char *state, *broker, *cloud, *keep;
+    double every_s, queue, max_age_s, status_age_s, status_grace_s, retry_s;
 };
+
+/* A hub whose disk is full measures all the same. */
+static void open_spool(struct hub *hub, const char *path)
+{
+    hub->spool_fails = !spool_open(&hub->spool, path, &hub->readings);
+    if (hub->spool_fails) {
+        (void)printf("readings are kept in memory only: %s: %s\n", path, strerror(errno));
+    }
+    if (hub->readings.n > 0) {
+        (void)printf("readings of the last time: %u\n", hub->readings.n);
+    }
+}
 
 static int run(const struct settings *settings)
 {
-    struct hub hub = {.cloud = settings->cloud, .max_age_s = (uint32_t)settings->max_age_s};
+    struct hub hub = {.cloud = settings->cloud,
+                      .max_age_s = (uint32_t)settings->max_age_s,
+                      .status_age_s = (uint32_t)settings->status_age_s,
+                      .status_grace_s = (uint32_t)settings->status_grace_s,
+                      .spool.fd = -1};
+    char kept[PATH_MAX];
     char host[HOST_MAX], data[ID_MAX + 16], command[ID_MAX + 16], receipt[ID_MAX + 16];
     struct link_config config = {
         .host = host,
@@ -228,9 +267,9 @@ static int run(const struct settings *settings)
     };
 
     if (!program_broker(settings->broker, host, &config.port)) {
-        (void)fprintf(stderr, "--broker: '%s' is no HOST:PORT\n", settings->broker);
-        return EXIT_FAILURE;
+        return options_refuse("home-hub", "--broker", settings->broker, "HOST:PORT");
     }
+    (void)snprintf(kept, sizeof(kept), "%s/home-readings", settings->state);
     hub.kw = config.kw = program_open(settings->state, hub.id);
     (void)snprintf(data, sizeof(data), "devices/%s/data", hub.id);
     (void)snprintf(command, sizeof(command), "devices/%s/command", hub.id);
@@ -240,9 +279,11 @@ static int run(const struct settings *settings)
                  queue_init(&hub.receipts, receipt, RECEIPTS_MAX) &&
                  (hub.link = link_new(&config)) != NULL;
     if (ready) {
+        open_spool(&hub, settings->keep ? settings->keep : kept);
         live(&hub, (int64_t)(settings->every_s * 1000));
     }
     link_free(hub.link);
+    spool_close(&hub.spool);
     queue_done(&hub.readings);
     queue_done(&hub.receipts);
     keywright_close(hub.kw);
@@ -257,6 +298,8 @@ int main(int argc, char **argv)
                                 .every_s = 10,
                                 .queue = 1000,
                                 .max_age_s = 300,
+                                .status_age_s = 300,
+                                .status_grace_s = 300,
                                 .retry_s = 60};
     /* clang-format off */
     const struct option_row rows[] = {
@@ -265,11 +308,18 @@ int main(int argc, char **argv)
         {"--cloud",   "NAME",      "whose commands are obeyed (cloud-service-backend)", .text = &settings.cloud},
         {"--every",   "SECONDS",   "between two readings (10)",                 .number = &settings.every_s, .min = 0.01, .max = 86400},
         {"--queue",   "N",         "readings kept while there is no line (1000)", .number = &settings.queue, .min = 1, .max = 1000000},
+        {"--keep",    "FILE",      "where they outlive a restart (home-readings in the state folder)", .text = &settings.keep},
         {"--max-age", "SECONDS",   "of a command (300)",                        .number = &settings.max_age_s, .min = 1, .max = 86400},
+        {"--status-age",   "SECONDS", "so long \"not revoked\" counts of whoever signs commands (300)", .number = &settings.status_age_s, .min = 1, .max = 86400},
+        {"--status-grace", "SECONDS", "longer, where no OCSP responder can be reached (300)", .number = &settings.status_grace_s, .min = 0, .max = 86400},
         {"--retry",   "SECONDS",   "longest wait between two tries (60)",       .number = &settings.retry_s, .min = 0.1, .max = 3600},
         {0},
     };
     /* clang-format on */
 
-    return options_take(argc, argv, rows) ? run(&settings) : 2;
+    enum options taken = options_take(argc, argv, rows);
+    if (taken != OPTIONS_TAKEN) {
+        return taken == OPTIONS_HELP ? EXIT_SUCCESS : OPTIONS_EXIT;
+    }
+    return run(&settings);
 }

@@ -1,17 +1,22 @@
 #include "link.h"
 
+#include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
+#include <sys/time.h>
 #include <time.h>
 
 enum {
     KEEPALIVE_S = 30,
     RETRY_MIN_MS = 500,
-    UP_WITHIN_MS = 30000, /* TCP, TLS with OCSP, CONNACK, SUBACK */
+    UP_WITHIN_MS = 30000, /* TLS with OCSP, CONNACK, SUBACK */
+    DIAL_S = 4,           /* TCP, each address: the first two of its packets may be lost */
     STEADY_MS = 10000,    /* after so long a line counts as good, and the back-off begins anew */
     REFUSED = 128,        /* MQTT 5 reason codes from here on */
     WHY_MAX = 512,
@@ -201,6 +206,27 @@ static bool set_up(struct link *link)
     return true;
 }
 
+/* libmosquitto waits in connect() for as long as the kernel does: two minutes where packets are
+ * swallowed. A signal ends that; libmosquitto goes on to the next address. */
+static void ring(unsigned seconds)
+{
+    const struct itimerval every = {.it_interval.tv_sec = seconds, .it_value.tv_sec = seconds};
+
+    (void)setitimer(ITIMER_REAL, &every, NULL); /* fails for an unknown timer only */
+}
+
+static void rang(int number)
+{
+    (void)number;
+}
+
+static bool catch_ring(void)
+{
+    struct sigaction action = {.sa_handler = rang}; /* without SA_RESTART: that is the point */
+
+    return sigaction(SIGALRM, &action, NULL) == 0;
+}
+
 static int dial(struct link *link)
 {
     const struct link_config *config = &link->config;
@@ -211,8 +237,12 @@ static int dial(struct link *link)
                                      config->session_s)) {
         return MOSQ_ERR_NOMEM;
     }
+    ring(DIAL_S);
     int error = mosquitto_connect_bind_v5(link->mosq, config->host, (int)config->port, KEEPALIVE_S,
                                           NULL, properties);
+    int why = errno;
+    ring(0);
+    errno = why;
     mosquitto_property_free_all(&properties);
     return error;
 }
@@ -228,7 +258,9 @@ static void begin(struct link *link)
     }
     int error = set_up(link) ? dial(link) : MOSQ_ERR_NOMEM;
     if (error) {
-        fail(link, mosquitto_strerror(error));
+        fail(link, error != MOSQ_ERR_ERRNO ? mosquitto_strerror(error)
+                   : errno == EINTR        ? "the broker's address does not answer"
+                                           : strerror(errno));
     }
 }
 
@@ -293,10 +325,12 @@ struct link *link_new(const struct link_config *config)
 {
     struct link *link = calloc(1, sizeof(*link));
 
-    if (link) {
-        link->config = *config;
-        (void)mosquitto_lib_init(); /* fails on Windows only */
+    if (!link || !catch_ring()) {
+        free(link);
+        return NULL;
     }
+    link->config = *config;
+    (void)mosquitto_lib_init(); /* fails on Windows only */
     return link;
 }
 

@@ -46,23 +46,55 @@ static bool take(const struct option_row *row, const char *text)
     return row->number ? take_number(row, text) : take_one_more(row, text);
 }
 
-static bool complain(const char *program, const struct option_row *rows, const char *what)
+static enum options help(const char *program, const struct option_row *rows)
 {
-    (void)fprintf(stderr, "%s: %s\n", program, what);
+    (void)printf("usage: %s [OPTION VALUE]...\n", program);
     for (; rows->name; rows++) {
-        (void)fprintf(stderr, "  %s %-*s %s\n", rows->name, 20 - (int)strlen(rows->name),
-                      rows->value, rows->doc);
+        int width = 24 - (int)strlen(rows->name);
+        (void)printf("  %s %-*s %s\n", rows->name, width > 1 ? width : 1, rows->value, rows->doc);
     }
-    return false;
+    return OPTIONS_HELP;
 }
 
-bool options_take(int argc, char **argv, const struct option_row *rows)
+static enum options complain(const char *program, const char *name, const char *what)
+{
+    (void)fprintf(stderr, "%s: %s: %s; see %s --help\n", program, name, what, program);
+    return OPTIONS_WRONG;
+}
+
+int options_refuse(const char *program, const char *name, const char *given, const char *value)
+{
+    (void)fprintf(stderr, "%s: %s: '%s' is no %s; see %s --help\n", program, name, given, value,
+                  program);
+    return OPTIONS_EXIT;
+}
+
+static enum options refuse(const char *program, const struct option_row *row, const char *text)
+{
+    if (!row->number) {
+        return complain(program, row->name, row->list ? "too many" : "must not be empty");
+    }
+    (void)fprintf(stderr, "%s: %s: '%s' is no number from %g to %g; see %s --help\n", program,
+                  row->name, text, row->min, row->max, program);
+    return OPTIONS_WRONG;
+}
+
+enum options options_take(int argc, char **argv, const struct option_row *rows)
 {
     for (int i = 1; i < argc; i += 2) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            return help(argv[0], rows);
+        }
         const struct option_row *row = find(rows, argv[i]);
-        if (!row || i + 1 >= argc || !take(row, argv[i + 1])) {
-            return complain(argv[0], rows, argv[i]);
+        if (!row) {
+            return complain(argv[0], argv[i], "there is no such option");
+        }
+        if (i + 1 >= argc) {
+            return complain(argv[0], argv[i], "its value is missing");
+        }
+        if (!take(row, argv[i + 1])) {
+            return refuse(argv[0], row, argv[i + 1]);
         }
     }
-    return true;
+    return OPTIONS_TAKEN;
 }

@@ -14,7 +14,15 @@ struct option_row {
     unsigned list_max;
 };
 
-/* False: wrong, and told on stderr with the usage. Ends with a row whose name is NULL. */
-bool options_take(int argc, char **argv, const struct option_row *rows);
+enum { OPTIONS_EXIT = 2 }; /* of a program that was called wrongly */
+enum options {
+    OPTIONS_TAKEN,
+    OPTIONS_HELP, /* --help: told on stdout */
+    OPTIONS_WRONG /* told on stderr */
+};
+/* rows end with one whose name is NULL. */
+enum options options_take(int argc, char **argv, const struct option_row *rows);
+/* Tell that this is no such value. OPTIONS_EXIT. */
+int options_refuse(const char *program, const char *name, const char *given, const char *value);
 
 #endif

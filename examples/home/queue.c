@@ -48,6 +48,7 @@ bool queue_push(struct queue *queue, const char *topic, const void *payload, siz
         queue->dropped++;
     }
     queue->at[(queue->head + queue->n++) % queue->cap] = item;
+    queue->pushed++;
     return true;
 }
 

@@ -9,6 +9,7 @@ struct queue {
     const char *topic; /* all of it goes there; borrowed. NULL: each has its own */
     unsigned cap, head, n;
     unsigned long gone;    /* ever left it: the number of the head */
+    unsigned long pushed;  /* ever came */
     unsigned long dropped; /* since it was last asked */
     struct queued {
         char *topic; /* NULL = the queue's */

@@ -20,6 +20,11 @@ KEYWRIGHT_API enum keywright_result keywright_hello(struct keywright *kw);
 KEYWRIGHT_API enum keywright_result keywright_hello_as(struct keywright *kw,
                                                        enum keywright_identity identity);
 
+/* Unix seconds by which this device judges: since a time that the server signed by the machine's
+ * uptime, else the clock; never before what the server once told. For what a device writes down,
+ * whose own clock may be wrong. */
+KEYWRIGHT_API int64_t keywright_now(const struct keywright *kw);
+
 KEYWRIGHT_C_END
 
 #endif

@@ -25,13 +25,18 @@ KEYWRIGHT_API enum keywright_result keywright_sign(struct keywright *kw, const v
 
 /* What to say of it, or what it must say. Zero-initialise. */
 struct keywright_data {
-    const char *type;     /* "home-command": what it is; never empty */
-    const char *audience; /* signing: for whom; NULL = for all */
-    const char *signer;   /* verifying: by whom (the certificate's CN); NULL = by anybody that the
-                             pinned root vouches for */
-    int for_all;          /* verifying: also what is addressed to nobody */
-    uint32_t max_age_s;   /* verifying: older, or so far in the future, is refused; 0 = 300 */
-    uint32_t reserved_[14];
+    const char *type;      /* "home-command": what it is; never empty */
+    const char *audience;  /* signing: for whom; NULL = for all */
+    const char *signer;    /* verifying: by whom (the certificate's CN); NULL = by anybody that the
+                              pinned root vouches for */
+    int for_all;           /* verifying: also what is addressed to nobody */
+    uint32_t max_age_s;    /* verifying: older, or so far in the future, is refused; 0 = 300 */
+    uint32_t status_age_s; /* verifying: so long after it was given an answer "not revoked" about
+                              the signer spares the next question: a revoked signer may count so
+                              long; 0 = a day */
+    uint32_t status_grace_s; /* and so much longer where no responder can be reached; looked at
+                                where status_age_s is given, else the device's policy holds */
+    uint32_t reserved_[12];
 };
 
 /* What it says. */

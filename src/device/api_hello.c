@@ -20,6 +20,11 @@ enum keywright_result keywright_hello_as(struct keywright *kw, enum keywright_id
     return API_TASK(kw, op, DEVICE_TASK_HELLO, hello_as(&op, &kw->device, identity));
 }
 
+int64_t keywright_now(const struct keywright *kw)
+{
+    return device_now_s(&kw->device);
+}
+
 enum keywright_result keywright_hello(struct keywright *kw)
 {
     return keywright_hello_as(kw, KEYWRIGHT_CURRENT);

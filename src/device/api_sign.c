@@ -51,7 +51,9 @@ static kw_status verify_data(struct kw_op *op, struct device *device,
     struct data_expect expected = {.type = expect->type,
                                    .signer = expect->signer,
                                    .for_all = expect->for_all != 0,
-                                   .max_age_s = expect->max_age_s};
+                                   .max_age_s = expect->max_age_s,
+                                   .status_age_s = expect->status_age_s,
+                                   .status_grace_s = expect->status_grace_s};
     struct data_facts facts = {.refusal = DATA_MALFORMED};
     AUTO(kw_bytes) *data = NULL;
 

@@ -175,6 +175,10 @@ unsigned server_chain(const struct device *device, struct cert *own, struct cert
  * revoked. KW_E_AUTH. */
 kw_status server_judge(struct kw_op *op, void *ctx, const struct cert *leaf,
                        const struct cert *issuer);
+/* The same for a signer. age_s: so long a kept answer spares the question, and grace_s longer where
+ * nobody answers; age_s 0 = as for servers. */
+kw_status signer_judge(struct kw_op *op, struct device *device, const struct cert *leaf,
+                       const struct cert *issuer, int64_t age_s, int64_t grace_s);
 /* By the name, and the key where the certificate tells it; the signature is not looked at. */
 bool device_issued_by(const struct cert *cert, const struct cert *issuer);
 /* http_client_config.now_s: device_now_s() of the judge's device. */
@@ -212,10 +216,11 @@ enum data_refusal {
     DATA_NOT_KEPT,
 };
 struct data_expect {
-    const char *type;   /* what it must be signed as */
-    const char *signer; /* by whom; NULL = by anybody that leads to the root */
-    bool for_all;       /* also what is addressed to nobody */
-    int64_t max_age_s;  /* 0 = 300 */
+    const char *type;                     /* what it must be signed as */
+    const char *signer;                   /* by whom; NULL = by anybody that leads to the root */
+    bool for_all;                         /* also what is addressed to nobody */
+    int64_t max_age_s;                    /* 0 = 300 */
+    int64_t status_age_s, status_grace_s; /* signer_judge()'s */
 };
 struct data_facts {
     enum data_refusal refusal; /* the only member that is set whatever comes of it */

@@ -138,7 +138,7 @@ kw_status device_sign_data(struct kw_op *op, struct device *device, const char *
 
 /* The signer is who the certificate names, it leads to the pinned root, and is not revoked. */
 static kw_status check_signer(struct kw_op *op, struct device *device, const struct jws *jws,
-                              char name[KW_NAME_MAX])
+                              const struct data_expect *expect, char name[KW_NAME_MAX])
 {
     const struct cert *leaf = jws->certs[0];
     struct cert *const *others = &jws->certs[1];
@@ -152,7 +152,10 @@ static kw_status check_signer(struct kw_op *op, struct device *device, const str
     ENSURE(op, kw_ok(status), KW_E_AUTH, "'%s' is not trusted here", name);
     for (unsigned i = 0; i < n; i++) {
         if (device_issued_by(leaf, others[i])) {
-            TRY(op, server_judge(op, device, leaf, others[i]), "signer '%s'", name);
+            TRY(op,
+                signer_judge(op, device, leaf, others[i], expect->status_age_s,
+                             expect->status_grace_s),
+                "signer '%s'", name);
             return KW_OK;
         }
     }
@@ -192,7 +195,7 @@ kw_status device_verify_data(struct kw_op *op, struct device *device, struct kw_
     TRY(op, status);
     TRY(op, check_header(op, device, &jws->header, expect, why));
     *why = DATA_NOT_TRUSTED;
-    TRY(op, check_signer(op, device, jws, facts.signer));
+    TRY(op, check_signer(op, device, jws, expect, facts.signer));
     *why = DATA_WRONG_SIGNER;
     ENSURE(op, !expect->signer || strcmp(expect->signer, facts.signer) == 0, KW_E_DENIED,
            "signed by '%s', not by '%s'", facts.signer, expect->signer);

@@ -326,6 +326,64 @@ def test_who_does_not_show_the_brokers_name_is_not_spoken_to(gate, home, tmp_pat
     hub.stop()
 
 
+def test_readings_outlive_a_restart(gate, home, tmp_path):  # noqa: F811
+    """There is no line, the power goes, twice; then all of them arrive, once each."""
+    one = device(gate, tmp_path / 'hub')
+    port = free_ports(1)[0]
+    there_is_none = Program(HUB, one.folder, '--state', one.state, '--broker', f'localhost:{port}', '--every', '0.05', '--retry', '9')
+    for n in (5, 10):
+        there_is_none.says('^reading', n)
+        there_is_none.kill()
+        there_is_none.start()
+    there_is_none.says('^readings of the last time: ', 1)
+    there_is_none.says('^reading', 15)
+    there_is_none.stop()
+    sent = re.findall(r'^reading: (.*)', there_is_none.path.read_text(), re.M)
+    hub = home.new_hub(one)
+    hub.says('^readings of the last time')
+    kept = [json.loads(text) for text in sent]
+    orderly = kept[-1]['boot']  # what was measured last before a sudden end may be lost, and nothing else
+    least = {(one['boot'], one['number']) for one, after in zip(kept, kept[1:] + [kept[-1]])
+             if one['boot'] == after['boot'] or one['boot'] == orderly}
+    until('all arrive', lambda: least <= set(home.rows('SELECT boot, number FROM readings WHERE device = ?', one.id)))
+    assert home.rows('SELECT max(lost) FROM readings WHERE device = ?', one.id) == [(0,)]
+    hub.stop()
+    assert (one.state / 'home-readings').read_text() == ''
+
+
+def test_an_address_that_swallows_packets_holds_nobody_up(gate, home, tmp_path):  # noqa: F811
+    """A backlog that is full: the kernel alone would try for two minutes."""
+    one = device(gate, tmp_path / 'hub')
+    with socket.create_server(('127.0.0.1', 0), backlog=0) as full:
+        port, fillers = full.getsockname()[1], []
+        for _ in range(4):
+            fillers.append(socket.socket())
+            fillers[-1].setblocking(False)
+            fillers[-1].connect_ex(('127.0.0.1', port))
+        hub = Program(HUB, one.folder, '--state', one.state, '--broker', f'127.0.0.1:{port}', '--every', '0.1', '--retry', '0.2')
+        hub.says("^line down: the broker's address does not answer")
+        hub.says('^reading', hub.count('^reading'))
+        hub.stop()
+        for filler in fillers:
+            filler.close()
+
+
+def test_a_hub_that_cannot_learn_of_revocations_opens_no_line(gate, home, tmp_path):  # noqa: F811
+    """The broker's certificate is good, its path and name are; OCSP is not to be reached."""
+    one = device(gate, tmp_path / 'hub')
+    for kept in one.state.glob('ocsp-*.der'):
+        kept.unlink()
+    gate.kill()
+    try:
+        hub = home.new_hub(one)
+        hub.says('^line down: .*whether it is revoked cannot be found out')
+        assert hub.count('^line up') == 0
+    finally:
+        gate.start()
+    hub.says('^line up')
+    hub.stop()
+
+
 class Tap:
     """Somebody on the line between a client and the broker who sees every octet."""
 
@@ -483,11 +541,33 @@ def test_a_revoked_cloud_commands_nobody(gate, home, tmp_path):  # noqa: F811
     hub.stop()
 
 
+def test_a_kept_answer_about_the_cloud_counts_for_minutes_only(gate, home, tmp_path):  # noqa: F811
+    """It was good when the hub asked; a second is the minutes here."""
+    cloud = service(gate, tmp_path, 'cloud-4')
+    one = device(gate, tmp_path / 'hub')
+    hub = home.new_hub(one, '--cloud', 'cloud-4', '--status-age', '1')
+    hub.says('^line up')
+    home.inject(home.signed(cloud, A_COMMAND, to=one.id), one.id)
+    hub.says('^obeyed')
+    texts = [home.signed(cloud, A_COMMAND, to=one.id) for _ in range(2)]
+    gate.cli('revoke', 'run', gate.json('revoke', 'plan', '--owner', 'service:cloud-4', '--reason', 'superseded')['id'])
+    until('the kept answer is too old', lambda: time.time() - (one.state / next(
+        kept.name for kept in one.state.glob('signer-*.der'))).stat().st_mtime > 2)
+    for text in texts:
+        home.inject(text, one.id)
+    hub.says('^refused: signer-untrusted')
+    assert hub.count('^obeyed') == 1
+    hub.stop()
+
+
 def test_bad_arguments_are_told(home, tmp_path):
     for binary in (HUB, CLOUD):
         for options in (('--nonsense', 'x'), ('--every',), ('--every', '-1'), ('--every', 'x')):
             done = run(binary, *options, check=False)
-            assert done.returncode == 2 and '--broker' in done.stderr
+            assert done.returncode == 2 and '--help' in done.stderr
         done = run(binary, '--state', tmp_path / 'none', check=False)
         assert done.returncode == 1 and 'no identity' in done.stderr
-        assert run(binary, '--broker', 'localhost:99999', check=False).returncode == 1
+        done = run(binary, '--broker', 'localhost:99999', check=False)
+        assert done.returncode == 2 and "'localhost:99999' is no HOST:PORT" in done.stderr
+        done = run(binary, '--help')
+        assert '--broker' in done.stdout and not done.stderr

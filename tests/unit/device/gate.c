@@ -423,7 +423,7 @@ static kw_status ocsp(struct kw_op *op, void *ctx, const struct http_request *re
     }
     TRY(op, ocsp_query_parse(op, request->body, &query));
     struct ocsp_single single = {.id = query.at[0],
-                                 .this_update = now_s,
+                                 .this_update = now_s - atomic_load(&me.shared->ocsp_age_s),
                                  .next_update = now_s + HOUR,
                                  .status = mode == GATE_OCSP_REVOKED   ? OCSP_CERT_REVOKED
                                            : mode == GATE_OCSP_UNKNOWN ? OCSP_CERT_UNKNOWN

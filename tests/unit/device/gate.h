@@ -46,6 +46,7 @@ struct gate {
     atomic_int refuse;          /* HTTP status for every request of EST and device API; 0 = serve */
     atomic_int leaf_hours;      /* life of an LDevID; 0 = 100 */
     atomic_llong time_shift_ms; /* of the clock that hello tells */
+    atomic_llong ocsp_age_s;    /* of OCSP answers */
     atomic_uint n_times;
     atomic_uint n_issued, n_replayed, n_conflicts, n_hellos, n_receipts, n_bad_receipts;
     uint16_t port, ocsp_port;

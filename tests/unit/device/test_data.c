@@ -173,6 +173,41 @@ static void signer_revoked(void **state)
     assert_int_equal(verify(&expect), KEYWRIGHT_OK);
 }
 
+/* A kept answer counts as long as the caller says, and by a grace where nobody answers. */
+static void signer_revoked_a_while_ago(void **state)
+{
+    struct keywright_data expect = {.type = "command", .status_age_s = 300};
+    static const struct {
+        enum gate_ocsp ocsp;
+        uint32_t age_s, grace_s;
+        enum keywright_result want;
+    } cases[] = {
+        {GATE_OCSP_REVOKED,  300, 0,   KEYWRIGHT_OK         },
+        {GATE_OCSP_REVOKED,  0,   0,   KEYWRIGHT_OK         }, /* a day */
+        {GATE_OCSP_REVOKED,  100, 900, KEYWRIGHT_NOT_TRUSTED}, /* the word is final */
+        {GATE_OCSP_HTTP_500, 100, 200, KEYWRIGHT_OK         },
+        {GATE_OCSP_HTTP_500, 100, 50,  KEYWRIGHT_NOT_TRUSTED},
+        {GATE_OCSP_HTTP_500, 100, 0,   KEYWRIGHT_NOT_TRUSTED},
+        {GATE_OCSP_GOOD,     100, 0,   KEYWRIGHT_OK         },
+    };
+
+    (void)state;
+    gate->ocsp_age_s = 200;
+    gate->ocsp = GATE_OCSP_GOOD;
+    sign("command", GATE_DEVICE, "x");
+    assert_int_equal(verify(&expect), KEYWRIGHT_OK);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        sign("command", GATE_DEVICE, "x");
+        gate->ocsp = cases[i].ocsp;
+        expect.status_age_s = cases[i].age_s;
+        expect.status_grace_s = cases[i].grace_s;
+        if (verify(&expect) != cases[i].want) {
+            fail_msg("case %zu: %s", i, keywright_error(kw));
+        }
+    }
+    gate->ocsp_age_s = 0;
+}
+
 /* --- sealed data ------------------------------------------------------------------------------ */
 
 static void sealed(void **state)
@@ -286,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(not_as_expected, enrol, forget),
         cmocka_unit_test_setup_teardown(altered, enrol, forget),
         cmocka_unit_test_setup_teardown(signer_revoked, enrol, forget),
+        cmocka_unit_test_setup_teardown(signer_revoked_a_while_ago, enrol, forget),
         cmocka_unit_test_setup_teardown(sealed, enrol, forget),
         cmocka_unit_test_setup_teardown(sealed_elsewhere_or_wiped, enrol, forget),
         cmocka_unit_test_setup_teardown(tls_context, enrol, forget),

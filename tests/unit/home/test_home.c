@@ -6,11 +6,17 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "message.h"
+#include "options.h"
 #include "queue.h"
+#include "spool.h"
 
 #define TAKEN(parse, text, into) parse(text, strlen(text), into)
 #define ID "0123456789abcdef0123456789abcdef"
@@ -146,6 +152,176 @@ static void queue(void **state)
     queue_done(&queue);
 }
 
+/* --- what outlives the program -----------------------------------------------------------------
+ */
+
+static char work[] = "/tmp/kw-home-XXXXXX", file[64];
+static struct queue waiting;
+static struct spool spool;
+
+static int setup_spool(void **state)
+{
+    (void)state;
+    memcpy(work + sizeof(work) - 7, "XXXXXX", 6);
+    (void)snprintf(file, sizeof(file), "%s/spool", mkdtemp(work));
+    return queue_init(&waiting, "t", 3) && spool_open(&spool, file, &waiting) ? 0 : -1;
+}
+
+static int teardown_spool(void **state)
+{
+    (void)state;
+    spool_close(&spool);
+    queue_done(&waiting);
+    (void)unlink(file);
+    return rmdir(work);
+}
+
+static void push(const char *text)
+{
+    assert_true(queue_push(&waiting, NULL, text, strlen(text)));
+}
+
+static void start_again(unsigned cap)
+{
+    spool_close(&spool);
+    queue_done(&waiting);
+    assert_true(queue_init(&waiting, "t", cap));
+    assert_true(spool_open(&spool, file, &waiting));
+}
+
+/* One letter each. */
+static void assert_waits(const char *letters, unsigned long dropped)
+{
+    char found[64] = "";
+
+    for (unsigned i = 0; i < waiting.n && i < sizeof(found) - 1; i++) {
+        found[i] = waiting.at[(waiting.head + i) % waiting.cap].payload[0];
+    }
+    assert_string_equal(found, letters);
+    assert_int_equal(waiting.dropped, dropped);
+}
+
+static off_t size_of(void)
+{
+    struct stat now;
+
+    assert_int_equal(stat(file, &now), 0);
+    return now.st_size;
+}
+
+static void what_waits_outlives_the_program(void **state)
+{
+    (void)state;
+    push("a");
+    push("b c");
+    assert_true(spool_follow(&spool, &waiting));
+    push("c"); /* came after, and is lost with the power */
+    start_again(3);
+    assert_waits("ab", 0);
+    assert_string_equal(waiting.at[1].payload, "b c");
+    for (char c = 'd'; c <= 'f'; c++) {
+        push((char[]){c, 0});
+        assert_true(spool_follow(&spool, &waiting));
+    }
+    start_again(3);
+    assert_waits("def", 2);
+    queue_pop(&waiting); /* sent; what follows is told with what waits by then */
+    push("g");
+    assert_true(spool_follow(&spool, &waiting));
+    start_again(3);
+    assert_waits("efg", 2);
+    start_again(2);
+    assert_waits("fg", 3);
+}
+
+static void the_file_is_bounded_and_empty_when_all_was_sent(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++) {
+        push("x");
+        assert_true(spool_follow(&spool, &waiting));
+        assert_in_range(size_of(), 1, 200);
+    }
+    while (waiting.n > 0) {
+        queue_pop(&waiting);
+    }
+    assert_true(spool_follow(&spool, &waiting));
+    assert_int_equal(size_of(), 0);
+    start_again(3);
+    assert_waits("", 0);
+}
+
+static void half_a_line_and_nonsense_are_passed_over(void **state)
+{
+    static const char text[] = "0 1 a\n\n 1 b\n5\n0 0 c\nx y z\n0 2 d\n0 3 e";
+    int fd = open(file, O_WRONLY | O_TRUNC);
+
+    (void)state;
+    assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    (void)close(fd);
+    start_again(3);
+    assert_waits("ad", 0);
+}
+
+/* Whatever cannot be written is written once it can. */
+static void a_full_disk_loses_nothing_that_waits(void **state)
+{
+    int own = spool.fd;
+
+    (void)state;
+    push("a");
+    spool.fd = open("/dev/full", O_WRONLY);
+    assert_false(spool_follow(&spool, &waiting));
+    (void)close(spool.fd);
+    spool.fd = own;
+    push("b");
+    assert_true(spool_follow(&spool, &waiting));
+    start_again(3);
+    assert_waits("ab", 0);
+}
+
+/* --- options -----------------------------------------------------------------------------------
+ */
+
+static void options(void **state)
+{
+    static const char *text;
+    static double number;
+    static const char *list[3];
+    const struct option_row rows[] = {
+        {"--text", "T", "", .text = &text},
+        {"--number", "N", "", .number = &number, .min = 1, .max = 9},
+        {"--list", "L", "", .list = list, .list_max = 2},
+        {0},
+    };
+    static const struct {
+        const char *argv[8];
+        enum options want;
+    } cases[] = {
+        {{"p", "--help"},                                        OPTIONS_HELP },
+        {{"p", "--text", "x", "-h"},                             OPTIONS_HELP },
+        {{"p", "--other", "x"},                                  OPTIONS_WRONG},
+        {{"p", "--text"},                                        OPTIONS_WRONG},
+        {{"p", "--text", ""},                                    OPTIONS_WRONG},
+        {{"p", "--number", "0"},                                 OPTIONS_WRONG},
+        {{"p", "--number", "nan"},                               OPTIONS_WRONG},
+        {{"p", "--number", "2x"},                                OPTIONS_WRONG},
+        {{"p", "--text", "x", "--number", "2.5", "--list", "a"}, OPTIONS_TAKEN},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        int n = 0;
+        while (n < 8 && cases[i].argv[n]) {
+            n++;
+        }
+        assert_int_equal(options_take(n, (char **)(uintptr_t)cases[i].argv, rows), cases[i].want);
+    }
+    assert_string_equal(text, "x");
+    assert_true(number > 2.4 && number < 2.6);
+    assert_string_equal(list[0], "a");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +330,15 @@ int main(void)
         cmocka_unit_test(commands_and_receipts),
         cmocka_unit_test(topics),
         cmocka_unit_test(queue),
+        cmocka_unit_test_setup_teardown(what_waits_outlives_the_program, setup_spool,
+                                        teardown_spool),
+        cmocka_unit_test_setup_teardown(the_file_is_bounded_and_empty_when_all_was_sent,
+                                        setup_spool, teardown_spool),
+        cmocka_unit_test_setup_teardown(half_a_line_and_nonsense_are_passed_over, setup_spool,
+                                        teardown_spool),
+        cmocka_unit_test_setup_teardown(a_full_disk_loses_nothing_that_waits, setup_spool,
+                                        teardown_spool),
+        cmocka_unit_test(options),
     };
 
     return cmocka_run_group_tests_name("home", tests, NULL, NULL);
