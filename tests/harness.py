@@ -173,6 +173,7 @@ class Credential:
 class Gate:
     """A state folder, and a keywrightd that serves it."""
     started = []  # all of this run: what a failed test leaves behind is ended at its end
+    keeper = KEEPER
 
     def __init__(self, folder, *options, ports=None, env=None):
         self.folder = pathlib.Path(folder)
@@ -184,7 +185,7 @@ class Gate:
         self.process = None
         self.n_ids = 0
         self.init_done = run(KEYWRIGHT, 'init', '--state', self.state, '--offline', self.offline,
-                             '--profiles', SOURCE / 'profiles', '--keeper', KEEPER, '--organization',
+                             '--profiles', SOURCE / 'profiles', '--keeper', self.keeper, '--organization',
                              'Example Maker', '--ports', ','.join(map(str, self.ports)), *options,
                              env=self.env)
         self.root = self.state / 'certs/root.pem'
@@ -195,7 +196,7 @@ class Gate:
         """Again, after stop() or kill(), too."""
         (self.state / 'run/endpoints').unlink(missing_ok=True)
         with open(self.log_path, 'ab') as log:
-            self.process = subprocess.Popen([KEYWRIGHTD, '--state', self.state, '--keeper', KEEPER],
+            self.process = subprocess.Popen([KEYWRIGHTD, '--state', self.state, '--keeper', self.keeper],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=dict(os.environ, **self.env))
         Gate.started.append(self.process)

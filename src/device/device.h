@@ -17,13 +17,15 @@
 #include "model/firmware.h"
 #include "model/heartbeat.h"
 #include "net/client.h"
+#include "os/clock.h"
 #include "rot/rot.h"
 
 enum {
     DEVICE_ROOTS_MAX = 3,
     DEVICE_ISSUERS_MAX = 64,
     DEVICE_URL_MAX = 256,
-    DEVICE_GRACE_MAX_S = 7 * 86400
+    DEVICE_GRACE_MAX_S = 7 * 86400,
+    DEVICE_LEAP_MAX_S = 366 * 86400 /* what one signed word may say the time has moved on */
 };
 
 /* Which certificate to use. */
@@ -41,8 +43,9 @@ struct device_config {
     char root_of_trust[KW_URI_MAX];
     char event_log[256];         /* of the firmware; "" = where the kernel shows it */
     char firmware[FIRMWARE_MAX]; /* version that runs here; "" = nobody said */
-    int64_t floor_ms; /* the latest time that the server told: the clock is never believed to be
-                         before it */
+    int64_t floor_ms;   /* the latest time that was proven: it is never before that, time.c */
+    int64_t floor_up_s; /* uptime then, and in which start of the machine */
+    char floor_boot[2 * OS_BOOT_ID_BYTES + 1];
     bool wiped;
     int64_t revocation_grace_s; /* how long beyond its nextUpdate a kept answer "not revoked" about
                                    the server stands in where no responder can be reached */
@@ -84,6 +87,7 @@ struct device {
     struct http_client *client;     /* kept alive between calls */
     enum device_identity client_as; /* whose it is */
     int64_t base_ms, base_up_s;     /* a time that was signed, and the uptime then; 0: none */
+    int64_t kept_floor_ms;          /* as config.json has it */
     bool has_turn;                  /* state_take_turn() */
     uint32_t retry_after_s;         /* what the server's last refusal asked for; 0 = nothing */
     struct device_tries tries[DEVICE_TASK_MAX];
@@ -315,13 +319,19 @@ kw_status request_accept(struct kw_op *op, struct device *device, const struct p
 /* --- time.c: docs/protocol/device-time.md --------------------------------------------------------
  */
 /* The time to judge certificates by, seconds: since a signed base by the machine's uptime, else the
- * plain clock; never before the floor. */
+ * plain clock where it is believed, else the floor; never before the floor. */
 int64_t device_now_s(const struct device *device);
-/* Never before this: the library's build, and the latest time that was proven. Milliseconds. */
+/* Never before this: the library's build; the latest time that was proven and what the uptime says
+ * has passed since. Milliseconds. */
 int64_t device_floor_ms(const struct device *device);
+/* Is the plain clock neither behind the floor nor a year and more beyond it? */
+bool device_believes_clock(const struct device *device);
+/* A moment that had come when a CA of ours signed something: the floor, where it is not a year and
+ * more beyond it. In memory; the next state_save_config() keeps it. */
+void device_take_fact(struct device *device, int64_t signed_s);
 /* Take the server's word, which it gave over TLS: a year beyond the floor and more only where two
- * signed statements say so, too. False: nothing was moved. */
-bool device_take_time(struct device *device, int64_t said_ms);
+ * signed statements say so, too. In memory, as device_take_fact(). */
+void device_take_time(struct device *device, int64_t said_ms);
 /* Have the server state the time: the base, and the floor where it is later. KW_E_AUTH what it
  * states is not proven. */
 kw_status device_ask_time(struct kw_op *op, struct device *device);

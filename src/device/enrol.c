@@ -61,6 +61,15 @@ kw_status request_prepare(struct kw_op *op, struct device *device, const char *c
     return build_request(op, device, csr_name, key, ret);
 }
 
+/* Its begin has come where its CA signed it: a clock that is a little behind is no reason to refuse
+ * it. Where that is not to be believed, it is not yet valid. */
+static int64_t accept_at_s(const struct device *device, const struct cert *cert)
+{
+    int64_t now_s = device_now_s(device), begin_s = cert_not_before(cert);
+
+    return begin_s > now_s && begin_s <= now_s + DEVICE_LEAP_MAX_S ? begin_s : now_s;
+}
+
 kw_status request_accept(struct kw_op *op, struct device *device, const struct privkey *key,
                          const struct cert *cert)
 {
@@ -73,8 +82,10 @@ kw_status request_accept(struct kw_op *op, struct device *device, const struct p
     ENSURE(op, strcmp(name, device->config.device_id) == 0, KW_E_AUTH,
            "the server sent a certificate for '%.60s'", name);
     kw_status status = cert_verify_path(op, cert, device->issuers, device->n_issuers, device->roots,
-                                        device->n_roots, NULL, device_now_s(device));
-    if (!kw_ok(status)) {
+                                        device->n_roots, NULL, accept_at_s(device, cert));
+    if (kw_ok(status)) {
+        device_take_fact(device, cert_not_before(cert));
+    } else {
         char why[256];
         kw_op_explain(op, status);
         kw_op_message(op, why, sizeof(why));

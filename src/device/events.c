@@ -33,8 +33,8 @@ static enum device_event_clock clock_kind(const struct device *device)
     if (device->base_ms) {
         return DEVICE_EVENT_CLOCK_SIGNED;
     }
-    return os_clock_unix_ms() < device_floor_ms(device) ? DEVICE_EVENT_CLOCK_FLOOR
-                                                        : DEVICE_EVENT_CLOCK_PLAIN;
+    bool plain = device_believes_clock(device) && os_clock_unix_ms() >= device_floor_ms(device);
+    return plain ? DEVICE_EVENT_CLOCK_PLAIN : DEVICE_EVENT_CLOCK_FLOOR;
 }
 
 static void stamp(const struct device *device, struct device_event *event)

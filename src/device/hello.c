@@ -80,8 +80,9 @@ static kw_status remember(struct kw_op *op, struct device *device, const struct 
 {
     enum { FLOOR_STEP_MS = 3600000 };
     bool same = device->config.renew_asked == welcome->renew;
-    bool moved = welcome->time_ms >= device->config.floor_ms + FLOOR_STEP_MS &&
-                 device_take_time(device, welcome->time_ms);
+
+    device_take_time(device, welcome->time_ms);
+    bool moved = device->config.floor_ms >= device->kept_floor_ms + FLOOR_STEP_MS;
 
     if (same && !moved) {
         return KW_OK;

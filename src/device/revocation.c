@@ -154,6 +154,7 @@ static kw_status ask(struct kw_op *op, struct device *device, const struct terms
     TRY(op, fetch(op, url, kw_bytes_span(query), &answer));
     TRY(op, ocsp_answer_check(op, kw_bytes_span(answer), leaf, issuer, KW_SPAN_ARRAY(nonce),
                               device_now_s(device), &single));
+    device_take_fact(device, single.this_update);
     *ret = single.status;
     if (single.status == OCSP_CERT_GOOD) {
         keep(device, terms, leaf, kw_bytes_span(answer));

@@ -230,6 +230,18 @@ static void note(struct device *device, const struct kw_op *op, kw_status status
     }
 }
 
+/* Who may be trusted is judged by a time: where the clock is not believed, the signed one comes
+ * first. A server that tells none is judged by the floor. */
+static void settle_time(const struct kw_op *op, struct device *device)
+{
+    struct kw_op asking;
+
+    if (device->base_ms == 0 && !device_believes_clock(device)) {
+        kw_op_init(&asking, op->principal, op->deadline_ms);
+        (void)kw_ok(device_ask_time(&asking, device));
+    }
+}
+
 static kw_status call_in_time(struct kw_op *op, struct device *device, enum device_identity as,
                               const struct http_call *call, struct kw_bytes **ret)
 {
@@ -250,8 +262,8 @@ static kw_status call_in_time(struct kw_op *op, struct device *device, enum devi
 kw_status server_call(struct kw_op *op, struct device *device, enum device_identity as,
                       const struct http_call *call, struct kw_bytes **ret)
 {
+    settle_time(op, device);
     kw_status status = call_in_time(op, device, as, call, ret);
-
     note(device, op, status);
     return status;
 }

@@ -18,7 +18,11 @@ static const struct codec_field config_fields[] = {
     FIELD_STRING("firmware", struct device_config, firmware, CODEC_OMIT_EMPTY,
                  "version that runs here"),
     FIELD_TIME("time_floor", struct device_config, floor_ms, CODEC_OMIT_EMPTY,
-               "latest time that the server told"),
+               "latest time that was proven"),
+    FIELD_INT("time_floor_uptime", struct device_config, floor_up_s, CODEC_OMIT_EMPTY, 0, 0,
+              "the machine's uptime then"),
+    FIELD_STRING("time_floor_boot", struct device_config, floor_boot, CODEC_OMIT_EMPTY,
+                 "and in which of its starts"),
     FIELD_INT("revocation_grace", struct device_config, revocation_grace_s, CODEC_OMIT_EMPTY, 0,
               DEVICE_GRACE_MAX_S, "seconds that a kept OCSP answer outlives its nextUpdate"),
     FIELD_BOOL("renew_asked", struct device_config, renew_asked, CODEC_OMIT_EMPTY,
@@ -79,13 +83,15 @@ static kw_status load_config(struct kw_op *op, const struct device *device,
     return KW_OK;
 }
 
-static kw_status write_config(struct kw_op *op, const struct device *device)
+static kw_status write_config(struct kw_op *op, struct device *device)
 {
     AUTO(kw_bytes) *text = NULL;
 
     TRY(op, kw_bytes_new(512, &text));
     TRY(op, codec_json_encode(op, config_fields, KW_COUNT(config_fields), &device->config, text));
-    return state_write(op, device, "config.json", kw_bytes_span(text));
+    TRY(op, state_write(op, device, "config.json", kw_bytes_span(text)));
+    device->kept_floor_ms = device->config.floor_ms;
+    return KW_OK;
 }
 
 /* A wipe that another process began meanwhile stays begun, and its floor of time stays reached. */
@@ -101,6 +107,8 @@ kw_status state_save_config(struct kw_op *op, struct device *device)
     mine.wiped |= device->config.wiped;
     if (mine.floor_ms < device->config.floor_ms) {
         mine.floor_ms = device->config.floor_ms;
+        mine.floor_up_s = device->config.floor_up_s;
+        memcpy(mine.floor_boot, device->config.floor_boot, sizeof(mine.floor_boot));
     }
     device->config = mine;
     return write_config(op, device);
@@ -133,6 +141,7 @@ kw_status state_take_turn(struct kw_op *op, struct device *device, struct device
         status = KW_OK;
     }
     TRY(op, status);
+    device->kept_floor_ms = device->config.floor_ms;
     device->has_turn = true;
     *ret = (struct device_turn){device, fd};
     fd = -1;

@@ -10,10 +10,11 @@
 enum {
     ANSWER_MAX = 65536,
     ROUND_TRIP_MS = 30000,
-    AGREE_S = 60, /* two statements of one moment */
+    AGREE_S = 60,   /* two statements of one moment */
+    SLACK_S = 3600, /* a clock so far behind is one that runs, not one that was lost */
     CERTS = 4
 };
-static const int64_t YEAR_S = (int64_t)366 * 86400;
+static const int64_t YEAR_S = DEVICE_LEAP_MAX_S;
 static const char OCSP_SIGNING[] = "1.3.6.1.5.5.7.3.9";
 
 struct answer {
@@ -34,22 +35,79 @@ static const struct codec_field question_fields[] = {
     FIELD_STRING("nonce", struct question, nonce, 0, ""),
 };
 
+/* --- the floor ---------------------------------------------------------------------------------
+ */
+
+static void boot_of_now(char ret[2 * OS_BOOT_ID_BYTES + 1])
+{
+    uint8_t boot[OS_BOOT_ID_BYTES];
+
+    os_clock_boot_id(boot);
+    kw_hex(KW_SPAN_ARRAY(boot), ret, 2 * OS_BOOT_ID_BYTES + 1);
+}
+
+/* What the uptime says of the time since the floor was proven: in the same start of the machine the
+ * difference, in a later one all of it. A second less, for both are cut to seconds. */
+static int64_t since_floor_s(const struct device_config *config)
+{
+    char boot[2 * OS_BOOT_ID_BYTES + 1];
+    int64_t up_s = os_clock_up_s();
+
+    boot_of_now(boot);
+    bool same = strcmp(boot, config->floor_boot) == 0 && up_s >= config->floor_up_s;
+    int64_t since_s = (same ? up_s - config->floor_up_s : up_s) - 1;
+    return since_s > 0 ? since_s : 0;
+}
+
 int64_t device_floor_ms(const struct device *device)
 {
     static const int64_t build_ms = (int64_t)KW_BUILD_S * 1000;
+    const struct device_config *config = &device->config;
+    int64_t floor_ms = config->floor_ms ? config->floor_ms + since_floor_s(config) * 1000 : 0;
 
-    return device->config.floor_ms > build_ms ? device->config.floor_ms : build_ms;
+    return floor_ms > build_ms ? floor_ms : build_ms;
+}
+
+static void raise_floor(struct device *device, int64_t proven_ms)
+{
+    if (proven_ms > device_floor_ms(device)) {
+        device->config.floor_ms = proven_ms;
+        device->config.floor_up_s = os_clock_up_s();
+        boot_of_now(device->config.floor_boot);
+    }
+}
+
+void device_take_fact(struct device *device, int64_t signed_s)
+{
+    if (signed_s * 1000 <= device_floor_ms(device) + YEAR_S * 1000) {
+        raise_floor(device, signed_s * 1000);
+    }
+}
+
+/* --- what time it is ---------------------------------------------------------------------------
+ */
+
+/* Behind what is proven it is wrong; far ahead of it nobody vouches for it. */
+bool device_believes_clock(const struct device *device)
+{
+    int64_t ahead_ms = os_clock_unix_ms() - device_floor_ms(device);
+
+    return ahead_ms >= -(int64_t)SLACK_S * 1000 && ahead_ms <= YEAR_S * 1000;
 }
 
 int64_t device_now_s(const struct device *device)
 {
     int64_t floor_ms = device_floor_ms(device);
-    int64_t now_ms = device->base_ms
-                         ? device->base_ms + (os_clock_up_s() - device->base_up_s) * 1000
-                         : os_clock_unix_ms();
+    int64_t now_ms = device_believes_clock(device) ? os_clock_unix_ms() : floor_ms;
 
+    if (device->base_ms) {
+        now_ms = device->base_ms + (os_clock_up_s() - device->base_up_s) * 1000;
+    }
     return (now_ms > floor_ms ? now_ms : floor_ms) / 1000;
 }
+
+/* --- signed times ------------------------------------------------------------------------------
+ */
 
 /* The signer must lead to the pinned root at the very time that it states. */
 static kw_status check_signer(struct kw_op *op, const struct device *device,
@@ -159,23 +217,19 @@ kw_status device_ask_time(struct kw_op *op, struct device *device)
     device->base_up_s = os_clock_up_s();
     events_note_once(device, DEVICE_EVENT_TIME_PROVEN,
                      "the clock was not believed; the server signed the time");
-    if (device->base_ms <= device->config.floor_ms) {
-        return KW_OK;
-    }
-    device->config.floor_ms = device->base_ms;
-    return state_save_config(op, device);
+    int64_t before_ms = device->config.floor_ms;
+    raise_floor(device, device->base_ms);
+    return device->config.floor_ms == before_ms ? KW_OK : state_save_config(op, device);
 }
 
-bool device_take_time(struct device *device, int64_t said_ms)
+void device_take_time(struct device *device, int64_t said_ms)
 {
     struct kw_op own; /* a time that cannot be proven is not taken */
-    int64_t before_ms = device->config.floor_ms;
 
     if (said_ms <= device_floor_ms(device) + YEAR_S * 1000) {
-        device->config.floor_ms = said_ms > before_ms ? said_ms : before_ms;
+        raise_floor(device, said_ms);
     } else {
         kw_op_init(&own, NULL, 0);
         (void)kw_ok(device_ask_time(&own, device));
     }
-    return device->config.floor_ms != before_ms;
 }
