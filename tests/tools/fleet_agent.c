@@ -441,13 +441,30 @@ void agent_step(struct agent *it)
     judge(it, now_s);
 }
 
+/* What a cut left is finished first: no plan kills it any more. */
+static void finish(struct agent *it)
+{
+    struct keywright_due due = {0};
+
+    if (keywright_due(it->kw, &due) == KEYWRIGHT_OK && due.in_ms == 0 &&
+        due.task != KEYWRIGHT_TASK_NONE) {
+        do_task(it, due.task);
+    }
+}
+
 bool agent_answers(struct agent *it)
 {
     int64_t now_s = world_s();
+    struct keywright_status before = it->status;
+    bool good = false;
 
     acting = it;
-    bool good = (it->kw || start(it)) && keywright_hello(it->kw) == KEYWRIGHT_OK &&
-                keywright_get_status(it->kw, &it->status) == KEYWRIGHT_OK && in_force(it, now_s);
+    if (it->kw || start(it)) {
+        finish(it);
+        good = keywright_hello(it->kw) == KEYWRIGHT_OK &&
+               keywright_get_status(it->kw, &it->status) == KEYWRIGHT_OK && in_force(it, now_s);
+        note_cert(it, &before, now_s);
+    }
     if (!good && it->kw) {
         complain(it, "at the end");
     }
