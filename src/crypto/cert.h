@@ -158,12 +158,17 @@ struct cert_again {
     const struct pubkey *key;
     struct kw_span serial; /* as in struct cert_spec */
     int64_t not_before, not_after;
+    /* NULL: the same issuer as before. Another one is the issuer's own next certificate: its name
+     * and key, and where its CRL and certificate lie, replace the former one's. */
+    const struct cert *issuer;
+    const char *crl_url, *ca_issuers_url;
 };
 /**
- * The same certificate again for another key: names, constraints and every other extension are the
- * model's, octet for octet; only what is in `again`, and the subject key identifier, differ.
- * Errors: KW_E_DENIED the model was not signed by this issuer; KW_E_INPUT it has no subject key
- * identifier.
+ * The same certificate again for another key, or by another issuer: names, constraints and every
+ * other extension are the model's, octet for octet; only what is in `again`, and what follows from
+ * it (key identifiers), differ.
+ * Errors: KW_E_DENIED the model was not signed by this issuer (where it stays); KW_E_INPUT it lacks
+ * an extension that would have to change.
  */
 kw_status cert_reissue(struct kw_op *op, const struct cert *model, const struct cert_again *again,
                        const struct privkey *issuer, struct kw_bytes **ret);

@@ -250,6 +250,10 @@ kw_status cmp_info_reply(struct kw_op *op, struct kw_span oid, struct kw_span va
 /* SEQUENCE OF: caCerts, crls. */
 kw_status cmp_list_value(struct kw_op *op, const struct kw_span list[], unsigned n,
                          struct kw_bytes **ret);
+/* RootCaKeyUpdateValue: the next root, and its links (may be empty) with the one before. */
+kw_status cmp_root_update_value(struct kw_op *op, struct kw_span new_root,
+                                struct kw_span new_with_old, struct kw_span old_with_new,
+                                struct kw_bytes **ret);
 /* CertReqTemplateValue: which algorithms and sizes of keys; the subject's name as known. */
 kw_status cmp_template_value(struct kw_op *op, struct kw_span subject, uint32_t key_algs,
                              struct kw_bytes **ret);

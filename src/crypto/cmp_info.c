@@ -66,6 +66,31 @@ kw_status cmp_list_value(struct kw_op *op, const struct kw_span list[], unsigned
     return KW_OK;
 }
 
+/* RootCaKeyUpdateContent ::= SEQUENCE { newWithNew CMPCertificate, newWithOld [0] CMPCertificate
+ * OPTIONAL, oldWithNew [1] CMPCertificate OPTIONAL } (RFC 9810 section 5.3.19.15); CMPCertificate
+ * is a CHOICE, so the tags are explicit. */
+kw_status cmp_root_update_value(struct kw_op *op, struct kw_span new_root,
+                                struct kw_span new_with_old, struct kw_span old_with_new,
+                                struct kw_bytes **ret)
+{
+    const struct kw_span links[] = {new_with_old, old_with_new};
+    AUTO(kw_bytes) *der = NULL;
+
+    TRY(op, kw_bytes_new(4096, &der));
+    struct der_writer w = der_writer_of(der);
+    size_t at = der_open(&w, DER_SEQUENCE);
+    der_copy(&w, new_root);
+    for (unsigned i = 0; i < KW_COUNT(links); i++) {
+        if (links[i].len > 0) {
+            der_put(&w, CMP_TAG(i), links[i]);
+        }
+    }
+    der_close(&w, at);
+    TRY(op, der_written(&w));
+    *ret = TAKE(der);
+    return KW_OK;
+}
+
 /* --- certReqTemplate ----------------------------------------------------------------------------
  */
 

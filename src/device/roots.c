@@ -102,28 +102,53 @@ static bool is_known(const struct device *device, const struct cert *root)
     return false;
 }
 
-/* Is this a link to it: the same name and key, under the root in use? Only that one vouches:
- * neither the spare root nor a new one that is not proven yet names a successor. */
-static bool links(const struct device *device, const struct cert *link, const struct cert *root)
+/* Only a certificate that says as much as a root may link one: a CA below the root, which has a
+ * path length, could else name itself. */
+static bool is_link(const struct cert *cert)
+{
+    return cert_is_ca(cert) && cert_path_len(cert) < 0 &&
+           !(cert_ext_present(cert) & CERT_EXT_NAME_CONSTRAINTS) && !is_self_signed(cert);
+}
+
+static unsigned list_links(struct cert *const certs[], unsigned n,
+                           struct cert *ret[DEVICE_ISSUERS_MAX + 1])
+{
+    unsigned n_links = 0;
+
+    for (unsigned i = 0; i < n && n_links <= DEVICE_ISSUERS_MAX; i++) {
+        if (is_link(certs[i])) {
+            ret[n_links++] = certs[i];
+        }
+    }
+    return n_links;
+}
+
+/* Is this a link to it: the same name and key, under the root in use, or under a root that another
+ * link leads to (it rolled over more than once)? Only the one in use vouches: neither the spare
+ * root nor a new one that is not proven yet names a successor. */
+static bool links(const struct device *device, const struct cert *link, const struct cert *root,
+                  struct cert *const others[], unsigned n_others)
 {
     struct kw_op quiet;
 
     kw_op_init(&quiet, NULL, 0);
-    return !is_same(link, root) && kw_span_equal(cert_subject(link), cert_subject(root)) &&
+    return kw_span_equal(cert_subject(link), cert_subject(root)) &&
            pubkey_equal(cert_public(link), cert_public(root)) &&
-           kw_span_equal(cert_issuer(link), cert_subject(device->root)) && cert_is_ca(link) &&
-           kw_ok(cert_verify_path(&quiet, link, NULL, 0, &device->root, 1, NULL,
+           kw_ok(cert_verify_path(&quiet, link, others, n_others, &device->root, 1, NULL,
                                   device_now_s(device)));
 }
 
 static struct cert *find_new(const struct device *device, struct cert *const certs[], unsigned n)
 {
+    struct cert *found[DEVICE_ISSUERS_MAX + 1];
+    unsigned n_links = list_links(certs, n, found);
+
     for (unsigned i = 0; i < n; i++) {
         if (!is_self_signed(certs[i]) || is_known(device, certs[i])) {
             continue;
         }
-        for (unsigned j = 0; j < n; j++) {
-            if (links(device, certs[j], certs[i])) {
+        for (unsigned j = 0; j < n_links; j++) {
+            if (links(device, found[j], certs[i], found, n_links)) {
                 return certs[i];
             }
         }

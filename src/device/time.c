@@ -12,7 +12,7 @@ enum {
     ROUND_TRIP_MS = 30000,
     AGREE_S = 60,   /* two statements of one moment */
     SLACK_S = 3600, /* a clock so far behind is one that runs, not one that was lost */
-    CERTS = 4
+    CERTS = 12      /* with the links between roots */
 };
 static const int64_t YEAR_S = DEVICE_LEAP_MAX_S;
 static const char OCSP_SIGNING[] = "1.3.6.1.5.5.7.3.9";

@@ -81,7 +81,9 @@
     X(DEVICE_CLONE, "device.clone", "device")                                                      \
     X(DEVICE_HEARTBEAT, "device.heartbeat", "device")                                              \
     X(DEVICE_LOG_LOSS, "device.log_loss", "device")                                                \
-    X(DEVICE_LOG_BREAK, "device.log_break", "device")
+    X(DEVICE_LOG_BREAK, "device.log_break", "device")                                              \
+    X(ROOT_INSTALL, "root.install", "key")                                                         \
+    X(ROOT_RETIRE, "root.retire", "key")
 
 enum event_type {
 #define X(name, text, category) EVENT_##name,

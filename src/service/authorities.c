@@ -5,6 +5,7 @@
 
 #include "crypto/dn.h"
 #include "os/clock.h"
+#include "service/authorities_internal.h"
 #include "service/validation/ocsp_responder.h"
 
 /* A line has gaps where a rotation was cut; certificates are looked for up to here. */
@@ -52,7 +53,7 @@ void authorities_unref(struct authorities *all)
     for (unsigned i = 0; i < all->n_above; i++) {
         cert_unref(all->above[i].cert);
     }
-    cert_unref(all->root);
+    authorities_free_roots(all);
     free(all);
 }
 
@@ -255,8 +256,7 @@ static kw_status add_above(struct kw_op *op, struct service *service, struct aut
 static kw_status load_above(struct kw_op *op, struct service *service, struct authorities *all)
 {
     all->plan = &service->plan;
-    TRY(op, service_cert_load(op, service, "root", &all->root));
-    dn_text(cert_subject(all->root), all->root_subject, sizeof(all->root_subject));
+    TRY(op, authorities_load_roots(op, service, all));
     for (unsigned i = 0; i < all->plan->n; i++) {
         const struct authority *one = &all->plan->at[i];
         if (authority_kind_of(one) != AUTHORITY_ISSUING && strcmp(one->name, "root") != 0) {
@@ -268,8 +268,10 @@ static kw_status load_above(struct kw_op *op, struct service *service, struct au
 
 const struct cert *authorities_above(const struct authorities *all, const char *name)
 {
-    if (strcmp(name, "root") == 0) {
-        return all->root;
+    const struct root *root = authorities_root_find(all, name);
+
+    if (root) {
+        return root->cert;
     }
     for (unsigned i = 0; i < all->n_above; i++) {
         if (strcmp(all->above[i].name, name) == 0) {
@@ -282,10 +284,9 @@ const struct cert *authorities_above(const struct authorities *all, const char *
 kw_status authorities_verify(struct kw_op *op, const struct authorities *all,
                              const struct cert *cert)
 {
-    struct cert *roots[PLAN_MAX + 1], *between[PLAN_MAX];
-    unsigned n_roots = 0, n_between = 0;
+    struct cert *roots[PLAN_MAX + AUTHORITIES_ROOTS_MAX], *between[PLAN_MAX];
+    unsigned n_roots = authorities_trusted(all, roots), n_between = 0;
 
-    roots[n_roots++] = all->root;
     for (unsigned i = 0; i < all->n_above; i++) {
         const struct authority *one = plan_find(all->plan, all->above[i].name);
         if (authority_kind_of(one) == AUTHORITY_ROOT) {

@@ -10,6 +10,11 @@
 
 #include "service/service.h"
 
+enum {
+    AUTHORITIES_ROOTS_MAX = 8, /* keys that the root ever had */
+    AUTHORITIES_PATH_MAX = AUTHORITIES_ROOTS_MAX + 1
+};
+
 /* One key of one issuing CA. A CA that was rotated has several, with one name: the newest issues,
  * the older ones sign CRLs and answer by OCSP for what they have issued. */
 struct ca {
@@ -33,6 +38,15 @@ struct cross {
     struct cert *cert;
 };
 
+/* One key of the root: "root", after a roll-over "root.2". */
+struct root {
+    char id[KW_NAME_MAX];
+    unsigned generation; /* 1, 2, … */
+    bool retired;        /* trusted and handed out no more */
+    char subject[256];
+    struct cert *cert;
+};
+
 /* An offline authority besides "root": another root, or a CA between a root and an issuing one. */
 struct above {
     char name[KW_NAME_MAX];
@@ -43,8 +57,11 @@ struct above {
 struct authorities {
     atomic_uint refs;
     const struct plan *plan; /* the service's */
-    struct cert *root;
-    char root_subject[256];
+    unsigned n_roots;
+    struct root roots[AUTHORITIES_ROOTS_MAX]; /* oldest first; the first one is always there */
+    struct cert *root;                        /* the newest's certificate, borrowed */
+    unsigned n_links;
+    struct cross links[2 * AUTHORITIES_ROOTS_MAX]; /* between them */
     unsigned n_above;
     struct above above[PLAN_MAX];
     unsigned n;
@@ -76,6 +93,25 @@ kw_status authorities_issuing(struct kw_op *op, const struct authorities *all, c
 void authorities_above_file(const char *name, char file[KW_NAME_MAX]);
 /* The certificate of an offline authority, "root" among them; NULL where there is none. */
 const struct cert *authorities_above(const struct authorities *all, const char *name);
+/* The same by the name in an authority's file: of the root, its newest certificate. */
+const struct cert *authorities_issuer_now(const struct authorities *all, const char *name);
+/* "root", "root.2" */
+void authorities_root_id(unsigned generation, char id[KW_NAME_MAX]);
+/* Files of STATE/certs: the link certificate of a root by another, and the mark of a retired one.
+ */
+void authorities_link_name(const char *signer, const char *subject, char name[KW_NAME_MAX]);
+void authorities_retired_name(const char *id, char name[KW_NAME_MAX]);
+/* The one that signs CAs now. */
+const struct root *authorities_newest_root(const struct authorities *all);
+/* NULL where there is none of this id. */
+const struct root *authorities_root_find(const struct authorities *all, const char *id);
+/* The root's certificates that are not retired, newest first, borrowed. How many. */
+unsigned authorities_trusted(const struct authorities *all,
+                             struct cert *ret[AUTHORITIES_ROOTS_MAX]);
+/* What goes along with a certificate by this CA: the CA's own, then the links from its root to each
+ * root before: so that it is a path for who knows an older root only. Borrowed. How many. */
+unsigned authorities_path(const struct authorities *all, const struct ca *ca,
+                          struct cert *ret[AUTHORITIES_PATH_MAX]);
 /* Is this certificate by one of our roots, directly or through our offline CAs? KW_E_DENIED. */
 kw_status authorities_verify(struct kw_op *op, const struct authorities *all,
                              const struct cert *cert);

@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 from harness import BUILD, Credential, Gate, csr_der, free_ports, need, new_key, run, until, words
 from test_issue import issue
+from test_root_roll_over import make_next
 from test_rotation import rotate_ca
 
 paho = pytest.importorskip('paho.mqtt.client', reason='python3-paho-mqtt is not installed')
@@ -331,7 +332,10 @@ def test_a_cas_new_key_is_believed_without_a_restart(tmp_path):
     before = hub_of(gate)
     comes_in(gate, one, before)
     ear = Listener(gate, one, before.ldevid, before.id)
-    new_ca = rotate_ca(gate, tmp_path)
+    bundle, _ = make_next(gate, tmp_path, gate.offline, tmp_path / 'next')
+    gate.cli('ca', 'install', bundle)
+    gate.offline = tmp_path / 'next'
+    new_ca = rotate_ca(gate, tmp_path)  # by the next root alone, which the broker's own file does not have
     after = gate.device()
     leaf = x509.load_pem_x509_certificate(after.ldevid.cert_file.read_bytes())
     aki = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier

@@ -29,14 +29,38 @@ static void view_client(const struct broker_client *client, int64_t now_ms,
     }
 }
 
+enum { TRUST_MAX = SERVICE_CAS_MAX + PLAN_MAX + 3 * AUTHORITIES_ROOTS_MAX };
+
+/* Newest root first. A broker that knows an older one alone needs the links. */
+static unsigned list_trust(const struct authorities *all, const struct cert *ret[TRUST_MAX])
+{
+    struct cert *roots[AUTHORITIES_ROOTS_MAX];
+    unsigned n_roots = authorities_trusted(all, roots), n = 0;
+
+    for (unsigned i = 0; i < n_roots; i++) {
+        ret[n++] = roots[i];
+    }
+    for (unsigned i = 0; i < all->n_links; i++) {
+        ret[n++] = all->links[i].cert;
+    }
+    for (unsigned i = 0; i < all->n; i++) {
+        ret[n++] = all->at[i].cert;
+    }
+    for (unsigned i = 0; i < all->n_above; i++) {
+        ret[n++] = all->above[i].cert;
+    }
+    return n;
+}
+
 /* Another text where the set of CAs is another; no more is meant. */
 static void mark_trust(struct service *service, uint8_t ret[KW_HASH_BYTES])
 {
     AUTO(authorities) *all = service_authorities(service);
+    const struct cert *certs[TRUST_MAX];
+    unsigned n = all ? list_trust(all, certs) : 0;
 
-    for (unsigned i = 0; all && i < all->n + all->n_above; i++) {
-        const struct cert *cert = i < all->n ? all->at[i].cert : all->above[i - all->n].cert;
-        const uint8_t *one = cert_sha256(cert);
+    for (unsigned i = 0; i < n; i++) {
+        const uint8_t *one = cert_sha256(certs[i]);
         for (unsigned k = 0; k < KW_HASH_BYTES; k++) {
             ret[k] ^= one[k];
         }
@@ -128,16 +152,14 @@ kw_status broker_get_trust(struct kw_op *op, void *ctx, const struct http_reques
                            struct http_response *response)
 {
     AUTO(authorities) *all = service_authorities(rest_service(ctx));
+    const struct cert *certs[TRUST_MAX];
 
     (void)request;
     ENSURE(op, all, KW_E_UNAVAILABLE, "no CAs yet");
+    unsigned n = list_trust(all, certs);
     TRY(op, kw_bytes_new(8192, &response->body));
-    TRY(op, kw_pem_encode("CERTIFICATE", cert_der(all->root), response->body));
-    for (unsigned i = 0; i < all->n; i++) {
-        TRY(op, kw_pem_encode("CERTIFICATE", cert_der(all->at[i].cert), response->body));
-    }
-    for (unsigned i = 0; i < all->n_above; i++) {
-        TRY(op, kw_pem_encode("CERTIFICATE", cert_der(all->above[i].cert), response->body));
+    for (unsigned i = 0; i < n; i++) {
+        TRY(op, kw_pem_encode("CERTIFICATE", cert_der(certs[i]), response->body));
     }
     response->content_type = "application/x-pem-file";
     return KW_OK;

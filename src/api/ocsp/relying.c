@@ -231,6 +231,11 @@ static kw_status ca_cert(struct kw_op *op, void *ctx, const struct http_request 
             return kw_bytes_copy(cert_der(all->cross[i].cert), &response->body);
         }
     }
+    for (unsigned i = 0; i < all->n_links; i++) {
+        if (strcmp(all->links[i].name, name) == 0) {
+            return kw_bytes_copy(cert_der(all->links[i].cert), &response->body);
+        }
+    }
     TRY(op, authorities_find(op, all, name, &ca));
     return kw_bytes_copy(cert_der(ca->cert), &response->body);
 }

@@ -4,6 +4,7 @@
 #include "service/authorities.h"
 #include "service/keys/ca.h"
 #include "service/keys/ca_birth.h"
+#include "service/keys/root.h"
 
 static void view(const char *id, const char *key_id, const char *subject, const struct cert *cert,
                  const struct cert *ocsp, struct ca_view *ret)
@@ -18,6 +19,12 @@ static void view(const char *id, const char *key_id, const char *subject, const 
     ret->ocsp_not_after = ocsp ? cert_not_after(ocsp) : 0;
 }
 
+static void view_root(const struct root *root, struct ca_view *ret)
+{
+    view(root->id, "", root->subject, root->cert, NULL, ret);
+    KW_TEXT_SET(ret->state, root->retired ? "retired" : "");
+}
+
 REST_HANDLER(rest_ca_list)
 {
     AUTO(authorities) *all = service_authorities(rest_service(ctx));
@@ -26,8 +33,10 @@ REST_HANDLER(rest_ca_list)
 
     (void)request;
     TRY(op, rest_list(op, response, &list));
-    view("root", "", all->root_subject, all->root, NULL, &shown);
-    TRY(op, rest_item(op, &list, &ca_view, &shown));
+    for (unsigned i = 0; i < all->n_roots; i++) {
+        view_root(&all->roots[i], &shown);
+        TRY(op, rest_item(op, &list, &ca_view, &shown));
+    }
     for (unsigned i = 0; i < all->n_above; i++) {
         view(all->above[i].name, "", all->above[i].subject, all->above[i].cert, NULL, &shown);
         TRY(op, rest_item(op, &list, &ca_view, &shown));
@@ -85,6 +94,10 @@ REST_HANDLER(rest_ca_rotate)
 
     TRY(op, codec_json_decode(op, request->body, rotate_fields, KW_COUNT(rotate_fields), &body));
     const char *ca = rest_param(request, "ca");
+    if (strcmp(ca, "root") == 0) {
+        response->content_type = "application/x-pem-file";
+        return root_request(op, rest_service(ctx), &response->body);
+    }
     kw_status status = ca_request(op, rest_service(ctx), ca, body.reason,
                                   approval_local(body.approval), &response->body);
     if (status.code == KW_E_APPROVAL && body.approval == 0) {
@@ -144,4 +157,38 @@ REST_HANDLER(rest_ca_install)
     view(ca->id, ca->key_id, ca->subject, ca->cert, ca->ocsp_cert, &shown);
     response->status = 201;
     return rest_answer(op, &ca_view, &shown, response);
+}
+
+/* --- the root ------------------------------------------------------------------------------------
+ */
+
+static kw_status answer_root(struct kw_op *op, void *ctx, const char *id,
+                             struct http_response *response)
+{
+    AUTO(authorities) *all = service_authorities(rest_service(ctx));
+    const struct root *root = authorities_root_find(all, id);
+    struct ca_view shown;
+
+    ENSURE(op, root, KW_E_INTERNAL, "no root '%s'", id);
+    view_root(root, &shown);
+    return rest_answer(op, &ca_view, &shown, response);
+}
+
+REST_HANDLER(rest_root_install)
+{
+    char id[KW_NAME_MAX];
+
+    TRY(op, root_install(op, rest_service(ctx), request->body, id), "the next root");
+    response->status = 201;
+    return answer_root(op, ctx, id, response);
+}
+
+REST_HANDLER(rest_root_retire)
+{
+    struct rotate_body body = {0};
+
+    TRY(op, codec_json_decode(op, request->body, rotate_fields, KW_COUNT(rotate_fields), &body));
+    const char *id = rest_param(request, "ca");
+    TRY(op, root_retire(op, rest_service(ctx), id));
+    return answer_root(op, ctx, id, response);
 }

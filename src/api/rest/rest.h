@@ -101,6 +101,8 @@ REST_HANDLER(rest_ca_list);
 REST_HANDLER(rest_ca_create);
 REST_HANDLER(rest_ca_rotate);
 REST_HANDLER(rest_ca_install);
+REST_HANDLER(rest_root_install);
+REST_HANDLER(rest_root_retire);
 REST_HANDLER(rest_profile_list);
 REST_HANDLER(rest_approval_list);
 REST_HANDLER(rest_approval_show);

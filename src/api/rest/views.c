@@ -140,6 +140,7 @@ static const struct codec_field ca_fields[] = {
                  "its key in the keeper; the root's is offline"),
     FIELD_STRING("subject", struct ca_view, subject, 0, "name"),
     FIELD_STRING("fingerprint", struct ca_view, fingerprint, 0, "SHA-256 of the certificate"),
+    FIELD_STRING("state", struct ca_view, state, CODEC_OMIT_EMPTY, "of a root: retired"),
     FIELD_TIME_S("not_before", struct ca_view, not_before, 0, "begin"),
     FIELD_TIME_S("not_after", struct ca_view, not_after, 0, "end"),
     FIELD_TIME_S("ocsp_not_after", struct ca_view, ocsp_not_after, CODEC_OMIT_EMPTY,

@@ -80,7 +80,7 @@ struct key_view {
 };
 
 struct ca_view {
-    char id[KW_NAME_MAX], key_id[KW_NAME_MAX], subject[256], fingerprint[VIEW_HEX];
+    char id[KW_NAME_MAX], key_id[KW_NAME_MAX], subject[256], fingerprint[VIEW_HEX], state[16];
     int64_t not_before, not_after, ocsp_not_after;
 };
 

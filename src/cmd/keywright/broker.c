@@ -142,7 +142,9 @@ static kw_status put_root(struct kw_op *op, struct broker *it)
 
     TRY(op, cli_connect(op, it->cli));
     TRY(op, kw_bytes_new(2048, &pem));
-    TRY(op, kw_pem_encode("CERTIFICATE", cert_der(it->cli->root[0]), pem));
+    for (unsigned i = 0; i < it->cli->n_roots; i++) {
+        TRY(op, kw_pem_encode("CERTIFICATE", cert_der(it->cli->root[i]), pem));
+    }
     return put(op, it, "root.pem", 0644, kw_bytes_span(pem));
 }
 

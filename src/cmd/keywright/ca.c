@@ -1,6 +1,7 @@
 /* ca verbs: a CA more, and one that changes its key. `ca sign` is in ca_sign.c. */
 #include <stdio.h>
 
+#include "cmd/keywright/ca_order.h"
 #include "cmd/keywright/cli.h"
 #include "codec/json.h"
 #include "os/files.h"
@@ -57,6 +58,8 @@ kw_status cli_ca_rotate(struct kw_op *op, struct cli *cli)
 
 /* --- install ---------------------------------------------------------------------------------- */
 
+enum { BUNDLE_MAX = 131072 };
+
 struct install {
     char pem[KW_CERT_MAX];
 };
@@ -71,7 +74,12 @@ kw_status cli_ca_install(struct kw_op *op, struct cli *cli)
     AUTO(kw_bytes) *json = NULL;
     AUTO(kw_bytes) *answer = NULL;
 
-    TRY(op, os_file_read(op, cli->args[0], sizeof(install.pem) - 1, &text));
+    TRY(op, os_file_read(op, cli->args[0], BUNDLE_MAX, &text));
+    if (memmem(text->p, text->len, "X509 CRL", strlen("X509 CRL"))) {
+        return ca_root_install(op, cli, kw_bytes_span(text));
+    }
+    ENSURE(op, text->len < sizeof(install.pem), KW_E_TOO_LARGE, "%s is no single certificate",
+           cli->args[0]);
     memcpy(install.pem, text->p, text->len);
     TRY(op, kw_bytes_new(2 * text->len + 64, &json));
     TRY(op, codec_json_encode(op, install_fields, KW_COUNT(install_fields), &install, json));

@@ -3,6 +3,7 @@
 
 #include "base/pem.h"
 #include "base/time.h"
+#include "cmd/keywright/ca_order.h"
 #include "cmd/keywright/ceremony.h"
 #include "cmd/keywright/cli.h"
 #include "codec/json.h"
@@ -12,7 +13,7 @@
 #include "service/authority/subject.h"
 #include "service/keys/ca_birth.h"
 
-enum { REQUEST_FILE_MAX = 16384 };
+enum { REQUEST_FILE_MAX = 131072 };
 
 /* What came to be signed: the next key of a CA, or a CA more. */
 struct order {
@@ -39,27 +40,26 @@ static kw_status read_line(struct kw_op *op, struct kw_span *rest, const struct 
     return KW_OK;
 }
 
-static kw_status read_description(struct kw_op *op, struct kw_span rest, struct order *ret)
+kw_status ca_order_read(struct kw_op *op, struct kw_span rest, struct ca_place *ret_place,
+                        struct authority *ret)
 {
-    TRY(op, read_line(op, &rest, ca_place_fields, ca_place_fields_count, &ret->place),
+    TRY(op, read_line(op, &rest, ca_place_fields, ca_place_fields_count, ret_place),
         "where the CA will live");
-    TRY(op, read_line(op, &rest, authority_fields, authority_fields_count, &ret->authority),
-        "the authority");
-    const struct authority_law *broken = authority_broken(&ret->authority);
+    TRY(op, read_line(op, &rest, authority_fields, authority_fields_count, ret), "the authority");
+    const struct authority_law *broken = authority_broken(ret);
     ENSURE(op, !broken, KW_E_INPUT, "the authority: %s: %s (%s)", broken->field, broken->says,
            broken->source);
     ENSURE(op, rest.len == 0, KW_E_INPUT, "there is more after the authority");
     return KW_OK;
 }
 
-static kw_status read_order(struct kw_op *op, const char *path, struct order *ret)
+static kw_status read_order(struct kw_op *op, const char *path, struct kw_span text,
+                            struct order *ret)
 {
     unsigned n = 0;
-    AUTO(kw_bytes) *text = NULL;
     AUTO(kw_bytes) *der = NULL;
 
-    TRY(op, os_file_read(op, path, REQUEST_FILE_MAX, &text));
-    struct kw_span rest = kw_bytes_span(text);
+    struct kw_span rest = text;
     TRY(op, kw_pem_next(&rest, "CERTIFICATE REQUEST", KW_CSR_MAX, &der), "%s holds no request",
         path);
     TRY(op, csr_parse(op, kw_bytes_span(der), &ret->csr), "request in %s", path);
@@ -67,7 +67,7 @@ static kw_status read_order(struct kw_op *op, const char *path, struct order *re
         rest = KW_SPAN(rest.p + 1, rest.len - 1);
     }
     if (rest.len > 0 && rest.p[0] == '{') {
-        TRY(op, read_description(op, rest, ret), "%s", path);
+        TRY(op, ca_order_read(op, rest, &ret->place, &ret->authority), "%s", path);
         return KW_OK;
     }
     TRY(op, cert_parse_pem(op, rest, &ret->before, 1, &n),
@@ -94,7 +94,8 @@ static kw_status sign_first(struct kw_op *op, const struct ceremony_root *root,
     const struct ceremony_place place = {.authority = authority,
                                          .organization = order->place.organization,
                                          .public_url = order->place.public_url,
-                                         .server_name = order->place.server_name};
+                                         .server_name = order->place.server_name,
+                                         .issuer = order->place.issuer};
     uint8_t room[KW_DN_MAX];
     struct kw_out name = KW_OUT_ARRAY(room);
 
@@ -126,20 +127,31 @@ static kw_status tell(struct kw_op *op, struct kw_span der, const struct order *
     return KW_OK;
 }
 
-kw_status cli_ca_sign(struct kw_op *op, struct cli *cli)
+static kw_status sign(struct kw_op *op, struct cli *cli, struct kw_span text)
 {
     __attribute__((cleanup(ceremony_root_done))) struct ceremony_root root = {0};
     __attribute__((cleanup(order_done))) struct order order = {0};
     AUTO(kw_bytes) *der = NULL;
     AUTO(kw_bytes) *pem = NULL;
 
-    ENSURE(op, cli->options[OPT_OFFLINE], KW_E_INPUT,
-           "--offline DIR is missing: where the root key and its shares are");
-    TRY(op, read_order(op, cli->args[0], &order));
+    TRY(op, read_order(op, cli->args[0], text, &order));
     TRY(op, ceremony_open_root(op, cli->options[OPT_OFFLINE], &root));
     TRY(op, (order.before ? sign_next : sign_first)(op, &root, &order, &der));
     TRY(op, kw_bytes_new(2 * der->len + 128, &pem));
     TRY(op, kw_pem_encode("CERTIFICATE", kw_bytes_span(der), pem));
     TRY(op, cli_write_out(op, cli, kw_bytes_span(pem)));
     return tell(op, kw_bytes_span(der), &order);
+}
+
+kw_status cli_ca_sign(struct kw_op *op, struct cli *cli)
+{
+    AUTO(kw_bytes) *text = NULL;
+
+    ENSURE(op, cli->options[OPT_OFFLINE], KW_E_INPUT,
+           "--offline DIR is missing: where the root key and its shares are");
+    TRY(op, os_file_read(op, cli->args[0], REQUEST_FILE_MAX, &text));
+    if (ca_root_is_request(kw_bytes_span(text))) {
+        return ca_root_sign(op, cli, kw_bytes_span(text));
+    }
+    return sign(op, cli, kw_bytes_span(text));
 }

@@ -124,7 +124,7 @@ static kw_status constrain(struct kw_op *op, const struct ceremony_place *place,
 static void put_urls(const struct ceremony_place *place, struct texts *texts,
                      struct cert_spec *spec)
 {
-    const char *issuer = place->authority->issuer;
+    const char *issuer = place->issuer ? place->issuer : place->authority->issuer;
 
     (void)snprintf(texts->crl, sizeof(texts->crl), "%.250s/crl/%.40s.crl", place->public_url,
                    issuer);
@@ -381,6 +381,47 @@ kw_status ceremony_sign_next(struct kw_op *op, const struct ceremony_root *root,
             end_s == KW_TIME_NEVER ? KW_TIME_NEVER : now_s + end_s - cert_not_before(before),
     };
     return cert_reissue(op, before, &again, root->key, ret);
+}
+
+kw_status ceremony_sign_again(struct kw_op *op, const struct ceremony_root *root,
+                              const struct cert *before, const char *crl_url, const char *ca_url,
+                              struct kw_bytes **ret)
+{
+    uint8_t serial[KW_SERIAL_BYTES];
+
+    TRY(op, fresh_serial(op, serial));
+    const struct cert_again again = {
+        .key = cert_public(before),
+        .serial = KW_SPAN_ARRAY(serial),
+        .not_before = os_clock_unix_s() - BACKDATE_S,
+        .not_after = cert_not_after(before),
+        .issuer = root->cert,
+        .crl_url = crl_url,
+        .ca_issuers_url = ca_url,
+    };
+    return cert_reissue(op, before, &again, root->key, ret);
+}
+
+kw_status ceremony_sign_link(struct kw_op *op, const struct ceremony_root *signer,
+                             const struct ceremony_root *subject, struct kw_bytes **ret)
+{
+    int64_t one = cert_not_after(signer->cert), other = cert_not_after(subject->cert);
+    uint8_t serial[KW_SERIAL_BYTES];
+
+    TRY(op, fresh_serial(op, serial));
+    const struct cert_spec spec = {
+        .issuer_dn = cert_subject(signer->cert),
+        .subject_dn = cert_subject(subject->cert),
+        .serial = KW_SPAN_ARRAY(serial),
+        .not_before = os_clock_unix_s() - BACKDATE_S,
+        .not_after = one < other ? one : other,
+        .key = cert_public(subject->cert),
+        .issuer_key = cert_public(signer->cert),
+        .is_ca = true,
+        .path_len = -1,
+        .key_usage = CERT_KU_KEY_CERT_SIGN | CERT_KU_CRL_SIGN,
+    };
+    return cert_build(op, &spec, signer->key, ret);
 }
 
 static kw_status no_entries(struct kw_op *op, void *ctx, struct crl_entry *ret, bool *ret_more)

@@ -20,6 +20,7 @@ void ceremony_discard(const char *dir);
 struct ceremony_place {
     const struct authority *authority;
     const char *organization, *public_url, *server_name;
+    const char *issuer;  /* id of the key that signs, in URLs; NULL: as the authority's file */
     const char *domains; /* more DNS names and addresses for an authority of "hosts"; may be NULL */
 };
 /* Into how many shares its key goes, and how many open it. */
@@ -50,6 +51,14 @@ kw_status ceremony_open_root(struct kw_op *op, const char *dir, struct ceremony_
 kw_status ceremony_sign_next(struct kw_op *op, const struct ceremony_root *root,
                              const struct cert *before, const struct pubkey *key,
                              struct kw_bytes **ret);
+/* Link certificate: the subject's name and key, signed by another root, for as long as both are
+ * (RFC 4210 section 4.4). */
+kw_status ceremony_sign_link(struct kw_op *op, const struct ceremony_root *signer,
+                             const struct ceremony_root *subject, struct kw_bytes **ret);
+/* A CA's certificate by the next root: for the same key, bounded and ending as the one before. */
+kw_status ceremony_sign_again(struct kw_op *op, const struct ceremony_root *root,
+                              const struct cert *before, const char *crl_url, const char *ca_url,
+                              struct kw_bytes **ret);
 /* DER of "O=organization, CN=name"; without CN where name is NULL. */
 kw_status ceremony_name(struct kw_op *op, const char *organization, const char *name,
                         struct kw_out *der);

@@ -99,13 +99,14 @@ enum cli_option {
     OPT_PLUGIN,
     OPT_SIMULATED,
     OPT_PCRS,
+    OPT_INTO,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */
 __extension__ typedef unsigned __int128 cli_options;
 #define OPT(name) ((cli_options)1 << OPT_##name)
 
-enum { CLI_ARGS_MAX = 2, CLI_APPROVERS_MAX = 16 };
+enum { CLI_ARGS_MAX = 2, CLI_APPROVERS_MAX = 16, CLI_ROOTS_MAX = 4 };
 
 struct cli {
     const char *program;                      /* own path, to find the keeper */
@@ -114,8 +115,9 @@ struct cli {
     unsigned n_approvers;
     const char *args[CLI_ARGS_MAX];
     unsigned n_args;
-    struct http_client *client; /* made by cli_connect() */
-    struct cert *own[1], *root[1];
+    struct http_client *client;                /* made by cli_connect() */
+    struct cert *own[1], *root[CLI_ROOTS_MAX]; /* newest root first */
+    unsigned n_roots;
     struct privkey *key;
 };
 
@@ -164,6 +166,8 @@ kw_status cli_post_reason(struct kw_op *op, struct cli *cli, const char *noun, c
                           struct kw_bytes **ret);
 /* To --out, else to stdout. */
 kw_status cli_write_out(struct kw_op *op, const struct cli *cli, struct kw_span content);
+/* Where the operator's credential is. */
+const char *cli_admin_dir(const struct cli *cli);
 /* Load the operator's credential and prepare the connection; those calls do it themselves. */
 kw_status cli_connect(struct kw_op *op, struct cli *cli);
 void cli_disconnect(struct cli *cli);
@@ -263,6 +267,7 @@ kw_status cli_ca_list(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_create(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_rotate(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_sign(struct kw_op *op, struct cli *cli);
+kw_status cli_ca_retire(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_install(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_list(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_show(struct kw_op *op, struct cli *cli);

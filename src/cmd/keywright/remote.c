@@ -11,23 +11,23 @@
 enum { CREDENTIAL_MAX = 16384, URL_MAX = 256, ANSWER_MAX = 8 << 20 };
 static const char ADMIN_DEFAULT[] = "/var/lib/keywright/admin";
 
-static const char *admin_dir(const struct cli *cli)
+const char *cli_admin_dir(const struct cli *cli)
 {
     const char *dir = cli->options[OPT_ADMIN] ? cli->options[OPT_ADMIN] : getenv("KEYWRIGHT_ADMIN");
 
     return dir && *dir ? dir : ADMIN_DEFAULT;
 }
 
-static kw_status load_cert(struct kw_op *op, const char *dir, const char *name, struct cert *ret[1])
+static kw_status load_certs(struct kw_op *op, const char *dir, const char *name, struct cert *ret[],
+                            unsigned max, unsigned *ret_n)
 {
     char path[KW_PATH_BYTES];
-    unsigned n = 0;
     AUTO(kw_bytes) *pem = NULL;
 
     TRY(op, os_path_join(op, path, sizeof(path), dir, name));
     TRY(op, os_file_read(op, path, CREDENTIAL_MAX, &pem),
         "operator's credential in %s (set --admin)", dir);
-    return cert_parse_pem(op, kw_bytes_span(pem), ret, 1, &n);
+    return cert_parse_pem(op, kw_bytes_span(pem), ret, max, ret_n);
 }
 
 static kw_status load_key(struct kw_op *op, const char *dir, struct privkey **ret)
@@ -65,20 +65,21 @@ static kw_status load_url(struct kw_op *op, const char *dir, char url[URL_MAX])
 
 kw_status cli_connect(struct kw_op *op, struct cli *cli)
 {
-    const char *dir = admin_dir(cli);
+    const char *dir = cli_admin_dir(cli);
     char url[URL_MAX];
+    unsigned n_own = 0;
 
     if (cli->client) {
         return KW_OK;
     }
     TRY(op, load_url(op, dir, url));
-    TRY(op, load_cert(op, dir, "root.pem", cli->root));
-    TRY(op, load_cert(op, dir, "operator.pem", cli->own));
+    TRY(op, load_certs(op, dir, "root.pem", cli->root, CLI_ROOTS_MAX, &cli->n_roots));
+    TRY(op, load_certs(op, dir, "operator.pem", cli->own, 1, &n_own));
     TRY(op, load_key(op, dir, &cli->key));
     struct http_client_config config = {
         .base_url = url,
         .roots = cli->root,
-        .n_roots = 1,
+        .n_roots = cli->n_roots,
         .chain = cli->own,
         .n_chain = 1,
         .key = cli->key,
@@ -93,7 +94,9 @@ void cli_disconnect(struct cli *cli)
     http_client_free(cli->client);
     privkey_unref(cli->key);
     cert_unref(cli->own[0]);
-    cert_unref(cli->root[0]);
+    for (unsigned i = 0; i < cli->n_roots; i++) {
+        cert_unref(cli->root[i]);
+    }
 }
 
 static bool is_problem(const struct http_answer *answer, struct problem_view *ret)

@@ -44,7 +44,8 @@ struct tls_identity_now {
     struct authorities *all;
     struct cert *cert;
     struct privkey *key;
-    struct cert *chain[2], *intermediates[SERVICE_CAS_MAX];
+    struct cert *chain[1 + AUTHORITIES_PATH_MAX], *intermediates[SERVICE_CAS_MAX];
+    struct cert *roots[AUTHORITIES_ROOTS_MAX];
     struct tls_server_config config;
 };
 
@@ -62,7 +63,7 @@ static void fill_config(struct tls_identity_now *now, struct service *service)
 
     now->chain[n++] = now->cert;
     if (issuer) {
-        now->chain[n++] = issuer->cert;
+        n += authorities_path(now->all, issuer, now->chain + n);
     }
     for (unsigned i = 0; i < now->all->n; i++) {
         now->intermediates[i] = now->all->at[i].cert;
@@ -71,8 +72,8 @@ static void fill_config(struct tls_identity_now *now, struct service *service)
         .chain = now->chain,
         .n_chain = n,
         .key = now->key,
-        .client_roots = &now->all->root,
-        .n_client_roots = 1,
+        .client_roots = now->roots,
+        .n_client_roots = authorities_trusted(now->all, now->roots),
         .client_intermediates = now->intermediates,
         .n_client_intermediates = now->all->n,
         .client_late_s = status_late_max_s(service),

@@ -6,7 +6,7 @@
 kw_status chain_of_cas(struct kw_op *op, struct service *service, struct kw_bytes **ret)
 {
     AUTO(authorities) *all = service_authorities(service);
-    struct cert *chain[2 * SERVICE_CAS_MAX + PLAN_MAX + 1];
+    struct cert *chain[2 * SERVICE_CAS_MAX + PLAN_MAX + 3 * AUTHORITIES_ROOTS_MAX];
     unsigned n = 0;
 
     for (unsigned i = 0; i < all->n; i++) {
@@ -18,7 +18,10 @@ kw_status chain_of_cas(struct kw_op *op, struct service *service, struct kw_byte
     for (unsigned i = 0; i < all->n_above; i++) {
         chain[n++] = all->above[i].cert;
     }
-    chain[n++] = all->root;
+    for (unsigned i = 0; i < all->n_links; i++) {
+        chain[n++] = all->links[i].cert;
+    }
+    n += authorities_trusted(all, chain + n);
     return cms_certs_build(op, chain, n, ret);
 }
 

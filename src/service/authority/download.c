@@ -4,7 +4,7 @@
 #include "crypto/cms.h"
 #include "service/authorities.h"
 
-enum { CHAIN_MAX = 3 };
+enum { CHAIN_MAX = AUTHORITIES_PATH_MAX + 2 };
 
 struct chain {
     unsigned n;
@@ -43,22 +43,32 @@ static const struct {
     {"p7b", "application/x-pkcs7-certificates", as_p7b},
 };
 
+static kw_status add_path(struct kw_op *op, const struct authorities *all, const char *ca_id,
+                          struct chain *chain)
+{
+    struct cert *path[AUTHORITIES_PATH_MAX];
+    const struct ca *ca = NULL;
+
+    TRY(op, authorities_find(op, all, ca_id, &ca));
+    unsigned n = authorities_path(all, ca, path);
+    for (unsigned i = 0; i < n; i++) {
+        chain->der[chain->n++] = cert_der(path[i]);
+    }
+    chain->der[chain->n++] = cert_der(all->root);
+    return KW_OK;
+}
+
 kw_status download_cert(struct kw_op *op, struct service *service, const struct store_cert *cert,
                         const char *format, bool chain, struct kw_bytes **ret,
                         const char **ret_type)
 {
     AUTO(authorities) *all = service_authorities(service);
-    AUTO(cert) *root = NULL;
     struct chain it = {0};
-    const struct ca *ca = NULL;
 
     ENSURE(op, cert->der_len > 0, KW_E_NOT_FOUND, "it is known from the log alone");
     it.der[it.n++] = KW_SPAN(cert->der, cert->der_len);
     if (chain) {
-        TRY(op, authorities_find(op, all, cert->ca, &ca));
-        TRY(op, service_cert_load(op, service, "root", &root));
-        it.der[it.n++] = cert_der(ca->cert);
-        it.der[it.n++] = cert_der(root);
+        TRY(op, add_path(op, all, cert->ca, &it));
     }
     for (unsigned i = 0; i < KW_COUNT(formats); i++) {
         if (strcmp(formats[i].name, format) == 0) {

@@ -172,7 +172,11 @@ static kw_status put_chain(struct kw_op *op, struct serving *it, const struct st
     TRY(op, cert_parse(op, KW_SPAN(cert->der, cert->der_len), &parsed));
     const struct ca *issuer = authorities_issuer_of(it->all, parsed);
     if (issuer) {
-        it->chain[it->n_chain++] = cert_der(issuer->cert);
+        struct cert *path[AUTHORITIES_PATH_MAX];
+        unsigned n = authorities_path(it->all, issuer, path);
+        for (unsigned i = 0; i < n && it->n_chain < CMP_CHAIN_MAX; i++) {
+            it->chain[it->n_chain++] = cert_der(path[i]);
+        }
     }
     return KW_OK;
 }

@@ -18,7 +18,7 @@ struct question {
  * trusted by other ways. */
 static kw_status ca_certs(struct kw_op *op, struct serving *it, struct question *q)
 {
-    struct kw_span list[2 * SERVICE_CAS_MAX];
+    struct kw_span list[2 * SERVICE_CAS_MAX + 2 * AUTHORITIES_ROOTS_MAX];
     unsigned n = 0;
 
     for (unsigned i = 0; i < it->all->n; i++) {
@@ -27,16 +27,59 @@ static kw_status ca_certs(struct kw_op *op, struct serving *it, struct question 
     for (unsigned i = 0; i < it->all->n_cross; i++) {
         list[n++] = cert_der(it->all->cross[i].cert);
     }
+    for (unsigned i = 0; i < it->all->n_links; i++) {
+        list[n++] = cert_der(it->all->links[i].cert);
+    }
     return cmp_list_value(op, list, n, &q->answer);
 }
 
-/* Section 4.3.2: there is one root, and none follows it yet. */
+/* The root that the asker has, by its certificate; the last but one where none is named. */
+static kw_status find_known_root(struct kw_op *op, struct serving *it, struct kw_span value,
+                                 unsigned *ret)
+{
+    const struct authorities *all = it->all;
+
+    *ret = all->n_roots > 1 ? all->n_roots - 2 : 0;
+    if (value.len == 0) {
+        return KW_OK;
+    }
+    it->fail = CMP_BAD_REQUEST;
+    for (unsigned i = 0; i < all->n_roots; i++) {
+        if (kw_span_equal(cert_der(all->roots[i].cert), value)) {
+            *ret = i;
+            return KW_OK;
+        }
+    }
+    return FAIL(op, KW_E_NOT_FOUND, "this root certificate is none of ours");
+}
+
+static struct kw_span link_der(const struct authorities *all, const struct root *signer,
+                               const struct root *subject)
+{
+    char name[KW_NAME_MAX];
+
+    authorities_link_name(signer->id, subject->id, name);
+    for (unsigned i = 0; i < all->n_links; i++) {
+        if (strcmp(all->links[i].name, name) == 0) {
+            return cert_der(all->links[i].cert);
+        }
+    }
+    return KW_SPAN(NULL, 0);
+}
+
+/* Section 4.3.2: the root that follows the asker's, one step at a time. */
 static kw_status root_update(struct kw_op *op, struct serving *it, struct question *q)
 {
-    (void)op;
-    (void)it;
-    (void)q;
-    return KW_OK;
+    const struct authorities *all = it->all;
+    unsigned known = 0;
+
+    TRY(op, find_known_root(op, it, q->value, &known));
+    if (known + 1 >= all->n_roots) {
+        return KW_OK;
+    }
+    const struct root *old = &all->roots[known], *next = old + 1;
+    return cmp_root_update_value(op, cert_der(next->cert), link_der(all, old, next),
+                                 link_der(all, next, old), &q->answer);
 }
 
 /* --- template (section 4.3.3) --------------------------------------------------------------------

@@ -9,7 +9,10 @@
 #include "service/cmp/serving.h"
 
 #define NESTED "nested"
-enum { TIME_OFF_S = 3600, EXTRA_MAX = CMP_CHAIN_MAX + 2 }; /* a device's clock may be this wrong */
+enum {
+    TIME_OFF_S = 3600,
+    EXTRA_MAX = 2 * CMP_CHAIN_MAX + 1
+}; /* a device's clock may be this wrong */
 
 /* --- requests ------------------------------------------------------------------------------------
  */
@@ -159,9 +162,11 @@ static kw_status protect(struct kw_op *op, struct serving *it, struct kw_bytes *
 
     TRY(op, put_header(op, it, &header));
     if (!it->secret) {
+        struct cert *path[AUTHORITIES_PATH_MAX];
+        unsigned n_path = signer ? authorities_path(it->all, signer, path) : 0;
         extra[n++] = cert_der(it->all->cmp_cert);
-        if (signer) {
-            extra[n++] = cert_der(signer->cert);
+        for (unsigned i = 0; i < n_path; i++) {
+            extra[n++] = cert_der(path[i]);
         }
     }
     for (unsigned i = 0; i < it->n_chain; i++) {

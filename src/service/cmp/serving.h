@@ -17,7 +17,7 @@ enum {
     CMP_OWN_MAX = 64,        /* transactions of one device, with those that are kept */
     CMP_STATION_MAX = 10000, /* of a station, which speaks for many */
     CMP_ALL_MAX = 100000,    /* some 300 MB of answers at most */
-    CMP_CHAIN_MAX = 4,
+    CMP_CHAIN_MAX = AUTHORITIES_PATH_MAX,
     CMP_TEXT_MAX = KW_OP_TEXT_MAX
 };
 

@@ -17,13 +17,18 @@ static const struct ca *signer_of(const struct authorities *all)
     return NULL;
 }
 
-static kw_status put_chain(struct kw_op *op, const struct ca *ca, struct fleet_time *ret)
+static kw_status put_chain(struct kw_op *op, const struct authorities *all, const struct ca *ca,
+                           struct fleet_time *ret)
 {
+    struct cert *path[AUTHORITIES_PATH_MAX];
+    unsigned n = authorities_path(all, ca, path);
     AUTO(kw_bytes) *pem = NULL;
 
     TRY(op, kw_bytes_new(4096, &pem));
     TRY(op, kw_pem_encode("CERTIFICATE", cert_der(ca->ocsp_cert), pem));
-    TRY(op, kw_pem_encode("CERTIFICATE", cert_der(ca->cert), pem));
+    for (unsigned i = 0; i < n; i++) {
+        TRY(op, kw_pem_encode("CERTIFICATE", cert_der(path[i]), pem));
+    }
     TRY(op, kw_bytes_append(pem, KW_SPAN("", 1)));
     ENSURE(op, kw_text_copy(ret->chain, sizeof(ret->chain), (const char *)pem->p), KW_E_TOO_LARGE,
            "the chain of the signer");
@@ -47,5 +52,5 @@ kw_status fleet_time(struct kw_op *op, struct service *service, const char *nonc
     TRY(op, keeper_sign_statement(op, service_keeper(service, ca->ocsp_key_id), ca->ocsp_key_id,
                                   kw_out_span(&text), &sig));
     ret->signature_len = (uint32_t)sig.len;
-    return put_chain(op, ca, ret);
+    return put_chain(op, all, ca, ret);
 }

@@ -9,7 +9,7 @@ struct fleet_time {
     char statement[STATEMENT_MAX];
     uint8_t signature[KW_SIG_MAX];
     uint32_t signature_len;
-    char chain[4 * KW_CERT_MAX]; /* PEM: the signer, then its CA */
+    char chain[4 * KW_CERT_MAX]; /* PEM: the signer, its CA, links between roots */
 };
 /* State the time for this nonce (64 lower-case hex digits). Errors: KW_E_INPUT the nonce;
  * KW_E_UNAVAILABLE no OCSP signer, or its keeper is away. */

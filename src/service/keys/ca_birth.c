@@ -15,6 +15,7 @@ const struct codec_field ca_place_fields[] = {
     FIELD_STRING("organization", struct ca_place, organization, CODEC_REQUIRED, ""),
     FIELD_STRING("public_url", struct ca_place, public_url, CODEC_REQUIRED, ""),
     FIELD_STRING("server_name", struct ca_place, server_name, CODEC_REQUIRED, ""),
+    FIELD_STRING("issuer", struct ca_place, issuer, CODEC_REQUIRED, ""),
 };
 const size_t ca_place_fields_count = KW_COUNT(ca_place_fields);
 
@@ -39,7 +40,7 @@ static kw_status find_planned(struct kw_op *op, struct service *service,
            name);
     ENSURE(op, !is_made(all, name), KW_E_CONFLICT,
            "it has its certificate already; 'ca rotate' makes its next key");
-    ENSURE(op, authorities_above(all, authority->issuer), KW_E_STATE,
+    ENSURE(op, authorities_issuer_now(all, authority->issuer), KW_E_STATE,
            "the authority above it, '%s', is not made", authority->issuer);
     *ret = authority;
     return KW_OK;
@@ -118,14 +119,16 @@ static kw_status put_csr(struct kw_op *op, struct service *service,
     return kw_pem_encode("CERTIFICATE REQUEST", kw_bytes_span(csr), into);
 }
 
-static kw_status put_description(struct kw_op *op, const struct service *service,
-                                 const struct authority *authority, struct kw_bytes *into)
+kw_status ca_put_description(struct kw_op *op, const struct service *service,
+                             const struct authority *authority, const char *issuer,
+                             struct kw_bytes *into)
 {
     struct ca_place place = {0};
 
     KW_TEXT_SET(place.organization, service->config.organization);
     KW_TEXT_SET(place.public_url, service->config.public_url);
     KW_TEXT_SET(place.server_name, service->config.server_name);
+    KW_TEXT_SET(place.issuer, issuer);
     TRY(op, codec_json_encode(op, ca_place_fields, ca_place_fields_count, &place, into));
     TRY(op, kw_bytes_append_text(into, "\n"));
     TRY(op, codec_json_encode(op, authority_fields, authority_fields_count, authority, into));
@@ -145,7 +148,9 @@ kw_status ca_birth_request(struct kw_op *op, struct service *service, const char
     TRY(op, have_keys(op, service, all, authority, approval_id, ret_wanted, &key));
     TRY(op, kw_bytes_new(PEM_ROOM, &text));
     TRY(op, put_csr(op, service, &key, text));
-    TRY(op, put_description(op, service, authority, text));
+    bool by_root = strcmp(authority->issuer, "root") == 0;
+    const char *issuer = by_root ? authorities_newest_root(all)->id : authority->issuer;
+    TRY(op, ca_put_description(op, service, authority, issuer, text));
     *ret = TAKE(text);
     return KW_OK;
 }
@@ -219,7 +224,7 @@ kw_status ca_birth_check(struct kw_op *op, struct service *service, const struct
     ENSURE(op, kw_span_equal(cert_subject(cert), KW_SPAN(policy.issuer_dn, policy.issuer_dn_len)),
            KW_E_INPUT, "the certificate has another name than CA '%s'", authority->name);
     TRY(op, check_bounds(op, authority, cert));
-    const struct cert *above = authorities_above(all, authority->issuer);
+    const struct cert *above = authorities_issuer_now(all, authority->issuer);
     ENSURE(op, above && kw_span_equal(cert_issuer(cert), cert_subject(above)), KW_E_DENIED,
            "the certificate is not by '%s'", authority->issuer);
     return authorities_verify(op, all, cert);

@@ -14,9 +14,14 @@
  * nobody; the authority itself follows as its file's fields. */
 struct ca_place {
     char organization[64], public_url[256], server_name[128];
+    char issuer[KW_NAME_MAX]; /* id of the key that signs: "root", "root.2"; part of URLs */
 };
 extern const struct codec_field ca_place_fields[];
 extern const size_t ca_place_fields_count;
+/* A line of JSON each: struct ca_place, and the authority. */
+kw_status ca_put_description(struct kw_op *op, const struct service *service,
+                             const struct authority *authority, const char *issuer,
+                             struct kw_bytes *into);
 
 /**
  * Make the keys of a planned CA, those that are not made yet, and its request.

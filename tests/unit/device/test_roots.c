@@ -28,6 +28,8 @@ static struct authority {
     struct cert *root; /* self-signed */
 } old, fresh, third, stranger;
 
+static int path_len = -1; /* of the CAs that are made now */
+
 static struct cert *make(const char *cn, const struct privkey *key, bool is_ca,
                          const struct authority *by)
 {
@@ -51,7 +53,7 @@ static struct cert *make(const char *cn, const struct privkey *key, bool is_ca,
                              .not_after = os_clock_unix_s() + 100 * HOUR,
                              .key = privkey_public(key),
                              .is_ca = is_ca,
-                             .path_len = -1,
+                             .path_len = is_ca ? path_len : 0,
                              .key_usage = is_ca ? CERT_KU_KEY_CERT_SIGN | CERT_KU_CRL_SIGN
                                                 : CERT_KU_DIGITAL_SIGNATURE};
     assert_true(kw_ok(cert_build(&op, &spec, by ? by->key : key, &der)));
@@ -166,6 +168,45 @@ static void nobody_else_names_a_successor(void **state)
     roots_done(&device);
 }
 
+/* Its own certificate under the root looks like a link to what it signs of itself. */
+static void a_ca_below_the_root_does_not_name_itself(void **state)
+{
+    struct device device;
+
+    (void)state;
+    path_len = 0;
+    AUTO(cert) *as_ca = link_of(&stranger, "stranger", &old);
+    AUTO(cert) *as_root = make("stranger", stranger.key, /* is_ca= */ true, NULL);
+    path_len = -1;
+    struct cert *const certs[] = {old.root, as_ca, as_root}, *const more[] = {as_ca, stranger.root};
+    open_device(&device, old.root);
+    learn(&device, certs, 3);
+    learn(&device, more, 2);
+    assert_int_equal(device.n_roots, 1);
+    roots_done(&device);
+}
+
+/* It slept while the root rolled over twice: the links lead it from one to the next. */
+static void links_lead_over_more_than_one_root(void **state)
+{
+    struct device device;
+    AUTO(cert) *link = link_of(&fresh, "new", &old);
+    AUTO(cert) *next = link_of(&third, "third", &fresh);
+    struct cert *const certs[] = {third.root, next, link};
+    struct cert *const broken[] = {third.root, next};
+
+    (void)state;
+    open_device(&device, old.root);
+    learn(&device, broken, 2);
+    assert_int_equal(device.n_roots, 1);
+    learn(&device, certs, 3);
+    assert_true(trusts(&device, &old) && trusts(&device, &third));
+    call(&device, &third);
+    learn(&device, certs, 3);
+    assert_true(trusts(&device, &third) && !trusts(&device, &old));
+    roots_done(&device);
+}
+
 /* A new root that is not in use yet does not name the one after it, and another one that the old
  * one names is not taken for used. */
 static void each_new_root_is_used_for_itself(void **state)
@@ -272,6 +313,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_old_root_goes_only_after_the_new_one_was_used, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(nobody_else_names_a_successor, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_ca_below_the_root_does_not_name_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(links_lead_over_more_than_one_root, setup, teardown),
         cmocka_unit_test_setup_teardown(each_new_root_is_used_for_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(a_spare_root_is_there_from_birth, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_files_leave_the_root_in_use, setup, teardown),
