@@ -24,6 +24,13 @@ ASN1_SEQUENCE(cert_tbs) = {
 } ASN1_SEQUENCE_END_name(struct cert_tbs, cert_tbs);
 /* clang-format on */
 
+kw_status cert_tbs_new(struct kw_op *op, struct cert_tbs **ret)
+{
+    *ret = (struct cert_tbs *)ASN1_item_new(ASN1_ITEM_rptr(cert_tbs));
+    OSSL_ENSURE(op, *ret, KW_E_MEMORY, "making a certificate");
+    return KW_OK;
+}
+
 void cert_tbs_free(struct cert_tbs *tbs)
 {
     ASN1_item_free((ASN1_VALUE *)tbs, ASN1_ITEM_rptr(cert_tbs));

@@ -1,4 +1,4 @@
-/* TBSCertificate as an ASN.1 template, for cert_parse.c and cert_reissue.c. */
+/* TBSCertificate as an ASN.1 template, for cert_build.c and cert_parse.c. */
 #ifndef CRYPTO_CERT_TBS_H
 #define CRYPTO_CERT_TBS_H
 
@@ -26,6 +26,7 @@ struct cert_tbs {
 };
 DECLARE_ASN1_ITEM(cert_tbs)
 
+kw_status cert_tbs_new(struct kw_op *op, struct cert_tbs **ret);
 void cert_tbs_free(struct cert_tbs *tbs);
 KW_OWNED(cert_tbs, struct cert_tbs, cert_tbs_free)
 

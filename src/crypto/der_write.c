@@ -1,17 +1,13 @@
 #include "crypto/der_write.h"
 
 #include "base/time.h"
-#include "crypto/der.h"
 
 enum {
     SHORT_LENGTH_MAX = 0x7f,
     LENGTH_ROOM = 1 + sizeof(uint32_t),
     INT_ROOM = sizeof(int64_t),
-    DAY_S = 86400,
-    OID_ROOM = 40, /* contents of what is written here; longer ones are OpenSSL's */
-    ARC_DIGITS = 9
+    DAY_S = 86400
 };
-#define YEAR_2050 INT64_C(2524608000)
 
 struct der_writer der_writer_of(struct kw_bytes *into)
 {
@@ -143,11 +139,13 @@ static void put_day(uint8_t text[8], int64_t days)
     put_digits(text + 6, 2, of_year - (153 * month + 2) / 5 + 1);
 }
 
-/* YYYYMMDDhhmmssZ */
-static bool time_text(int64_t unix_s, uint8_t text[15])
+void der_put_time(struct der_writer *w, int64_t unix_s)
 {
+    uint8_t text[15];
+
     if (unix_s < 0 || unix_s > KW_TIME_NEVER) {
-        return false;
+        w->failed = true;
+        return;
     }
     unsigned second = (unsigned)(unix_s % DAY_S);
     put_day(text, unix_s / DAY_S);
@@ -155,92 +153,7 @@ static bool time_text(int64_t unix_s, uint8_t text[15])
     put_digits(text + 10, 2, second / 60 % 60);
     put_digits(text + 12, 2, second % 60);
     text[14] = 'Z';
-    return true;
-}
-
-void der_put_time(struct der_writer *w, int64_t unix_s)
-{
-    uint8_t text[15];
-
-    if (!time_text(unix_s, text)) {
-        w->failed = true;
-        return;
-    }
     der_put(w, DER_GENERAL_TIME, KW_SPAN_ARRAY(text));
-}
-
-void der_put_cert_time(struct der_writer *w, int64_t unix_s)
-{
-    uint8_t text[15];
-
-    if (!time_text(unix_s, text)) {
-        w->failed = true;
-    } else if (unix_s < YEAR_2050) {
-        der_put(w, DER_UTC_TIME, KW_SPAN(text + 2, sizeof(text) - 2));
-    } else {
-        der_put(w, DER_GENERAL_TIME, KW_SPAN_ARRAY(text));
-    }
-}
-
-/* One arc of at most nine digits without leading zeroes, moved past. */
-static bool take_arc(const char **text, uint32_t *ret)
-{
-    size_t n = strspn(*text, "0123456789");
-    uint32_t arc = 0;
-
-    if (n == 0 || n > ARC_DIGITS || (n > 1 && (*text)[0] == '0')) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        arc = 10 * arc + (uint32_t)((*text)[i] - '0');
-    }
-    *ret = arc;
-    *text += n;
-    return true;
-}
-
-static void put_arc(struct kw_out *out, uint32_t arc)
-{
-    for (int shift = 28; shift >= 0; shift -= 7) {
-        if (arc >> shift != 0 || shift == 0) {
-            out->p[out->len++] = (uint8_t)((arc >> shift & 0x7f) | (shift > 0 ? 0x80 : 0));
-        }
-    }
-}
-
-/* X.690 section 8.19.4: the first two arcs are one number. */
-static bool encode_oid(const char *text, struct kw_out *out)
-{
-    uint32_t first = 0, arc = 0;
-
-    if (!take_arc(&text, &first) || first > 2 || *text++ != '.' || !take_arc(&text, &arc) ||
-        (first < 2 && arc >= 40)) {
-        return false;
-    }
-    put_arc(out, 40 * first + arc);
-    while (*text == '.' && out->len + 5 <= out->cap) {
-        text++;
-        if (!take_arc(&text, &arc)) {
-            return false;
-        }
-        put_arc(out, arc);
-    }
-    return *text == '\0';
-}
-
-kw_status der_put_oid(struct kw_op *op, struct der_writer *w, const char *dotted)
-{
-    uint8_t room[OID_ROOM];
-    struct kw_out contents = KW_OUT_ARRAY(room);
-    AUTO(ASN1_OBJECT) *oid = NULL;
-
-    if (strlen(dotted) < DER_OID_TEXT && encode_oid(dotted, &contents)) {
-        der_put(w, DER_OID, kw_out_span(&contents));
-        return KW_OK;
-    }
-    TRY(op, der_oid_new(op, dotted, &oid));
-    der_put(w, DER_OID, KW_SPAN(OBJ_get0_data(oid), OBJ_length(oid)));
-    return KW_OK;
 }
 
 kw_status der_written(const struct der_writer *w)

@@ -3,7 +3,6 @@
 #ifndef CRYPTO_DER_WRITE_H
 #define CRYPTO_DER_WRITE_H
 
-#include "base/op.h"
 #include "crypto/der_read.h"
 
 struct der_writer {
@@ -26,10 +25,6 @@ void der_put_magnitude(struct der_writer *w, struct kw_span magnitude);
 void der_put_bits(struct der_writer *w, struct kw_span octets);
 /* A GeneralizedTime to the second. */
 void der_put_time(struct der_writer *w, int64_t unix_s);
-/* UTCTime through 2049, then GeneralizedTime (RFC 5280 section 4.1.2.5). */
-void der_put_cert_time(struct der_writer *w, int64_t unix_s);
-/* An OBJECT IDENTIFIER from dotted digits. KW_E_INPUT where they are none. */
-kw_status der_put_oid(struct kw_op *op, struct der_writer *w, const char *dotted);
 /* KW_E_MEMORY, KW_E_INTERNAL (a time that has no form). */
 kw_status der_written(const struct der_writer *w);
 

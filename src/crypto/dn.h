@@ -19,8 +19,6 @@ kw_status dn_build(struct kw_op *op, const struct dn_part parts[], unsigned n, s
 const char *dn_text(struct kw_span der, char *text, size_t cap);
 /* The last value of an attribute type. KW_E_NOT_FOUND, KW_E_INPUT. */
 kw_status dn_get(struct kw_op *op, struct kw_span der, const char *type, char *value, size_t cap);
-/* Is it a Name, in DER? KW_E_INPUT; what: the word for it. */
-kw_status dn_check(struct kw_op *op, struct kw_span der, const char *what);
 /* True where `name` begins with all RDNs of `prefix` (RFC 5280 section 7.1 for directoryName
  * constraints; octet compare). */
 bool dn_within(struct kw_span name, struct kw_span prefix);

@@ -6,9 +6,7 @@
 
 #define OID_HW_MODULE_NAME "1.3.6.1.5.5.7.8.4"
 
-enum { TAG_OTHER = 0xa0, TAG_VALUE = 0xa0 };
-
-/* RFC 4108 section 5 */
+/* RFC 4108 section 5: HardwareModuleName ::= SEQUENCE { hwType OID, hwSerialNum OCTET STRING } */
 struct hw_module {
     ASN1_OBJECT *type;
     ASN1_OCTET_STRING *serial;
@@ -208,62 +206,110 @@ bool san_is_uri(const char *text)
     return len > 0 && text[len] == ':' && text[len + 1] != '\0' && is_graphic(kw_span_text(text));
 }
 
-kw_status san_put_dns(struct kw_op *op, struct der_writer *w, const char *dns)
+kw_status san_new_text(struct kw_op *op, int type, const char *text, GENERAL_NAME **ret)
 {
-    ENSURE(op, san_is_dns(dns, /* constraint= */ false), KW_E_INPUT, "'%s' is no DNS name", dns);
-    der_put(w, SAN_TAG_DNS, kw_span_text(dns));
+    AUTO(GENERAL_NAME) *name = GENERAL_NAME_new();
+    ASN1_IA5STRING *string = ASN1_IA5STRING_new();
+
+    if (name && string) {
+        GENERAL_NAME_set0_value(name, type, string);
+    } else {
+        ASN1_IA5STRING_free(string);
+        string = NULL;
+    }
+    OSSL_ENSURE(op, string && ASN1_STRING_set(string, text, (int)strlen(text)), KW_E_MEMORY,
+                "encoding a name");
+    *ret = TAKE(name);
     return KW_OK;
 }
 
-kw_status san_put_ip(struct kw_op *op, struct der_writer *w, const char *ip)
+kw_status san_new_ip(struct kw_op *op, struct kw_span octets, GENERAL_NAME **ret)
+{
+    AUTO(GENERAL_NAME) *name = GENERAL_NAME_new();
+    ASN1_OCTET_STRING *string = ASN1_OCTET_STRING_new();
+
+    if (name && string) {
+        GENERAL_NAME_set0_value(name, GEN_IPADD, string);
+    } else {
+        ASN1_OCTET_STRING_free(string);
+        string = NULL;
+    }
+    OSSL_ENSURE(op, string && ASN1_OCTET_STRING_set(string, octets.p, (int)octets.len), KW_E_MEMORY,
+                "encoding an address");
+    *ret = TAKE(name);
+    return KW_OK;
+}
+
+static kw_status push(struct kw_op *op, GENERAL_NAMES *names, GENERAL_NAME **name)
+{
+    OSSL_ENSURE(op, sk_GENERAL_NAME_push(names, *name) > 0, KW_E_MEMORY, "adding a name");
+    (void)TAKE(*name); /* the stack has it now */
+    return KW_OK;
+}
+
+kw_status san_add_dns(struct kw_op *op, GENERAL_NAMES *names, const char *dns)
+{
+    AUTO(GENERAL_NAME) *name = NULL;
+
+    ENSURE(op, san_is_dns(dns, /* constraint= */ false), KW_E_INPUT, "'%s' is no DNS name", dns);
+    TRY(op, san_new_text(op, GEN_DNS, dns, &name));
+    return push(op, names, &name);
+}
+
+kw_status san_add_ip(struct kw_op *op, GENERAL_NAMES *names, const char *ip)
 {
     uint8_t octets[16];
+    AUTO(GENERAL_NAME) *name = NULL;
 
     bool v6 = strchr(ip, ':');
     ENSURE(op, inet_pton(v6 ? AF_INET6 : AF_INET, ip, octets) == 1, KW_E_INPUT,
            "'%s' is no IP address", ip);
-    der_put(w, SAN_TAG_IP, KW_SPAN(octets, v6 ? 16 : 4));
-    return KW_OK;
+    TRY(op, san_new_ip(op, KW_SPAN(octets, v6 ? 16 : 4), &name));
+    return push(op, names, &name);
 }
 
-kw_status san_put_uri(struct kw_op *op, struct der_writer *w, const char *uri)
+kw_status san_add_uri(struct kw_op *op, GENERAL_NAMES *names, const char *uri)
 {
+    AUTO(GENERAL_NAME) *name = NULL;
+
     ENSURE(op, san_is_uri(uri), KW_E_INPUT, "'%s' is no URI", uri);
-    der_put(w, SAN_TAG_URI, kw_span_text(uri));
-    return KW_OK;
+    TRY(op, san_new_text(op, GEN_URI, uri, &name));
+    return push(op, names, &name);
 }
 
-kw_status san_put_url(struct kw_op *op, struct der_writer *w, const char *url)
+static kw_status hw_new(struct kw_op *op, const char *type, struct kw_span serial,
+                        struct hw_module **ret)
 {
-    ENSURE(op, san_is_uri(url), KW_E_INPUT, "'%s' is no URL", url);
-    der_put(w, SAN_TAG_URI, kw_span_text(url));
-    return KW_OK;
-}
+    AUTO(hw_module) *hw = (struct hw_module *)ASN1_item_new(ASN1_ITEM_rptr(hw_module));
+    ASN1_OBJECT *oid = NULL;
 
-/* RFC 4108 section 5: HardwareModuleName ::= SEQUENCE { hwType OID, hwSerialNum OCTET STRING } */
-static kw_status put_hw_module(struct kw_op *op, struct der_writer *w, const char *type,
-                               struct kw_span serial)
-{
-    size_t at = der_open(w, DER_SEQUENCE);
-
-    TRY(op, der_put_oid(op, w, type), "hardware type '%s'", type);
+    OSSL_ENSURE(op, hw, KW_E_MEMORY, "encoding a hardware module name");
+    TRY(op, der_oid_new(op, type, &oid), "hardware type '%s'", type);
+    ASN1_OBJECT_free(hw->type);
+    hw->type = oid;
     ENSURE(op, serial.len > 0 && serial.len <= KW_NAME_MAX, KW_E_INPUT,
            "hardware serial number of %zu octets", serial.len);
-    der_put(w, DER_OCTET_STRING, serial);
-    der_close(w, at);
+    OSSL_ENSURE(op, ASN1_OCTET_STRING_set(hw->serial, serial.p, (int)serial.len), KW_E_MEMORY,
+                "encoding a hardware module name");
+    *ret = TAKE(hw);
     return KW_OK;
 }
 
-/* otherName [0] { type-id, value [0] EXPLICIT } */
-kw_status san_put_hw(struct kw_op *op, struct der_writer *w, const char *type,
+kw_status san_add_hw(struct kw_op *op, GENERAL_NAMES *names, const char *type,
                      struct kw_span serial)
 {
-    size_t name = der_open(w, TAG_OTHER);
+    AUTO(hw_module) *hw = NULL;
+    AUTO(ASN1_OBJECT) *oid = NULL;
+    AUTO(GENERAL_NAME) *name = GENERAL_NAME_new();
 
-    TRY(op, der_put_oid(op, w, OID_HW_MODULE_NAME));
-    size_t value = der_open(w, TAG_VALUE);
-    TRY(op, put_hw_module(op, w, type, serial));
-    der_close(w, value);
-    der_close(w, name);
-    return KW_OK;
+    TRY(op, hw_new(op, type, serial, &hw));
+    TRY(op, der_oid_new(op, OID_HW_MODULE_NAME, &oid));
+    ASN1_TYPE *value = ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(hw_module), hw, NULL);
+    if (!name || !value || !GENERAL_NAME_set0_othername(name, oid, value)) {
+        ASN1_TYPE_free(value);
+        return crypto_fail(op, KW_E_MEMORY, KW_HERE_FILE, KW_HERE_LINE,
+                           "encoding a hardware module name");
+    }
+    (void)TAKE(oid); /* the name has it now */
+    return push(op, names, &name);
 }

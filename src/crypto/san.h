@@ -3,9 +3,9 @@
 #define CRYPTO_SAN_H
 
 #include "crypto/der.h"
-#include "crypto/der_write.h"
 
 KW_OWNED(GENERAL_NAMES, GENERAL_NAMES, GENERAL_NAMES_free)
+KW_OWNED(GENERAL_NAME, GENERAL_NAME, GENERAL_NAME_free)
 
 enum { TEXT_LIST_MAX = 64 }; /* names or purposes in one certificate; more is an attack on us */
 
@@ -27,16 +27,15 @@ void text_list_done(struct text_list *list);
  */
 kw_status san_texts(struct kw_op *op, const GENERAL_NAMES *names, struct text_list *list);
 
-enum { SAN_TAG_DNS = 0x82, SAN_TAG_URI = 0x86, SAN_TAG_IP = 0x87 }; /* of GeneralName */
-
-/* Write one name. KW_E_INPUT for what is not such a name. */
-kw_status san_put_dns(struct kw_op *op, struct der_writer *w, const char *dns);
-kw_status san_put_ip(struct kw_op *op, struct der_writer *w, const char *ip);
-kw_status san_put_uri(struct kw_op *op, struct der_writer *w, const char *uri);
-/* The same, called a URL where it is refused. */
-kw_status san_put_url(struct kw_op *op, struct der_writer *w, const char *url);
-kw_status san_put_hw(struct kw_op *op, struct der_writer *w, const char *type,
+/* Append one name. KW_E_INPUT for what is not such a name. */
+kw_status san_add_dns(struct kw_op *op, GENERAL_NAMES *names, const char *dns);
+kw_status san_add_ip(struct kw_op *op, GENERAL_NAMES *names, const char *ip);
+kw_status san_add_uri(struct kw_op *op, GENERAL_NAMES *names, const char *uri);
+kw_status san_add_hw(struct kw_op *op, GENERAL_NAMES *names, const char *type,
                      struct kw_span serial);
+/* The name alone, for URLs and name constraints. */
+kw_status san_new_text(struct kw_op *op, int type, const char *text, GENERAL_NAME **ret);
+kw_status san_new_ip(struct kw_op *op, struct kw_span octets, GENERAL_NAME **ret);
 
 /* Letters, digits, hyphens in labels; `*.` may lead, `.` may lead where `constraint`. */
 bool san_is_dns(const char *text, bool constraint);

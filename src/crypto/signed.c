@@ -1,7 +1,5 @@
 #include "crypto/signed.h"
 
-#include "crypto/der_read.h"
-
 static const struct {
     enum key_alg alg;
     int nid;
@@ -49,11 +47,7 @@ enum key_alg signed_alg_of(const X509_ALGOR *algor)
 static kw_status read_alg(struct kw_op *op, struct kw_span der, enum key_alg *ret)
 {
     AUTO(X509_ALGOR) *algor = NULL;
-    struct kw_reader usual = kw_reader_of(der);
 
-    if (der_read_sig_alg(&usual, ret, &der)) {
-        return KW_OK;
-    }
     TRY(op, der_decode(op, ASN1_ITEM_rptr(X509_ALGOR), der, "signature algorithm", &algor));
     *ret = signed_alg_of(algor);
     return KW_OK;
@@ -116,13 +110,14 @@ kw_status signed_build(struct kw_op *op, struct kw_span tbs, const struct privke
 {
     uint8_t room[KW_SIG_MAX];
     struct kw_out signature = KW_OUT_ARRAY(room);
-    enum key_alg alg = pubkey_alg(privkey_public(key));
-    struct kw_span alg_der = der_sig_alg(alg);
+    AUTO(X509_ALGOR) *algor = NULL;
+    AUTO(kw_bytes) *alg = NULL;
 
-    ENSURE(op, alg_der.len > 0, KW_E_UNSUPPORTED, "no signature algorithm for a key of '%s'",
-           key_alg_text(alg));
+    TRY(op, signed_alg_new(op, pubkey_alg(privkey_public(key)), &algor));
+    TRY(op, kw_bytes_new(32, &alg));
+    TRY(op, der_encode(op, ASN1_ITEM_rptr(X509_ALGOR), algor, alg));
     TRY(op, privkey_sign(op, key, tbs, &signature), "signing");
-    return put_together(op, tbs, alg_der, kw_out_span(&signature), ret);
+    return put_together(op, tbs, kw_bytes_span(alg), kw_out_span(&signature), ret);
 }
 
 kw_status signed_wrap(struct kw_op *op, struct kw_span tbs, struct kw_span alg,

@@ -5,7 +5,6 @@
 #include <openssl/err.h>
 
 #include "base/time.h"
-#include "crypto/der_write.h"
 #include "kit.h"
 
 static bool is_strict(const char *hex)
@@ -175,59 +174,6 @@ static void failures_leave_no_residue_in_openssl(void **state)
     assert_int_equal(ERR_peek_error(), 0);
 }
 
-/* The same octets as OpenSSL makes, for OIDs of any length of arc; what it refuses is refused. */
-static void identifiers_are_written_as_openssl_does(void **state)
-{
-    static const char *const dotted[] = {
-        "0.0",
-        "0.39",
-        "1.0",
-        "1.39",
-        "2.0",
-        "2.40",
-        "2.999",
-        "2.47",
-        "2.48",
-        "1.3.6.1.5.5.7.3.2",
-        "1.2.840.10045",
-        "1.2.127.128",
-        "1.2.16383",
-        "1.2.16384",
-        "1.3.6.1.4.1.999999999",
-        "1.2.268435455",
-        "1.2.268435456",
-        "1.2.1000000000",
-        "1.2.4294967296",
-        "2.25.329800735698586629295641978511506172",
-        "1.40",
-        "3.1",
-        "1",
-        "",
-        "1.2.a",
-        "1.2.",
-        ".1.2",
-        "1..2",
-        "1.2 .3",
-        "1.02.3",
-    };
-
-    (void)state;
-    for (size_t i = 0; i < KW_COUNT(dotted); i++) {
-        AUTO(kw_bytes) *der = NULL;
-        AUTO(ASN1_OBJECT) *oid = NULL;
-        assert_true(kw_ok(kw_bytes_new(64, &der)));
-        struct der_writer w = der_writer_of(der);
-        kw_status status = der_put_oid(NULL, &w, dotted[i]);
-        assert_int_equal(status.code, der_oid_new(NULL, dotted[i], &oid).code);
-        if (kw_ok(status)) {
-            unsigned char *want = NULL;
-            int n = i2d_ASN1_OBJECT(oid, &want);
-            assert_true(kw_span_equal(kw_bytes_span(der), KW_SPAN(want, n)));
-            OPENSSL_free(want);
-        }
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,7 +182,6 @@ int main(void)
         cmocka_unit_test(depth_has_a_limit),
         cmocka_unit_test(elements_are_taken_one_by_one),
         cmocka_unit_test(times_go_there_and_back),
-        cmocka_unit_test(identifiers_are_written_as_openssl_does),
         cmocka_unit_test(failures_leave_no_residue_in_openssl),
     };
 
