@@ -2,7 +2,6 @@
 #ifndef CRYPTO_OCSP_ASN1_H
 #define CRYPTO_OCSP_ASN1_H
 
-#include "crypto/der_read.h"
 #include "crypto/ext.h"
 #include "crypto/ocsp.h"
 
@@ -55,12 +54,6 @@ bool ocsp_certid_hash_known(OCSP_CERTID *id);
  * lengths. */
 kw_status ocsp_certid_read(struct kw_op *op, OCSP_CERTID *id, struct ocsp_certid *ret);
 kw_status ocsp_certid_write(struct kw_op *op, const struct ocsp_certid *id, OCSP_CERTID **ret);
-/* CertID of SHA-1 or SHA-256 and a positive serial number, octet by octet; false for all else. */
-bool ocsp_certid_take(struct kw_reader *r, struct ocsp_certid *id);
-/* CertStatus into status, revoked_unix and reason, which is OCSP_REASON_ODD where it is none that
- * is written. */
-enum { OCSP_REASON_ODD = -1 };
-bool ocsp_state_take(struct kw_reader *r, struct ocsp_single *single);
 /* The usual form of a ResponseData, octet by octet. False for all else: somebody else has to look.
  */
 bool ocsp_tbs_read(struct kw_span der, struct ocsp_tbs *ret);
@@ -72,37 +65,6 @@ extern const struct ocsp_hash_alg {
     bool sha256, no_parameters;
     struct kw_span der;
 } ocsp_hash_algs[OCSP_HASH_ALGS];
-
-/* An answer of anybody's, taken apart octet by octet: the spans are parts of it. */
-struct ocsp_view {
-    int status;         /* OCSPResponseStatus; all else is there for 0 (successful) only */
-    struct kw_span tbs; /* ResponseData, which is signed */
-    enum key_alg alg;   /* KEY_ALG_NONE: none of ours */
-    struct kw_span signature;
-    struct kw_span certs;    /* one after the other, not looked at; empty where there are none */
-    struct kw_span key_hash; /* ResponderID: by key, or … */
-    struct kw_span name;     /* … by name, DER */
-    struct kw_span singles;  /* SingleResponses, one after the other */
-    struct kw_span exts;     /* responseExtensions, one after the other */
-};
-/* False where it is not exactly one OCSPResponse in DER. */
-bool ocsp_view_read(struct kw_span der, struct ocsp_view *ret);
-struct ocsp_one {
-    bool known;                /* id was read: hashed in a way that we know */
-    bool has_next;             /* nextUpdate is there */
-    struct ocsp_single single; /* next_update 0 where there is none */
-    struct kw_span exts;       /* singleExtensions, one after the other */
-};
-/* The next of view.singles, and of any exts. */
-bool ocsp_view_single(struct kw_reader *singles, struct ocsp_one *ret);
-struct ocsp_ext {
-    struct kw_span oid, value; /* contents both */
-    bool critical;
-};
-bool ocsp_view_ext(struct kw_reader *exts, struct ocsp_ext *ret);
-/* id-pkix-ocsp-nonce, contents of the OBJECT IDENTIFIER. */
-extern const struct kw_span ocsp_nonce_oid;
-
 /* A nonce's octets from its extension value. KW_E_INPUT. */
 kw_status ocsp_nonce_read(struct kw_op *op, struct kw_span value, struct kw_span *ret);
 /* And back: DER of the OCTET STRING. */

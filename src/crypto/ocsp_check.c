@@ -28,21 +28,37 @@ static kw_status check_status(struct kw_op *op, int status)
     }
 }
 
-static kw_status view_of(struct kw_op *op, struct kw_span der, struct ocsp_view *ret)
+static kw_status decode(struct kw_op *op, struct kw_span der, OCSP_BASICRESP **ret)
 {
+    const unsigned char *p = der.p;
+
     ENSURE(op, der.len > 0 && der.len <= ANSWER_MAX, KW_E_INPUT, "an answer of %zu octets",
            der.len);
-    ENSURE(op, ocsp_view_read(der, ret), KW_E_INPUT, "not an OCSPResponse in DER");
-    return check_status(op, ret->status);
+    AUTO(OCSP_RESPONSE) *response = d2i_OCSP_RESPONSE(NULL, &p, (long)der.len);
+    OSSL_ENSURE(op, response, KW_E_INPUT, "OCSPResponse");
+    ENSURE(op, p == der.p + der.len, KW_E_INPUT, "octets behind the answer");
+    TRY(op, check_status(op, OCSP_response_status(response)));
+    *ret = OCSP_response_get1_basic(response);
+    OSSL_ENSURE(op, *ret, KW_E_INPUT, "BasicOCSPResponse");
+    return KW_OK;
 }
 
 /* RFC 6960 section 4.2.2.3: does ResponderID name this certificate? */
-static bool is_responder(const struct ocsp_view *view, const struct cert *cert)
+static bool is_responder(const OCSP_BASICRESP *basic, const struct cert *cert)
 {
-    if (view->key_hash.len > 0) {
-        return kw_span_equal(view->key_hash, KW_SPAN(pubkey_sha1(cert_public(cert)), 20));
+    const ASN1_OCTET_STRING *key_hash = NULL;
+    const X509_NAME *name = NULL;
+    const unsigned char *der = NULL;
+    size_t len = 0;
+
+    if (!OCSP_resp_get0_id(basic, &key_hash, &name)) {
+        return false;
     }
-    return kw_span_equal(view->name, cert_subject(cert));
+    if (key_hash) {
+        return kw_span_equal(der_string(key_hash), KW_SPAN(pubkey_sha1(cert_public(cert)), 20));
+    }
+    return name && X509_NAME_get0_der(name, &der, &len) &&
+           kw_span_equal(KW_SPAN(der, len), cert_subject(cert));
 }
 
 static bool has_eku(const struct cert *cert, const char *eku)
@@ -78,14 +94,15 @@ static kw_status check_delegate(struct kw_op *op, const struct cert *delegate,
 
 /* The first certificate of the answer that ResponderID names. Others may be of kinds that we do not
  * read. */
-static kw_status find_delegate(struct kw_op *op, const struct ocsp_view *view, struct cert **ret)
+static kw_status find_delegate(struct kw_op *op, const OCSP_BASICRESP *basic, struct cert **ret)
 {
-    struct kw_reader certs = kw_reader_of(view->certs);
+    const STACK_OF(X509) *certs = OCSP_resp_get0_certs(basic);
+    int n = certs ? sk_X509_num(certs) : 0;
 
-    for (unsigned i = 0; certs.rest.len > 0 && i < CERTS_MAX; i++) {
+    for (int i = 0; i < n && i < CERTS_MAX; i++) {
         AUTO(cert) *cert = NULL;
-        if (kw_ok(cert_parse(NULL, der_read_whole(&certs, DER_SEQUENCE), &cert)) &&
-            is_responder(view, cert)) {
+        if (kw_ok(cert_from_x509(NULL, sk_X509_value(certs, i), &cert)) &&
+            is_responder(basic, cert)) {
             *ret = TAKE(cert);
             return KW_OK;
         }
@@ -94,85 +111,114 @@ static kw_status find_delegate(struct kw_op *op, const struct ocsp_view *view, s
 }
 
 /* Section 3.2: the issuer itself, or who was named by it. */
-static kw_status find_signer(struct kw_op *op, const struct ocsp_view *view,
+static kw_status find_signer(struct kw_op *op, const OCSP_BASICRESP *basic,
                              const struct cert *issuer, int64_t now_unix, struct cert **ret)
 {
     AUTO(cert) *delegate = NULL;
 
-    if (is_responder(view, issuer)) {
+    if (is_responder(basic, issuer)) {
         *ret = cert_ref(issuer);
         return KW_OK;
     }
-    TRY(op, find_delegate(op, view, &delegate));
+    TRY(op, find_delegate(op, basic, &delegate));
     TRY(op, check_delegate(op, delegate, issuer, now_unix));
     *ret = TAKE(delegate);
     return KW_OK;
 }
 
-static kw_status check_signature(struct kw_op *op, const struct ocsp_view *view,
-                                 const struct cert *issuer, int64_t now_unix)
+static kw_status check_signature(struct kw_op *op, const OCSP_BASICRESP *basic,
+                                 const struct cert *signer)
 {
-    AUTO(cert) *signer = NULL;
+    AUTO(kw_bytes) *tbs = NULL;
     struct signed_der object = {
-        .tbs = view->tbs, .key_alg = view->alg, .signature = view->signature};
+        .key_alg = signed_alg_of(OCSP_resp_get0_tbs_sigalg(basic)),
+        .signature = der_string(OCSP_resp_get0_signature(basic)),
+    };
 
-    TRY(op, find_signer(op, view, issuer, now_unix, &signer));
+    TRY(op, kw_bytes_new(512, &tbs));
+    TRY(op, der_encode(op, ASN1_ITEM_rptr(OCSP_RESPDATA), OCSP_resp_get0_respdata(basic), tbs));
+    object.tbs = kw_bytes_span(tbs);
     return signed_verify(op, &object, cert_public(signer));
 }
 
-static kw_status check_nonce(struct kw_op *op, const struct ocsp_view *view, struct kw_span sent)
+static kw_status check_nonce(struct kw_op *op, OCSP_BASICRESP *basic, struct kw_span sent)
 {
-    struct kw_reader exts = kw_reader_of(view->exts);
-    struct ocsp_ext one;
     struct kw_span nonce;
 
     if (sent.len == 0) {
         return KW_OK;
     }
-    while (exts.rest.len > 0 && ocsp_view_ext(&exts, &one)) {
-        if (!kw_span_equal(one.oid, ocsp_nonce_oid)) {
-            continue;
-        }
-        TRY(op, ocsp_nonce_read(op, one.value, &nonce));
-        ENSURE(op, kw_span_equal(nonce, sent), KW_E_DENIED,
-               "the OCSP answer is to another request");
-        return KW_OK;
-    }
-    return FAIL(op, KW_E_DENIED, "the OCSP answer lacks our nonce");
+    int at = OCSP_BASICRESP_get_ext_by_NID(basic, NID_id_pkix_OCSP_Nonce, -1);
+    ENSURE(op, at >= 0, KW_E_DENIED, "the OCSP answer lacks our nonce");
+    X509_EXTENSION *extension = OCSP_BASICRESP_get_ext(basic, at);
+    TRY(op, ocsp_nonce_read(op, der_string(X509_EXTENSION_get_data(extension)), &nonce));
+    ENSURE(op, kw_span_equal(nonce, sent), KW_E_DENIED, "the OCSP answer is to another request");
+    return KW_OK;
 }
 
 /* Section 4.4: nothing critical that we do not know. */
-static kw_status check_exts(struct kw_op *op, struct kw_span exts, struct kw_span known)
+static kw_status check_exts(struct kw_op *op, OCSP_BASICRESP *basic, OCSP_SINGLERESP *single)
 {
-    struct kw_reader r = kw_reader_of(exts);
-    struct ocsp_ext one;
-
-    while (r.rest.len > 0 && ocsp_view_ext(&r, &one)) {
-        ENSURE(op, !one.critical || kw_span_equal(one.oid, known), KW_E_DENIED,
+    for (int i = 0; i < OCSP_BASICRESP_get_ext_count(basic); i++) {
+        X509_EXTENSION *extension = OCSP_BASICRESP_get_ext(basic, i);
+        bool known = OBJ_obj2nid(X509_EXTENSION_get_object(extension)) == NID_id_pkix_OCSP_Nonce;
+        ENSURE(op, known || !X509_EXTENSION_get_critical(extension), KW_E_DENIED,
+               "the OCSP answer has an unknown critical extension");
+    }
+    for (int i = 0; i < OCSP_SINGLERESP_get_ext_count(single); i++) {
+        ENSURE(op, !X509_EXTENSION_get_critical(OCSP_SINGLERESP_get_ext(single, i)), KW_E_DENIED,
                "the OCSP answer has an unknown critical extension");
     }
     return KW_OK;
 }
 
-static kw_status find_single(struct kw_op *op, const struct ocsp_view *view,
-                             const struct cert *cert, const struct cert *issuer,
-                             struct ocsp_one *ret)
+/* OpenSSL gives const here and asks for none in the getters of CertID. */
+static OCSP_CERTID *id_of(const OCSP_SINGLERESP *single)
 {
-    struct kw_reader singles = kw_reader_of(view->singles);
-    struct ocsp_certid ours;
+    return (OCSP_CERTID *)(uintptr_t)OCSP_SINGLERESP_get0_id(single);
+}
 
-    while (singles.rest.len > 0 && ocsp_view_single(&singles, ret)) {
-        if (!ret->known) {
+static kw_status find_single(struct kw_op *op, OCSP_BASICRESP *basic, const struct cert *cert,
+                             const struct cert *issuer, struct ocsp_certid *ret_id,
+                             OCSP_SINGLERESP **ret)
+{
+    for (int i = 0; i < OCSP_resp_count(basic); i++) {
+        struct ocsp_certid id;
+        struct ocsp_certid ours;
+        OCSP_SINGLERESP *single = OCSP_resp_get0(basic, i);
+        if (!kw_ok(ocsp_certid_read(NULL, id_of(single), &id))) {
             continue;
         }
-        ocsp_certid_for(cert_subject(issuer), cert_public(issuer), cert_serial(cert),
-                        ret->single.id.sha256, &ours);
-        if (ocsp_certid_equal(&ret->single.id, &ours)) {
-            ENSURE(op, ret->has_next, KW_E_INPUT, "the OCSP answer has no nextUpdate");
+        ocsp_certid_for(cert_subject(issuer), cert_public(issuer), cert_serial(cert), id.sha256,
+                        &ours);
+        if (ocsp_certid_equal(&id, &ours)) {
+            *ret_id = id;
+            *ret = single;
             return KW_OK;
         }
     }
     return FAIL(op, KW_E_DENIED, "the OCSP answer is not about this certificate");
+}
+
+static kw_status read_single(struct kw_op *op, OCSP_SINGLERESP *one, struct ocsp_single *single)
+{
+    int reason = 0;
+    ASN1_GENERALIZEDTIME *revoked = NULL;
+    ASN1_GENERALIZEDTIME *this_update = NULL;
+    ASN1_GENERALIZEDTIME *next_update = NULL;
+
+    int status = OCSP_single_get0_status(one, &reason, &revoked, &this_update, &next_update);
+    ENSURE(op, status >= OCSP_CERT_GOOD && status <= OCSP_CERT_UNKNOWN, KW_E_INPUT,
+           "certificate status %d", status);
+    single->status = (enum ocsp_cert_status)status;
+    if (single->status == OCSP_CERT_REVOKED) {
+        TRY(op, der_time_get(op, revoked, &single->revoked_unix), "revocationTime");
+        single->reason = reason > 0 && reason <= 10 ? reason : 0;
+    }
+    TRY(op, der_time_get(op, this_update, &single->this_update), "thisUpdate");
+    ENSURE(op, next_update, KW_E_INPUT, "the OCSP answer has no nextUpdate");
+    TRY(op, der_time_get(op, next_update, &single->next_update), "nextUpdate");
+    return KW_OK;
 }
 
 static kw_status check_fresh(struct kw_op *op, const struct ocsp_single *single, int64_t now_unix)
@@ -191,17 +237,20 @@ static kw_status check(struct kw_op *op, struct kw_span der, const struct cert *
                        const struct cert *issuer, struct kw_span nonce, int64_t now_unix,
                        struct ocsp_single *ret)
 {
-    struct ocsp_view view;
-    struct ocsp_one one;
+    struct ocsp_single single = {0};
+    AUTO(OCSP_BASICRESP) *basic = NULL;
+    AUTO(cert) *signer = NULL;
+    OCSP_SINGLERESP *one = NULL;
 
-    TRY(op, view_of(op, der, &view));
-    TRY(op, find_single(op, &view, cert, issuer, &one));
-    TRY(op, check_exts(op, view.exts, ocsp_nonce_oid));
-    TRY(op, check_exts(op, one.exts, KW_SPAN(NULL, 0)));
-    TRY(op, check_nonce(op, &view, nonce));
-    TRY(op, check_fresh(op, &one.single, now_unix));
-    TRY(op, check_signature(op, &view, issuer, now_unix));
-    *ret = one.single;
+    TRY(op, decode(op, der, &basic));
+    TRY(op, find_single(op, basic, cert, issuer, &single.id, &one));
+    TRY(op, check_exts(op, basic, one));
+    TRY(op, check_nonce(op, basic, nonce));
+    TRY(op, read_single(op, one, &single));
+    TRY(op, check_fresh(op, &single, now_unix));
+    TRY(op, find_signer(op, basic, issuer, now_unix, &signer));
+    TRY(op, check_signature(op, basic, signer));
+    *ret = single;
     return KW_OK;
 }
 
@@ -217,11 +266,14 @@ kw_status ocsp_answer_check(struct kw_op *op, struct kw_span der, const struct c
 kw_status ocsp_answer_peek(struct kw_op *op, struct kw_span der, const struct cert *cert,
                            const struct cert *issuer, struct ocsp_single *ret)
 {
-    struct ocsp_view view;
-    struct ocsp_one one;
+    struct ocsp_single single = {0};
+    AUTO(OCSP_BASICRESP) *basic = NULL;
+    OCSP_SINGLERESP *one = NULL;
 
-    TRY(op, view_of(op, der, &view));
-    TRY(op, find_single(op, &view, cert, issuer, &one));
-    *ret = one.single;
+    TRY(op, decode(op, der, &basic));
+    TRY(op, find_single(op, basic, cert, issuer, &single.id, &one));
+    TRY(op, read_single(op, one, &single));
+    ERR_clear_error();
+    *ret = single;
     return KW_OK;
 }

@@ -1,5 +1,6 @@
 /* ResponseData as ocsp_answer_build() writes it, read without OpenSSL; other forms are left to the
  * templates of ocsp_tbs.c. */
+#include "crypto/der_read.h"
 #include "crypto/ocsp_asn1.h"
 
 enum {
@@ -15,7 +16,7 @@ enum {
 };
 
 #define OCTETS(text) {(const uint8_t *)(text), sizeof(text) - 1}
-const struct kw_span ocsp_nonce_oid = OCTETS("\x2b\x06\x01\x05\x05\x07\x30\x01\x02");
+static const struct kw_span nonce_oid = OCTETS("\x2b\x06\x01\x05\x05\x07\x30\x01\x02");
 
 const struct ocsp_hash_alg ocsp_hash_algs[OCSP_HASH_ALGS] = {
     {false, false, OCTETS("\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00")                },
@@ -49,7 +50,7 @@ static bool read_hash(struct kw_reader *r, const struct ocsp_certid *id, uint8_t
     return true;
 }
 
-bool ocsp_certid_take(struct kw_reader *r, struct ocsp_certid *id)
+static bool read_certid(struct kw_reader *r, struct ocsp_certid *id)
 {
     struct kw_reader in = kw_reader_of(der_read(r, DER_SEQUENCE));
     struct kw_span serial;
@@ -64,16 +65,14 @@ bool ocsp_certid_take(struct kw_reader *r, struct ocsp_certid *id)
     return kw_ok(kw_reader_end(&in));
 }
 
-/* RFC 5280 section 5.3.1; 7 is unused, removeFromCRL (8) is for lists, unspecified (0) is left out.
- */
+/* RFC 5280 section 5.3.1; 7 is unused, removeFromCRL (8) is for lists. */
 static bool read_reason(struct kw_reader *r, int *ret)
 {
     struct kw_reader in = kw_reader_of(der_read(r, TAG_REASON));
     struct kw_span v = der_read(&in, DER_ENUMERATED);
-    int reason = v.len == 1 ? v.p[0] : 0;
 
-    *ret = reason > 0 && reason <= 10 && reason != 7 && reason != 8 ? reason : OCSP_REASON_ODD;
-    return v.len > 0 && kw_ok(kw_reader_end(&in));
+    *ret = v.len == 1 ? v.p[0] : 0;
+    return kw_ok(kw_reader_end(&in)) && *ret > 0 && *ret <= 10 && *ret != 7 && *ret != 8;
 }
 
 static bool read_revoked(struct kw_reader *r, struct ocsp_single *single)
@@ -85,7 +84,7 @@ static bool read_revoked(struct kw_reader *r, struct ocsp_single *single)
            (in.rest.len == 0 || read_reason(&in, &single->reason)) && kw_ok(kw_reader_end(&in));
 }
 
-bool ocsp_state_take(struct kw_reader *r, struct ocsp_single *single)
+static bool read_state(struct kw_reader *r, struct ocsp_single *single)
 {
     if (der_read_is(r, TAG_REVOKED)) {
         return read_revoked(r, single);
@@ -99,8 +98,8 @@ static bool read_single(struct kw_reader *list, struct ocsp_single *single)
 {
     struct kw_reader in = kw_reader_of(der_read(list, DER_SEQUENCE));
 
-    if (!ocsp_certid_take(&in, &single->id) || !ocsp_state_take(&in, single) ||
-        single->reason == OCSP_REASON_ODD || !der_read_gentime(&in, &single->this_update)) {
+    if (!read_certid(&in, &single->id) || !read_state(&in, single) ||
+        !der_read_gentime(&in, &single->this_update)) {
         return false;
     }
     struct kw_reader next = kw_reader_of(der_read(&in, TAG_NEXT_UPDATE));
@@ -114,7 +113,7 @@ static bool read_nonce(struct kw_reader *r)
     struct kw_reader outer = kw_reader_of(der_read(r, TAG_EXTENSIONS));
     struct kw_reader list = kw_reader_of(der_read(&outer, DER_SEQUENCE));
     struct kw_reader one = kw_reader_of(der_read(&list, DER_SEQUENCE));
-    bool is_nonce = kw_span_equal(der_read(&one, DER_OID), ocsp_nonce_oid);
+    bool is_nonce = kw_span_equal(der_read(&one, DER_OID), nonce_oid);
     struct kw_reader value = kw_reader_of(der_read(&one, DER_OCTET_STRING));
     struct kw_span nonce = der_read(&value, DER_OCTET_STRING);
 
