@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <openssl/err.h>
+
 #include "crypto/ocsp.h"
 #include "crypto/openssl.h"
 
