@@ -15,7 +15,7 @@ enum {
     AWAY_DAYS = 25,
     HOME_DAYS = 4,       /* before the end every agent is back */
     AGAIN_S = 60,        /* a service manager's pause behind a crash */
-    GRACE_S = 12 * 3600, /* some steps */
+    GRACE_S = 18 * 3600, /* some steps */
     CUTS = 40            /* a renewal has about so many operations */
 };
 
