@@ -433,6 +433,23 @@ static kw_status exchange(struct kw_op *op, struct channel *channel, struct slot
     return KW_OK;
 }
 
+/* What the keeper would call malformed ends the channel, for everybody: it is not sent. */
+static kw_status encode(struct kw_op *op, const struct keeper_row *row, uint64_t req_id,
+                        const struct keeper_msg *msg, struct kw_out *packet)
+{
+    struct keeper_msg again;
+
+    TRY(op, keeper_msg_encode(row, req_id, msg, packet));
+    struct kw_span body = kw_span_sub(kw_out_span(packet), KEEPER_FRAME_BYTES, packet->len);
+    kw_status status = keeper_msg_decode(row, body, &again);
+    if (keeper_row_secret(row)) {
+        kw_wipe(&again, sizeof(again));
+    }
+    ENSURE(op, kw_ok(status), KW_E_INPUT,
+           "a name or text that the keeper does not take: control characters, or not UTF-8");
+    return KW_OK;
+}
+
 kw_status channel_call(struct kw_op *op, struct channel *channel, const struct keeper_row *row,
                        const struct keeper_msg *msg, int pass_fd, struct channel_room *room,
                        struct keeper_reply *ret)
@@ -443,7 +460,7 @@ kw_status channel_call(struct kw_op *op, struct channel *channel, const struct k
 
     ENSURE(op, channel_alive(channel), KW_E_UNAVAILABLE, "the keeper is away");
     TRY(op, enter(op, channel, room, &slot));
-    kw_status status = keeper_msg_encode(row, slot->req_id, msg, &packet);
+    kw_status status = encode(op, row, slot->req_id, msg, &packet);
     if (kw_ok(status)) {
         status = exchange(op, channel, slot, kw_out_span(&packet), pass_fd);
     } else {

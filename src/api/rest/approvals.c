@@ -159,6 +159,7 @@ REST_HANDLER(rest_approval_run)
     struct keeper_approval approval;
     uint64_t id = 0;
 
+    TRY(op, rest_no_body(op, request));
     TRY(op, id_of(op, request, &id));
     TRY(op, approval_run(op, rest_service(ctx), id, &approval));
     return answer(op, rest_service(ctx), &approval, response);
@@ -250,6 +251,7 @@ REST_HANDLER(rest_roster_dismiss)
     struct keeper_approval pending = {0};
     struct keeper *keeper = NULL;
 
+    TRY(op, rest_no_body(op, request));
     TRY(op, vault_of(op, service, request, &keeper));
     kw_status status = roster_dismiss(op, service, keeper, rest_param(request, "name"), &pending);
     TRY(op, rest_pending(op, service, status, &pending, response));

@@ -85,6 +85,7 @@ REST_HANDLER(rest_ek_root_add)
 
 REST_HANDLER(rest_attest_reset)
 {
+    TRY(op, rest_no_body(op, request));
     TRY(op, attest_reset(op, rest_service(ctx), rest_param(request, "id")));
     response->status = 204;
     return KW_OK;

@@ -103,6 +103,7 @@ REST_HANDLER(rest_reference_verb)
                                         [ATTEST_REFERENCE_FORGET] = "forget"};
     const char *verb = rest_param(request, "verb");
 
+    TRY(op, rest_no_body(op, request));
     for (unsigned i = 0; i < KW_COUNT(verbs); i++) {
         if (strcmp(verbs[i], verb) == 0) {
             TRY(op, attest_reference_do(op, rest_service(ctx), rest_param(request, "id"),

@@ -95,7 +95,7 @@ REST_HANDLER(rest_backup_part)
 
 REST_HANDLER(rest_backup_discard)
 {
-    (void)request;
+    TRY(op, rest_no_body(op, request));
     TRY(op, backup_discard(op, rest_service(ctx)));
     return show(op, ctx, response);
 }

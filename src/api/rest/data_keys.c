@@ -103,6 +103,7 @@ REST_HANDLER(rest_data_unwrap)
     struct store_data_key key;
     AUTO(kw_secret) *plain = NULL;
 
+    TRY(op, rest_no_body(op, request));
     TRY(op, data_key_unwrap(op, rest_service(ctx), rest_param(request, "id"), &key, &plain));
     return answer(op, &key, plain, response);
 }

@@ -132,6 +132,7 @@ REST_HANDLER(rest_device_secret)
     struct secret_view answer = {0};
     uint64_t hours = 0, cmp = 0;
 
+    TRY(op, rest_no_body(op, request));
     TRY(op, rest_query_u64(op, request, "hours", 0, 87600, &hours));
     TRY(op, rest_query_u64(op, request, "cmp", 0, 1, &cmp));
     KW_TEXT_SET(answer.id, rest_param(request, "id"));

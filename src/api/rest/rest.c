@@ -48,6 +48,14 @@ kw_status rest_query_u64(struct kw_op *op, const struct http_request *request, c
     return KW_OK;
 }
 
+kw_status rest_no_body(struct kw_op *op, const struct http_request *request)
+{
+    static const struct codec_field none = {0};
+
+    return request->body.len == 0 ? KW_OK
+                                  : codec_json_decode(op, request->body, &none, 0, &(char){0});
+}
+
 kw_status rest_answer(struct kw_op *op, const struct view *view, const void *obj,
                       struct http_response *response)
 {

@@ -17,6 +17,8 @@ kw_status rest_query_u64(struct kw_op *op, const struct http_request *request, c
 /* A query's text; *ret is NULL where absent, else text. */
 kw_status rest_query_text(struct kw_op *op, const struct http_request *request, const char *key,
                           char *text, size_t cap, const char **ret);
+/* For what takes no body: nothing, or an object without members. KW_E_INPUT. */
+kw_status rest_no_body(struct kw_op *op, const struct http_request *request);
 kw_status rest_answer(struct kw_op *op, const struct view *view, const void *obj,
                       struct http_response *response);
 /* Begin a list: response->body is made, *list writes into it. End it with codec_json_list_end(). */

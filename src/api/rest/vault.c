@@ -70,6 +70,7 @@ REST_HANDLER(rest_vault_seal)
     struct keeper *keeper = NULL;
     const char *name = rest_param(request, "vault");
 
+    TRY(op, rest_no_body(op, request));
     TRY(op, service_vault(op, service, name, &keeper));
     TRY(op, record(op, service, EVENT_VAULT_SEAL, name, "an operator seals it"));
     TRY(op, keeper_vault_seal(op, keeper));

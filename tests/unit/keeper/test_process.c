@@ -238,6 +238,24 @@ static void checkpoints_are_signed(void **state)
     assert_int_equal(last_size, 1);
 }
 
+/* What the keeper would call malformed would end the channel for everybody: it never leaves. */
+static void names_of_no_key_end_no_channel(void **state)
+{
+    static const char *const names[] = {"a\rb", "\x01", "\xff\xfe", "\xc0\xaf", "nobody"};
+    AUTO(keeper) *keeper = serve();
+    struct keeper_key_life life;
+
+    (void)state;
+    for (size_t i = 0; i < KW_COUNT(names); i++) {
+        struct kw_op op = new_op();
+        bool is_text = i + 1 == KW_COUNT(names);
+        assert_code(keeper_key_history(&op, keeper, names[i], &life),
+                    is_text ? KW_E_NOT_FOUND : KW_E_INPUT);
+        kw_op_clear(&op);
+        assert_ok(keeper_key_history(&op, keeper, "log", &life)); /* the same channel, at once */
+    }
+}
+
 static void the_ca_asks_its_root(void **state)
 {
     AUTO(keeper) *keeper = NULL;
@@ -567,6 +585,7 @@ int main(void)
         TEST(keys_are_made_for_others),
         TEST(lists_of_any_size_are_signed),
         TEST(checkpoints_are_signed),
+        TEST(names_of_no_key_end_no_channel),
         TEST(the_ca_asks_its_root),
         TEST(purposes_need_their_argument),
         TEST(signatures_are_counted),
