@@ -83,6 +83,8 @@ BODIES = {
     f'{API}/cas/{{ca}}/create': obj(reason='x', approval=0),
     f'{API}/cas/{{ca}}/rotate': obj(reason='x', approval=0),
     f'{API}/cas': obj('pem', pem=PEM),
+    f'{API}/cas/{{ca}}/retire': obj(reason='x', approval=0),
+    f'{API}/roots': raw('application/x-pem-file', lambda gate, device: gate.pem('root')),
     f'{API}/profiles/check': obj('profile csr', profile='ldevid', csr=PEM, device='d'),
     f'{API}/keys': obj('id class', id='rte', alg='ec-p256', tuf_role='', product='p', versions='1', labels='a', escrow=False, days=1,
                       approval=0, **{'class': 'no such class'}),
