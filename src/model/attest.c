@@ -80,15 +80,76 @@ static enum attest_verdict judge(const struct attest_standing *standing,
     return many ? ATTEST_FAILED : ATTEST_SUSPECT;
 }
 
-void attest_round(struct attest_standing *standing, const struct attest_patience *patience,
-                  enum attest_reason reason, int64_t now_ms)
+bool attest_patience_fits(const struct attest_patience *patience)
 {
-    bool good = reason == ATTEST_R_OK;
+    return patience->failed >= 1 && patience->failed <= patience->rounds &&
+           patience->rounds <= ATTEST_WINDOW_MAX && patience->trusted_hours >= 1 &&
+           patience->trusted_hours <= ATTEST_HOURS_MAX && patience->fresh_minutes >= 1 &&
+           patience->fresh_minutes <= ATTEST_FRESH_MAX;
+}
 
-    standing->reason = reason;
-    if (!good && !attest_reason_counts(reason)) {
+/* --- taken by an operator --------------------------------------------------------------------- */
+
+static void cover(struct attest_standing *standing, enum attest_taken from)
+{
+    standing->taken = from;
+    standing->before = standing->verdict;
+    standing->before_until_ms = standing->valid_until_ms;
+    standing->verdict = ATTEST_FAILED;
+    standing->valid_until_ms = 0;
+    standing->reason =
+        from == ATTEST_TAKEN_DEVICE ? ATTEST_R_UNTRUSTED : ATTEST_R_REFERENCE_UNTRUSTED;
+}
+
+static enum attest_taken uncover(struct attest_standing *standing)
+{
+    enum attest_taken from = standing->taken;
+
+    if (from != ATTEST_NOT_TAKEN) {
+        standing->verdict = standing->before;
+        standing->valid_until_ms = standing->before_until_ms;
+        standing->taken = ATTEST_NOT_TAKEN;
+        standing->before = ATTEST_NONE;
+        standing->before_until_ms = 0;
+    }
+    return from;
+}
+
+void attest_take(struct attest_standing *standing, enum attest_taken from)
+{
+    if (standing->taken == ATTEST_TAKEN_DEVICE || standing->taken == from) {
         return;
     }
+    (void)uncover(standing); /* from a reference set before: now from the device */
+    cover(standing, from);
+}
+
+void attest_give_back(struct attest_standing *standing)
+{
+    if (uncover(standing) != ATTEST_NOT_TAKEN) {
+        standing->reason = standing->verdict == ATTEST_TRUSTED ? ATTEST_R_OK : ATTEST_R_NO_ROUND;
+    }
+}
+
+void attest_rebind(struct attest_standing *standing)
+{
+    enum attest_taken taken = uncover(standing);
+
+    if (standing->verdict == ATTEST_TRUSTED) {
+        standing->verdict = ATTEST_NONE;
+    }
+    standing->valid_until_ms = 0;
+    standing->reason = ATTEST_R_NO_ROUND;
+    if (taken == ATTEST_TAKEN_DEVICE) {
+        cover(standing, taken);
+    }
+}
+
+/* --- rounds ----------------------------------------------------------------------------------- */
+
+static void count(struct attest_standing *standing, const struct attest_patience *patience,
+                  bool good, int64_t now_ms)
+{
     standing->history = (standing->history << 1) | (good ? 0 : 1);
     standing->round_ms = now_ms;
     standing->verdict = judge(standing, patience, good);
@@ -98,6 +159,21 @@ void attest_round(struct attest_standing *standing, const struct attest_patience
     standing->valid_until_ms = standing->verdict == ATTEST_TRUSTED
                                    ? now_ms + (int64_t)patience->trusted_hours * 3600 * 1000
                                    : 0;
+}
+
+void attest_round(struct attest_standing *standing, const struct attest_patience *patience,
+                  enum attest_reason reason, int64_t now_ms)
+{
+    bool good = reason == ATTEST_R_OK;
+    enum attest_taken taken = uncover(standing);
+
+    standing->reason = reason;
+    if (good || attest_reason_counts(reason)) {
+        count(standing, patience, good, now_ms);
+    }
+    if (taken == ATTEST_TAKEN_DEVICE || (taken == ATTEST_TAKEN_REFERENCE && !good)) {
+        cover(standing, taken);
+    }
 }
 
 enum attest_verdict attest_verdict_now(const struct attest_standing *standing, int64_t now_ms)

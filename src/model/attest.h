@@ -60,6 +60,9 @@ enum attest_verdict {
     X(EK_TAKEN, "ek_taken", true, "the EK is another device's")                                    \
     X(EK_CHANGED, "ek_changed", true,                                                              \
       "the device is bound to another EK (keywright attest reset)")                                \
+    X(UNTRUSTED, "untrusted", false, "an operator took the trust away (keywright attest untrust)") \
+    X(REFERENCE_UNTRUSTED, "reference_untrusted", false,                                           \
+      "an operator took the trust in its reference set away")                                      \
     X(NOT_ACTIVATED, "not_activated", true, "EK and AK are not in one TPM")                        \
     X(TPM_EXPECTED, "tpm_expected", true, "a device with a TPM answered without it")
 
@@ -90,24 +93,45 @@ void attest_level_text(enum attest_level level, bool simulated, char ret[ATTEST_
 /* When failures count: k of the last n rounds. 1 <= k <= n <= ATTEST_WINDOW_MAX. */
 struct attest_patience {
     uint32_t failed, rounds;
-    uint32_t trusted_hours; /* how long a good round holds */
+    uint32_t trusted_hours; /* how long a good round holds; 1 to ATTEST_HOURS_MAX */
+    uint32_t fresh_minutes; /* how long it is fresh; 1 to ATTEST_FRESH_MAX */
 };
+enum { ATTEST_HOURS_MAX = 8784, ATTEST_FRESH_MAX = 1440 };
 #define ATTEST_PATIENCE_DEFAULT                                                                    \
-    ((struct attest_patience){.failed = 3, .rounds = 5, .trusted_hours = 24})
+    ((struct attest_patience){.failed = 3, .rounds = 5, .trusted_hours = 24, .fresh_minutes = 10})
+/* Within these bounds? */
+bool attest_patience_fits(const struct attest_patience *patience);
+
+/* Whose trust operators took away. Stored: append only. */
+enum attest_taken {
+    ATTEST_NOT_TAKEN = 0,
+    ATTEST_TAKEN_DEVICE,    /* until they give it back */
+    ATTEST_TAKEN_REFERENCE, /* until then, or until a good round */
+    ATTEST_TAKEN_MAX
+};
 
 /* How a device stands: what is stored of its rounds. */
 struct attest_standing {
     enum attest_verdict verdict;
     enum attest_reason reason;
-    uint32_t history;       /* one bit a round, the last one lowest; 1 = it failed */
-    int64_t round_ms;       /* the last round; 0 = none */
-    int64_t trusted_ms;     /* the last good one */
-    int64_t valid_until_ms; /* of trust; 0 = none */
+    uint32_t history;        /* one bit a round, the last one lowest; 1 = it failed */
+    int64_t round_ms;        /* the last round; 0 = none */
+    int64_t trusted_ms;      /* the last good one */
+    int64_t valid_until_ms;  /* of trust; 0 = none */
+    enum attest_taken taken; /* then the verdict is FAILED, and `before` is what it would be */
+    enum attest_verdict before;
+    int64_t before_until_ms;
 };
 
 /* A round came to this reason. A reason that does not count leaves all as it is but `reason`. */
 void attest_round(struct attest_standing *standing, const struct attest_patience *patience,
                   enum attest_reason reason, int64_t now_ms);
+/* An operator takes the trust away, or gives it back. Twice changes nothing; what was taken from
+ * the device stays so when a reference set's trust is taken. */
+void attest_take(struct attest_standing *standing, enum attest_taken from);
+void attest_give_back(struct attest_standing *standing);
+/* Other keys were bound: what was trusted is to be shown anew; what failed is not cleared. */
+void attest_rebind(struct attest_standing *standing);
 /* The verdict as it is now: trust runs out without a round. */
 enum attest_verdict attest_verdict_now(const struct attest_standing *standing, int64_t now_ms);
 

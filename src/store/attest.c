@@ -2,7 +2,16 @@
 #include "store/attest.h"
 #include "store/store_internal.h"
 
-enum { ATTEST_GET, ATTEST_PUT, ATTEST_LIST, ATTEST_COUNT, SESSION_PUT, SESSION_GET, SESSION_DROP };
+enum {
+    ATTEST_GET,
+    ATTEST_PUT,
+    ATTEST_LIST,
+    ATTEST_OF,
+    ATTEST_COUNT,
+    SESSION_PUT,
+    SESSION_GET,
+    SESSION_DROP
+};
 
 /* The order of columns that row_read() takes. */
 #define ATTEST_COLUMNS                                                                             \
@@ -10,21 +19,23 @@ enum { ATTEST_GET, ATTEST_PUT, ATTEST_LIST, ATTEST_COUNT, SESSION_PUT, SESSION_G
     " a.round_ms, a.trusted_ms, a.nonce_ms, a.root_of_trust, a.bound_ms, a.ek, a.ek_how,"          \
     " a.ek_name, a.ak, a.signer, a.key, a.statement, a.reset_count, a.restart_count, a.clock_ms,"  \
     " a.clock_safe, a.tpm_firmware, a.reference, a.policy_version, a.events, a.pcrs,"              \
-    " a.told_until_ms"
+    " a.told_until_ms, a.taken, a.before, a.before_until_ms"
 
-#define ATTEST_PUT_SQL                                                                             \
-    "INSERT INTO attest (owner, verdict, level, simulated, valid_until_ms, reason, detail,"        \
-    " history, rounds, round_ms, trusted_ms, nonce_ms, root_of_trust, bound_ms, ek, ek_how,"       \
-    " ek_name, ak, signer, key, statement, reset_count, restart_count, clock_ms, clock_safe,"      \
-    " tpm_firmware, reference, policy_version, events, pcrs, told_until_ms) VALUES (?1, ?2,"       \
-    " ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,"     \
-    " ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31) ON CONFLICT (owner) DO UPDATE SET"         \
-    " verdict = ?2, level = ?3, simulated = ?4, valid_until_ms = ?5, reason = ?6, detail ="        \
-    " ?7, history = ?8, rounds = ?9, round_ms = ?10, trusted_ms = ?11, nonce_ms = ?12,"            \
-    " root_of_trust = ?13, bound_ms = ?14, ek = ?15, ek_how = ?16, ek_name = ?17, ak = ?18,"       \
-    " signer = ?19, key = ?20, statement = ?21, reset_count = ?22, restart_count = ?23,"           \
-    " clock_ms = ?24, clock_safe = ?25, tpm_firmware = ?26, reference = ?27, policy_version ="     \
-    " ?28, events = ?29, pcrs = ?30, told_until_ms = ?31"
+#define ATTEST_PUT_SQL                                                                                    \
+    "INSERT INTO attest (owner, verdict, level, simulated, valid_until_ms, reason, detail,"               \
+    " history, rounds, round_ms, trusted_ms, nonce_ms, root_of_trust, bound_ms, ek, ek_how,"              \
+    " ek_name, ak, signer, key, statement, reset_count, restart_count, clock_ms, clock_safe,"             \
+    " tpm_firmware, reference, policy_version, events, pcrs, told_until_ms, taken, before,"               \
+    " before_until_ms) VALUES (?1, ?2,"                                                                   \
+    " ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,"            \
+    " ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34) ON CONFLICT (owner) DO UPDATE SET" \
+    " verdict = ?2, level = ?3, simulated = ?4, valid_until_ms = ?5, reason = ?6, detail ="               \
+    " ?7, history = ?8, rounds = ?9, round_ms = ?10, trusted_ms = ?11, nonce_ms = ?12,"                   \
+    " root_of_trust = ?13, bound_ms = ?14, ek = ?15, ek_how = ?16, ek_name = ?17, ak = ?18,"              \
+    " signer = ?19, key = ?20, statement = ?21, reset_count = ?22, restart_count = ?23,"                  \
+    " clock_ms = ?24, clock_safe = ?25, tpm_firmware = ?26, reference = ?27, policy_version ="            \
+    " ?28, events = ?29, pcrs = ?30, told_until_ms = ?31, taken = ?32, before ="                          \
+    " ?33, before_until_ms = ?34"
 
 #define SESSION_PUT_SQL                                                                            \
     "INSERT OR REPLACE INTO attest_session (owner, session, secret, expires_ms, root_of_trust,"    \
@@ -38,6 +49,9 @@ static const char *const sql[] = {
                     " ON d.owner = a.owner WHERE a.owner > coalesce((SELECT id FROM owner"
                     " WHERE text = ?2), 0) AND (?1 = 4 OR a.verdict = ?1)"
                     " ORDER BY a.owner LIMIT ?3",
+    [ATTEST_OF] = "SELECT " ATTEST_COLUMNS ", d.id FROM attest a JOIN device d"
+                  " ON d.owner = a.owner WHERE a.reference = ?1 AND a.reference <> ''"
+                  " AND a.taken = ?2 AND a.verdict = ?3 LIMIT ?4",
     [ATTEST_COUNT] = "SELECT verdict, count(*), sum(verdict = 1 AND valid_until_ms < ?1)"
                      " FROM attest GROUP BY verdict",
     [SESSION_PUT] = SESSION_PUT_SQL,
@@ -63,6 +77,9 @@ static kw_status read_standing(struct kw_op *op, const struct store_rows *rows,
         .history = (uint32_t)store_row_int(rows, 6),
         .round_ms = store_row_int(rows, 8),
         .trusted_ms = store_row_int(rows, 9),
+        .taken = (enum attest_taken)store_row_int(rows, 30),
+        .before = (enum attest_verdict)store_row_int(rows, 31),
+        .before_until_ms = store_row_int(rows, 32),
     };
     return KW_OK;
 }
@@ -137,22 +154,12 @@ kw_status store_attest_get_txn(struct kw_op *op, struct store_txn *txn, const ch
     return get(op, txn->conn, device, ret);
 }
 
-kw_status store_attest_list(struct kw_op *op, struct store *store, enum attest_verdict verdict,
-                            const char *after, unsigned max, struct store_attest *ret,
-                            unsigned *ret_n)
+static kw_status read_rows(struct kw_op *op, struct store_rows *rows, unsigned max,
+                           struct store_attest *ret, unsigned *ret_n)
 {
-    char owner[NAMES_TEXT_MAX] = "";
-    AUTO(store_reader) *reader = NULL;
-    AUTO(store_rows) *rows = NULL;
     bool row = false;
     unsigned n = 0;
 
-    if (*after) {
-        TRY(op, names_device_owner(op, after, owner));
-    }
-    TRY(op, store_reader_take(op, store, &reader));
-    TRY(op, store_query(op, reader->conn, &statements, ATTEST_LIST,
-                        ARGS(V_INT(verdict), V_TEXT(owner), V_INT(max)), &rows));
     for (; n < max; n++) {
         TRY(op, store_next(op, rows, &row), "listing attestations");
         if (!row) {
@@ -160,10 +167,38 @@ kw_status store_attest_list(struct kw_op *op, struct store *store, enum attest_v
         }
         memset(&ret[n], 0, sizeof(ret[n]));
         TRY(op, row_read(op, rows, &ret[n]));
-        TRY(op, store_row_text(op, rows, 30, ret[n].device, sizeof(ret[n].device)));
+        TRY(op, store_row_text(op, rows, 33, ret[n].device, sizeof(ret[n].device)));
     }
     *ret_n = n;
     return KW_OK;
+}
+
+kw_status store_attest_list(struct kw_op *op, struct store *store, enum attest_verdict verdict,
+                            const char *after, unsigned max, struct store_attest *ret,
+                            unsigned *ret_n)
+{
+    char owner[NAMES_TEXT_MAX] = "";
+    AUTO(store_reader) *reader = NULL;
+    AUTO(store_rows) *rows = NULL;
+
+    if (*after) {
+        TRY(op, names_device_owner(op, after, owner));
+    }
+    TRY(op, store_reader_take(op, store, &reader));
+    TRY(op, store_query(op, reader->conn, &statements, ATTEST_LIST,
+                        ARGS(V_INT(verdict), V_TEXT(owner), V_INT(max)), &rows));
+    return read_rows(op, rows, max, ret, ret_n);
+}
+
+kw_status store_attest_of_reference(struct kw_op *op, struct store_txn *txn, const char *reference,
+                                    enum attest_taken taken, enum attest_verdict verdict,
+                                    unsigned max, struct store_attest *ret, unsigned *ret_n)
+{
+    AUTO(store_rows) *rows = NULL;
+
+    TRY(op, store_query(op, txn->conn, &statements, ATTEST_OF,
+                        ARGS(V_TEXT(reference), V_INT(taken), V_INT(verdict), V_INT(max)), &rows));
+    return read_rows(op, rows, max, ret, ret_n);
 }
 
 kw_status store_attest_count(struct kw_op *op, struct store *store, int64_t now_ms,
@@ -225,7 +260,8 @@ kw_status store_attest_put(struct kw_op *op, struct store_txn *txn, const struct
              store_value_hash(row->key), store_value_hash(row->statement), V_INT(row->reset_count),
              V_INT(row->restart_count), V_INT(row->clock_ms), V_INT(row->clock_safe),
              V_INT(row->tpm_firmware), V_TEXT(row->reference), V_INT(row->policy_version),
-             V_INT(row->events), store_value_hash(row->pcrs), V_INT(row->told_until_ms)));
+             V_INT(row->events), store_value_hash(row->pcrs), V_INT(row->told_until_ms),
+             V_INT(s->taken), V_INT(s->before), V_INT(s->before_until_ms)));
     ENSURE(op, status.code != KW_E_CONFLICT, KW_E_CONFLICT,
            "the endorsement key is another device's");
     TRY(op, status, "recording what device '%s' proved", row->device);

@@ -57,6 +57,10 @@ kw_status store_attest_put(struct kw_op *op, struct store_txn *txn, const struct
 kw_status store_attest_list(struct kw_op *op, struct store *store, enum attest_verdict verdict,
                             const char *after, unsigned max, struct store_attest *ret,
                             unsigned *ret_n);
+/* Some of those whose last good round fitted this reference set and that stand so. */
+kw_status store_attest_of_reference(struct kw_op *op, struct store_txn *txn, const char *reference,
+                                    enum attest_taken taken, enum attest_verdict verdict,
+                                    unsigned max, struct store_attest *ret, unsigned *ret_n);
 /* How many devices have each verdict, and how many of those trusted run out before now_ms. */
 struct store_attest_counts {
     uint64_t n[ATTEST_VERDICT_MAX];

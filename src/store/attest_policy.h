@@ -28,6 +28,25 @@ kw_status store_reference_for(struct kw_op *op, struct store *store, const char 
                               unsigned max, struct store_reference *ret, unsigned *ret_n);
 kw_status store_reference_count(struct kw_op *op, struct store_txn *txn, unsigned *ret);
 
+/* The patience with failed rounds, of a product, or ("") of all that have none of their own. */
+struct store_rule {
+    char product[KW_NAME_MAX];
+    struct attest_patience patience;
+    int64_t changed_ms; /* 0: the built-in one */
+};
+/* Insert or replace. */
+kw_status store_rule_put(struct kw_op *op, struct store_txn *txn, const struct store_rule *rule);
+/* KW_E_NOT_FOUND. */
+kw_status store_rule_delete(struct kw_op *op, struct store_txn *txn, const char *product);
+/* By product, behind `after` (NULL: from the start). */
+kw_status store_rule_list(struct kw_op *op, struct store *store, const char *after, unsigned max,
+                          struct store_rule *ret, unsigned *ret_n);
+/* That of a device: its product's, that of all, or ATTEST_PATIENCE_DEFAULT. */
+kw_status store_rule_of(struct kw_op *op, struct store *store, const char *device,
+                        struct attest_patience *ret);
+kw_status store_rule_of_txn(struct kw_op *op, struct store_txn *txn, const char *device,
+                            struct attest_patience *ret);
+
 /* Products whose units have a secure element. Twice changes nothing. */
 kw_status store_element_set(struct kw_op *op, struct store_txn *txn, const char *product, bool has,
                             int64_t now_ms);

@@ -227,6 +227,66 @@ def test_k_of_n(gate, liar):
                gate.json('cert', 'list', '--owner', f'device:{liar.device.id}')['items'])
 
 
+class Born:
+    """With its IDevID only: more is for those who attested."""
+
+    def __init__(self, gate, product='thermostat-1'):
+        self.id = gate.new_id('BORN')
+        secret = gate.json('device', 'register', self.id, '--product', product)['secret']
+        folder = gate.folder / self.id
+        folder.mkdir()
+        key = new_key()
+        reply = gate.enrol(csr_der(key, self.id), secret=(self.id, secret), label='idevid')
+        assert reply.status == 200, reply
+        self.idevid = Credential(folder, 'idevid', key, certs_in(reply.body)[0])
+
+
+def test_patience_is_data(gate, tmp_path):
+    """A product whose units are given no second chance, and two hours."""
+    file = tmp_path / 'policy.yaml'
+
+    def set_to(text, check=True):
+        file.write_text(text)
+        return gate.cli('attest', 'policy', file, check=check)
+    set_to('product: strict-1\nfailed: 1\nrounds: 1\ntrusted_hours: 2\n')
+    one = Born(gate, 'strict-1')
+    line = Line(gate, one.idevid)
+    assert line.show(line.evidence(line.challenge())) == ('trusted', 'ok')
+    until_when = datetime.datetime.fromisoformat(gate.json('device', 'show', one.id)['attested_until'].rstrip('Z'))
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    assert datetime.timedelta(0) < until_when - now < datetime.timedelta(hours=3)
+    assert line.show(line.evidence(line.challenge(), key=new_key())) == ('failed', 'bad_signature')
+    rows = gate.json('attest', 'policy', 'show')['items']
+    assert [(row.get('product'), row['failed'], row['rounds'], row['trusted_hours'], row['fresh_minutes']) for row in rows] \
+        == [(None, 3, 5, 24, 10), ('strict-1', 1, 1, 2, 10)]
+    for text, why in (('failed: 6\nrounds: 5\n', 'failed 1 to rounds'), ('rounds: 40\n', 'rounds'),
+                      ('patience: 3\n', 'patience'), ('trusted_hours: 0\n', 'trusted_hours')):
+        done = set_to(text, check=False)
+        assert done.returncode != 0 and why in words(done), words(done)
+    gate.cli('attest', 'drop-policy', 'strict-1')
+    assert line.show(line.evidence(line.challenge(), key=new_key())) == ('suspect', 'bad_signature')
+    assert len(gate.json('attest', 'policy')['items']) == 1
+    line.close()
+
+
+def test_an_operator_takes_trust_away(gate, liar):
+    """At once, against all that the device can show, until it is given back."""
+    line = liar()
+    assert line.show(line.evidence(line.challenge())) == ('trusted', 'ok')
+    gate.cli('attest', 'untrust', liar.device.id, '--reason', 'stolen')
+    assert standing(gate, liar.device) == ('failed', 'untrusted')
+    assert line.show(line.evidence(line.challenge())) == ('failed', 'untrusted')
+    gate.cli('attest', 'reset', liar.device.id)
+    assert standing(gate, liar.device) == ('failed', 'untrusted')
+    assert line.show(line.evidence(line.challenge())) == ('failed', 'untrusted')
+    gate.cli('attest', 'retrust', liar.device.id)
+    assert standing(gate, liar.device) == ('trusted', 'ok')
+    assert gate.cli('attest', 'retrust', liar.device.id, check=False).returncode != 0
+    told = [(entry['type'], entry['detail']) for _, entry in gate.log_entries()
+            if entry.get('object') == f'device:{liar.device.id}' and entry['type'].startswith('attest.')]
+    assert [kind for kind, _ in told][:2] == ['attest.trusted', 'attest.failed'] and 'stolen' in told[1][1], told
+
+
 def test_the_nonce_of_another_device(gate, liar):
     line, other = liar(), Line(gate, gate.device().ldevid)
     nonce = other.challenge()
@@ -394,6 +454,10 @@ def test_reference_sets(gate, tpm, tmp_path):
     assert '2 events' in text, text
     try:
         assert attest(one)['verdict'] == 'trusted'
+        gate.cli('attest', 'untrust', 'release-1', '--reference')
+        assert shown(one)[:2] == ('failed', 'reference_untrusted')
+        gate.cli('attest', 'retrust', 'release-1', '--reference')
+        assert attest(one)['verdict'] == 'trusted'
         boot.measure(4, b'a stranger')
         assert attest(one)['verdict'] == 'suspect'
         row = gate.json('device', 'show', one.id)
@@ -499,27 +563,16 @@ def test_the_broker_hears_of_it(gate, liar, tmp_path):
         return json.loads(reply.body)
     line = liar()
     cursor = ask('snapshot')['cursor']
-    for evidence, verdict in ((line.evidence(line.challenge()), 'trusted'),
-                              (line.evidence(line.challenge(), key=new_key()), 'suspect')):
-        assert line.show(evidence)[0] == verdict
+    for change, verdict in ((lambda: line.show(line.evidence(line.challenge())), 'trusted'),
+                            (lambda: gate.cli('attest', 'untrust', liar.device.id), 'failed'),
+                            (lambda: gate.cli('attest', 'retrust', liar.device.id), 'trusted'),
+                            (lambda: line.show(line.evidence(line.challenge(), key=new_key())), 'suspect')):
+        change()
         said = ask(f'changes?since={cursor}&wait=10')
         cursor = said['cursor']
         mine = [item for item in said['items'] if item['owner'] == f'device:{liar.device.id}']
         assert mine and all(item['attestation'] == verdict for item in mine), said
         assert all(('attested_until' in item) == (verdict == 'trusted') for item in mine), said
-
-
-class Born:
-    """With its IDevID only: more is for those who attested."""
-
-    def __init__(self, gate):
-        self.id, secret = gate.register()
-        folder = gate.folder / self.id
-        folder.mkdir()
-        key = new_key()
-        reply = gate.enrol(csr_der(key, self.id), secret=(self.id, secret), label='idevid')
-        assert reply.status == 200, reply
-        self.idevid = Credential(folder, 'idevid', key, certs_in(reply.body)[0])
 
 
 def test_a_refused_renewal_attests_first(strict, tmp_path):

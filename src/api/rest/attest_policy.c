@@ -100,7 +100,9 @@ REST_HANDLER(rest_reference_verb)
 {
     static const char *const verbs[] = {[ATTEST_REFERENCE_OPEN] = "open",
                                         [ATTEST_REFERENCE_CLOSE] = "close",
-                                        [ATTEST_REFERENCE_FORGET] = "forget"};
+                                        [ATTEST_REFERENCE_FORGET] = "forget",
+                                        [ATTEST_REFERENCE_UNTRUST] = "untrust",
+                                        [ATTEST_REFERENCE_RETRUST] = "retrust"};
     const char *verb = rest_param(request, "verb");
 
     TRY(op, rest_no_body(op, request));
@@ -159,6 +161,108 @@ REST_HANDLER(rest_element_set)
     TRY(op, codec_json_decode(op, request->body, element_body_fields, KW_COUNT(element_body_fields),
                               &body));
     TRY(op, attest_element_set(op, rest_service(ctx), body.product, body.has));
+    response->status = 204;
+    return KW_OK;
+}
+
+/* --- patience --------------------------------------------------------------------------------- */
+
+static void view_rule(const struct store_rule *rule, struct attest_rule_view *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    KW_TEXT_SET(ret->product, rule->product);
+    ret->patience = rule->patience;
+    ret->changed_ms = rule->changed_ms;
+}
+
+/* That of all comes first, also where nobody set it. */
+static kw_status first_rule(struct kw_op *op, struct store *store, struct attest_rule_view *ret)
+{
+    static const struct store_rule built_in = {.patience = ATTEST_PATIENCE_DEFAULT};
+    struct store_rule rule = {0};
+    unsigned n = 0;
+
+    TRY(op, store_rule_list(op, store, NULL, 1, &rule, &n));
+    view_rule(n == 1 && !*rule.product ? &rule : &built_in, ret);
+    return KW_OK;
+}
+
+REST_HANDLER(rest_attest_rule_list)
+{
+    char text[KW_NAME_MAX];
+    const char *after = NULL;
+    struct store_rule row;
+    struct attest_rule_view shown = {0};
+    struct codec_list list;
+    uint64_t max = 0;
+    unsigned n = 1;
+
+    TRY(op, rest_query_text(op, request, "after", text, sizeof(text), &after));
+    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
+    TRY(op, rest_list(op, response, &list));
+    if (!after) {
+        TRY(op, first_rule(op, rest_service(ctx)->store, &shown));
+        TRY(op, rest_item(op, &list, &attest_rule_view, &shown));
+    }
+    KW_TEXT_SET(shown.product, after ? after : "");
+    for (uint64_t i = after ? 0 : 1; i < max; i++) {
+        TRY(op, store_rule_list(op, rest_service(ctx)->store, shown.product, 1, &row, &n));
+        if (n == 0) {
+            break;
+        }
+        view_rule(&row, &shown);
+        TRY(op, rest_item(op, &list, &attest_rule_view, &shown));
+    }
+    return codec_json_list_end(op, &list, n && *shown.product ? shown.product : NULL);
+}
+
+REST_HANDLER(rest_attest_rule_set)
+{
+    struct attest_rule_view body = {.patience = ATTEST_PATIENCE_DEFAULT};
+
+    TRY(op,
+        codec_json_decode(op, request->body, attest_rule_file.fields, attest_rule_file.n, &body));
+    TRY(op, attest_rule_set(op, rest_service(ctx), body.product, &body.patience));
+    response->status = 204;
+    return KW_OK;
+}
+
+static const struct codec_field drop_fields[] = {
+    FIELD_STRING("product", struct attest_rule_view, product, 0, "whose units; absent: all"),
+};
+
+REST_HANDLER(rest_attest_rule_drop)
+{
+    struct attest_rule_view body = {0};
+
+    TRY(op, codec_json_decode(op, request->body, drop_fields, KW_COUNT(drop_fields), &body));
+    TRY(op, attest_rule_drop(op, rest_service(ctx), body.product));
+    response->status = 204;
+    return KW_OK;
+}
+
+/* --- trust taken away ------------------------------------------------------------------------- */
+
+struct why_body {
+    char reason[100];
+};
+static const struct codec_field why_fields[] = {
+    FIELD_STRING("reason", struct why_body, reason, 0, "for people"),
+};
+
+REST_HANDLER(rest_attest_untrust)
+{
+    struct why_body body = {0};
+
+    TRY(op, codec_json_decode(op, request->body, why_fields, KW_COUNT(why_fields), &body));
+    TRY(op, attest_untrust(op, rest_service(ctx), rest_param(request, "id"), body.reason));
+    response->status = 204;
+    return KW_OK;
+}
+
+REST_HANDLER(rest_attest_retrust)
+{
+    TRY(op, attest_retrust(op, rest_service(ctx), rest_param(request, "id")));
     response->status = 204;
     return KW_OK;
 }

@@ -38,6 +38,23 @@ static const struct codec_field element_fields[] = {
     FIELD_STRING("product", struct element_view, product, 0, "whose units have a secure element"),
     FIELD_TIME("added", struct element_view, added_ms, 0, "when an operator said so"),
 };
+#define RULE_FIELDS                                                                                \
+    FIELD_STRING("product", struct attest_rule_view, product, CODEC_OMIT_EMPTY,                    \
+                 "whose units; absent: of all others"),                                            \
+        FIELD_INT("failed", struct attest_rule_view, patience.failed, 0, 1, ATTEST_WINDOW_MAX,     \
+                  "so many of the last rounds make the verdict failed"),                           \
+        FIELD_INT("rounds", struct attest_rule_view, patience.rounds, 0, 1, ATTEST_WINDOW_MAX,     \
+                  "how many rounds are looked back at"),                                           \
+        FIELD_INT("trusted_hours", struct attest_rule_view, patience.trusted_hours, 0, 1,          \
+                  ATTEST_HOURS_MAX, "how long a good round holds"),                                \
+        FIELD_INT("fresh_minutes", struct attest_rule_view, patience.fresh_minutes, 0, 1,          \
+                  ATTEST_FRESH_MAX, "how long it is fresh")
+static const struct codec_field attest_rule_fields[] = {
+    RULE_FIELDS,
+    FIELD_TIME("changed", struct attest_rule_view, changed_ms, CODEC_OMIT_EMPTY,
+               "when an operator set it; absent: built in"),
+};
+static const struct codec_field attest_rule_file_fields[] = {RULE_FIELDS};
 static const struct codec_field device_event_fields[] = {
     FIELD_INT("id", struct device_event_view, id, 0, 0, 0, "as the device numbered it"),
     FIELD_TIME("time", struct device_event_view, time_ms, 0, "by the device's judged time"),
@@ -271,6 +288,8 @@ const struct view cert_view = VIEW(cert_fields);
 const struct view ek_root_view = VIEW(ek_root_fields);
 const struct view reference_view = VIEW(reference_fields);
 const struct view element_view = VIEW(element_fields);
+const struct view attest_rule_view = VIEW(attest_rule_fields);
+const struct view attest_rule_file = VIEW(attest_rule_file_fields); /* what operators write */
 const struct view device_event_view = VIEW(device_event_fields);
 const struct view key_view = VIEW(key_fields);
 const struct view ca_view = VIEW(ca_fields);
@@ -300,6 +319,7 @@ PAGE(cert)
 PAGE(ek_root)
 PAGE(reference)
 PAGE(element)
+PAGE(attest_rule)
 PAGE(device_event)
 PAGE(key)
 PAGE(ca)

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "codec/fields.h"
+#include "model/attest.h"
 #include "model/firmware.h"
 #include "model/profile.h"
 #include "model/roster.h"
@@ -38,6 +39,12 @@ struct reference_view {
 struct element_view {
     char product[KW_NAME_MAX];
     int64_t added_ms;
+};
+/* The patience with failed rounds of attestation. */
+struct attest_rule_view {
+    char product[KW_NAME_MAX];
+    struct attest_patience patience;
+    int64_t changed_ms;
 };
 struct ek_root_view {
     char id[VIEW_HEX], kind[16], name[192];
@@ -272,6 +279,7 @@ VIEW_PAGE_OF(cert)
 VIEW_PAGE_OF(ek_root)
 VIEW_PAGE_OF(reference)
 VIEW_PAGE_OF(element)
+VIEW_PAGE_OF(attest_rule)
 VIEW_PAGE_OF(device_event)
 VIEW_PAGE_OF(key)
 VIEW_PAGE_OF(ca)
@@ -327,7 +335,7 @@ extern const struct view import_view, feed_view, feed_page, consumer_view, consu
 extern const struct view request_view, request_page, batch_view, batch_page, blocked_view,
     blocked_page, block_view;
 extern const struct view ek_root_view, ek_root_page, reference_view, reference_page, element_view,
-    element_page;
+    element_page, attest_rule_view, attest_rule_page, attest_rule_file;
 extern const struct view device_event_view, device_event_page;
 extern const struct view issued_view, terms_view, terms_page;
 extern const struct view profile_view; /* of struct profile */

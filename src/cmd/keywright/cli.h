@@ -100,6 +100,7 @@ enum cli_option {
     OPT_SIMULATED,
     OPT_PCRS,
     OPT_INTO,
+    OPT_REFERENCE,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */
@@ -217,6 +218,10 @@ kw_status cli_attest_forget(struct kw_op *op, struct cli *cli);
 kw_status cli_attest_elements(struct kw_op *op, struct cli *cli);
 kw_status cli_attest_vouch(struct kw_op *op, struct cli *cli);
 kw_status cli_attest_unvouch(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_policy(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_drop_policy(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_untrust(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_retrust(struct kw_op *op, struct cli *cli);
 kw_status cli_blocklist_list(struct kw_op *op, struct cli *cli);
 kw_status cli_blocklist_add(struct kw_op *op, struct cli *cli);
 kw_status cli_blocklist_import(struct kw_op *op, struct cli *cli);

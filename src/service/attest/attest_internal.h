@@ -64,6 +64,10 @@ kw_status attest_settle(struct kw_op *op, struct service *service, struct store_
                         struct store_attest *row, enum attest_reason reason, const char *detail,
                         int64_t now_ms);
 
+/* The record, and the event of the verdict that it has. In a change. */
+kw_status attest_tell(struct kw_op *op, struct service *service, struct store_txn *txn,
+                      struct store_attest *row);
+
 /* PCRs 0 to 7: the platform, its boot loader and Secure Boot. */
 extern const uint8_t attest_pcr_mask[3];
 

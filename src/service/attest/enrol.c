@@ -166,12 +166,10 @@ static kw_status bind(struct kw_op *op, struct store_txn *txn, void *ctx)
         memcpy(row->signer, it->signer.p, it->signer.len);
         memcpy(row->key, pubkey_id(it->peer->key), sizeof(row->key));
     }
-    if (row->standing.verdict == ATTEST_TRUSTED) { /* what failed is not cleared by a new key */
-        row->standing.verdict = ATTEST_NONE;
+    attest_rebind(&row->standing);
+    if (row->standing.taken == ATTEST_NOT_TAKEN) {
+        KW_TEXT_SET(row->detail, attest_reason_meaning(ATTEST_R_NO_ROUND));
     }
-    row->standing.valid_until_ms = 0;
-    row->standing.reason = ATTEST_R_NO_ROUND;
-    KW_TEXT_SET(row->detail, attest_reason_meaning(ATTEST_R_NO_ROUND));
     TRY(op, store_attest_put(op, txn, row));
     TRY(op, store_attest_key_drop(op, txn, it->device));
     (void)snprintf(event.object, sizeof(event.object), "device:%.80s", it->device);

@@ -102,12 +102,16 @@ static kw_status touch(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     static const char *const words[] = {[ATTEST_REFERENCE_OPEN] = "opened",
                                         [ATTEST_REFERENCE_CLOSE] = "closed",
-                                        [ATTEST_REFERENCE_FORGET] = "forgotten"};
+                                        [ATTEST_REFERENCE_FORGET] = "forgotten",
+                                        [ATTEST_REFERENCE_UNTRUST] = "trust taken away",
+                                        [ATTEST_REFERENCE_RETRUST] = "trust given back"};
+    _Static_assert(KW_COUNT(words) == ATTEST_REFERENCE_DEED_MAX, "a word for each deed");
     const struct change *it = ctx;
+    bool open = it->deed == ATTEST_REFERENCE_OPEN || it->deed == ATTEST_REFERENCE_RETRUST;
 
     TRY(op, it->deed == ATTEST_REFERENCE_FORGET
                 ? store_reference_delete(op, txn, it->name)
-                : store_reference_set_open(op, txn, it->name, it->deed == ATTEST_REFERENCE_OPEN));
+                : store_reference_set_open(op, txn, it->name, open));
     return record(op, txn, it, "attest-reference", words[it->deed]);
 }
 
@@ -116,7 +120,11 @@ kw_status attest_reference_do(struct kw_op *op, struct service *service, const c
 {
     struct change it = {.service = service, .name = name, .deed = deed};
 
-    return store_change(op, service->store, touch, &it);
+    TRY(op, store_change(op, service->store, touch, &it));
+    if (deed == ATTEST_REFERENCE_UNTRUST) {
+        return attest_untrust_reference(op, service, name);
+    }
+    return deed == ATTEST_REFERENCE_RETRUST ? attest_retrust_reference(op, service, name) : KW_OK;
 }
 
 static kw_status say(struct kw_op *op, struct store_txn *txn, void *ctx)

@@ -4,10 +4,6 @@
 #include "os/clock.h"
 #include "service/attest/attest_internal.h"
 
-enum { FRESH_MS = 10 * 60 * 1000 };
-
-static const struct attest_patience patience = ATTEST_PATIENCE_DEFAULT;
-
 static const enum event_type events[] = {
     [ATTEST_NONE] = EVENT_ATTEST_RESET,
     [ATTEST_TRUSTED] = EVENT_ATTEST_TRUSTED,
@@ -17,11 +13,27 @@ static const enum event_type events[] = {
 _Static_assert(KW_COUNT(events) == ATTEST_VERDICT_MAX, "every verdict has an event");
 
 /* Who follows the log (brokers) must hear in time that trust goes on. */
-static bool is_news(const struct store_attest *row, int64_t now_ms)
+static bool is_news(const struct store_attest *row, const struct attest_patience *patience,
+                    int64_t now_ms)
 {
-    int64_t half_ms = (int64_t)patience.trusted_hours * 3600 * 1000 / 2;
+    int64_t half_ms = (int64_t)patience->trusted_hours * 3600 * 1000 / 2;
 
     return row->standing.verdict == ATTEST_TRUSTED && row->told_until_ms < now_ms + half_ms;
+}
+
+kw_status attest_tell(struct kw_op *op, struct service *service, struct store_txn *txn,
+                      struct store_attest *row)
+{
+    char level[ATTEST_LEVEL_TEXT];
+    struct event event = {.type = events[row->standing.verdict]};
+
+    row->told_until_ms = row->standing.valid_until_ms;
+    TRY(op, store_attest_put(op, txn, row));
+    attest_level_text(row->level, row->simulated, level);
+    (void)snprintf(event.object, sizeof(event.object), "device:%.80s", row->device);
+    (void)snprintf(event.detail, sizeof(event.detail), "%s: %s; %s",
+                   attest_reason_text(row->standing.reason), row->detail, level);
+    return service_record(op, service, txn, &event);
 }
 
 kw_status attest_settle(struct kw_op *op, struct service *service, struct store_txn *txn,
@@ -29,26 +41,16 @@ kw_status attest_settle(struct kw_op *op, struct service *service, struct store_
                         int64_t now_ms)
 {
     enum attest_verdict before = row->standing.verdict;
-    char level[ATTEST_LEVEL_TEXT];
-    struct event event = {0};
+    struct attest_patience patience;
 
+    TRY(op, store_rule_of_txn(op, txn, row->device, &patience));
     attest_round(&row->standing, &patience, reason, now_ms);
     row->rounds++;
-    KW_TEXT_SET(row->detail, *detail ? detail : attest_reason_meaning(reason));
-    bool told = row->standing.verdict == before && !is_news(row, now_ms);
-    if (!told) {
-        row->told_until_ms = row->standing.valid_until_ms;
+    if (row->standing.taken == ATTEST_NOT_TAKEN) { /* else it says what operators said */
+        KW_TEXT_SET(row->detail, *detail ? detail : attest_reason_meaning(reason));
     }
-    TRY(op, store_attest_put(op, txn, row));
-    if (told) {
-        return KW_OK;
-    }
-    attest_level_text(row->level, row->simulated, level);
-    event.type = events[row->standing.verdict];
-    (void)snprintf(event.object, sizeof(event.object), "device:%.80s", row->device);
-    (void)snprintf(event.detail, sizeof(event.detail), "%s: %s; %s", attest_reason_text(reason),
-                   row->detail, level);
-    return service_record(op, service, txn, &event);
+    bool told = row->standing.verdict == before && !is_news(row, &patience, now_ms);
+    return told ? store_attest_put(op, txn, row) : attest_tell(op, service, txn, row);
 }
 
 kw_status attest_challenge(struct kw_op *op, struct service *service,
@@ -111,6 +113,7 @@ static kw_status settle_round(struct kw_op *op, struct store_txn *txn, void *ctx
         it->row.standing = now.standing;
         it->row.rounds = now.rounds;
         it->row.told_until_ms = now.told_until_ms;
+        KW_TEXT_SET(it->row.detail, now.detail);
         now = it->row;
     }
     if (reason == ATTEST_R_OK && it->shown.has_next) {
@@ -148,7 +151,7 @@ kw_status attest_evidence(struct kw_op *op, struct service *service, const struc
 /* Of a device with a TPM: the key of the last round's connection, or one that was certified. */
 static kw_status permit_key(struct kw_op *op, struct service *service,
                             const struct store_attest *row, const struct pubkey *key,
-                            int64_t now_ms)
+                            int64_t since_ms)
 {
     int64_t at_ms = 0;
 
@@ -159,8 +162,8 @@ static kw_status permit_key(struct kw_op *op, struct service *service,
     TRY(op, store_attest_key_at(op, service->store, row->device, pubkey_id(key), &at_ms));
     ENSURE(op, at_ms > 0, KW_E_DENIED,
            "attestation needed: the attestation key did not certify the key of this request");
-    ENSURE(op, now_ms - at_ms <= FRESH_MS, KW_E_DENIED,
-           "attestation needed: the key of this request was certified over ten minutes ago");
+    ENSURE(op, at_ms >= since_ms, KW_E_DENIED,
+           "attestation needed: the key of this request was certified too long ago");
     return KW_OK;
 }
 
@@ -168,6 +171,7 @@ kw_status attest_permit(struct kw_op *op, struct service *service, const char *d
                         const struct profile *profile, const struct pubkey *key, int64_t now_ms)
 {
     struct store_attest row;
+    struct attest_patience patience;
 
     if (strcmp(profile->attest, "none") == 0) {
         return KW_OK;
@@ -182,9 +186,12 @@ kw_status attest_permit(struct kw_op *op, struct service *service, const char *d
     if (strcmp(profile->attest, "fresh") != 0) {
         return KW_OK;
     }
-    ENSURE(op, now_ms - row.standing.trusted_ms <= FRESH_MS, KW_E_DENIED,
-           "attestation needed: the last good round is over ten minutes ago");
-    return row.ak_len == 0 ? KW_OK : permit_key(op, service, &row, key, now_ms);
+    TRY(op, store_rule_of(op, service->store, device, &patience));
+    int64_t since_ms = now_ms - (int64_t)patience.fresh_minutes * 60 * 1000;
+    ENSURE(op, row.standing.trusted_ms >= since_ms, KW_E_DENIED,
+           "attestation needed: the last good round is over %u minutes ago",
+           patience.fresh_minutes);
+    return row.ak_len == 0 ? KW_OK : permit_key(op, service, &row, key, since_ms);
 }
 
 struct resetting {
@@ -201,6 +208,10 @@ static kw_status reset(struct kw_op *op, struct store_txn *txn, void *ctx)
     TRY(op, store_attest_get_txn(op, txn, it->device, &row));
     KW_TEXT_SET(none.device, it->device);
     none.nonce_ms = row.nonce_ms; /* what was used stays used */
+    if (row.standing.taken == ATTEST_TAKEN_DEVICE) {
+        attest_take(&none.standing, ATTEST_TAKEN_DEVICE);
+        KW_TEXT_SET(none.detail, row.detail);
+    }
     TRY(op, store_attest_put(op, txn, &none));
     TRY(op, store_attest_key_drop(op, txn, it->device));
     (void)snprintf(event.object, sizeof(event.object), "device:%.80s", it->device);

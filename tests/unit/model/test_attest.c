@@ -64,6 +64,68 @@ static void trust_runs_out(void **state)
     assert_int_equal(standing.trusted_ms, 1000);
 }
 
+static void what_an_operator_took_stays_taken(void **state)
+{
+    struct attest_standing standing = {0};
+
+    (void)state;
+    attest_round(&standing, &patience, ATTEST_R_OK, 1000);
+    attest_take(&standing, ATTEST_TAKEN_DEVICE);
+    assert_int_equal(standing.verdict, ATTEST_FAILED);
+    assert_int_equal(standing.reason, ATTEST_R_UNTRUSTED);
+    assert_int_equal(standing.valid_until_ms, 0);
+    attest_round(&standing, &patience, ATTEST_R_OK, 2000); /* good, and no way back */
+    attest_take(&standing, ATTEST_TAKEN_REFERENCE);        /* nor does this change whose it is */
+    attest_round(&standing, &patience, ATTEST_R_OK, 3000);
+    assert_int_equal(standing.verdict, ATTEST_FAILED);
+    assert_int_equal(standing.reason, ATTEST_R_UNTRUSTED);
+    attest_give_back(&standing); /* as if nothing had been: the rounds meanwhile counted */
+    assert_int_equal(standing.verdict, ATTEST_TRUSTED);
+    assert_int_equal(standing.valid_until_ms, 3000 + 24LL * HOUR_MS);
+    attest_give_back(&standing);
+    assert_int_equal(standing.verdict, ATTEST_TRUSTED);
+
+    attest_take(&standing, ATTEST_TAKEN_DEVICE);
+    attest_rebind(&standing);
+    assert_int_equal(standing.reason, ATTEST_R_UNTRUSTED);
+    attest_give_back(&standing);
+    assert_int_equal(standing.verdict, ATTEST_NONE); /* its new keys showed nothing yet */
+}
+
+static void trust_in_a_reference_set_ends_with_the_set(void **state)
+{
+    struct attest_standing standing = {0};
+
+    (void)state;
+    attest_round(&standing, &patience, ATTEST_R_OK, 1000);
+    attest_take(&standing, ATTEST_TAKEN_REFERENCE);
+    assert_int_equal(standing.reason, ATTEST_R_REFERENCE_UNTRUSTED);
+    attest_round(&standing, &patience, ATTEST_R_REFERENCE_CLOSED, 2000);
+    assert_int_equal(standing.verdict, ATTEST_FAILED);
+    attest_round(&standing, &patience, ATTEST_R_OK, 3000); /* by another set */
+    assert_int_equal(standing.verdict, ATTEST_TRUSTED);
+    assert_int_equal(standing.taken, ATTEST_NOT_TAKEN);
+}
+
+static void patience_has_bounds(void **state)
+{
+    static const struct attest_patience bad[] = {
+        {0, 5,  24,   10  },
+        {6, 5,  24,   10  },
+        {3, 17, 24,   10  },
+        {3, 5,  0,    10  },
+        {3, 5,  9000, 10  },
+        {3, 5,  24,   0   },
+        {3, 5,  24,   1441},
+    };
+
+    (void)state;
+    assert_true(attest_patience_fits(&patience));
+    for (size_t i = 0; i < KW_COUNT(bad); i++) {
+        assert_false(attest_patience_fits(&bad[i]));
+    }
+}
+
 static void a_long_history_fits(void **state)
 {
     const struct attest_patience longest = {.failed = 16, .rounds = 16, .trusted_hours = 1};
@@ -104,9 +166,14 @@ static void levels_tell_stand_ins(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verdicts_follow),       cmocka_unit_test(trust_runs_out),
-        cmocka_unit_test(a_long_history_fits),   cmocka_unit_test(reasons_have_texts),
+        cmocka_unit_test(verdicts_follow),
+        cmocka_unit_test(trust_runs_out),
+        cmocka_unit_test(a_long_history_fits),
+        cmocka_unit_test(reasons_have_texts),
         cmocka_unit_test(levels_tell_stand_ins),
+        cmocka_unit_test(what_an_operator_took_stays_taken),
+        cmocka_unit_test(trust_in_a_reference_set_ends_with_the_set),
+        cmocka_unit_test(patience_has_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
