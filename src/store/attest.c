@@ -21,20 +21,21 @@ enum {
     " a.clock_safe, a.tpm_firmware, a.reference, a.policy_version, a.events, a.pcrs,"              \
     " a.told_until_ms, a.taken, a.before, a.before_until_ms"
 
-#define ATTEST_PUT_SQL                                                                                    \
-    "INSERT INTO attest (owner, verdict, level, simulated, valid_until_ms, reason, detail,"               \
-    " history, rounds, round_ms, trusted_ms, nonce_ms, root_of_trust, bound_ms, ek, ek_how,"              \
-    " ek_name, ak, signer, key, statement, reset_count, restart_count, clock_ms, clock_safe,"             \
-    " tpm_firmware, reference, policy_version, events, pcrs, told_until_ms, taken, before,"               \
-    " before_until_ms) VALUES (?1, ?2,"                                                                   \
-    " ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,"            \
-    " ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34) ON CONFLICT (owner) DO UPDATE SET" \
-    " verdict = ?2, level = ?3, simulated = ?4, valid_until_ms = ?5, reason = ?6, detail ="               \
-    " ?7, history = ?8, rounds = ?9, round_ms = ?10, trusted_ms = ?11, nonce_ms = ?12,"                   \
-    " root_of_trust = ?13, bound_ms = ?14, ek = ?15, ek_how = ?16, ek_name = ?17, ak = ?18,"              \
-    " signer = ?19, key = ?20, statement = ?21, reset_count = ?22, restart_count = ?23,"                  \
-    " clock_ms = ?24, clock_safe = ?25, tpm_firmware = ?26, reference = ?27, policy_version ="            \
-    " ?28, events = ?29, pcrs = ?30, told_until_ms = ?31, taken = ?32, before ="                          \
+#define ATTEST_PUT_SQL                                                                             \
+    "INSERT INTO attest (owner, verdict, level, simulated, valid_until_ms, reason, detail,"        \
+    " history, rounds, round_ms, trusted_ms, nonce_ms, root_of_trust, bound_ms, ek, ek_how,"       \
+    " ek_name, ak, signer, key, statement, reset_count, restart_count, clock_ms, clock_safe,"      \
+    " tpm_firmware, reference, policy_version, events, pcrs, told_until_ms, taken,"                \
+    " before, before_until_ms) VALUES (?1, ?2,"                                                    \
+    " ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,"     \
+    " ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)"                            \
+    " ON CONFLICT (owner) DO UPDATE SET"                                                           \
+    " verdict = ?2, level = ?3, simulated = ?4, valid_until_ms = ?5, reason = ?6, detail ="        \
+    " ?7, history = ?8, rounds = ?9, round_ms = ?10, trusted_ms = ?11, nonce_ms = ?12,"            \
+    " root_of_trust = ?13, bound_ms = ?14, ek = ?15, ek_how = ?16, ek_name = ?17, ak = ?18,"       \
+    " signer = ?19, key = ?20, statement = ?21, reset_count = ?22, restart_count = ?23,"           \
+    " clock_ms = ?24, clock_safe = ?25, tpm_firmware = ?26, reference = ?27, policy_version ="     \
+    " ?28, events = ?29, pcrs = ?30, told_until_ms = ?31, taken = ?32, before ="                   \
     " ?33, before_until_ms = ?34"
 
 #define SESSION_PUT_SQL                                                                            \
