@@ -395,6 +395,14 @@ static const add_fn adders[] = {
     add_name_constraints,  add_policies,  add_crl_dp, add_aia, add_nocheck,
 };
 
+kw_status cert_exts_make(struct kw_op *op, const struct cert_spec *spec, STACK_OF(ext) **exts)
+{
+    for (size_t i = 0; i < KW_COUNT(adders); i++) {
+        TRY(op, adders[i](op, spec, exts));
+    }
+    return KW_OK;
+}
+
 static kw_status set_name(struct kw_op *op, struct kw_span dn, const char *what, X509_NAME **name)
 {
     X509_NAME *decoded = NULL;
@@ -434,9 +442,7 @@ kw_status cert_build(struct kw_op *op, const struct cert_spec *spec, const struc
     TRY(op, cert_tbs_new(op, &tbs));
     TRY(op, set_fields(op, spec, pubkey_alg(privkey_public(issuer)), tbs),
         "building a certificate");
-    for (size_t i = 0; i < KW_COUNT(adders); i++) {
-        TRY(op, adders[i](op, spec, &tbs->exts), "building a certificate");
-    }
+    TRY(op, cert_exts_make(op, spec, &tbs->exts), "building a certificate");
     TRY(op, kw_bytes_new(1024, &der));
     TRY(op, der_encode(op, ASN1_ITEM_rptr(cert_tbs), tbs, der));
     if (spec->check) {

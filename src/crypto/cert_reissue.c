@@ -1,7 +1,6 @@
 /* The same certificate for another key, or by another root: what a root does for a CA whose key is
  * rotated, and the next root for the CAs of the one before. */
 #include "crypto/cert.h"
-#include "crypto/cert_ext.h"
 #include "crypto/cert_tbs.h"
 #include "crypto/ext.h"
 #include "crypto/signed.h"
@@ -51,15 +50,8 @@ static kw_status issuer_exts(struct kw_op *op, const struct cert_again *again,
                                    .path_len = -1,
                                    .crl_url = again->crl_url,
                                    .ca_issuers_url = again->ca_issuers_url};
-    AUTO(kw_bytes) *der = NULL;
 
-    TRY(op, kw_bytes_new(1024, &der));
-    struct der_writer w = der_writer_of(der);
-    size_t at = der_open(&w, DER_SEQUENCE);
-    TRY(op, cert_ext_put_all(op, &spec, &w));
-    der_close(&w, at);
-    TRY(op, der_written(&w));
-    return der_decode(op, ASN1_ITEM_rptr(ext_list), kw_bytes_span(der), "extensions", ret);
+    return cert_exts_make(op, &spec, ret);
 }
 
 static kw_status change_issuer(struct kw_op *op, const struct cert_again *again,

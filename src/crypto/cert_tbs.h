@@ -30,4 +30,8 @@ kw_status cert_tbs_new(struct kw_op *op, struct cert_tbs **ret);
 void cert_tbs_free(struct cert_tbs *tbs);
 KW_OWNED(cert_tbs, struct cert_tbs, cert_tbs_free)
 
+/* The extensions that a description asks for, added to *exts (NULL: a new list). Errors as
+ * cert_build()'s. */
+kw_status cert_exts_make(struct kw_op *op, const struct cert_spec *spec, STACK_OF(ext) **exts);
+
 #endif
