@@ -12,15 +12,17 @@ from test_lint import lint, linters  # noqa: F401
 
 sys.path.insert(0, str(SOURCE / 'tests/e2e'))
 from test_issue import issue  # noqa: E402
-from test_verticals import ALL, DEVICES, GRANTED  # noqa: E402
+from test_verticals import ALL, DEVICES, GRANTED, TREES  # noqa: E402
 
 # profile: options of `cert issue`; what an operator's word gives
 BASE = {'user': (), 'tls-client': (), 'gateway': ('--san', 'dns:localhost'),
         'tls-server': ('--san', 'dns:localhost,ip:127.0.0.1'),
         'code-signer': (), 'crl-signer': (), 'operator': (), 'station': (), 'broker': ()}
 OWN = ['root', 'ca-devices', 'ca-services', 'ca-stations', 'ocsp-devices', 'ocsp-services', 'tls-server', 'cmp-signer']
-LEAVES = ['idevid', 'ldevid', 'renewed', *DEVICES, *(name for name, _ in GRANTED if name not in BASE)]
-LISTS = ['devices', 'devices.life', 'devices.s1', 'devices.s2', 'services', 'root', 'devices.delta']
+TRADES = sorted({one for chain, root in TREES.values() for one in (*chain, root)} - set(OWN))
+LEAVES = ['idevid', 'ldevid', 'renewed', 'medical-device', *DEVICES, *(name for name, _ in GRANTED if name not in BASE)]
+LISTS = ['devices', 'devices.life', 'devices.s1', 'devices.s2', 'services', 'root', 'devices.delta',
+         *(name.split('-', 1)[1] for name in TRADES)]
 ANSWERS = ['good', 'revoked', 'held', 'of a CA', 'with a nonce', 'several', 'SHA-1']
 
 
@@ -35,13 +37,14 @@ class Place:
         config.write_text(config.read_text().replace('crl_shards: 0', 'crl_shards: 2').replace('crl_delta_from: 1000',
                                                                                              'crl_delta_from: 1'))
         gate.start()
-        self.certs = {name: gate.cert(name) for name in OWN}
+        self.certs = {name: gate.cert(name) for name in (*OWN, *TRADES)}
         device = Device(gate)
         self.certs.update(idevid=device.idevid.cert, ldevid=device.ldevid.cert, renewed=device.renew().cert)
         for profile in DEVICES:
             reply = gate.enrol(csr_der(new_key(), device.id), who=device.idevid, label=profile)
             assert reply.status == 200, reply
             self.certs[profile] = certs_in(reply.body)[0]
+        self.certs['medical-device'] = self.approved(device, 'medical-device')
         for profile, options in [*BASE.items(), *((name, more) for name, more in GRANTED if name not in BASE)]:
             name = profile if profile not in self.certs else f'{profile}-issued'
             self.certs[name] = issue(gate, self.folder, profile, f'{profile}-1', *options)
@@ -52,6 +55,14 @@ class Place:
         self.lists['devices.delta'] = self.delta
         for name, octets in self.lists.items():
             (self.folder / f'{name}.crl').write_bytes(octets)
+
+    def approved(self, device, profile):
+        """An officer decides."""
+        csr = csr_der(new_key(), device.id)
+        assert self.gate.enrol(csr, who=device.idevid, label=profile).status == 202
+        (waiting,) = self.gate.json('request', 'list')['items']
+        self.gate.cli('request', 'approve', waiting['id'])
+        return certs_in(self.gate.enrol(csr, who=device.idevid, label=profile).body)[0]
 
     def fetch(self, name):
         """Once it is there: parts and deltas are made in the background."""
@@ -126,7 +137,7 @@ def zlint():
     return ask
 
 
-CERTS = [*OWN, *LEAVES, *(name if name != 'tls-server' else 'tls-server-issued' for name in BASE)]
+CERTS = [*OWN, *TRADES, *LEAVES, *(name if name != 'tls-server' else 'tls-server-issued' for name in BASE)]
 
 
 def judged(zlint, file):
@@ -160,7 +171,7 @@ def test_zlint_finds_something(place, zlint, tmp_path):
 ELSEWHERE = ('tls-server', 'operator', 'station')  # test_lint.py, test_lint_trades.py
 
 
-@pytest.mark.parametrize('name', ['ca-stations', 'cmp-signer', *(name for name in BASE if name not in ELSEWHERE)])
+@pytest.mark.parametrize('name', ['ca-stations', 'cmp-signer', *TRADES, *(name for name in BASE if name not in ELSEWHERE)])
 def test_pkilint_certificate(place, linters, name):  # noqa: F811
     lint((f'{linters}/lint_pkix_cert', 'lint'), place.folder / f'{name}.pem')
 

@@ -1,4 +1,4 @@
-"""Judges that we did not write look at what every profile of every trade issues, and at its CA's CRL."""
+"""Judges that we did not write look at what every profile of every trade issues; their CAs and CRLs: test_lint_all.py."""
 import sys
 
 import pytest
@@ -37,15 +37,6 @@ def trades(tmp_path_factory):
 @pytest.mark.parametrize('profile', [*DEVICES, 'medical-device', *(one for one, _ in GRANTED)])
 def test_leaves(trades, linters, profile):  # noqa: F811
     lint((f'{linters}/lint_pkix_cert', 'lint'), trades.files / f'{profile}.pem')
-
-
-@pytest.mark.parametrize('ca', ['cpo-sub2', 'cps-sub2', 'mo-sub2', 'oem-sub2', 'stations', 'v2g-root', 'cpo-sub1'])
-def test_cas_and_crls(trades, linters, tmp_path, ca):  # noqa: F811
-    name = ca if (trades.state / f'certs/{ca}.pem').exists() else f'ca-{ca}'
-    name = name if (trades.state / f'certs/{name}.pem').exists() else f'above-{ca}'
-    lint((f'{linters}/lint_pkix_cert', 'lint'), trades.state / f'certs/{name}.pem')
-    (tmp_path / 'list').write_bytes(trades.curl('relying', f'/crl/{ca}.crl').body)
-    lint((f'{linters}/lint_crl', 'lint', '-t', 'CRL', '-p', 'PKIX'), tmp_path / 'list')
 
 
 def test_strongswan(trades):
