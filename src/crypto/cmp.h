@@ -160,7 +160,7 @@ kw_status cmp_confirmation_read(struct kw_op *op, struct kw_span content,
  */
 kw_status cmp_cert_hash(struct kw_op *op, struct kw_span cert_der, struct kw_span hash_alg,
                         struct kw_out *ret);
-/* nested: the one message in it, a whole element. KW_E_INPUT none, or more than one. */
+/* nested: the one message in it, a whole element. KW_E_INPUT none; KW_E_UNSUPPORTED several. */
 kw_status cmp_nested_read(struct kw_op *op, struct kw_span content, struct kw_span *ret);
 /* pollReq: the one certReqId. */
 kw_status cmp_poll_read(struct kw_op *op, struct kw_span content, int64_t *ret_id);

@@ -278,8 +278,9 @@ kw_status cmp_nested_read(struct kw_op *op, struct kw_span content, struct kw_sp
     struct kw_reader list = kw_reader_of(der_read(&all, DER_SEQUENCE));
     struct kw_span one = cmp_read_any(&list);
 
-    ENSURE(op, kw_ok(kw_reader_end(&all)) && kw_ok(kw_reader_end(&list)) && one.len > 0, KW_E_INPUT,
-           "not exactly one message is nested");
+    ENSURE(op, kw_ok(kw_reader_end(&all)) && !list.failed && one.len > 0, KW_E_INPUT,
+           "no message is nested");
+    ENSURE(op, list.rest.len == 0, KW_E_UNSUPPORTED, "several messages in one are not taken");
     *ret = one;
     return KW_OK;
 }

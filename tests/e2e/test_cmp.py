@@ -533,11 +533,12 @@ def test_a_station_speaks_for_a_device(gate, station):
         assert done.returncode != 0 and 'notAuthorized' in words(done), words(done)
 
 
-def wrapped(station, inner, transaction=None, twice=False):
-    """A nested message of the station around the octets of another one."""
+def wrapped(station, inner, transaction=None, nonce=None, times=1):
+    """A nested message of the station around the octets of another one, with its transactionID and senderNonce."""
     outer = Message(station.request('genm', *station.by_cert('station'), '-infotype', 'caCerts'))
     outer.put(4, transaction or Message(inner).field(4)[1])
-    outer.body[:] = [0xa0 | NESTED, [[0x30, parse(inner) * (2 if twice else 1)]]]
+    outer.put(5, nonce or Message(inner).field(5)[1])
+    outer.body[:] = [0xa0 | NESTED, [[0x30, parse(inner) * times]]]
     return outer.sign(load_key(station, 'station'))
 
 
@@ -549,6 +550,9 @@ def test_nested_by_a_station(gate, station, born, client, path):
     assert (answer.type, answer.status()) == (IP, 0), answer.text()
     assert gate.json('cert', 'show', serial_hex(answer.cert()))['owner'] == f'device:{client.id}'
     assert client.post(first).der() == answer.der(), 'the same message again, without a station'
+    (told,) = [entry for _, entry in gate.log_entries(30)
+               if entry['type'] == 'cert.issue' and entry['actor'] == f'device:{client.id}']
+    assert told['source'] == 'keywrightd through station:CMP-LINE', told
     request = Message(born.request('cr', *born.by_cert('idevid'), '-newkey', born.key('n')))
     answer = station.post(wrapped(station, request.der()).der(), path).check(gate.root)
     assert (answer.type, answer.status()) == (CP, 0), answer.text()
@@ -571,8 +575,11 @@ def altered_outside(station, inner):
 
 
 NESTED_BAD = {
-    'two in one': (lambda station, inner: wrapped(station, inner, twice=True), 'badDataFormat'),
-    'another transaction': (lambda station, inner: wrapped(station, inner, b't' * 16), 'badDataFormat'),
+    'nothing in it': (lambda station, inner: wrapped(station, inner, times=0), 'badDataFormat'),
+    'two in one': (lambda station, inner: wrapped(station, inner, times=2), 'badRequest'),
+    'a batch': (lambda station, inner: wrapped(station, inner, b't' * 16, b'n' * 16, times=3), 'badRequest'),
+    'another transaction': (lambda station, inner: wrapped(station, inner, b't' * 16), 'badRequest'),
+    'another nonce': (lambda station, inner: wrapped(station, inner, nonce=b'n' * 16), 'badSenderNonce'),
     'altered inside': (altered_inside, 'badMessageCheck'),
     'altered outside': (altered_outside, 'badMessageCheck'),
     'twice nested': (lambda station, inner: wrapped(station, wrapped(station, inner).der()), 'badRequest'),
@@ -596,9 +603,14 @@ def test_who_is_no_station_nests_nothing(gate, station, born, client):
     inner = client.request('ir', *client.by_secret(), '-newkey', client.key('k'), '-implicit_confirm')
     outer = Message(born.request('genm', *born.by_cert('idevid'), '-infotype', 'caCerts'))
     outer.put(4, Message(inner).field(4)[1])
+    outer.put(5, Message(inner).field(5)[1])
     outer.body[:] = [0xa0 | NESTED, [[0x30, parse(inner)]]]
     answer = born.post(outer.sign(load_key(born, 'idevid')).der()).check(gate.root)
     assert (answer.type, answer.fail()) == (ERROR, 'notAuthorized'), answer.text()
+    by_mac = Message(client.request('genm', *client.by_secret(), '-infotype', 'caCerts'))
+    by_mac.body[:] = [0xa0 | NESTED, [[0x30, parse(inner)]]]
+    answer = client.post(by_mac.der()).check(gate.root)
+    assert (answer.type, answer.fail()) == (ERROR, 'wrongIntegrity'), answer.text()
     message = wrapped(station, inner)
     gate.cli('cert', 'revoke', serial_hex(station.cert('station')), '--reason', 'keyCompromise')
     answer = station.post(message.der()).check(gate.root)

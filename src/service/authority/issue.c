@@ -288,6 +288,10 @@ static kw_status record_issue(struct kw_op *op, struct store_txn *txn, const str
 
     memcpy(event.digest, it->tbs_sha256, KW_HASH_BYTES);
     KW_TEXT_SET(event.key, it->ca->key_id);
+    if (it->request->through) {
+        (void)snprintf(event.source, sizeof(event.source), "keywrightd through %.70s",
+                       it->request->through);
+    }
     kw_hex(KW_SPAN(cert->serial, cert->serial_len), serial, sizeof(serial));
     kw_hex(KW_SPAN_ARRAY(cert->pubkey), key, sizeof(key));
     kw_hex(KW_SPAN_ARRAY(cert->fingerprint), fingerprint, sizeof(fingerprint));

@@ -15,6 +15,7 @@ struct issue_request {
     const struct pubkey *key;
     const uint8_t *csr_sha256; /* NULL = none */
     const char *custody;       /* for the key record */
+    const char *through;       /* who handed the request on, without a say in it; NULL: nobody */
     const char *hw_type;       /* hardwareModuleName, where the profile has it */
     struct kw_span hw_serial;
     const char *san_dns[CERT_SAN_MAX], *san_ip[CERT_SAN_MAX];

@@ -305,26 +305,47 @@ static kw_status serve(struct kw_op *op, struct serving *it, const char *operati
     return *ret ? KW_OK : finish(op, it, ret);
 }
 
-/*
- * A station put its protection around a device's message (RFC 9483 section 5.2.2.1): it holds, the
- * station is in force, and what is in it belongs to the same transaction. What is in it is then
- * served by its own protection, as if it had come by itself: the station adds no right.
- */
-static kw_status unwrap(struct kw_op *op, struct serving *it, struct kw_span *ret)
+/* RFC 9483 section 5.2.2.1: transactionID and senderNonce are those of the message in it. */
+static kw_status check_copied(struct kw_op *op, struct serving *it, const struct cmp_message *inner)
+{
+    it->fail = CMP_BAD_REQUEST;
+    ENSURE(op, kw_span_equal(inner->transaction_id, it->message.transaction_id), KW_E_INPUT,
+           "the transactionID of the message in it is another one");
+    it->fail = CMP_BAD_SENDER_NONCE;
+    ENSURE(op, kw_span_equal(inner->sender_nonce, it->message.sender_nonce), KW_E_INPUT,
+           "the senderNonce of the message in it is another one");
+    return KW_OK;
+}
+
+/* Batching (section 5.2.2.2) is a server's choice, and not ours. */
+static kw_status take_inner(struct kw_op *op, struct serving *it, struct kw_span *ret)
 {
     struct cmp_message inner;
 
+    kw_status status = cmp_nested_read(op, it->message.content, ret);
+    it->fail = status.code == KW_E_UNSUPPORTED ? CMP_BAD_REQUEST : CMP_BAD_DATA_FORMAT;
+    TRY(op, status);
+    TRY(op, cmp_read(op, *ret, &inner), "the message in it");
+    return check_copied(op, it, &inner);
+}
+
+/*
+ * A station put its protection around a device's message (RFC 9483 section 5.2.2.1): it is a
+ * signature and holds, the station is in force, and what is in it belongs to the same transaction.
+ * What is in it is then served by its own protection, as if it had come by itself: the station adds
+ * no right, and is named in what is recorded.
+ */
+static kw_status unwrap(struct kw_op *op, struct serving *it, struct kw_span *ret)
+{
     TRY(op, check_header(op, it));
+    it->fail = CMP_WRONG_INTEGRITY;
+    ENSURE(op, cmp_protection_of(&it->message) != CMP_PROTECT_MAC, KW_E_DENIED,
+           "what is put around a message is a signature");
     TRY(op, cmp_who(op, it));
     it->fail = CMP_NOT_AUTHORIZED;
     ENSURE(op, it->cert && !*it->device_id, KW_E_DENIED, "'%s' puts its protection around nothing",
            it->owner);
-    it->fail = CMP_BAD_DATA_FORMAT;
-    TRY(op, cmp_nested_read(op, it->message.content, ret));
-    TRY(op, cmp_read(op, *ret, &inner), "the message in it");
-    ENSURE(op, kw_span_equal(inner.transaction_id, it->message.transaction_id), KW_E_INPUT,
-           "the transactionID of the message in it is another one");
-    return KW_OK;
+    return take_inner(op, it, ret);
 }
 
 static kw_status serve_read(struct kw_op *op, struct serving *it, const char *operation,
@@ -348,6 +369,7 @@ static kw_status serve_nested(struct kw_op *op, struct serving *outer, const cha
         return refuse(op, outer, status, ret);
     }
     it.all = service_authorities(it.service);
+    it.through = outer->owner;
     return serve_read(op, &it, strcmp(operation, NESTED) == 0 ? "" : operation, inner, ret);
 }
 

@@ -40,6 +40,7 @@ struct serving {
     struct cert *cert;       /* signature */
     struct store_cert_status status;
     char device_id[KW_NAME_MAX];
+    const char *through;      /* station that put its protection around it; NULL: none */
     struct kw_secret *secret; /* MAC: known, so it verified */
     char secret_text[DEVICE_SECRET_TEXT];
 

@@ -192,6 +192,7 @@ struct enrol_asker cmp_asker(const struct serving *it)
         .fingerprint = it->cert ? cert_sha256(it->cert) : NULL,
         .cert_profile = it->cert ? it->status.profile : "",
         .via = *it->device_id ? NULL : it->owner,
+        .through = it->through,
         .protocol = "cmp",
     };
 }

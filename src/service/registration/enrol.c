@@ -213,6 +213,7 @@ static kw_status issue(struct kw_op *op, struct enrolment *it, struct issue_requ
     TRY(op, subject_build(op, it->service, &it->profile->data, &it->device, &subject));
     request->profile = it->profile->data.name;
     request->owner = it->owner;
+    request->through = it->asker->through;
     request->subject = kw_out_span(&subject);
     request->key = it->request->key;
     request->csr_sha256 = it->request->sha256;

@@ -28,6 +28,7 @@ struct enrol_asker {
     const uint8_t *fingerprint; /* of the mTLS connection's certificate, SHA-256; NULL = none */
     const char *cert_profile;   /* its profile; "" where none */
     const char *via;        /* NULL or "": the device itself; "station:NAME": an RA that vouches */
+    const char *through;    /* NULL: nobody; "station:NAME": handed it on, and has no say in it */
     const char *protocol;   /* "est", "cmp", "rest": the profile must take it; NULL: any */
     struct kw_span binding; /* of the connection (RFC 9266); empty: none */
 };
