@@ -262,6 +262,7 @@ REST_HANDLER(rest_attest_untrust)
 
 REST_HANDLER(rest_attest_retrust)
 {
+    TRY(op, rest_no_body(op, request));
     TRY(op, attest_retrust(op, rest_service(ctx), rest_param(request, "id")));
     response->status = 204;
     return KW_OK;
