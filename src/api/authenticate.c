@@ -110,13 +110,16 @@ static kw_status by_basic(struct kw_op *op, const char *header, struct http_prin
 kw_status api_authenticate(struct kw_op *op, void *ctx, const struct http_request *request,
                            unsigned allowed, struct http_principal *ret)
 {
-    const char *authorization = request->header(request, "Authorization");
+    const char *authorization = NULL;
 
     memset(ret, 0, sizeof(*ret));
+    if (!request->peer_cert && (allowed & AUTH_SECRET)) {
+        authorization = request->header(request, "Authorization");
+    }
     if (request->peer_cert) { /* a certificate that was shown must be good, also where none is
                                  needed */
         TRY(op, by_certificate(op, ctx, request, allowed, ret));
-    } else if (authorization && (allowed & AUTH_SECRET)) {
+    } else if (authorization) {
         TRY(op, by_basic(op, authorization, ret));
     } else {
         ret->kind = AUTH_NONE;
