@@ -211,7 +211,8 @@ class Story:
             mine = known.get(agent['id'], {})
             held = mine.get(agent['serial'])
             for bad, why in ((not agent['answers'], 'does not answer'), (agent['late'], 'renewed late'),
-                             (agent['stranded'], f"was stranded for {agent['stranded']} hours"),
+                             (agent['early'], 'renewed long before it was due'),
+                             (agent['stranded'], f"was stranded at {agent['stranded']} steps"),
                              (not held or held['state'] != 'valid', 'holds what the registry does not know as valid'),
                              (len(mine) != len(agent['certs']), f"had {len(agent['certs'])} certificates; the registry "
                               f'knows {len(mine)}')):

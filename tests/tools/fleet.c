@@ -61,10 +61,10 @@ static void put_agent(const struct agent *it, bool answers)
 {
     (void)printf("{\"id\":\"%s\",\"answers\":%d,\"life\":%d,\"away\":%d,\"enrolments\":%u,"
                  "\"renewals\":%u,\"hellos\":%u,\"boots\":%u,\"kills\":%u,\"failures\":%u,"
-                 "\"late\":%u,\"stranded\":%u,\"lead_s\":%" PRId64 ",\"lag_s\":%" PRId64
-                 ",\"serial\":\"%s\",\"not_after\":%" PRId64 ",\"certs\":[",
+                 "\"late\":%u,\"early\":%u,\"stranded\":%u,\"lead_s\":%" PRId64
+                 ",\"lag_s\":%" PRId64 ",\"serial\":\"%s\",\"not_after\":%" PRId64 ",\"certs\":[",
                  it->id, answers, (int)it->life, it->away_s ? 1 + it->goes_off : 0, it->enrolments,
-                 it->renewals, it->hellos, it->boots, it->kills, it->failures, it->late,
+                 it->renewals, it->hellos, it->boots, it->kills, it->failures, it->late, it->early,
                  it->stranded, it->renewals ? it->lead_s : INT64_MAX, it->lag_s,
                  it->status.ldevid_serial, it->status.ldevid_not_after);
     for (unsigned i = 0; i < it->n_certs; i++) {

@@ -34,7 +34,8 @@ struct agent {
     unsigned epoch;          /* of its steps of the clock */
     unsigned tries;          /* numbers what chance decides */
     unsigned long cut;       /* at this operation the process dies; 0 = it does not */
-    unsigned enrolments, renewals, hellos, boots, kills, failures, late, stranded;
+    unsigned enrolments, renewals, hellos, boots, kills, failures;
+    unsigned late, early, stranded; /* renewals behind the end, long before they were due; steps */
     int64_t lead_s, lag_s; /* worst: left of the old certificate at a renewal; behind what was due
                               while server and line were up */
     struct keywright_status status;

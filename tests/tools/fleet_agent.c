@@ -350,6 +350,7 @@ static void note_renewal(struct agent *it, const struct keywright_status *before
         later(before->renew_at, later(it->back_s < now_s ? it->back_s : 0, fleet->up_since_s));
 
     it->renewals++;
+    it->early += now_s < before->renew_at - GRACE_S;
     it->lag_s = later(it->lag_s, now_s - could_s);
     if (!excused(it, before->ldevid_not_after)) {
         it->late += lead_s < 0;
