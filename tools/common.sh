@@ -21,6 +21,11 @@ endpoint() { awk -v name="$1" '$1 == name { print $2 }' "$server/run/endpoints";
 
 running() { [ -f "$server/run/keywrightd.pid" ] && kill -0 "$(cat "$server/run/keywrightd.pid")" 2>/dev/null; }
 
+# The ports begin at 8443 (devices), 9443, 8080 and 8883, or where KEYWRIGHT_FIRST_PORT says.
+first_port() { # usual, how many beyond the first
+    if [ -n "${KEYWRIGHT_FIRST_PORT:-}" ]; then free_port $((KEYWRIGHT_FIRST_PORT + $2)); else free_port "$1"; fi
+}
+
 # A TCP port nobody listens on, from $1 upwards.
 free_port() {
     local port=$1
