@@ -13,6 +13,24 @@ def gate(tmp_path_factory):
     assert one.stop() == 0, one.log()[-3000:]
 
 
+@pytest.fixture(scope='session')
+def mqtt_gate(tmp_path_factory):
+    """One for all that talk over MQTT: it may be stopped and started again."""
+    one = harness.Gate(tmp_path_factory.mktemp('mqtt'))
+    one.start()
+    yield one
+    assert one.stop() == 0, one.log()[-3000:]
+
+
+@pytest.fixture(scope='session')
+def mqtt_broker(mqtt_gate, tmp_path_factory):
+    """And its broker, with the policy as it is written."""
+    from test_mqtt import Broker
+    one = Broker(mqtt_gate, tmp_path_factory.mktemp('broker') / 'b').filled()
+    yield one
+    one.stop()
+
+
 @pytest.fixture
 def own_gate(tmp_path):
     """A server of the test's own, to be killed and starved."""

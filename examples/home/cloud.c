@@ -186,7 +186,7 @@ static void live(struct cloud *cloud, int64_t every_ms)
 
 struct settings {
     const char *state, *broker, *store;
-    double every_s, answer_s, keep_days, retry_s;
+    double every_s, answer_s, keep_days, retry_s, connect_s;
 };
 
 static int run(const struct settings *settings, struct cloud *cloud)
@@ -198,6 +198,7 @@ static int run(const struct settings *settings, struct cloud *cloud)
         .topics = {"devices/+/data", "devices/+/receipt"},
         .session_s = SESSION_S,
         .retry_max_s = settings->retry_s,
+        .connect_s = settings->connect_s,
         .queues = {&cloud->commands},
         .on_message = on_message,
         .ctx = cloud
@@ -230,7 +231,8 @@ int main(int argc, char **argv)
                                 .every_s = 30,
                                 .answer_s = 60,
                                 .keep_days = 30,
-                                .retry_s = 60};
+                                .retry_s = 60,
+                                .connect_s = 4};
     /* clang-format off */
     const struct option_row rows[] = {
         {"--state",   "DIR",       "state folder with a service's identity (/var/lib/home-cloud)", .text = &settings.state},
@@ -242,6 +244,7 @@ int main(int argc, char **argv)
         {"--store",   "FILE",      "SQLite file (home-cloud.db)",               .text = &settings.store},
         {"--keep",    "DAYS",      "what is older is forgotten (30)",           .number = &settings.keep_days, .min = 1, .max = 36500},
         {"--retry",   "SECONDS",   "longest wait between two tries (60)",       .number = &settings.retry_s, .min = 0.1, .max = 3600},
+        {"--connect", "SECONDS",   "for a connection to each address of the broker (4)", .number = &settings.connect_s, .min = 0.1, .max = 120},
         {0},
     };
     /* clang-format on */

@@ -232,7 +232,7 @@ static void live(struct hub *hub, int64_t every_ms)
 
 struct settings {
     const char *state, *broker, *cloud, *keep;
-    double every_s, queue, max_age_s, status_age_s, status_grace_s, retry_s;
+    double every_s, queue, max_age_s, status_age_s, status_grace_s, retry_s, connect_s;
 };
 
 /* A hub whose disk is full measures all the same. */
@@ -261,6 +261,7 @@ static int run(const struct settings *settings)
         .id = hub.id,
         .topics = {command},
         .retry_max_s = settings->retry_s,
+        .connect_s = settings->connect_s,
         .queues = {&hub.receipts, &hub.readings},
         .on_message = on_message,
         .ctx = &hub
@@ -300,7 +301,8 @@ int main(int argc, char **argv)
                                 .max_age_s = 300,
                                 .status_age_s = 300,
                                 .status_grace_s = 300,
-                                .retry_s = 60};
+                                .retry_s = 60,
+                                .connect_s = 4};
     /* clang-format off */
     const struct option_row rows[] = {
         {"--state",   "DIR",       "state folder of keywright-agent, enrolled", .text = &settings.state},
@@ -313,6 +315,7 @@ int main(int argc, char **argv)
         {"--status-age",   "SECONDS", "so long \"not revoked\" counts of whoever signs commands (300)", .number = &settings.status_age_s, .min = 1, .max = 86400},
         {"--status-grace", "SECONDS", "longer, where no OCSP responder can be reached (300)", .number = &settings.status_grace_s, .min = 0, .max = 86400},
         {"--retry",   "SECONDS",   "longest wait between two tries (60)",       .number = &settings.retry_s, .min = 0.1, .max = 3600},
+        {"--connect", "SECONDS",   "for a connection to each address of the broker (4)", .number = &settings.connect_s, .min = 0.1, .max = 120},
         {0},
     };
     /* clang-format on */

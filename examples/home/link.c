@@ -1,6 +1,7 @@
 #include "link.h"
 
 #include <errno.h>
+#include <math.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <openssl/ssl.h>
@@ -16,9 +17,9 @@ enum {
     KEEPALIVE_S = 30,
     RETRY_MIN_MS = 500,
     UP_WITHIN_MS = 30000, /* TLS with OCSP, CONNACK, SUBACK */
-    DIAL_S = 4,           /* TCP, each address: the first two of its packets may be lost */
     STEADY_MS = 10000,    /* after so long a line counts as good, and the back-off begins anew */
     REFUSED = 128,        /* MQTT 5 reason codes from here on */
+    REFUSALS_MAX = 5,     /* of one message, before it is given up */
     WHY_MAX = 512,
 };
 
@@ -31,6 +32,7 @@ struct link {
     unsigned topics_granted;
     struct queue *sending; /* whose head is on its way; NULL = none */
     unsigned long number;  /* of that head: it may be dropped meanwhile */
+    unsigned refusals;     /* of the message that is next */
     int mid;
 };
 
@@ -159,7 +161,6 @@ static void on_publish(struct mosquitto *mosq, void *ctx, int mid, int code,
 {
     struct link *link = ctx;
 
-    (void)mosq;
     (void)properties;
     if (!link->sending || mid != link->mid) {
         return;
@@ -167,9 +168,15 @@ static void on_publish(struct mosquitto *mosq, void *ctx, int mid, int code,
     if (code >= REFUSED) {
         (void)printf("the broker refuses a message: %s\n", mosquitto_reason_string(code));
     }
+    if (code == MQTT_RC_NOT_AUTHORIZED && ++link->refusals < REFUSALS_MAX) {
+        link->sending = NULL; /* for our standing, more likely than for itself: it waits */
+        (void)mosquitto_disconnect(mosq);
+        return;
+    }
     if (link->sending->gone == link->number) {
         queue_pop(link->sending);
     }
+    link->refusals = 0;
     link->sending = NULL;
 }
 
@@ -208,9 +215,10 @@ static bool set_up(struct link *link)
 
 /* libmosquitto waits in connect() for as long as the kernel does: two minutes where packets are
  * swallowed. A signal ends that; libmosquitto goes on to the next address. */
-static void ring(unsigned seconds)
+static void ring(double seconds)
 {
-    const struct itimerval every = {.it_interval.tv_sec = seconds, .it_value.tv_sec = seconds};
+    const struct timeval time = {(time_t)seconds, (suseconds_t)(fmod(seconds, 1) * 1e6)};
+    const struct itimerval every = {time, time};
 
     (void)setitimer(ITIMER_REAL, &every, NULL); /* fails for an unknown timer only */
 }
@@ -237,7 +245,7 @@ static int dial(struct link *link)
                                      config->session_s)) {
         return MOSQ_ERR_NOMEM;
     }
-    ring(DIAL_S);
+    ring(config->connect_s);
     int error = mosquitto_connect_bind_v5(link->mosq, config->host, (int)config->port, KEEPALIVE_S,
                                           NULL, properties);
     int why = errno;

@@ -20,6 +20,7 @@ struct link_config {
     const char *topics[LINK_TOPICS];   /* subscribed to, QoS 1; NULL = none */
     unsigned session_s;                /* so long the broker keeps messages for us; 0 = not */
     double retry_max_s;                /* longest wait between two tries */
+    double connect_s;                  /* for TCP, each address of the host */
     struct queue *queues[LINK_QUEUES]; /* sent from, the first first; borrowed */
     void (*on_message)(void *ctx, const char *topic, const void *payload, size_t len);
     void *ctx;

@@ -13,7 +13,7 @@ enum {
     POLICY_PROFILES_MAX = 8,
     POLICY_TOPICS_MAX = 16,
     POLICY_VERDICTS_MAX = 4,
-    POLICY_STALE_MIN_S = 15, /* one call of the feed waits up to a third of it */
+    POLICY_STALE_MIN_S = 5, /* one call of the feed waits up to a third of it */
     POLICY_STALE_MAX_S = 86400,
 };
 

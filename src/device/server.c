@@ -164,6 +164,9 @@ static kw_status refuse(struct kw_op *op, const struct http_answer *answer)
     if (n > 0) {
         code_of(answer, code);
     }
+    while (n > 0 && answer->body->p[n - 1] <= ' ') { /* it goes into a sentence */
+        n--;
+    }
     return FAIL(op, refusal_of(answer->status, code), "the server refused (%d): %.*s",
                 answer->status, (int)(n < 150 ? n : 150), n ? (const char *)answer->body->p : "");
 }

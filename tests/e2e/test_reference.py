@@ -8,7 +8,7 @@ import pytest
 from harness import SOURCE, need, until
 from test_home import CLOUD, HUB, NAME, Program
 from test_home import service as real_service
-from test_mqtt import Broker, comes_in, gate, hub_of, publish, service  # noqa: F401 (a fixture)
+from test_mqtt import broker, comes_in, gate, hub_of, publish, service  # noqa: F401 (a fixture)
 
 SAMPLES = SOURCE / 'tests/interop/reference'
 pytestmark = pytest.mark.skipif(need('mosquitto') is not None or not HUB.exists(),
@@ -41,13 +41,6 @@ def python_and_edits(request):
         if version_of(python).startswith(major):
             return python, {'as written, paho 1': [], 'paho 2, interface v1': [V1]}.get(request.param, V2)
     pytest.skip(f'no paho-mqtt {major}x here')
-
-
-@pytest.fixture(scope='module')
-def broker(gate, tmp_path_factory):  # noqa: F811
-    one = Broker(gate, tmp_path_factory.mktemp('broker') / 'b').filled()
-    yield one
-    one.stop()
 
 
 @pytest.fixture(name='backend', scope='module')

@@ -53,7 +53,7 @@ static void what_would_open_too_much_is_refused(void **state)
     static const char *const wrong[] = {
         "",
         "roles: 1\n",
-        "stale_s: 14\nroles:\n" ROLE,
+        "stale_s: 4\nroles:\n" ROLE,
         "stale_s: 86401\nroles:\n" ROLE,
         "stale_sessions: maybe\nroles:\n" ROLE,
         "unknown: 1\nroles:\n" ROLE,
