@@ -15,7 +15,8 @@ import pytest
 from harness import BUILD, Agent, free_ports, need, run, until, words
 from test_mqtt import Broker, Listener, broker, comes_in, gate, hub_of  # noqa: F401 (fixtures)
 
-HUB, CLOUD = (BUILD / f'examples/home/home-{name}' for name in ('hub', 'cloud'))
+HUB, CLOUD = (pathlib.Path(os.environ.get('KW_HOME_BUILD', BUILD)) / f'examples/home/home-{name}'  # tools/check: with sanitizers
+              for name in ('hub', 'cloud'))
 NAME = 'cloud-service-backend'
 pytestmark = pytest.mark.skipif(
     need('mosquitto') is not None or not HUB.exists(), reason='built without libmosquitto-dev, or no mosquitto here')
