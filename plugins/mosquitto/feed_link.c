@@ -97,15 +97,37 @@ static kw_status put_ca(struct kw_op *op, const char *dir, const struct cert *ca
     return FAIL(op, KW_E_LIMIT, "more than %d CAs of one name", (int)FEED_CERTS_MAX);
 }
 
-static void believe(const struct feed_link *link, struct cert *const said[], unsigned n,
+/* A root's own certificate, or another one for a root of ours: no step on a path to ours. */
+static bool leads_nowhere(const struct feed_link *link, const struct cert *ca)
+{
+    for (unsigned i = 0; i < link->n_roots; i++) {
+        if (kw_span_equal(cert_subject(ca), cert_subject(link->roots[i])) &&
+            kw_span_equal(pubkey_spki(cert_public(ca)), pubkey_spki(cert_public(link->roots[i])))) {
+            return true;
+        }
+    }
+    return kw_span_equal(cert_subject(ca), cert_issuer(ca));
+}
+
+/* OpenSSL tries one path: of a root that is not ours it would take the certificate that ends it,
+ * not the link to ours, and where both roots have links it would go in a circle. */
+static void believe(const struct feed_link *link, struct cert *const said[], unsigned n_said,
                     struct feed_cas *ret)
 {
+    struct cert *steps[2 * FEED_CERTS_MAX];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < n_said; i++) {
+        if (!leads_nowhere(link, said[i])) {
+            steps[n++] = said[i];
+        }
+    }
     for (unsigned i = 0; i < n; i++) {
         struct kw_op own;
         kw_op_init(&own, NULL, 0);
-        if (kw_ok(cert_verify_path(&own, said[i], said, n, link->roots, link->n_roots, NULL,
+        if (kw_ok(cert_verify_path(&own, steps[i], steps, n, link->roots, link->n_roots, NULL,
                                    os_clock_unix_s()))) {
-            ret->at[ret->n++] = cert_ref(said[i]);
+            ret->at[ret->n++] = cert_ref(steps[i]);
         }
     }
     for (; ret->n_roots < link->n_roots; ret->n_roots++) {
