@@ -437,6 +437,13 @@ class TpmMaker:
             self.copies[serial] = first
         shutil.copytree(self.copies[serial], folder, dirs_exist_ok=True)
 
+    @classmethod
+    def made(cls, folder):
+        """With its CAs: the first TPM brings them."""
+        one = cls(folder)
+        one.manufacture(folder / 'first')
+        return one
+
     def cas(self):
         """Its root, and what issues; after the first TPM was made."""
         return [path for path in sorted(self.folder.glob('*.pem')) if 'BEGIN CERTIFICATE' in path.read_text()]

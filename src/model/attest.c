@@ -171,6 +171,9 @@ void attest_round(struct attest_standing *standing, const struct attest_patience
     if (good || attest_reason_counts(reason)) {
         count(standing, patience, good, now_ms);
     }
+    if (reason == ATTEST_R_EK_REVOKED) { /* no patience: no round can mend it */
+        standing->verdict = ATTEST_FAILED;
+    }
     if (taken == ATTEST_TAKEN_DEVICE || (taken == ATTEST_TAKEN_REFERENCE && !good)) {
         cover(standing, taken);
     }

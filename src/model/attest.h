@@ -60,6 +60,7 @@ enum attest_verdict {
     X(EK_TAKEN, "ek_taken", true, "the EK is another device's")                                    \
     X(EK_CHANGED, "ek_changed", true,                                                              \
       "the device is bound to another EK (keywright attest reset)")                                \
+    X(EK_REVOKED, "ek_revoked", true, "the maker took the EK certificate back (CRL)")              \
     X(UNTRUSTED, "untrusted", false, "an operator took the trust away (keywright attest untrust)") \
     X(REFERENCE_UNTRUSTED, "reference_untrusted", false,                                           \
       "an operator took the trust in its reference set away")                                      \

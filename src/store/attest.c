@@ -19,16 +19,17 @@ enum {
     " a.round_ms, a.trusted_ms, a.nonce_ms, a.root_of_trust, a.bound_ms, a.ek, a.ek_how,"          \
     " a.ek_name, a.ak, a.signer, a.key, a.statement, a.reset_count, a.restart_count, a.clock_ms,"  \
     " a.clock_safe, a.tpm_firmware, a.reference, a.policy_version, a.events, a.pcrs,"              \
-    " a.told_until_ms, a.taken, a.before, a.before_until_ms"
+    " a.told_until_ms, a.taken, a.before, a.before_until_ms,"                                      \
+    " a.ek_issuer, a.ek_serial"
 
 #define ATTEST_PUT_SQL                                                                             \
     "INSERT INTO attest (owner, verdict, level, simulated, valid_until_ms, reason, detail,"        \
     " history, rounds, round_ms, trusted_ms, nonce_ms, root_of_trust, bound_ms, ek, ek_how,"       \
     " ek_name, ak, signer, key, statement, reset_count, restart_count, clock_ms, clock_safe,"      \
     " tpm_firmware, reference, policy_version, events, pcrs, told_until_ms, taken,"                \
-    " before, before_until_ms) VALUES (?1, ?2,"                                                    \
+    " before, before_until_ms, ek_issuer, ek_serial) VALUES (?1, ?2,"                              \
     " ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,"     \
-    " ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)"                            \
+    " ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)"                  \
     " ON CONFLICT (owner) DO UPDATE SET"                                                           \
     " verdict = ?2, level = ?3, simulated = ?4, valid_until_ms = ?5, reason = ?6, detail ="        \
     " ?7, history = ?8, rounds = ?9, round_ms = ?10, trusted_ms = ?11, nonce_ms = ?12,"            \
@@ -36,11 +37,12 @@ enum {
     " signer = ?19, key = ?20, statement = ?21, reset_count = ?22, restart_count = ?23,"           \
     " clock_ms = ?24, clock_safe = ?25, tpm_firmware = ?26, reference = ?27, policy_version ="     \
     " ?28, events = ?29, pcrs = ?30, told_until_ms = ?31, taken = ?32, before ="                   \
-    " ?33, before_until_ms = ?34"
+    " ?33, before_until_ms = ?34, ek_issuer = ?35, ek_serial = ?36"
 
 #define SESSION_PUT_SQL                                                                            \
     "INSERT OR REPLACE INTO attest_session (owner, session, secret, expires_ms, root_of_trust,"    \
-    " simulated, ek, ek_how, ek_name, ak) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+    " simulated, ek, ek_how, ek_name, ak, ek_issuer,"                                              \
+    " ek_serial) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
 
 static const char *const sql[] = {
     [ATTEST_GET] = "SELECT " ATTEST_COLUMNS " FROM owner o JOIN attest a ON a.owner = o.id"
@@ -57,7 +59,7 @@ static const char *const sql[] = {
                      " FROM attest GROUP BY verdict",
     [SESSION_PUT] = SESSION_PUT_SQL,
     [SESSION_GET] = "SELECT session, secret, expires_ms, root_of_trust, simulated, ek, ek_how,"
-                    " ek_name, ak FROM attest_session WHERE owner = ?1",
+                    " ek_name, ak, ek_issuer, ek_serial FROM attest_session WHERE owner = ?1",
     [SESSION_DROP] = "DELETE FROM attest_session WHERE owner = ?1",
 };
 static const struct store_statements statements = {STORE_NOUN_ATTEST, KW_COUNT(sql), sql};
@@ -107,6 +109,9 @@ static kw_status read_keys(struct kw_op *op, const struct store_rows *rows,
                            struct store_attest *ret)
 {
     TRY(op, store_row_fixed(op, rows, 13, ret->ek, sizeof(ret->ek)));
+    TRY(op, store_row_fixed(op, rows, 33, ret->ek_issuer, sizeof(ret->ek_issuer)));
+    TRY(op,
+        store_row_upto(op, rows, 34, ret->ek_serial, sizeof(ret->ek_serial), &ret->ek_serial_len));
     TRY(op, store_row_upto(op, rows, 16, ret->ak, sizeof(ret->ak), &ret->ak_len));
     TRY(op, store_row_upto(op, rows, 17, ret->signer, sizeof(ret->signer), &ret->signer_len));
     TRY(op, store_row_fixed(op, rows, 18, ret->key, sizeof(ret->key)));
@@ -168,7 +173,7 @@ static kw_status read_rows(struct kw_op *op, struct store_rows *rows, unsigned m
         }
         memset(&ret[n], 0, sizeof(ret[n]));
         TRY(op, row_read(op, rows, &ret[n]));
-        TRY(op, store_row_text(op, rows, 33, ret[n].device, sizeof(ret[n].device)));
+        TRY(op, store_row_text(op, rows, 35, ret[n].device, sizeof(ret[n].device)));
     }
     *ret_n = n;
     return KW_OK;
@@ -262,7 +267,8 @@ kw_status store_attest_put(struct kw_op *op, struct store_txn *txn, const struct
              V_INT(row->restart_count), V_INT(row->clock_ms), V_INT(row->clock_safe),
              V_INT(row->tpm_firmware), V_TEXT(row->reference), V_INT(row->policy_version),
              V_INT(row->events), store_value_hash(row->pcrs), V_INT(row->told_until_ms),
-             V_INT(s->taken), V_INT(s->before), V_INT(s->before_until_ms)));
+             V_INT(s->taken), V_INT(s->before), V_INT(s->before_until_ms),
+             store_value_hash(row->ek_issuer), octets(row->ek_serial, row->ek_serial_len)));
     ENSURE(op, status.code != KW_E_CONFLICT, KW_E_CONFLICT,
            "the endorsement key is another device's");
     TRY(op, status, "recording what device '%s' proved", row->device);
@@ -281,7 +287,9 @@ kw_status store_attest_session_put(struct kw_op *op, struct store_txn *txn,
                        store_value_hash(session->secret_sha256), V_INT(session->expires_ms),
                        V_TEXT(session->root_of_trust), V_INT(session->simulated),
                        store_value_hash(session->ek), V_INT(session->ek_how),
-                       V_TEXT(session->ek_name), V_BLOB(KW_SPAN(session->ak, session->ak_len)))),
+                       V_TEXT(session->ek_name), V_BLOB(KW_SPAN(session->ak, session->ak_len)),
+                       store_value_hash(session->ek_issuer),
+                       octets(session->ek_serial, session->ek_serial_len))),
         "attestation of device '%s'", session->device);
     return KW_OK;
 }
@@ -297,7 +305,10 @@ static kw_status session_read(struct kw_op *op, const struct store_rows *rows,
     TRY(op, store_row_fixed(op, rows, 5, ret->ek, sizeof(ret->ek)));
     ret->ek_how = (enum store_ek_how)store_row_int(rows, 6);
     TRY(op, store_row_text(op, rows, 7, ret->ek_name, sizeof(ret->ek_name)));
-    return store_row_upto(op, rows, 8, ret->ak, sizeof(ret->ak), &ret->ak_len);
+    TRY(op, store_row_upto(op, rows, 8, ret->ak, sizeof(ret->ak), &ret->ak_len));
+    TRY(op, store_row_fixed(op, rows, 9, ret->ek_issuer, sizeof(ret->ek_issuer)));
+    return store_row_upto(op, rows, 10, ret->ek_serial, sizeof(ret->ek_serial),
+                          &ret->ek_serial_len);
 }
 
 kw_status store_attest_session_take(struct kw_op *op, struct store_txn *txn, const char *device,

@@ -11,6 +11,7 @@ enum {
     STORE_SIGNER_MAX = 66, /* a name with SHA-512 */
     STORE_ROOT_DER = 4096, /* EK roots are below 2 KB */
     STORE_ROOT_NAME = 192,
+    STORE_EK_SERIAL = 20,
 };
 
 /* How an EK came to be believed. Stored: append only. */
@@ -29,6 +30,9 @@ struct store_attest {
     int64_t bound_ms;          /* 0 = no AK */
     uint8_t ek[KW_HASH_BYTES]; /* SHA-256 of its SubjectPublicKeyInfo; zero = none */
     enum store_ek_how ek_how;
+    uint8_t ek_issuer[KW_HASH_BYTES]; /* SHA-256 of its certificate's issuer's key; zero = none */
+    uint8_t ek_serial[STORE_EK_SERIAL];
+    uint32_t ek_serial_len;
     char ek_name[KW_NAME_MAX]; /* manufacturer and model */
     uint8_t ak[STORE_AK_MAX];  /* TPMT_PUBLIC */
     uint32_t ak_len;
@@ -96,6 +100,9 @@ struct store_attest_session {
     bool simulated;
     uint8_t ek[KW_HASH_BYTES];
     enum store_ek_how ek_how;
+    uint8_t ek_issuer[KW_HASH_BYTES];
+    uint8_t ek_serial[STORE_EK_SERIAL];
+    uint32_t ek_serial_len;
     char ek_name[KW_NAME_MAX];
     uint8_t ak[STORE_AK_MAX];
     uint32_t ak_len;
@@ -106,6 +113,31 @@ kw_status store_attest_session_put(struct kw_op *op, struct store_txn *txn,
 /* Take it out: a session is used once. KW_E_NOT_FOUND. */
 kw_status store_attest_session_take(struct kw_op *op, struct store_txn *txn, const char *device,
                                     struct store_attest_session *ret);
+
+/* --- what makers took back -------------------------------------------------------------------- */
+struct store_ek_crl {
+    uint8_t issuer[KW_HASH_BYTES]; /* SHA-256 of its SubjectPublicKeyInfo */
+    char name[STORE_ROOT_NAME];
+    int64_t this_update, next_update; /* seconds; next_update 0: none */
+    unsigned n;
+    int64_t added_ms;
+};
+/* In the place of the issuer's last one, whose entries are dropped. KW_E_CONFLICT that is as new.
+ */
+kw_status store_ek_crl_put(struct kw_op *op, struct store_txn *txn, const struct store_ek_crl *crl);
+kw_status store_ek_revoked_put(struct kw_op *op, struct store_txn *txn,
+                               const uint8_t issuer[KW_HASH_BYTES], struct kw_span serial);
+/* In the order of issuers, behind `after` (NULL = from the start). */
+kw_status store_ek_crl_list(struct kw_op *op, struct store *store, const uint8_t *after,
+                            unsigned max, struct store_ek_crl *ret, unsigned *ret_n);
+kw_status store_ek_is_revoked(struct kw_op *op, struct store *store,
+                              const uint8_t issuer[KW_HASH_BYTES], struct kw_span serial,
+                              bool *ret);
+/* One device behind `after` ("" = from the start) that is bound to an EK whose certificate this
+ * issuer revoked; "" in ret: none. By device id. */
+kw_status store_ek_revoked_device(struct kw_op *op, struct store_txn *txn,
+                                  const uint8_t issuer[KW_HASH_BYTES], const char *after,
+                                  char ret[KW_NAME_MAX]);
 
 /* --- whose EKs are believed ------------------------------------------------------------------- */
 /* Stored: append only. */

@@ -14,7 +14,7 @@ import time
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from harness import (BUILD, SOURCE, Agent, Credential, Gate, Tpm, TpmMaker, certs_in, csr_der, need, new_key, run, spki, until,
                      words)
@@ -303,11 +303,52 @@ def test_an_unknown_maker(gate, build, tmp_path):
     one = on(gate, tmp_path / 'agent', tpm)
     done = one.do('attest', check=False)
     assert done.returncode != 0 and 'unknown_ek' in words(done), words(done)
+    assert "was not added; ask its maker for it, and keywright attest trust FILE" in words(done), words(done)
     assert shown(one)[:2] == ('suspect', 'unknown_ek')
     tpm.tool('tpm2_createek', '-G', 'rsa', '-c', tmp_path / 'ek.ctx', '-u', tmp_path / 'ek.pem', '-f', 'pem')
     tpm.tool('tpm2_flushcontext', '-t')
     gate.cli('attest', 'trust', tmp_path / 'ek.pem', '--simulated')
     assert attest(one)['verdict'] == 'trusted'
+
+
+def maker_crl(maker, path, serials, hours_ago):
+    """Signed by who signs the maker's EK certificates."""
+    issuer = x509.load_pem_x509_certificate((maker.folder / 'issuer.pem').read_bytes())
+    key = serialization.load_pem_private_key((maker.folder / 'key.pem').read_bytes(), None)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    made = now - datetime.timedelta(hours=hours_ago)
+    crl = x509.CertificateRevocationListBuilder().issuer_name(issuer.subject).last_update(made).next_update(
+        now + datetime.timedelta(days=30))
+    for serial in serials:
+        crl = crl.add_revoked_certificate(
+            x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(made).build())
+    path.write_bytes(crl.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
+    return path
+
+
+@tpms
+def test_a_maker_takes_an_endorsement_key_back(gate, believed, build, tmp_path):
+    """By its CRL, after the device was bound; a newer one gives it back."""
+    tpm = build(serial=2)
+    one = on(gate, tmp_path / 'agent', tpm)
+    tpm.tool('tpm2_nvread', '-C', 'o', '-o', tmp_path / 'ek.der', '0x1c00002')
+    serial = x509.load_der_x509_certificate((tmp_path / 'ek.der').read_bytes()).serial_number
+    assert attest(one)['verdict'] == 'trusted'
+    told = gate.cli('attest', 'crl', maker_crl(believed, tmp_path / 'one.crl', [1, serial], 5)).stdout
+    assert '2 taken back; 1 devices' in told, told
+    assert shown(one)[:2] == ('failed', 'ek_revoked')
+    assert attest(one)['verdict'] == 'failed' and shown(one)[1] == 'ek_revoked'
+    gate.cli('attest', 'reset', one.id)
+    done = one.do('attest', check=False)
+    assert done.returncode != 0 and 'ek_revoked' in words(done), words(done)
+    for path, why in ((maker_crl(believed, tmp_path / 'old.crl', [], 6), 'as new'),
+                      (maker_crl(TpmMaker.made(tmp_path / 'stranger'), tmp_path / 'other.crl', [], 1), 'signed by no CA')):
+        done = gate.cli('attest', 'crl', path, check=False)
+        assert done.returncode != 0 and why in words(done), words(done)
+    gate.cli('attest', 'crl', maker_crl(believed, tmp_path / 'new.crl', [1], 4))
+    attest(one)
+    assert shown(one)[1] == 'ok'
+    assert [row['entries'] for row in gate.json('attest', 'crl')['items']] == [1]
 
 
 def give_certificate(tpm, folder, der):

@@ -55,6 +55,8 @@ REST_HANDLER(rest_device_events);
 REST_HANDLER(rest_ek_root_list);
 REST_HANDLER(rest_ek_root_add);
 REST_HANDLER(rest_attest_reset);
+REST_HANDLER(rest_ek_crl_list);
+REST_HANDLER(rest_ek_crl_add);
 REST_HANDLER(rest_attest_untrust);
 REST_HANDLER(rest_attest_retrust);
 REST_HANDLER(rest_attest_rule_list);

@@ -24,6 +24,8 @@ const struct route rest_routes[] = {
     {HTTP_POST, V1 "/devices/{id}/resume",      AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_resume,   ERR, "and into use again"},
     {HTTP_GET,  V1 "/attest/roots",             AUTH_OPERATOR, NULL, 0,    MS, 0, rest_ek_root_list,    ERR, "whose endorsement keys are believed"},
     {HTTP_POST, V1 "/attest/roots",             AUTH_OPERATOR, JSON, BODY, MS, 0, rest_ek_root_add,     ERR, "believe a TPM maker's CA, or one endorsement key"},
+    {HTTP_GET,  V1 "/attest/crls",              AUTH_OPERATOR, NULL, 0,    MS, 0, rest_ek_crl_list,     ERR, "CRLs of the CAs of endorsement keys"},
+    {HTTP_POST, V1 "/attest/crls",              AUTH_OPERATOR, JSON, 98304, MS, 0, rest_ek_crl_add,     ERR, "add one; devices whose endorsement key it takes back fail"},
     {HTTP_GET,  V1 "/attest/references",        AUTH_OPERATOR, NULL, 0,    MS, 0, rest_reference_list,  ERR, "reference sets of measured boots"},
     {HTTP_POST, V1 "/attest/references",        AUTH_OPERATOR, JSON, 98304, MS, 0, rest_reference_add,  ERR, "a reference set from the event log of a genuine unit"},
     {HTTP_POST, V1 "/attest/references/{id}/{verb}", AUTH_OPERATOR, JSON, BODY, MS, 0, rest_reference_verb, ERR, "open, close, forget, untrust, retrust"},

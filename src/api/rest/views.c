@@ -38,6 +38,17 @@ static const struct codec_field element_fields[] = {
     FIELD_STRING("product", struct element_view, product, 0, "whose units have a secure element"),
     FIELD_TIME("added", struct element_view, added_ms, 0, "when an operator said so"),
 };
+static const struct codec_field ek_crl_fields[] = {
+    FIELD_STRING("id", struct ek_crl_view, id, 0, "SHA-256 of the issuer's public key"),
+    FIELD_STRING("name", struct ek_crl_view, name, 0, "of the issuer"),
+    FIELD_INT("entries", struct ek_crl_view, entries, 0, 0, 0, "how many it takes back"),
+    FIELD_INT("failed", struct ek_crl_view, failed, CODEC_OMIT_EMPTY, 0, 0,
+              "devices that failed by it when it was added"),
+    FIELD_TIME_S("this_update", struct ek_crl_view, this_update, 0, "when it was made"),
+    FIELD_TIME_S("next_update", struct ek_crl_view, next_update, CODEC_OMIT_EMPTY,
+                 "when the next one is due"),
+    FIELD_TIME("added", struct ek_crl_view, added_ms, 0, "when"),
+};
 #define RULE_FIELDS                                                                                \
     FIELD_STRING("product", struct attest_rule_view, product, CODEC_OMIT_EMPTY,                    \
                  "whose units; absent: of all others"),                                            \
@@ -288,6 +299,7 @@ const struct view cert_view = VIEW(cert_fields);
 const struct view ek_root_view = VIEW(ek_root_fields);
 const struct view reference_view = VIEW(reference_fields);
 const struct view element_view = VIEW(element_fields);
+const struct view ek_crl_view = VIEW(ek_crl_fields);
 const struct view attest_rule_view = VIEW(attest_rule_fields);
 const struct view attest_rule_file = VIEW(attest_rule_file_fields); /* what operators write */
 const struct view device_event_view = VIEW(device_event_fields);
@@ -320,6 +332,7 @@ PAGE(ek_root)
 PAGE(reference)
 PAGE(element)
 PAGE(attest_rule)
+PAGE(ek_crl)
 PAGE(device_event)
 PAGE(key)
 PAGE(ca)

@@ -46,6 +46,12 @@ struct attest_rule_view {
     struct attest_patience patience;
     int64_t changed_ms;
 };
+/* A CRL of a CA of endorsement keys. */
+struct ek_crl_view {
+    char id[VIEW_HEX], name[192];
+    uint32_t entries, failed;
+    int64_t this_update, next_update, added_ms;
+};
 struct ek_root_view {
     char id[VIEW_HEX], kind[16], name[192];
     bool simulated;
@@ -280,6 +286,7 @@ VIEW_PAGE_OF(ek_root)
 VIEW_PAGE_OF(reference)
 VIEW_PAGE_OF(element)
 VIEW_PAGE_OF(attest_rule)
+VIEW_PAGE_OF(ek_crl)
 VIEW_PAGE_OF(device_event)
 VIEW_PAGE_OF(key)
 VIEW_PAGE_OF(ca)
@@ -335,7 +342,7 @@ extern const struct view import_view, feed_view, feed_page, consumer_view, consu
 extern const struct view request_view, request_page, batch_view, batch_page, blocked_view,
     blocked_page, block_view;
 extern const struct view ek_root_view, ek_root_page, reference_view, reference_page, element_view,
-    element_page, attest_rule_view, attest_rule_page, attest_rule_file;
+    element_page, attest_rule_view, attest_rule_page, attest_rule_file, ek_crl_view, ek_crl_page;
 extern const struct view device_event_view, device_event_page;
 extern const struct view issued_view, terms_view, terms_page;
 extern const struct view profile_view; /* of struct profile */

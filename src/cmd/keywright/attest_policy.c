@@ -1,6 +1,8 @@
-/* Attestation: the patience with failed rounds, and trust that is taken away. */
+/* Attestation: the patience with failed rounds, and trust that operators or makers take away. */
 #include <stdio.h>
 
+#include "base/b64.h"
+#include "base/pem.h"
 #include "cmd/keywright/cli.h"
 #include "codec/json.h"
 #include "codec/yaml.h"
@@ -80,4 +82,49 @@ kw_status cli_attest_untrust(struct kw_op *op, struct cli *cli)
 kw_status cli_attest_retrust(struct kw_op *op, struct cli *cli)
 {
     return turn(op, cli, "retrust", "attest-retrust", "stands as before");
+}
+
+/* --- makers' CRLs ----------------------------------------------------------------------------- */
+
+enum { CRL_FILE_MAX = 98304 };
+
+static kw_status read_crl(struct kw_op *op, const char *path, struct kw_bytes **ret)
+{
+    AUTO(kw_bytes) *file = NULL;
+
+    TRY(op, os_file_read(op, path, CRL_FILE_MAX, &file), "reading %s", path);
+    struct kw_span text = kw_bytes_span(file);
+    if (!kw_ok(kw_pem_next(&text, "X509 CRL", CRL_FILE_MAX, ret))) {
+        *ret = TAKE(file);
+    }
+    return KW_OK;
+}
+
+static kw_status add_crl(struct kw_op *op, struct cli *cli, const char *path)
+{
+    struct ek_crl_view crl = {0};
+    AUTO(kw_bytes) *der = NULL;
+    AUTO(kw_bytes) *json = NULL;
+    AUTO(kw_bytes) *answer = NULL;
+
+    TRY(op, read_crl(op, path, &der));
+    TRY(op, kw_bytes_new(2 * CRL_FILE_MAX, &json));
+    TRY(op, kw_bytes_append_text(json, "{\"der\":\""));
+    TRY(op, kw_b64_encode(kw_bytes_span(der), /* line_len= */ 0, json));
+    TRY(op, kw_bytes_append_text(json, "\"}"));
+    TRY(op, cli_post(op, cli, "/api/v1/attest/crls", kw_bytes_span(json), &answer));
+    TRY(op, codec_json_decode(op, kw_bytes_span(answer), ek_crl_view.fields, ek_crl_view.n, &crl));
+    (void)printf("CRL of %s: %u taken back; %u devices here failed by it\n", crl.name, crl.entries,
+                 crl.failed);
+    return KW_OK;
+}
+
+kw_status cli_attest_crl(struct kw_op *op, struct cli *cli)
+{
+    static const char *const columns[] = {"name",        "entries", "this_update",
+                                          "next_update", "added",   NULL};
+
+    return cli->args[0] ? add_crl(op, cli, cli->args[0])
+                        : cli_list(op, cli, "/api/v1/attest/crls", &ek_crl_page,
+                                   sizeof(struct ek_crl_page), columns);
 }

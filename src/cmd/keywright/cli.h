@@ -220,6 +220,7 @@ kw_status cli_attest_vouch(struct kw_op *op, struct cli *cli);
 kw_status cli_attest_unvouch(struct kw_op *op, struct cli *cli);
 kw_status cli_attest_policy(struct kw_op *op, struct cli *cli);
 kw_status cli_attest_drop_policy(struct kw_op *op, struct cli *cli);
+kw_status cli_attest_crl(struct kw_op *op, struct cli *cli);
 kw_status cli_attest_untrust(struct kw_op *op, struct cli *cli);
 kw_status cli_attest_retrust(struct kw_op *op, struct cli *cli);
 kw_status cli_blocklist_list(struct kw_op *op, struct cli *cli);

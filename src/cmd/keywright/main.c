@@ -185,6 +185,7 @@ static const struct command {
     {"sync",   "check",    NULL,         REMOTE | OPT(EXTERNAL) | OPT(CA),       cli_sync_check,      "where registry, certificates, devices and another CA's index disagree"},
     {"attest", "roots",    NULL,         REMOTE,                                 cli_attest_roots,    "whose endorsement keys are believed"},
     {"attest", "trust",    "FILE",       REMOTE | OPT(SIMULATED),                cli_attest_trust,    "believe a TPM maker's CA (certificate), or one endorsement key (public key)"},
+    {"attest", "crl",      "[FILE]",     REMOTE,                                 cli_attest_crl,      "CRLs of the CAs of endorsement keys; with a file (PEM or DER) add one"},
     {"attest", "reset",    "ID",         REMOTE,                                 cli_attest_reset,    "forget which TPM a device is bound to"},
     {"attest", "references", NULL,       REMOTE,                                 cli_attest_references, "reference sets of measured boots"},
     {"attest", "accept",   "FILE",       REMOTE | OPT(NAME) | OPT(PRODUCT) | OPT(PCRS), cli_attest_accept, "a reference set from the event log of a genuine unit"},

@@ -2,6 +2,7 @@
 #ifndef SERVICE_ATTEST_ATTEST_H
 #define SERVICE_ATTEST_ATTEST_H
 
+#include "crypto/ek_issuer.h"
 #include "service/service.h"
 #include "store/attest.h"
 
@@ -74,11 +75,17 @@ kw_status attest_reset(struct kw_op *op, struct service *service, const char *de
  * SubjectPublicKeyInfo). KW_E_INPUT, KW_E_CONFLICT. */
 kw_status attest_root_add(struct kw_op *op, struct service *service, struct kw_span der,
                           bool simulated, struct store_attest_root *ret);
-/* How an EK is believed. ret_reason: ATTEST_R_OK, UNKNOWN_EK or EK_MISMATCH. */
+/* Take a CRL (DER) of a CA that attest_root_add() took, in the place of its last one: devices bound
+ * to an EK that it names fail at once. KW_E_INPUT, KW_E_DENIED, KW_E_TOO_LARGE as ek_crl_read();
+ * KW_E_CONFLICT it is no newer. ret_failed: how many devices. */
+kw_status attest_crl_add(struct kw_op *op, struct service *service, struct kw_span der,
+                         struct store_ek_crl *ret, unsigned *ret_failed);
+/* How an EK is believed. reason: ATTEST_R_OK, UNKNOWN_EK, EK_MISMATCH or EK_REVOKED. */
 struct attest_belief {
     enum attest_reason reason;
     enum store_ek_how how;
     bool simulated;
+    struct ek_issuer issuer; /* of its certificate, where there is one */
 };
 kw_status attest_believe(struct kw_op *op, struct service *service, struct kw_span ek_cert,
                          struct kw_span spki, struct attest_belief *ret);

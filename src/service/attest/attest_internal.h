@@ -29,6 +29,14 @@ enum attest_reason attest_judge_held(const struct attest_peer *peer, struct kw_s
 enum attest_reason attest_judge_certified(const struct attest_peer *peer, struct kw_span ak,
                                           struct kw_span nonce, const struct attest_certified *said,
                                           struct kw_span *ret_signer);
+/* CAs that operators added, DER, for the judgement of one EK. */
+enum { ATTEST_CAS_MAX = 64 }; /* all TPM makers together have fewer in use */
+struct attest_cas {
+    struct store_attest_root at[ATTEST_CAS_MAX];
+    unsigned n;
+};
+/* The certificates among them, roots and intermediates. */
+unsigned attest_cas_certs(const struct attest_cas *all, struct kw_span ret[ATTEST_CAS_MAX]);
 /* The AK's key. KW_E_INPUT. */
 kw_status attest_ak_key(struct kw_op *op, struct kw_span ak, struct pubkey **ret);
 /* What operators said that bears on a device's round, and what the judge says beyond a reason. */
@@ -36,12 +44,13 @@ struct attest_policy {
     char product[KW_NAME_MAX];
     bool element;   /* it says that its keys lie in a secure element, and its product's do */
     bool simulated; /* that stands in for one */
+    bool revoked;   /* the maker took the EK certificate back */
     unsigned n_sets;
     struct store_reference sets[ATTEST_REFERENCES_MAX];
     char detail[STORE_ATTEST_DETAIL]; /* "": the reason's own words */
 };
-kw_status attest_policy_load(struct kw_op *op, struct service *service, const char *device,
-                             struct attest_policy **ret);
+kw_status attest_policy_load(struct kw_op *op, struct service *service,
+                             const struct store_attest *row, struct attest_policy **ret);
 void attest_policy_free(struct attest_policy *policy);
 KW_OWNED(attest_policy, struct attest_policy, attest_policy_free)
 /* The events of a log, up to `entries`, against the sets of the policy; ret_name: which fits. */

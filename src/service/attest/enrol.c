@@ -13,6 +13,7 @@ struct refusal {
     struct service *service;
     const char *device;
     enum attest_reason reason;
+    const char *detail; /* "": the reason's own words */
 };
 
 static kw_status note(struct kw_op *op, struct store_txn *txn, void *ctx)
@@ -21,19 +22,47 @@ static kw_status note(struct kw_op *op, struct store_txn *txn, void *ctx)
     struct store_attest row;
 
     TRY(op, store_attest_get_txn(op, txn, it->device, &row));
-    return attest_settle(op, it->service, txn, &row, it->reason, "", os_clock_unix_ms());
+    return attest_settle(op, it->service, txn, &row, it->reason, it->detail, os_clock_unix_ms());
+}
+
+static kw_status refuse_saying(struct kw_op *op, const struct refusal *it)
+{
+    bool other = it->reason == ATTEST_R_EK_TAKEN || it->reason == ATTEST_R_EK_CHANGED;
+    struct refusal mine = *it;
+
+    TRY(op, store_change(op, it->service->store, note, &mine));
+    return FAIL(op, other ? KW_E_CONFLICT : KW_E_DENIED, "%s: %s", attest_reason_text(it->reason),
+                *it->detail ? it->detail : attest_reason_meaning(it->reason));
 }
 
 static kw_status refuse(struct kw_op *op, struct service *service, const char *device,
                         enum attest_reason reason)
 {
-    struct refusal it = {.service = service, .device = device, .reason = reason};
+    const struct refusal it = {
+        .service = service, .device = device, .reason = reason, .detail = ""};
 
-    bool other = reason == ATTEST_R_EK_TAKEN || reason == ATTEST_R_EK_CHANGED;
+    return refuse_saying(op, &it);
+}
 
-    TRY(op, store_change(op, service->store, note, &it));
-    return FAIL(op, other ? KW_E_CONFLICT : KW_E_DENIED, "%s: %s", attest_reason_text(reason),
-                attest_reason_meaning(reason));
+/* An EK that nobody believes: which CA is missing, and the next step. */
+static kw_status refuse_belief(struct kw_op *op, struct service *service, const char *device,
+                               const struct attest_belief *belief)
+{
+    const struct ek_issuer *issuer = &belief->issuer;
+    char detail[STORE_ATTEST_DETAIL] = "";
+    const struct refusal it = {
+        .service = service, .device = device, .reason = belief->reason, .detail = detail};
+
+    if (belief->reason == ATTEST_R_UNKNOWN_EK && *issuer->missing) {
+        char from[72] = "ask its maker for it";
+        if (*issuer->url) {
+            (void)snprintf(from, sizeof(from), "it is at %.60s", issuer->url);
+        }
+        (void)snprintf(detail, sizeof(detail),
+                       "the CA '%.50s' was not added; %s, and keywright attest trust FILE",
+                       issuer->missing, from);
+    }
+    return refuse_saying(op, &it);
 }
 
 static bool is_ek(const struct tpm_public *ek)
@@ -112,7 +141,7 @@ kw_status attest_enrol(struct kw_op *op, struct service *service, const struct a
     TRY(op, tpm_public_spki(op, &ek, &spki), "ek_public");
     TRY(op, attest_believe(op, service, asked->ek_cert, kw_bytes_span(spki), &belief));
     if (belief.reason != ATTEST_R_OK) {
-        return refuse(op, service, peer->device, belief.reason);
+        return refuse_belief(op, service, peer->device, &belief);
     }
     digest_sha256(kw_bytes_span(spki), it.row.ek);
     TRY(op, store_attest_get(op, service->store, peer->device, &row));
@@ -122,6 +151,11 @@ kw_status attest_enrol(struct kw_op *op, struct service *service, const struct a
     KW_TEXT_SET(it.row.device, peer->device);
     KW_TEXT_SET(it.row.root_of_trust, asked->root_of_trust);
     it.row.ek_how = belief.how;
+    if (belief.issuer.known) {
+        memcpy(it.row.ek_issuer, belief.issuer.key, sizeof(it.row.ek_issuer));
+        memcpy(it.row.ek_serial, belief.issuer.serial, belief.issuer.serial_len);
+        it.row.ek_serial_len = belief.issuer.serial_len;
+    }
     it.row.simulated = belief.simulated || strstr(asked->root_of_trust, "SIMULATED");
     return open_session(op, service, &it, &ek, &ak, ret);
 }
@@ -156,6 +190,9 @@ static kw_status bind(struct kw_op *op, struct store_txn *txn, void *ctx)
     memcpy(row->ak, it->session.ak, sizeof(row->ak));
     row->ak_len = it->session.ak_len;
     row->ek_how = it->session.ek_how;
+    memcpy(row->ek_issuer, it->session.ek_issuer, sizeof(row->ek_issuer));
+    memcpy(row->ek_serial, it->session.ek_serial, sizeof(row->ek_serial));
+    row->ek_serial_len = it->session.ek_serial_len;
     row->simulated = it->session.simulated;
     KW_TEXT_SET(row->root_of_trust, it->session.root_of_trust);
     row->bound_ms = os_clock_unix_ms();

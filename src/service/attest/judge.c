@@ -250,7 +250,7 @@ static enum attest_reason judge_tpm(const struct attest_peer *peer,
                                     struct attest_policy *policy, struct store_attest *row,
                                     struct attest_shown *ret)
 {
-    enum attest_reason reason = judge_key(peer, said, row);
+    enum attest_reason reason = policy->revoked ? ATTEST_R_EK_REVOKED : judge_key(peer, said, row);
 
     reason = reason == ATTEST_R_OK ? judge_quote(peer, said, policy, row) : reason;
     return reason == ATTEST_R_OK ? judge_next(peer, said, row, policy, ret) : reason;

@@ -13,8 +13,8 @@ void attest_policy_free(struct attest_policy *policy)
     free(policy);
 }
 
-kw_status attest_policy_load(struct kw_op *op, struct service *service, const char *device,
-                             struct attest_policy **ret)
+kw_status attest_policy_load(struct kw_op *op, struct service *service,
+                             const struct store_attest *row, struct attest_policy **ret)
 {
     static const char element[] = "pkcs11 "; /* as the agent's hello names that root of trust */
     struct store_device known;
@@ -22,7 +22,11 @@ kw_status attest_policy_load(struct kw_op *op, struct service *service, const ch
     AUTO(attest_policy) *policy = calloc(1, sizeof(*policy));
 
     ENSURE(op, policy, KW_E_MEMORY, "no memory for the policy");
-    TRY(op, store_device_get(op, service->store, device, &known));
+    TRY(op, store_device_get(op, service->store, row->device, &known));
+    if (row->ek_serial_len > 0) {
+        TRY(op, store_ek_is_revoked(op, service->store, row->ek_issuer,
+                                    KW_SPAN(row->ek_serial, row->ek_serial_len), &policy->revoked));
+    }
     TRY(op, store_element_has(op, service->store, known.product, &has));
     KW_TEXT_SET(policy->product, known.product);
     policy->element = has && strncmp(known.root_of_trust, element, sizeof(element) - 1) == 0;

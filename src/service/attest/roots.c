@@ -8,7 +8,7 @@
 #include "os/clock.h"
 #include "service/attest/attest_internal.h"
 
-enum { ROOTS_MAX = 64 }; /* all TPM makers together have fewer in use */
+enum { ROOTS_MAX = ATTEST_CAS_MAX };
 
 struct adding {
     struct service *service;
@@ -57,12 +57,19 @@ kw_status attest_root_add(struct kw_op *op, struct service *service, struct kw_s
 
 /* --- judging ---------------------------------------------------------------------------------- */
 
-struct roots {
-    struct store_attest_root at[ROOTS_MAX];
-    unsigned n;
-};
+unsigned attest_cas_certs(const struct attest_cas *all, struct kw_span ret[ATTEST_CAS_MAX])
+{
+    unsigned n = 0;
 
-static void sort(const struct roots *all, int simulated, struct kw_span roots[ROOTS_MAX],
+    for (unsigned i = 0; i < all->n; i++) {
+        if (all->at[i].kind != STORE_ROOT_PINNED) {
+            ret[n++] = KW_SPAN(all->at[i].der, all->at[i].der_len);
+        }
+    }
+    return n;
+}
+
+static void sort(const struct attest_cas *all, int simulated, struct kw_span roots[ROOTS_MAX],
                  unsigned *n_roots, struct kw_span between[ROOTS_MAX], unsigned *n_between)
 {
     *n_roots = *n_between = 0;
@@ -76,7 +83,7 @@ static void sort(const struct roots *all, int simulated, struct kw_span roots[RO
     }
 }
 
-static bool leads_to(const struct roots *all, struct kw_span ek_cert, bool simulated)
+static bool leads_to(const struct attest_cas *all, struct kw_span ek_cert, bool simulated)
 {
     struct kw_span roots[ROOTS_MAX], between[ROOTS_MAX];
     unsigned n_roots = 0, n_between = 0;
@@ -88,7 +95,7 @@ static bool leads_to(const struct roots *all, struct kw_span ek_cert, bool simul
                                 os_clock_unix_ms() / 1000));
 }
 
-static const struct store_attest_root *pinned(const struct roots *all, struct kw_span spki)
+static const struct store_attest_root *pinned(const struct attest_cas *all, struct kw_span spki)
 {
     for (unsigned i = 0; i < all->n; i++) {
         if (all->at[i].kind == STORE_ROOT_PINNED &&
@@ -99,7 +106,7 @@ static const struct store_attest_root *pinned(const struct roots *all, struct kw
     return NULL;
 }
 
-static struct attest_belief judge(const struct roots *all, struct kw_span ek_cert,
+static struct attest_belief judge(const struct attest_cas *all, struct kw_span ek_cert,
                                   struct kw_span spki)
 {
     const struct store_attest_root *pin = pinned(all, spki);
@@ -110,26 +117,53 @@ static struct attest_belief judge(const struct roots *all, struct kw_span ek_cer
         return (struct attest_belief){.reason = ATTEST_R_EK_MISMATCH};
     }
     if (pin) {
-        return (struct attest_belief){ATTEST_R_OK, STORE_EK_PINNED, pin->simulated};
+        return (struct attest_belief){
+            .reason = ATTEST_R_OK, .how = STORE_EK_PINNED, .simulated = pin->simulated};
     }
     for (int simulated = 0; ek_cert.len > 0 && simulated < 2; simulated++) {
         if (leads_to(all, ek_cert, simulated)) {
-            return (struct attest_belief){ATTEST_R_OK, STORE_EK_CHAIN, simulated};
+            return (struct attest_belief){
+                .reason = ATTEST_R_OK, .how = STORE_EK_CHAIN, .simulated = simulated};
         }
     }
     return (struct attest_belief){.reason = ATTEST_R_UNKNOWN_EK};
 }
 
+/* Who issued it, and whether that took it back. */
+static kw_status judge_issuer(struct kw_op *op, struct service *service,
+                              const struct attest_cas *all, struct kw_span ek_cert,
+                              struct attest_belief *belief)
+{
+    struct kw_span cas[ATTEST_CAS_MAX];
+    struct kw_op own;
+    bool revoked = false;
+
+    kw_op_init(&own, "system", 0);
+    unsigned n = attest_cas_certs(all, cas);
+    if (ek_cert.len == 0 || !kw_ok(ek_issuer_of(&own, ek_cert, cas, n, &belief->issuer)) ||
+        !belief->issuer.known) {
+        return KW_OK;
+    }
+    TRY(op,
+        store_ek_is_revoked(op, service->store, belief->issuer.key,
+                            KW_SPAN(belief->issuer.serial, belief->issuer.serial_len), &revoked));
+    if (revoked && belief->reason == ATTEST_R_OK) {
+        belief->reason = ATTEST_R_EK_REVOKED;
+    }
+    return KW_OK;
+}
+
 kw_status attest_believe(struct kw_op *op, struct service *service, struct kw_span ek_cert,
                          struct kw_span spki, struct attest_belief *ret)
 {
-    struct roots *all = calloc(1, sizeof(*all));
+    struct attest_cas *all = calloc(1, sizeof(*all));
 
     ENSURE(op, all, KW_E_MEMORY, "no memory for the EK roots");
     kw_status status =
         store_attest_root_list(op, service->store, NULL, ROOTS_MAX, all->at, &all->n);
     if (kw_ok(status)) {
         *ret = judge(all, ek_cert, spki);
+        status = judge_issuer(op, service, all, ek_cert, ret);
     }
     free(all);
     return status;

@@ -134,7 +134,7 @@ kw_status attest_evidence(struct kw_op *op, struct service *service, const struc
     AUTO(attest_policy) *policy = NULL;
 
     TRY(op, store_attest_get(op, service->store, peer->device, &it.row));
-    TRY(op, attest_policy_load(op, service, peer->device, &policy));
+    TRY(op, attest_policy_load(op, service, &it.row, &policy));
     it.policy = policy;
     struct store_attest learned = it.row;
     it.reason = attest_judge(peer, said, it.now_ms, policy, &learned, &it.shown);

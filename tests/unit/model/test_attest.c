@@ -107,6 +107,17 @@ static void trust_in_a_reference_set_ends_with_the_set(void **state)
     assert_int_equal(standing.taken, ATTEST_NOT_TAKEN);
 }
 
+static void a_revoked_endorsement_key_fails_at_once(void **state)
+{
+    struct attest_standing standing = {0};
+
+    (void)state;
+    attest_round(&standing, &patience, ATTEST_R_OK, 1000);
+    attest_round(&standing, &patience, ATTEST_R_EK_REVOKED, 2000);
+    assert_int_equal(standing.verdict, ATTEST_FAILED);
+    assert_int_equal(standing.valid_until_ms, 0);
+}
+
 static void patience_has_bounds(void **state)
 {
     static const struct attest_patience bad[] = {
@@ -174,6 +185,7 @@ int main(void)
         cmocka_unit_test(what_an_operator_took_stays_taken),
         cmocka_unit_test(trust_in_a_reference_set_ends_with_the_set),
         cmocka_unit_test(patience_has_bounds),
+        cmocka_unit_test(a_revoked_endorsement_key_fails_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
