@@ -58,6 +58,7 @@ BODIES = {
     f'{API}/devices/{{id}}/suspend': REASON,
     f'{API}/devices/{{id}}/resume': REASON,
     f'{API}/attest/roots': obj('der', der=B64, simulated=True),
+    f'{API}/attest/crls': obj('der', der=B64),
     f'{API}/attest/references': obj('name pcr_mask log', name='r', product='p', pcr_mask='000000ff', log=B64),
     f'{API}/attest/references/{{id}}/{{verb}}': NOTHING,
     f'{API}/attest/elements': obj('product has', product='no such product', has=True),
