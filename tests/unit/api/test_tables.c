@@ -70,6 +70,7 @@ static const struct {
     {"/device/v1/attest/evidence", false}, /* an event log of 64 KiB in base64 */
     {"/api/v1/attest/references",  false}, /* the same */
     {"/api/v1/attest/crls",        false}, /* the same, a CRL */
+    {"/api/v1/roots",              false}, /* certificates */
     {"/api/v1/devices/import",     true },
     {"/api/v1/blocklist/{list}",   false},
     {"/api/v1/sync/external",      false},
