@@ -1,4 +1,5 @@
-/* The HTTP client (libcurl): one server, limits on everything, TLS 1.3 with our roots only. */
+/* The HTTP client: one server, limits on everything, TLS 1.3 with our roots only. No proxies, no
+ * redirects. */
 #ifndef NET_CLIENT_H
 #define NET_CLIENT_H
 

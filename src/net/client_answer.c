@@ -1,9 +1,12 @@
-/* What comes back, as libcurl hands it over. */
+/* What comes back. */
 #include <stdlib.h>
 #include <strings.h>
 
 #include "net/client_internal.h"
+#include "net/client_parse.h"
 #include "net/request.h"
+
+enum { READ_AT_ONCE = 4096 };
 
 void http_answer_done(struct http_answer *answer)
 {
@@ -11,86 +14,17 @@ void http_answer_done(struct http_answer *answer)
     answer->body = NULL;
 }
 
-CURLcode client_on_ssl_ctx(CURL *curl, void *ssl_ctx, void *arg)
-{
-    struct http_client *client = arg;
-
-    (void)curl;
-    return tls_client_apply(client->tls, ssl_ctx) ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
-}
-
-/* libcurl shows the connection only while it is used. */
-static void note_exporter(struct http_client *client)
-{
-    struct curl_tlssessioninfo *session = NULL;
-
-    client->has_exporter =
-        client->exporter_label && client->tls &&
-        curl_easy_getinfo(client->curl, CURLINFO_TLS_SSL_PTR, &session) == CURLE_OK && session &&
-        session->backend == CURLSSLBACKEND_OPENSSL && session->internals &&
-        tls_client_export(session->internals, client->exporter_label, client->exporter);
-}
-
-/*
- * A request is about to be sent. libcurl sends it again by itself where a kept-alive connection
- * broke before an answer; that may do twice what was asked once (enrol, sign), so only safe methods
- * may.
- */
-int client_on_request(void *arg, char *to_ip, char *from_ip, int to_port, int from_port)
-{
-    struct http_client *client = arg;
-
-    (void)to_ip;
-    (void)from_ip;
-    (void)to_port;
-    (void)from_port;
-    note_exporter(client);
-    client->moved = client->want_exporter &&
-                    (!client->has_exporter ||
-                     memcmp(client->want_exporter, client->exporter, HTTP_EXPORTER) != 0);
-    if (client->moved && client->n_sent == 0) {
-        return CURL_PREREQFUNC_ABORT;
-    }
-    client->n_sent++;
-    return !client->moved && (client->n_sent == 1 || client->safe) ? CURL_PREREQFUNC_OK
-                                                                   : CURL_PREREQFUNC_ABORT;
-}
-
-size_t client_on_body(char *data, size_t one, size_t n, void *arg)
+static bool on_body(void *arg, struct kw_span piece)
 {
     struct http_client *client = arg;
     struct kw_bytes *body = client->answer.body;
 
-    (void)one; /* always 1 */
-    client->too_large = n > client->config.response_max - body->len;
+    client->too_large = piece.len > client->config.response_max - body->len;
     if (client->too_large) {
-        return 0;
-    }
-    client->no_memory = !kw_ok(kw_bytes_append(body, KW_SPAN(data, n)));
-    return client->no_memory ? 0 : n;
-}
-
-/* The value of header `name`, if line is that header; NUL-terminated into text. */
-static bool header_value(struct kw_span line, const char *name, char *text, size_t cap)
-{
-    size_t n = strlen(name);
-
-    if (line.len <= n || line.p[n] != ':' || strncasecmp((const char *)line.p, name, n) != 0) {
         return false;
     }
-    struct kw_span value = kw_span_sub(line, n + 1, line.len);
-    while (value.len > 0 && (value.p[0] == ' ' || value.p[0] == '\t')) {
-        value = kw_span_sub(value, 1, value.len);
-    }
-    while (value.len > 0 && value.p[value.len - 1] <= ' ') {
-        value.len--;
-    }
-    if (value.len >= cap) {
-        return false;
-    }
-    memcpy(text, value.p, value.len);
-    text[value.len] = '\0';
-    return true;
+    client->no_memory = !kw_ok(kw_bytes_append(body, piece));
+    return !client->no_memory;
 }
 
 /* Seconds only; a date (RFC 9110 section 10.2.3) is as good as absent. */
@@ -103,24 +37,50 @@ static uint32_t retry_after_of(const char *value)
     return is_number && seconds <= UINT32_MAX ? (uint32_t)seconds : 0;
 }
 
-size_t client_on_header(char *data, size_t one, size_t n, void *arg)
+static void on_header(void *arg, const char *name, const char *value)
 {
     struct http_client *client = arg;
     struct http_answer *answer = &client->answer;
-    struct kw_span line = KW_SPAN(data, n);
-    char value[256];
 
-    (void)one;                                    /* always 1 */
-    if (n > 5 && memcmp(data, "HTTP/", 5) == 0) { /* a 100 came before */
-        answer->content_type[0] = '\0';
-        answer->retry_after_s = 0;
-        client->whole_head = false;
-    } else if (data[0] == '\r' || data[0] == '\n') {
-        client->whole_head = true;
-    } else if (header_value(line, "Content-Type", value, sizeof(value))) {
+    if (strcasecmp(name, "Content-Type") == 0) {
         request_media_type(value, answer->content_type, sizeof(answer->content_type));
-    } else if (header_value(line, "Retry-After", value, sizeof(value))) {
+    } else if (strcasecmp(name, "Retry-After") == 0) {
         answer->retry_after_s = retry_after_of(value);
     }
-    return n;
+}
+
+static const struct answer_events events = {.header = on_header, .body = on_body};
+
+static kw_status read_on(struct kw_op *op, struct http_client *client, struct answer_parser *parser,
+                         int64_t until_ms, enum answer_state *ret_state)
+{
+    uint8_t room[READ_AT_ONCE] KW_ROOM;
+    size_t n = 0;
+
+    TRY(op, client_link_read(op, client, room, sizeof(room), until_ms, &n));
+    client->answered = client->answered || n > 0;
+    *ret_state = answer_parse(parser, KW_SPAN(room, n));
+    ENSURE(op, *ret_state != ANSWER_CUT, KW_E_UNAVAILABLE, "the server ended the connection %s",
+           client->answered ? "amid its answer" : "without an answer");
+    ENSURE(op, !client->too_large, KW_E_TOO_LARGE, "the answer has more than %zu octets",
+           client->config.response_max);
+    ENSURE(op, !client->no_memory, KW_E_MEMORY, "the answer");
+    ENSURE(op, *ret_state != ANSWER_BAD, KW_E_DEVICE, "the answer is no HTTP: %s",
+           answer_parser_fault(parser));
+    return KW_OK;
+}
+
+kw_status client_read_answer(struct kw_op *op, struct http_client *client, bool no_body,
+                             int64_t until_ms, bool *ret_keep)
+{
+    AUTO(answer_parser) *parser = NULL;
+    enum answer_state state = ANSWER_MORE;
+
+    TRY(op, answer_parser_new(&events, client, no_body, &parser), "the answer");
+    while (state == ANSWER_MORE) {
+        TRY(op, read_on(op, client, parser, until_ms, &state));
+    }
+    client->answer.status = answer_parser_status(parser);
+    *ret_keep = answer_parser_keeps(parser);
+    return KW_OK;
 }

@@ -2,42 +2,62 @@
 #ifndef NET_CLIENT_INTERNAL_H
 #define NET_CLIENT_INTERNAL_H
 
-#include <curl/curl.h>
-
 #include "net/client.h"
 #include "net/tls_client.h"
+#include "net/tls_link.h"
+
+/* The connection. */
+struct client_link {
+    int fd;               /* -1 = none */
+    struct tls_link *tls; /* NULL: plain HTTP */
+    int64_t idle_ms;      /* since when it waits for the next call, monotonic clock */
+};
 
 struct http_client {
-    CURL *curl;             /* NULL: no memory for it after http_client_disconnect() */
-    struct tls_client *tls; /* NULL: plain HTTP */
-    char *base_url;
+    struct tls_client *tls;         /* NULL: plain HTTP */
+    char *base_url;                 /* without a slash at its end */
+    struct kw_span authority, path; /* of base_url */
+    char *host;
+    unsigned port;
     struct http_client_config config; /* numbers only, defaults filled in */
     const char *exporter_label;
     bool has_exporter; /* of the connection that the last call went over */
     uint8_t exporter[HTTP_EXPORTER];
+    struct client_link link;
     /* Of the call at work: */
-    const uint8_t *want_exporter; /* of the only connection that will do; NULL = any will */
-    bool moved;                   /* … and it is gone */
-    bool safe;                    /* GET, HEAD: to send it twice does no harm */
-    unsigned n_sent;              /* connections on which it was begun */
+    unsigned n_sent; /* connections on which it was begun */
+    bool answered;   /* octets of an answer have come */
     bool too_large, no_memory;
-    bool whole_head; /* libcurl takes headers that break off for whole ones */
     struct http_answer answer;
-    struct curl_slist *headers;
-    char error[CURL_ERROR_SIZE];
 };
 
-/* Set libcurl up for one call (client_request.c). What it allocates is freed by
- * client_wipe_request(). */
-kw_status client_prepare(struct kw_op *op, struct http_client *client,
-                         const struct http_call *call);
-/* Overwrite and free the request's headers: a secret may be among them. */
-void client_wipe_request(struct http_client *client);
+/* client_link.c; until_ms: monotonic clock. KW_E_TIMEOUT after that, KW_E_UNAVAILABLE where the
+ * connection is lost, and of TLS's failures what tls_client_failure() says. */
 
-/* libcurl's callbacks; arg: the client (client_answer.c). */
-CURLcode client_on_ssl_ctx(CURL *curl, void *ssl_ctx, void *arg);
-int client_on_request(void *arg, char *to_ip, char *from_ip, int to_port, int from_port);
-size_t client_on_body(char *data, size_t one, size_t n, void *arg);
-size_t client_on_header(char *data, size_t one, size_t n, void *arg);
+/* A new connection to one of the host's addresses, the TLS handshake done. KW_E_MEMORY. */
+kw_status client_link_open(struct kw_op *op, struct http_client *client, int64_t until_ms);
+/* Is the connection of the call before there, and silent as it should be? */
+bool client_link_is_alive(const struct client_link *link);
+/* No connection: no harm. */
+void client_link_close(struct client_link *link);
+kw_status client_link_send(struct kw_op *op, struct http_client *client, struct kw_span octets,
+                           int64_t until_ms);
+/* At least one octet; *ret_n = 0: the server has ended the connection in order. */
+kw_status client_link_read(struct kw_op *op, struct http_client *client, uint8_t *to, size_t cap,
+                           int64_t until_ms, size_t *ret_n);
+
+/* The request's octets (client_request.c). A secret may be among them: client_wipe() before they
+ * are freed. */
+kw_status client_request(struct kw_op *op, const struct http_client *client,
+                         const struct http_call *call, struct kw_bytes **ret);
+void client_wipe(struct kw_bytes *request);
+
+/**
+ * Read the answer into client->answer (client_answer.c). Errors: KW_E_TOO_LARGE, KW_E_MEMORY,
+ * KW_E_DEVICE no HTTP, KW_E_UNAVAILABLE it broke off, KW_E_TIMEOUT.
+ * ret_keep: the connection may serve the next call.
+ */
+kw_status client_read_answer(struct kw_op *op, struct http_client *client, bool no_body,
+                             int64_t until_ms, bool *ret_keep);
 
 #endif

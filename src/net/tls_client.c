@@ -11,6 +11,7 @@ struct tls_client {
     struct cert **chain;
     unsigned n_chain;
     struct privkey *key; /* NULL = no identity */
+    SSL_CTX *ctx;        /* NULL: not needed yet */
     kw_status (*judge)(struct kw_op *op, void *ctx, const struct cert *leaf,
                        const struct cert *issuer);
     void *judge_ctx;
@@ -72,6 +73,7 @@ void tls_client_free(struct tls_client *tls)
         cert_unref(tls->chain[i]);
     }
     free(tls->chain);
+    SSL_CTX_free(tls->ctx);
     privkey_unref(tls->key);
     tls_trust_done(&tls->trust);
     free(tls);
@@ -124,18 +126,38 @@ kw_status tls_client_set_up(struct kw_op *op, const struct tls_client *tls, void
     return tls->key ? tls_identity(op, ssl_ctx, tls->chain, tls->n_chain, tls->key) : KW_OK;
 }
 
-static kw_status apply(struct kw_op *op, struct tls_client *tls, SSL_CTX *ctx)
+/* Many libraries that take a context do not look at the name then: libmosquitto does not. */
+kw_status tls_client_expect(struct kw_op *op, void *ssl_ctx, const char *host)
 {
-    OSSL_ENSURE(op, SSL_CTX_set_ex_data(ctx, client_index, tls) == 1, KW_E_MEMORY, "TLS client");
-    SSL_CTX_set_info_callback(ctx, on_info);
-    SSL_CTX_set_cert_verify_callback(ctx, verify, tls);
-    return tls_client_set_up(op, tls, ctx);
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ssl_ctx);
+
+    if (X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1) {
+        return KW_OK;
+    }
+    ERR_clear_error(); /* no address, so a name */
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    OSSL_ENSURE(op, *host && X509_VERIFY_PARAM_set1_host(param, host, 0) == 1, KW_E_INPUT,
+                "the name of the host");
+    return KW_OK;
 }
 
-bool tls_client_apply(struct tls_client *tls, void *ssl_ctx)
+kw_status tls_client_context(struct kw_op *op, struct tls_client *tls, const char *host,
+                             void **ret_ssl_ctx)
 {
-    kw_op_clear(&tls->op);
-    return kw_ok(apply(&tls->op, tls, ssl_ctx));
+    AUTO(SSL_CTX) *ctx = NULL;
+
+    if (!tls->ctx) {
+        ctx = SSL_CTX_new(TLS_client_method());
+        OSSL_ENSURE(op, ctx && SSL_CTX_set_ex_data(ctx, client_index, tls) == 1, KW_E_MEMORY,
+                    "TLS client");
+        SSL_CTX_set_info_callback(ctx, on_info);
+        SSL_CTX_set_cert_verify_callback(ctx, verify, tls);
+        TRY(op, tls_client_set_up(op, tls, ctx));
+        TRY(op, tls_client_expect(op, ctx, host));
+        tls->ctx = TAKE(ctx);
+    }
+    *ret_ssl_ctx = tls->ctx;
+    return KW_OK;
 }
 
 void tls_client_begin(struct tls_client *tls, const struct kw_op *op)
@@ -143,11 +165,6 @@ void tls_client_begin(struct tls_client *tls, const struct kw_op *op)
     tls->op = *op;
     kw_op_clear(&tls->op);
     tls->alert = -1;
-}
-
-void tls_client_end(void)
-{
-    ERR_clear_error();
 }
 
 struct kw_op *tls_client_op(struct tls_client *tls)
@@ -211,12 +228,4 @@ kw_status tls_client_failure(struct kw_op *op, const struct tls_client *tls)
         return KW_FAIL(op->code);
     }
     return tls_client_alert(op, tls->alert);
-}
-
-bool tls_client_export(void *ssl, const char *label, uint8_t ret[HTTP_EXPORTER])
-{
-    bool exported = SSL_export_keying_material(ssl, ret, HTTP_EXPORTER, label, strlen(label), NULL,
-                                               0, /* use_context= */ 0) == 1;
-    ERR_clear_error();
-    return exported;
 }

@@ -12,17 +12,13 @@ kw_status tls_client_new(struct kw_op *op, const struct http_client_config *conf
 void tls_client_free(struct tls_client *tls);
 KW_OWNED(tls_client, struct tls_client, tls_client_free)
 
-/* Set up the SSL_CTX (void *) that libcurl is about to use. False: it must not. */
-bool tls_client_apply(struct tls_client *tls, void *ssl_ctx);
+/* The SSL_CTX (void *) of our connections to this host; made once, tls has it. */
+kw_status tls_client_context(struct kw_op *op, struct tls_client *tls, const char *host,
+                             void **ret_ssl_ctx);
 /* A call begins: its operation is the judge's and the remote key's. */
 void tls_client_begin(struct tls_client *tls, const struct kw_op *op);
-/* libcurl has come back: what it left in OpenSSL's error queue would be taken for a failure of
- * whatever this thread does next. */
-void tls_client_end(void);
 /* The copy of that operation in which failures of the handshake are noted; borrowed. */
 struct kw_op *tls_client_op(struct tls_client *tls);
-/* The exporter of a connection (SSL *) whose handshake is done. */
-bool tls_client_export(void *ssl, const char *label, uint8_t ret[HTTP_EXPORTER]);
 /**
  * Why TLS failed in this call, if it did: the judge's word, ours about the server's certificate,
  * the remote key's, or the alert that the server sent. KW_OK: TLS knows of no failure.
@@ -31,9 +27,11 @@ kw_status tls_client_failure(struct kw_op *op, const struct tls_client *tls);
 /* What that alert said of our certificate. */
 enum http_refusal tls_client_refusal(const struct tls_client *tls);
 
-/* For contexts that are no libcurl's (tls_context.c); these change nothing in `tls`, so any thread
- * may call them at once. Settings, trust and identity for an SSL_CTX: */
+/* For contexts of other libraries' connections (tls_context.c); these change nothing in `tls`, so
+ * any thread may call them at once. Settings, trust and identity for an SSL_CTX: */
 kw_status tls_client_set_up(struct kw_op *op, const struct tls_client *tls, void *ssl_ctx);
+/* The DNS name or address that the server's certificate must have: */
+kw_status tls_client_expect(struct kw_op *op, void *ssl_ctx, const char *host);
 /* The verdict on what the peer sent (an X509_STORE_CTX); OpenSSL's error for it is set: */
 kw_status tls_client_judge(struct kw_op *op, const struct tls_client *tls, void *asked);
 /* A fatal alert of the server as a failure, in words; -1: none, KW_OK. */

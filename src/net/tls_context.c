@@ -106,21 +106,6 @@ static kw_status make(struct kw_op *op, struct tls_context *context, SSL_CTX **r
     return KW_OK;
 }
 
-/* Many libraries that take a context do not look at the name then: libmosquitto does not. */
-static kw_status expect_host(struct kw_op *op, SSL_CTX *ctx, const char *host)
-{
-    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
-
-    if (!host || X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1) {
-        return KW_OK;
-    }
-    ERR_clear_error(); /* no address, so a name */
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    OSSL_ENSURE(op, *host && X509_VERIFY_PARAM_set1_host(param, host, 0) == 1, KW_E_INPUT,
-                "the name of the host");
-    return KW_OK;
-}
-
 kw_status tls_context_new(struct kw_op *op, const struct http_client_config *config,
                           const char *host, void (*judge_free)(void *ctx), struct ssl_ctx_st **ret)
 {
@@ -138,7 +123,9 @@ kw_status tls_context_new(struct kw_op *op, const struct http_client_config *con
     ENSURE(op, context_index >= 0, KW_E_MEMORY, "TLS context");
     TRY(op, tls_client_new(op, config, &context->tls));
     TRY(op, make(op, context, &ctx));
-    TRY(op, expect_host(op, ctx, host));
+    if (host) {
+        TRY(op, tls_client_expect(op, ctx, host));
+    }
     OSSL_ENSURE(op, SSL_CTX_set_ex_data(ctx, context_index, context) == 1, KW_E_MEMORY,
                 "TLS context");
     context = NULL; /* ctx has it */

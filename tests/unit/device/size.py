@@ -14,7 +14,7 @@ KIB = 1024
 LIMITS = {'libkeywright': {'.text': 150 * KIB, 'all': 232 * KIB},
           'libkeywright-tpm2': {'.text': 48 * KIB, 'all': 64 * KIB},
           'libkeywright-pkcs11': {'.text': 48 * KIB, 'all': 64 * KIB}}
-NEEDED = {'libjansson', 'libcrypto', 'libssl', 'libcurl', 'libc', 'ld-linux-x86-64', 'libpthread'}
+NEEDED = {'libjansson', 'libcrypto', 'libssl', 'libhttp_parser', 'libc', 'ld-linux-x86-64', 'libpthread'}
 
 
 def output(*command):
