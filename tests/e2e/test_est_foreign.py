@@ -210,3 +210,12 @@ def test_media_type_parameters_are_fine(gate):
     reply = gate.curl('devices', f'{EST}/simpleenroll', '-H', 'Content-Type: Application/PKCS10; charset=us-ascii',
                       '-u', f'{device}:{secret}', data=base64.b64encode(csr_der(new_key(), device)))
     assert reply.status == 200, reply
+
+
+@pytest.mark.parametrize('path', [f'{EST}/fullcmc', f'{EST}/ldevid/fullcmc', f'{EST}/requestvoucher', '/.well-known/brski/requestvoucher',
+                                  '/.well-known/brski/voucher_status', '/.well-known/brski/enrollstatus', '/.well-known/brski'])
+def test_what_is_not_offered(gate, path):
+    """Full CMC is optional (RFC 7030 section 4.3), vouchers are BRSKI's (RFC 8995): libest asks, and is told that there is none."""
+    for method in ('GET', 'POST'):
+        reply = gate.ask('devices', method, path, b'MAA=' if method == 'POST' else None, {'Content-Type': 'application/pkcs7-mime'})
+        assert reply.status == 404 and reply.body.strip(), (method, reply)
