@@ -82,7 +82,7 @@ static kw_status lookup_new(struct kw_op *op, const char *host, const char *port
 /* No signal of the program's is handled in a thread that it does not know of. */
 static bool start(struct lookup *lookup)
 {
-    pthread_t thread;
+    pthread_t thread = 0;
     sigset_t all;
     sigset_t before;
 

@@ -7,6 +7,8 @@
 
 #include "crypto/openssl.h"
 
+enum { NAME_ROOM = 256 }; /* RFC 1035 section 2.3.4: 255 octets */
+
 struct tls_link {
     SSL *ssl;
     bool is_good; /* the handshake is done, and nothing has failed since */
@@ -22,9 +24,12 @@ static bool is_address(const char *host)
 
 static kw_status set_up(struct kw_op *op, struct tls_link *link, const char *host, int fd)
 {
+    char name[NAME_ROOM]; /* OpenSSL's macro wants no const */
+
     (void)SSL_set_mode(link->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE); /* the new mask */
+    ENSURE(op, KW_TEXT_SET(name, host), KW_E_INPUT, "the name of the server is too long");
     /* RFC 6066 section 3: addresses are no server names. */
-    OSSL_ENSURE(op, is_address(host) || SSL_set_tlsext_host_name(link->ssl, host) == 1, KW_E_INPUT,
+    OSSL_ENSURE(op, is_address(name) || SSL_set_tlsext_host_name(link->ssl, name) == 1, KW_E_INPUT,
                 "the name of the server");
     OSSL_ENSURE(op, SSL_set_fd(link->ssl, fd) == 1, KW_E_MEMORY, "TLS connection");
     SSL_set_connect_state(link->ssl);
