@@ -1,7 +1,7 @@
 """Hub and cloud of examples/home over an unmodified Mosquitto with our plugin; strangers are other services and paho."""
-import contextlib
 import base64
 import calendar
+import contextlib
 import json
 import os
 import pathlib
