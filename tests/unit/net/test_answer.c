@@ -63,26 +63,32 @@ static const struct {
     bool no_body;
 } answers[] = {
     {"HTTP/1.1 200 OK\r\nA: 1\r\nContent-Length: 2\r\n\r\nhi",
-     {ANSWER_WHOLE, 200, true},  "A=1;Content-Length=2;",           "hi"},
-    {"HTTP/1.1 204 No Content\r\n\r\n",
-     {ANSWER_WHOLE, 204, true},  "",                                ""  },
+     {ANSWER_WHOLE, 200, true},
+     "A=1;Content-Length=2;", "hi"},
+    {"HTTP/1.1 204 No Content\r\n\r\n", {ANSWER_WHOLE, 204, true}, "", ""},
     {"HTTP/1.1 100 Continue\r\nA: 1\r\n\r\nHTTP/1.1 103 Early\r\nB: 2\r\n\r\n"
-     "HTTP/1.1 201 Made\r\nC: 3\r\nContent-Length: 0\r\n\r\n",
-     {ANSWER_WHOLE, 201, true},  "C=3;Content-Length=0;",           ""  },
+     "HTTP/1.1 201 Made\r\nC: 3\r\nContent-Length: 0\r\n\r\n", {ANSWER_WHOLE, 201, true},
+     "C=3;Content-Length=0;", ""},
     {"HTTP/1.1 101 Other\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nnoise",
-     {ANSWER_WHOLE, 101, false}, "Upgrade=x;Connection=upgrade;",   ""  },
+     {ANSWER_WHOLE, 101, false},
+     "Upgrade=x;Connection=upgrade;", ""},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nh\r\n1;x=y\r\ni\r\n0\r\nT: 1\r\n\r\n",
-     {ANSWER_WHOLE, 200, true},  "Transfer-Encoding=chunked;",      "hi"},
-    {"HTTP/1.1 200 OK\r\n\r\nhi",
-     {ANSWER_WHOLE, 200, false}, "",                                "hi"},
+     {ANSWER_WHOLE, 200, true},
+     "Transfer-Encoding=chunked;", "hi"},
+    {"HTTP/1.1 200 OK\r\n\r\nhi", {ANSWER_WHOLE, 200, false}, "", "hi"},
     {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi",
-     {ANSWER_WHOLE, 200, false}, "Connection=close;Content-Length=2;", "hi"},
+     {ANSWER_WHOLE, 200, false},
+     "Connection=close;Content-Length=2;", "hi"},
     {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi",
-     {ANSWER_WHOLE, 200, false}, "Content-Length=2;",               "hi"},
+     {ANSWER_WHOLE, 200, false},
+     "Content-Length=2;", "hi"},
     {"HTTP/1.1 503 Later\r\nRetry-After:\t 7 \r\nContent-Length: 0\r\n\r\n",
-     {ANSWER_WHOLE, 503, true},  "Retry-After=7;Content-Length=0;", ""  },
+     {ANSWER_WHOLE, 503, true},
+     "Retry-After=7;Content-Length=0;", ""},
     {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
-     {ANSWER_WHOLE, 200, true},  "Content-Length=9;",               "", true},
+     {ANSWER_WHOLE, 200, true},
+     "Content-Length=9;", "",
+     true},
 };
 
 static void what_is_whole_is_told_however_it_comes(void **state)
@@ -175,9 +181,9 @@ static void what_does_not_fit_is_left_out(void **state)
     char text[1024];
 
     (void)state;
-    (void)snprintf(text, sizeof(text),
-                   "HTTP/1.1 200 OK\r\nLong: %0300d\r\nX%070d: y\r\nA: b\r\nContent-Length: 0\r\n\r\n",
-                   0, 0);
+    (void)snprintf(
+        text, sizeof(text),
+        "HTTP/1.1 200 OK\r\nLong: %0300d\r\nX%070d: y\r\nA: b\r\nContent-Length: 0\r\n\r\n", 0, 0);
     for (size_t step = 1; step < 400; step += 13) {
         assert_int_equal(feed(text, step, false, &heard).state, ANSWER_WHOLE);
         assert_string_equal(heard.fields, "A=b;Content-Length=0;");
@@ -196,13 +202,13 @@ static void urls(void **state)
         const char *url, *host, *authority, *path;
         unsigned port;
     } good[] = {
-        {"https://localhost:8443",   "localhost", "localhost:8443", "",     8443},
-        {"http://127.0.0.1/a/b",     "127.0.0.1", "127.0.0.1",      "/a/b", 0   },
-        {"https://[::1]:8443/x",     "::1",       "[::1]:8443",     "/x",   8443},
-        {"HTTPS://gate.acme.example", "gate.acme.example", "gate.acme.example", "", 0},
+        {"https://localhost:8443",    "localhost",         "localhost:8443",    "",     8443},
+        {"http://127.0.0.1/a/b",      "127.0.0.1",         "127.0.0.1",         "/a/b", 0   },
+        {"https://[::1]:8443/x",      "::1",               "[::1]:8443",        "/x",   8443},
+        {"HTTPS://gate.acme.example", "gate.acme.example", "gate.acme.example", "",     0   },
     };
     static const char *const bad[] = {
-        "",          "https://",       "localhost",     "https://a:b/",     "https://u:p@host/",
+        "",          "https://",       "localhost",    "https://a:b/",     "https://u:p@host/",
         "https:///", "https://a/?q=1", "https://a b/", "https://a:99999/", "https://a/#f",
     };
     struct url_parts parts;
