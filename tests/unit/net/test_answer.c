@@ -72,8 +72,8 @@ static const struct {
     {"HTTP/1.1 101 Other\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nnoise",
      {ANSWER_WHOLE, 101, false},
      "Upgrade=x;Connection=upgrade;", ""},
-    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nh\r\n1;x=y\r\ni\r\n0\r\nT: 1\r\n\r\n",
-     {ANSWER_WHOLE, 200, true},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "1\r\nh\r\n1;x=y\r\ni\r\n0\r\nT: 1\r\n\r\n", {ANSWER_WHOLE, 200, true},
      "Transfer-Encoding=chunked;", "hi"},
     {"HTTP/1.1 200 OK\r\n\r\nhi", {ANSWER_WHOLE, 200, false}, "", "hi"},
     {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi",
