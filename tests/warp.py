@@ -195,10 +195,10 @@ class Story:
         return self
 
     def registry(self):
-        """What the server knows: LDevIDs by device, in the order of their issue."""
+        """What the server knows: each device's LDevIDs by their fingerprints."""
         known = {}
         for cert in self.gate.pages('/api/v1/certs?profile=ldevid'):
-            known.setdefault(cert['owner'].removeprefix('device:'), {})[cert['serial']] = cert
+            known.setdefault(cert['owner'].removeprefix('device:'), {})[cert['fingerprint']] = cert
         return known
 
     def faults(self):
@@ -209,13 +209,14 @@ class Story:
             found.append('two agents have one certificate')
         for agent in self.agents:
             mine = known.get(agent['id'], {})
-            held = mine.get(agent['serial'])
+            held = mine.get(agent['certs'][-1] if agent['certs'] else None)
             for bad, why in ((not agent['answers'], 'does not answer'), (agent['late'], 'renewed late'),
                              (agent['early'], 'renewed long before it was due'),
                              (agent['stranded'], f"was stranded at {agent['stranded']} steps"),
                              (not held or held['state'] != 'valid', 'holds what the registry does not know as valid'),
-                             (len(mine) != len(agent['certs']), f"had {len(agent['certs'])} certificates; the registry "
-                              f'knows {len(mine)}')):
+                             (held and max(cert['not_after'] for cert in mine.values()) != held['not_after'],
+                              'holds another than the last that was issued'),
+                             (set(agent['certs']) - set(mine), 'had a certificate that the registry does not know')):
                 if bad:
                     found.append(f"{agent['id']} (life {agent['life']}, away {agent['away']}): {why}")
         return found
@@ -223,6 +224,10 @@ class Story:
     def words(self):
         """What agents complained of, the end of it."""
         return '\n'.join(path.read_text()[-2000:] for path in sorted(self.folder.glob('agents-*.log')))
+
+    def unused(self):
+        """Issued, and ended before the agent asked for it again."""
+        return sum(map(len, self.registry().values())) - sum(len(agent['certs']) for agent in self.agents)
 
     def figures(self):
         def total(name):
@@ -232,4 +237,4 @@ class Story:
                 f"{total('hellos')} heartbeats, {total('kills')} killed in the midst, {total('boots')} boots, "
                 f"{sum(agent['away'] > 0 for agent in self.agents)} away for 25 days; {self.seconds:.0f} s; "
                 f"worst lead before the end {lead / DAY_S:.2f} days, worst lag {max(a['lag_s'] for a in self.agents) / HOUR_S:.1f} h; "
-                f"stranded: {sum(a['stranded'] > 0 for a in self.agents)}, renewed late: {sum(a['late'] > 0 for a in self.agents)}")
+                f"issued and never taken: {self.unused()}; stranded: {sum(a['stranded'] > 0 for a in self.agents)}, renewed late: {sum(a['late'] > 0 for a in self.agents)}")
