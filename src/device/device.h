@@ -16,6 +16,7 @@
 #include "model/attest.h"
 #include "model/firmware.h"
 #include "model/heartbeat.h"
+#include "model/statement.h"
 #include "net/client.h"
 #include "os/clock.h"
 #include "rot/rot.h"
@@ -49,7 +50,8 @@ struct device_config {
     bool wiped;
     int64_t revocation_grace_s; /* how long beyond its nextUpdate a kept answer "not revoked" about
                                    the server stands in where no responder can be reached */
-    bool renew_asked;           /* by the server, in the last hello: renewal is due */
+    bool obey_wipe;   /* a signed order of the server is enough to wipe; else it is told */
+    bool renew_asked; /* by the server, in the last hello: renewal is due */
 };
 
 struct ssl_ctx_st;
@@ -329,6 +331,20 @@ bool device_believes_clock(const struct device *device);
 /* A moment that had come when a CA of ours signed something: the floor, where it is not a year and
  * more beyond it. In memory; the next state_save_config() keeps it. */
 void device_take_fact(struct device *device, int64_t signed_s);
+/* What a key of the server's stated, and who it is. */
+struct device_stated {
+    char statement[STATEMENT_MAX];
+    uint8_t signature[KW_SIG_MAX];
+    uint32_t signature_len;
+    char chain[4 * KW_CERT_MAX];
+};
+/* As it comes, JSON. */
+kw_status device_stated_read(struct kw_op *op, struct kw_span json, struct device_stated *ret);
+/* Is it of this kind, for our nonce, and by a signer who leads to the root? ret borrows from it.
+ * KW_E_AUTH, KW_E_DENIED. */
+kw_status device_stated_check(struct kw_op *op, const struct device *device,
+                              const struct device_stated *stated, enum statement_kind kind,
+                              const char *nonce, struct statement *ret);
 /* Take the server's word, which it gave over TLS: a year beyond the floor and more only where two
  * signed statements say so, too. In memory, as device_take_fact(). */
 void device_take_time(struct device *device, int64_t said_ms);
@@ -343,6 +359,8 @@ kw_status heartbeat_get(struct kw_op *op, const struct device *device, struct he
 /* The server has it: its successor takes its place. */
 void heartbeat_taken(const struct device *device, const struct heartbeat *sent);
 
+/* The server asks for a wipe: fetch its order, and obey or tell. wipe_order.c. */
+kw_status device_obey_wipe(struct kw_op *op, struct device *device);
 kw_status device_hello(struct kw_op *op, struct device *device, enum device_identity as);
 /* --- attest.c, eventlog.c --------------------------------------------------------------------- */
 

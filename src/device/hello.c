@@ -102,7 +102,8 @@ static void judge_clock(struct device *device, int64_t told_ms)
                        "the clock, against the time that the server told");
 }
 
-kw_status device_hello(struct kw_op *op, struct device *device, enum device_identity as)
+static kw_status greet(struct kw_op *op, struct device *device, enum device_identity as,
+                       struct welcome *ret)
 {
     struct hello hello = {0};
     struct welcome welcome = {0};
@@ -131,5 +132,24 @@ kw_status device_hello(struct kw_op *op, struct device *device, enum device_iden
     heartbeat_taken(device, &hello.beat);
     judge_clock(device, welcome.time_ms);
     deliver(op, device, as, &welcome);
+    *ret = welcome;
     return remember(op, device, &welcome);
+}
+
+static bool asks_for(const struct welcome *welcome, const char *action)
+{
+    for (unsigned i = 0; i < welcome->n_actions; i++) {
+        if (strcmp(welcome->actions[i], action) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+kw_status device_hello(struct kw_op *op, struct device *device, enum device_identity as)
+{
+    struct welcome welcome = {0};
+
+    TRY(op, greet(op, device, as, &welcome));
+    return as == DEVICE_LDEVID && asks_for(&welcome, "wipe") ? device_obey_wipe(op, device) : KW_OK;
 }

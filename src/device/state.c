@@ -25,6 +25,8 @@ static const struct codec_field config_fields[] = {
                  "and in which of its starts"),
     FIELD_INT("revocation_grace", struct device_config, revocation_grace_s, CODEC_OMIT_EMPTY, 0,
               DEVICE_GRACE_MAX_S, "seconds that a kept OCSP answer outlives its nextUpdate"),
+    FIELD_BOOL("obey_wipe", struct device_config, obey_wipe, CODEC_OMIT_EMPTY,
+               "a signed order of the server is enough to wipe it"),
     FIELD_BOOL("renew_asked", struct device_config, renew_asked, CODEC_OMIT_EMPTY,
                "the server wants the identity renewed now"),
     FIELD_BOOL("wiped", struct device_config, wiped, CODEC_OMIT_EMPTY,

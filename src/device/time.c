@@ -17,16 +17,10 @@ enum {
 static const int64_t YEAR_S = DEVICE_LEAP_MAX_S;
 static const char OCSP_SIGNING[] = "1.3.6.1.5.5.7.3.9";
 
-struct answer {
-    char statement[STATEMENT_MAX];
-    uint8_t signature[KW_SIG_MAX];
-    uint32_t signature_len;
-    char chain[4 * KW_CERT_MAX];
-};
 static const struct codec_field answer_fields[] = {
-    FIELD_STRING("statement", struct answer, statement, CODEC_REQUIRED | CODEC_LINES, ""),
-    FIELD_B64("signature", struct answer, signature, signature_len, CODEC_REQUIRED, ""),
-    FIELD_STRING("chain", struct answer, chain, CODEC_REQUIRED | CODEC_LINES, ""),
+    FIELD_STRING("statement", struct device_stated, statement, CODEC_REQUIRED | CODEC_LINES, ""),
+    FIELD_B64("signature", struct device_stated, signature, signature_len, CODEC_REQUIRED, ""),
+    FIELD_STRING("chain", struct device_stated, chain, CODEC_REQUIRED | CODEC_LINES, ""),
 };
 struct question {
     char nonce[2 * KW_HASH_BYTES + 1];
@@ -111,46 +105,58 @@ int64_t device_now_s(const struct device *device)
 
 /* The signer must lead to the pinned root at the very time that it states. */
 static kw_status check_signer(struct kw_op *op, const struct device *device,
-                              struct cert *const at[], unsigned n, const struct answer *answer,
-                              int64_t stated_s)
+                              struct cert *const at[], unsigned n,
+                              const struct device_stated *answer, int64_t stated_s)
 {
     TRY(op,
         cert_verify_path(op, at[0], at + 1, n - 1, device->roots, device->n_roots, OCSP_SIGNING,
                          stated_s),
-        "who signed the time");
+        "who signed it");
     TRY(op,
         pubkey_verify(op, cert_public(at[0]), kw_span_text(answer->statement),
                       KW_SPAN(answer->signature, answer->signature_len)),
-        "the signed time");
+        "the signature");
     return KW_OK;
 }
 
-static kw_status check(struct kw_op *op, const struct device *device, const struct answer *answer,
-                       const char *nonce, int64_t *ret_s)
+kw_status device_stated_check(struct kw_op *op, const struct device *device,
+                              const struct device_stated *stated, enum statement_kind kind,
+                              const char *nonce, struct statement *ret)
 {
     struct cert *certs[CERTS] = {0};
-    struct statement statement;
     unsigned n = 0;
 
     ENSURE(op,
-           kw_ok(statement_parse(kw_span_text(answer->statement), &statement, NULL)) &&
-               statement.kind == STATEMENT_DEVICE_TIME && statement_is(&statement, "nonce", nonce),
-           KW_E_AUTH, "what the server states is not the time for our nonce");
-    int64_t stated_s = statement_time(&statement, "time");
-    TRY(op, cert_parse_pem(op, kw_span_text(answer->chain), certs, CERTS, &n), "chain of the time");
-    kw_status status = check_signer(op, device, certs, n, answer, stated_s);
+           kw_ok(statement_parse(kw_span_text(stated->statement), ret, NULL)) &&
+               ret->kind == kind && statement_is(ret, "nonce", nonce),
+           KW_E_AUTH, "what the server states is no %s for our nonce", statement_kind_text(kind));
+    TRY(op, cert_parse_pem(op, kw_span_text(stated->chain), certs, CERTS, &n), "the signer");
+    kw_status status = check_signer(op, device, certs, n, stated, statement_time(ret, "time"));
     for (unsigned i = 0; i < n; i++) {
         cert_unref(certs[i]);
     }
-    TRY(op, status);
-    *ret_s = stated_s;
+    return status;
+}
+
+kw_status device_stated_read(struct kw_op *op, struct kw_span json, struct device_stated *ret)
+{
+    return codec_json_decode(op, json, answer_fields, KW_COUNT(answer_fields), ret);
+}
+
+static kw_status check(struct kw_op *op, const struct device *device,
+                       const struct device_stated *answer, const char *nonce, int64_t *ret_s)
+{
+    struct statement statement;
+
+    TRY(op, device_stated_check(op, device, answer, STATEMENT_DEVICE_TIME, nonce, &statement));
+    *ret_s = statement_time(&statement, "time");
     return KW_OK;
 }
 
 /* No time is asked of the server's certificate, nor whether it was revoked: the answer proves
  * itself, and nothing else goes over this connection. */
 static kw_status call(struct kw_op *op, const struct device *device, const char *nonce,
-                      struct answer *ret)
+                      struct device_stated *ret)
 {
     struct question question = {0};
     struct http_answer got = {0};
@@ -182,7 +188,7 @@ static kw_status ask_once(struct kw_op *op, const struct device *device, int64_t
 {
     uint8_t random[KW_HASH_BYTES];
     char nonce[2 * KW_HASH_BYTES + 1];
-    struct answer answer = {0};
+    struct device_stated answer = {0};
     int64_t began_ms = os_clock_mono_ms();
 
     TRY(op, os_random(op, random, sizeof(random)));

@@ -14,6 +14,7 @@
     X(START, "system.start", "system")                                                             \
     X(ENROL, "identity.enrol", "identity")                                                         \
     X(RENEW, "identity.renew", "identity")                                                         \
+    X(WIPE_ORDER, "identity.wipe_order", "identity")                                               \
     X(WIPE, "identity.wipe", "identity")                                                           \
     X(SERVER, "server.refuse", "trust")                                                            \
     X(ACCESS, "access.refuse", "trust")                                                            \

@@ -83,7 +83,8 @@
     X(DEVICE_LOG_LOSS, "device.log_loss", "device")                                                \
     X(DEVICE_LOG_BREAK, "device.log_break", "device")                                              \
     X(ROOT_INSTALL, "root.install", "key")                                                         \
-    X(ROOT_RETIRE, "root.retire", "key")
+    X(ROOT_RETIRE, "root.retire", "key")                                                           \
+    X(DEVICE_WIPE, "device.wipe", "device")
 
 enum event_type {
 #define X(name, text, category) EVENT_##name,

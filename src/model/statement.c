@@ -61,6 +61,13 @@ static const struct statement_field device_time[] = {
     {"nonce", STATEMENT_SHA256},
     {"time",  STATEMENT_TIME},
 };
+/* docs/protocol/device-wipe.md */
+static const struct statement_field device_wipe[] = {
+    {"device",     STATEMENT_TEXT},
+    {"key-sha256", STATEMENT_SHA256},
+    {"nonce",      STATEMENT_SHA256},
+    {"time",       STATEMENT_TIME},
+};
 /* docs/protocol/filter.md; crypto/filter_read.c reads the same. */
 static const struct statement_field revocation_filter[] = {
     {"ca",                 STATEMENT_TOKEN},
@@ -88,6 +95,7 @@ static const struct kind_row {
     [STATEMENT_DESTRUCTION]         = {"destruction", FIELDS(destruction)},
     [STATEMENT_DEVICE_TIME]         = {"device-time", FIELDS(device_time)},
     [STATEMENT_REVOCATION_FILTER]   = {"revocation-filter", FIELDS(revocation_filter)},
+    [STATEMENT_DEVICE_WIPE]         = {"device-wipe", FIELDS(device_wipe)},
 };
 /* clang-format on */
 _Static_assert(KW_COUNT(destruction) <= STATEMENT_FIELDS_MAX &&

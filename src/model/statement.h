@@ -25,7 +25,8 @@
     X(EVIDENCE_MANIFEST, "evidence-manifest")                                                      \
     X(DESTRUCTION, "destruction")                                                                  \
     X(DEVICE_TIME, "device-time")                                                                  \
-    X(REVOCATION_FILTER, "revocation-filter")
+    X(REVOCATION_FILTER, "revocation-filter")                                                      \
+    X(DEVICE_WIPE, "device-wipe")
 
 enum statement_kind {
     STATEMENT_NONE = 0,

@@ -48,6 +48,7 @@ const struct route device_routes[] = {
     {HTTP_GET,  "/device/v1/attest/challenge", AUTH_DEVICE, NULL, 0, DEVICE_DEADLINE_MS, 0, device_api_attest_challenge, &http_errors_json, "a nonce for one round of attestation"},
     {HTTP_POST, "/device/v1/attest/evidence",  AUTH_DEVICE, "application/json", 98304, DEVICE_DEADLINE_MS, ROUTE_ATTEST, device_api_attest_evidence,  &http_errors_json, "the evidence of one round"},
     {HTTP_POST, "/device/v1/time",     AUTH_NONE,   "application/json", 1024, DEVICE_DEADLINE_MS, 0, device_api_time, &http_errors_json, "the time, signed, for a device that has none"},
+    {HTTP_POST, "/device/v1/wipe",     AUTH_DEVICE, "application/json", 1024, DEVICE_DEADLINE_MS, 0, device_api_wipe, &http_errors_json, "the order to wipe itself, signed (docs/protocol/device-wipe.md)"},
     {HTTP_POST, "/device/v1/events",   AUTH_DEVICE, "application/octet-stream", 32768, DEVICE_DEADLINE_MS, 0, device_api_events, &http_errors_json, "security events that a device recorded (docs/protocol/device-events.md)"},
     {HTTP_POST, "/device/v1/receipts", AUTH_NONE,   "application/json", 8192, DEVICE_DEADLINE_MS, 0, receipts, &http_errors_json, "a signed receipt of a key's destruction"},
     {HTTP_GET,  "/broker/v1/snapshot", AUTH_BROKER, NULL, 0, 15000, 0, broker_get_snapshot, &http_errors_json, "who may connect to a broker; after"},

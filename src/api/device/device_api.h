@@ -16,6 +16,7 @@ DEVICE_HANDLER(device_api_attest_activate);
 DEVICE_HANDLER(device_api_attest_challenge);
 DEVICE_HANDLER(device_api_attest_evidence);
 DEVICE_HANDLER(device_api_time);
+DEVICE_HANDLER(device_api_wipe);
 DEVICE_HANDLER(device_api_events);
 
 #endif

@@ -1,4 +1,5 @@
 #include "api/rest/rest.h"
+#include "service/fleet/wipe.h"
 #include "service/registration/device.h"
 
 /* --- as shown --------------------------------------------------------------------------------- */
@@ -62,6 +63,17 @@ REST_HANDLER(rest_device_list)
     return codec_json_list_end(op, &list, n && *after ? after : NULL);
 }
 
+static kw_status show_wipe(struct kw_op *op, struct service *service, const char *id,
+                           struct device_view *shown)
+{
+    struct wipe_order order;
+
+    TRY(op, wipe_get(op, service, id, &order));
+    KW_TEXT_SET(shown->wipe, wipe_state_text(&order, service_now_ms()));
+    shown->wipe_until_ms = order.state == WIPE_ORDERED ? order.until_ms : 0;
+    return KW_OK;
+}
+
 REST_HANDLER(rest_device_show)
 {
     struct store_device device;
@@ -70,6 +82,7 @@ REST_HANDLER(rest_device_show)
 
     TRY(op, store_device_get(op, rest_service(ctx)->store, id, &device), "device '%s'", id);
     view(&device, &shown);
+    TRY(op, show_wipe(op, rest_service(ctx), id, &shown));
     return rest_answer(op, &device_view, &shown, response);
 }
 

@@ -50,6 +50,8 @@ REST_HANDLER(rest_consumer_list);
 REST_HANDLER(rest_sync_check);
 REST_HANDLER(rest_sync_external);
 REST_HANDLER(rest_device_suspend);
+REST_HANDLER(rest_device_wipe);
+REST_HANDLER(rest_device_wipe_cancel);
 REST_HANDLER(rest_device_resume);
 REST_HANDLER(rest_device_events);
 REST_HANDLER(rest_ek_root_list);

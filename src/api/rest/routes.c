@@ -20,6 +20,8 @@ const struct route rest_routes[] = {
     {HTTP_POST, V1 "/stations/{id}/grant",      AUTH_OPERATOR, JSON, BODY, MS, 0, rest_station_grant,   ERR, "let a station enrol devices of a product"},
     {HTTP_POST, V1 "/stations/{id}/revoke",     AUTH_OPERATOR, JSON, BODY, MS, 0, rest_station_end,     ERR, "it enrols no further device of that product"},
     {HTTP_POST, V1 "/devices/import",           AUTH_OPERATOR, NULL, 1 << 20, MS, 0, rest_device_import, ERR, "register many devices: CSV, or JSON an object a line; dry_run, renew, product, batch, secret_hours"},
+    {HTTP_POST, V1 "/devices/{id}/wipe",        AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_wipe,     ERR, "order a wipe: the device obeys where its own policy says so"},
+    {HTTP_POST, V1 "/devices/{id}/wipe/cancel", AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_wipe_cancel, ERR, "take the order back, as long as the device did not obey"},
     {HTTP_POST, V1 "/devices/{id}/suspend",     AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_suspend,  ERR, "take a device out of use; its certificates are held"},
     {HTTP_POST, V1 "/devices/{id}/resume",      AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_resume,   ERR, "and into use again"},
     {HTTP_GET,  V1 "/attest/roots",             AUTH_OPERATOR, NULL, 0,    MS, 0, rest_ek_root_list,    ERR, "whose endorsement keys are believed"},

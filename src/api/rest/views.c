@@ -25,6 +25,10 @@ static const struct codec_field device_fields[] = {
                  "AL0 to AL3; SIMULATED: by a stand-in"),
     FIELD_TIME("attested_until", struct device_view, attested_until_ms, CODEC_OMIT_EMPTY,
                "end of this trust"),
+    FIELD_STRING("wipe", struct device_view, wipe, CODEC_OMIT_EMPTY,
+                 "that an operator ordered: ordered, done, cancelled, expired"),
+    FIELD_TIME("wipe_until", struct device_view, wipe_until_ms, CODEC_OMIT_EMPTY,
+               "so long the order waits for the device"),
 };
 static const struct codec_field reference_fields[] = {
     FIELD_STRING("name", struct reference_view, name, 0, "of the set"),

@@ -79,6 +79,16 @@ static enum keywright_result renew_if_due(struct keywright *kw, const struct key
     return result;
 }
 
+/* One that was ordered or begun and cut: it is ended, and its receipts are delivered. */
+static void wipe_if_due(struct keywright *kw, const struct keywright_due *due)
+{
+    if (due->task == KEYWRIGHT_TASK_WIPE && due->in_ms <= 0) {
+        enum keywright_result result = keywright_wipe(kw);
+        tell(result == KEYWRIGHT_OK ? "wiped" : "the wipe goes on later",
+             result == KEYWRIGHT_OK ? NULL : keywright_error(kw));
+    }
+}
+
 static enum keywright_result hello_if_due(struct loop *loop)
 {
     struct keywright_due due = {0};
@@ -120,6 +130,11 @@ enum keywright_result verb_run(struct keywright *kw, const struct options *optio
     while (!stopping) {
         struct keywright_due due = {0};
         (void)keywright_due(kw, &due); /* where it cannot tell, hello says why */
+        wipe_if_due(kw, &due);
+        if (due.task == KEYWRIGHT_TASK_WIPE) { /* it has no identity to greet with */
+            sleep_s(due.in_ms > 0 ? (double)due.in_ms / 1000 : 0);
+            continue;
+        }
         enum keywright_result renewed = renew_if_due(kw, &due);
         enum keywright_result greeted = hopeless(renewed) ? renewed : hello_if_due(&loop);
         if (hopeless(greeted)) {

@@ -199,6 +199,8 @@ kw_status cli_feed_follow(struct kw_op *op, struct cli *cli);
 kw_status cli_feed_consumers(struct kw_op *op, struct cli *cli);
 kw_status cli_sync_check(struct kw_op *op, struct cli *cli);
 kw_status cli_device_import(struct kw_op *op, struct cli *cli);
+kw_status cli_device_wipe(struct kw_op *op, struct cli *cli);
+kw_status cli_device_unwipe(struct kw_op *op, struct cli *cli);
 kw_status cli_device_suspend(struct kw_op *op, struct cli *cli);
 kw_status cli_device_resume(struct kw_op *op, struct cli *cli);
 kw_status cli_batch_list(struct kw_op *op, struct cli *cli);

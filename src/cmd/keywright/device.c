@@ -121,3 +121,42 @@ kw_status cli_device_retire(struct kw_op *op, struct cli *cli)
     (void)printf("device %s is retired; its certificates are revoked\n", cli->args[0]);
     return KW_OK;
 }
+
+/* --- a wipe from afar ---------------------------------------------------------------------------
+ */
+
+struct wipe {
+    char reason[128];
+    uint32_t hours;
+};
+static const struct codec_field wipe_fields[] = {
+    FIELD_STRING("reason", struct wipe, reason, CODEC_OMIT_EMPTY, ""),
+    FIELD_INT("hours", struct wipe, hours, CODEC_OMIT_EMPTY, 0, 0, ""),
+};
+
+kw_status cli_device_wipe(struct kw_op *op, struct cli *cli)
+{
+    struct wipe wipe = {0};
+    char path[KW_URI_MAX];
+    AUTO(kw_bytes) *json = NULL;
+    AUTO(kw_bytes) *answer = NULL;
+
+    TRY(op, copy_option(op, cli, OPT_REASON, wipe.reason, sizeof(wipe.reason)));
+    TRY(op, cli_number(op, cli, OPT_HOURS, 0, 87600, &wipe.hours));
+    TRY(op, kw_bytes_new(256, &json));
+    TRY(op, codec_json_encode(op, wipe_fields, KW_COUNT(wipe_fields), &wipe, json));
+    TRY(op, cli_object_path(op, "devices", cli->args[0], "wipe", path, sizeof(path)));
+    TRY(op, cli_post(op, cli, path, kw_bytes_span(json), &answer));
+    (void)printf("device %s is ordered to wipe itself; 'device show' tells when it did\n",
+                 cli->args[0]);
+    return KW_OK;
+}
+
+kw_status cli_device_unwipe(struct kw_op *op, struct cli *cli)
+{
+    AUTO(kw_bytes) *answer = NULL;
+
+    TRY(op, cli_post_reason(op, cli, "devices", "wipe/cancel", &answer));
+    (void)printf("the order to device %s is taken back\n", cli->args[0]);
+    return KW_OK;
+}

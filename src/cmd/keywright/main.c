@@ -172,6 +172,8 @@ static const struct command {
     {"station", "grant",   "NAME",       REMOTE | OPT(PRODUCT),                  cli_station_grant,   "let a station enrol the devices of a product"},
     {"station", "revoke",  "NAME",       REMOTE | OPT(PRODUCT),                  cli_station_revoke,  "it enrols no further device of that product"},
     {"device", "import",   "FILE",       OPT(ADMIN) | OPT(DRY_RUN) | OPT(SECRETS) | OPT(PRODUCT) | OPT(BATCH) | OPT(HOURS), cli_device_import, "register the devices of a CSV file, or of one with a JSON object a line"},
+    {"device", "wipe",     "ID",         REMOTE | OPT(REASON) | OPT(HOURS),      cli_device_wipe,     "order a device to destroy its keys; it obeys where its own policy says so"},
+    {"device", "unwipe",   "ID",         REMOTE | OPT(REASON),                   cli_device_unwipe,   "take that order back"},
     {"device", "suspend",  "ID",         REMOTE | OPT(REASON),                   cli_device_suspend,  "take a device out of use for a while; its certificates are held"},
     {"device", "resume",   "ID",         REMOTE | OPT(REASON),                   cli_device_resume,   "take a device into use again"},
     {"batch",  "list",     NULL,         REMOTE,                                 cli_batch_list,      "batches of units"},

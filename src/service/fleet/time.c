@@ -35,22 +35,31 @@ static kw_status put_chain(struct kw_op *op, const struct authorities *all, cons
     return KW_OK;
 }
 
-kw_status fleet_time(struct kw_op *op, struct service *service, const char *nonce,
-                     struct fleet_time *ret)
+kw_status fleet_state(struct kw_op *op, struct service *service, enum statement_kind kind,
+                      const char *const values[], unsigned n, char ret_key_id[KW_NAME_MAX],
+                      struct fleet_time *ret)
 {
     AUTO(authorities) *all = service_authorities(service);
     const struct ca *ca = signer_of(all);
-    char now[KW_TIME_TEXT];
-    const char *const values[] = {nonce, kw_time_text(os_clock_unix_s(), now)};
     struct kw_out text = {(uint8_t *)ret->statement, sizeof(ret->statement) - 1, 0};
     struct kw_out sig = KW_OUT_ARRAY(ret->signature);
 
     ENSURE(op, ca, KW_E_UNAVAILABLE, "no OCSP signer yet, which states the time");
-    TRY(op, statement_write(STATEMENT_DEVICE_TIME, values, KW_COUNT(values), &text),
+    TRY(op, statement_write(kind, values, n, &text),
         "the nonce must have 64 lower-case hex digits");
     ret->statement[text.len] = '\0';
     TRY(op, keeper_sign_statement(op, service_keeper(service, ca->ocsp_key_id), ca->ocsp_key_id,
                                   kw_out_span(&text), &sig));
     ret->signature_len = (uint32_t)sig.len;
+    memcpy(ret_key_id, ca->ocsp_key_id, sizeof(ca->ocsp_key_id));
     return put_chain(op, all, ca, ret);
+}
+
+kw_status fleet_time(struct kw_op *op, struct service *service, const char *nonce,
+                     struct fleet_time *ret)
+{
+    char now[KW_TIME_TEXT], key_id[KW_NAME_MAX];
+    const char *const values[] = {nonce, kw_time_text(os_clock_unix_s(), now)};
+
+    return fleet_state(op, service, STATEMENT_DEVICE_TIME, values, KW_COUNT(values), key_id, ret);
 }

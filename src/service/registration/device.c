@@ -12,6 +12,7 @@
 #include "service/authority/revoke.h"
 #include "service/fleet/events.h"
 #include "service/fleet/heartbeat.h"
+#include "service/fleet/wipe.h"
 #include "service/quality/batch.h"
 #include "service/registration/secret.h"
 #include "service/revocation/revocation.h"
@@ -26,6 +27,7 @@ enum { ID_MAX = 64, SEEN_EVERY_MS = 30000 };
 
 struct device_change {
     struct service *service;
+    struct wipe_order wipe; /* that this change ends */
     struct store_device device;
     struct event event;
 };
@@ -180,6 +182,9 @@ static kw_status put_secret(struct kw_op *op, struct store_txn *txn, void *ctx)
     TRY(op, store_device_update(op, txn, &device));
     TRY(op, store_heartbeat_forget(op, txn, made->id)); /* a new life begins */
     TRY(op, store_device_log_forget(op, txn, made->id));
+    if (change->wipe.state == WIPE_ORDERED) { /* it was meant for the life before */
+        TRY(op, wipe_end(op, txn, made->id, &change->wipe, WIPE_CANCELLED));
+    }
     return service_record(op, change->service, txn, &change->event);
 }
 
@@ -190,6 +195,7 @@ kw_status device_new_secret(struct kw_op *op, struct service *service, const cha
 
     ENSURE(op, KW_TEXT_SET(change.device.id, id), KW_E_NOT_FOUND, "no device '%.64s'", id);
     TRY(op, make_secret(op, service, hours, cmp, secret, &change.device));
+    TRY(op, wipe_get(op, service, id, &change.wipe));
     name_object(&change, EVENT_DEVICE_REGISTER);
     (void)snprintf(change.event.detail, sizeof(change.event.detail), "new registration secret");
     return store_change(op, service->store, put_secret, &change);
@@ -323,6 +329,19 @@ static bool take_cert_name(struct kw_op *op, struct sign_of_life *it, const char
     return !same;
 }
 
+/* A word only: what the device obeys is the order that it fetches then. */
+static kw_status tell_wipe(struct kw_op *op, struct service *service, const char *id,
+                           struct device_welcome *ret)
+{
+    struct wipe_order order;
+
+    TRY(op, wipe_get(op, service, id, &order));
+    if (wipe_is_open(&order, os_clock_unix_ms()) && ret->n_actions < DEVICE_ACTIONS_MAX) {
+        (void)snprintf(ret->actions[ret->n_actions++], DEVICE_ACTION_MAX, "wipe");
+    }
+    return KW_OK;
+}
+
 kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
                       const struct cert *cert, const struct device_hello *hello,
                       struct device_welcome *ret)
@@ -340,6 +359,7 @@ kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
     TRY(op, fleet_heartbeat(op, service, id, &hello->beat));
     TRY(op, fleet_events_said(op, service, id, &hello->events, &ret->events_from));
     TRY(op, revocation_hello(op, service, device, cert, &ret->renew));
+    TRY(op, tell_wipe(op, service, id, ret));
     bool other_cert = take_cert_name(op, &it, id);
     if (!other_cert && !is_news(device, &it) && it.now_ms - device->last_seen_ms < SEEN_EVERY_MS) {
         return KW_OK;
@@ -442,6 +462,9 @@ static kw_status destroy_key(struct kw_op *op, struct store_txn *txn, void *ctx)
     enum key_state next = KEY_STATE_MAX;
 
     TRY(op, end_certs(op, txn, it));
+    if (it->change.wipe.state == WIPE_ORDERED) {
+        TRY(op, wipe_end(op, txn, it->change.device.id, &it->change.wipe, WIPE_DONE));
+    }
     TRY(op, store_pubkey_get_txn(op, txn, it->key, &key));
     if (key.state == KEY_DESTROYED) {
         return KW_OK; /* the same receipt again */
@@ -481,5 +504,6 @@ kw_status device_take_receipt(struct kw_op *op, struct service *service, const c
     TRY(op, find_key(op, service, owner, it.key, &cert));
     TRY(op, verify_receipt(op, id, receipt, cert));
     TRY(op, find_certs(op, owner, &it));
+    TRY(op, wipe_get(op, service, id, &it.change.wipe));
     return store_change(op, service->store, destroy_key, &it);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/b64.h"
+#include "base/hex.h"
 #include "base/pem.h"
 #include "base/time.h"
 #include "codec/json.h"
@@ -258,12 +259,13 @@ static kw_status hello(struct kw_op *op, void *ctx, const struct http_request *r
     atomic_fetch_add(&me.shared->n_hellos, 1);
     TRY(op, kw_bytes_new(256, &response->body));
     response->content_type = "application/json";
-    return kw_bytes_printf(response->body, "{\"device\":\"%s\",\"time\":\"%s\"}", GATE_DEVICE,
-                           kw_time_text_ms(now_ms, when));
+    return kw_bytes_printf(response->body, "{\"device\":\"%s\",\"time\":\"%s\",\"actions\":[%s]}",
+                           GATE_DEVICE, kw_time_text_ms(now_ms, when),
+                           atomic_load(&me.shared->wipe) ? "\"wipe\"" : "");
 }
 
 struct stated {
-    char statement[256], chain[4096];
+    char statement[384], chain[4096];
     uint8_t signature[128];
     unsigned n_signature;
 };
@@ -303,6 +305,41 @@ static kw_status tell_time(struct kw_op *op, void *ctx, const struct http_reques
     stated.n_signature = (unsigned)sig.len;
     TRY(op, put_chain(op, &stated));
     atomic_fetch_add(&me.shared->n_times, 1);
+    TRY(op, kw_bytes_new(8192, &response->body));
+    response->content_type = "application/json";
+    return codec_json_encode(op, stated_fields, KW_COUNT(stated_fields), &stated, response->body);
+}
+
+/* docs/protocol/device-wipe.md, and orders that nobody may obey. */
+static kw_status order_wipe(struct kw_op *op, void *ctx, const struct http_request *request,
+                            struct http_response *response)
+{
+    struct stated stated = {0};
+    struct kw_out sig = KW_OUT_ARRAY(stated.signature);
+    char when[KW_TIME_TEXT], key[2 * KW_HASH_BYTES + 1], nonce_text[65];
+    const char *nonce_at = memmem(request->body.p, request->body.len, ":\"", 2);
+    int lie = atomic_load(&me.shared->wipe);
+
+    (void)ctx;
+    ENSURE(op, nonce_at && request->peer_cert, KW_E_INPUT, "no nonce");
+    (void)snprintf(nonce_text, sizeof(nonce_text), "%.64s", nonce_at + 2);
+    if (lie == GATE_WIPE_REPLAYED) {
+        memset(nonce_text, 'a', 64);
+    }
+    kw_hex(KW_SPAN(pubkey_id(cert_public(request->peer_cert)), KW_HASH_BYTES), key, sizeof(key));
+    if (lie == GATE_WIPE_OTHER_KEY) {
+        memset(key, 'b', 64);
+    }
+    (void)kw_time_text(os_clock_unix_s(), when);
+    (void)snprintf(stated.statement, sizeof(stated.statement),
+                   lie == GATE_WIPE_OTHER_KIND
+                       ? "device-time v1\n%.0s%.0snonce: %s\ntime: %s\n"
+                       : "device-wipe v1\ndevice: %s\nkey-sha256: %s\nnonce: %s\ntime: %s\n",
+                   lie == GATE_WIPE_OTHER_DEVICE ? "DEV2" : GATE_DEVICE, key, nonce_text, when);
+    TRY(op, privkey_sign(op, lie == GATE_WIPE_STRANGER ? me.ca_key : me.time_key,
+                         kw_span_text(stated.statement), &sig));
+    stated.n_signature = (unsigned)sig.len;
+    TRY(op, put_chain(op, &stated));
     TRY(op, kw_bytes_new(8192, &response->body));
     response->content_type = "application/json";
     return codec_json_encode(op, stated_fields, KW_COUNT(stated_fields), &stated, response->body);
@@ -459,6 +496,7 @@ static const struct route gate_routes[] = {
     {HTTP_GET,  "/device/v1/attest/challenge",             AUTH_NONE, NULL, 0,     5000, 0, challenge, &http_errors_json, "challenge"},
     {HTTP_POST, "/device/v1/attest/evidence",              AUTH_NONE, NULL, 98304, 5000, ROUTE_BINDING, evidence, &http_errors_json, "evidence"},
     {HTTP_POST, "/device/v1/time",                         AUTH_NONE, NULL, 1024,  5000, 0, tell_time, &http_errors_json, "time"},
+    {HTTP_POST, "/device/v1/wipe",                         AUTH_NONE, NULL, 1024,  5000, 0, order_wipe, &http_errors_json, "wipe"},
     {HTTP_POST, "/device/v1/receipts",                     AUTH_NONE, NULL, 8192,  5000, 0, receipts, &http_errors_json, "receipts"},
 };
 static const struct route ocsp_routes[] = {

@@ -37,9 +37,21 @@ enum gate_evidence { /* what it saw last; of the last round */
                      GATE_EVIDENCE_BAD_SIGNATURE,
 };
 
+enum gate_wipe { /* the order that it states */
+                 GATE_WIPE_NONE,
+                 GATE_WIPE_RIGHT,
+                 GATE_WIPE_OTHER_DEVICE,
+                 GATE_WIPE_OTHER_KEY,
+                 GATE_WIPE_REPLAYED,
+                 GATE_WIPE_STRANGER,
+                 GATE_WIPE_OTHER_KIND,
+                 GATE_WIPE_MAX
+};
+
 /* Shared between the test and the gate. */
 struct gate {
     atomic_int cert, ocsp; /* enum gate_cert, gate_ocsp */
+    atomic_int wipe;       /* enum gate_wipe */
     atomic_int evidence;   /* enum gate_evidence */
     atomic_int move;       /* so often the connection ends behind a challenge */
     atomic_uint n_challenges;

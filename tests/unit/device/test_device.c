@@ -335,6 +335,48 @@ static void cut_wipe(void **state)
     sweep("wipe", kept, do_wipe, "", 0, check_gone);
 }
 
+/* The word in config.json that only the device's owner writes. */
+static void let_it_obey(void)
+{
+    char path[300], text[4096] = "", *brace = NULL;
+
+    (void)snprintf(path, sizeof(path), "%s/config.json", work);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+    brace = strrchr(text, '}');
+    assert_non_null(brace);
+    rewind(file);
+    *brace = '\0';
+    assert_true(fprintf(file, "%s,\"obey_wipe\":true}", text) > 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static enum keywright_result do_hello(struct keywright *kw)
+{
+    return keywright_hello(kw);
+}
+
+/* Of another device, for another key, with another nonce, signed by nobody who may, or something
+ * else that was signed: nothing is destroyed. */
+static void an_order_that_is_not_for_us_is_refused(void **state)
+{
+    char text[200];
+
+    (void)state;
+    enrolled(kept, false);
+    let_it_obey();
+    for (int lie = GATE_WIPE_OTHER_DEVICE; lie < GATE_WIPE_MAX; lie++) {
+        gate->wipe = lie;
+        assert_int_not_equal(act(do_hello, 0), KEYWRIGHT_OK);
+        assert_string_equal(labels(text), "idevid ldevid-a ");
+    }
+    gate->wipe = GATE_WIPE_RIGHT;
+    assert_int_equal(act(do_hello, 0), KEYWRIGHT_OK);
+    assert_string_equal(labels(text), "");
+    assert_int_equal(gate->n_receipts, 2);
+}
+
 /* A wipe that was cut is finished before the device begins anew. */
 static void cut_wipe_then_enrol(void **state)
 {
@@ -751,6 +793,7 @@ int main(void)
         TEST(cut_enrolment),
         TEST(cut_renewal),
         TEST(cut_wipe),
+        TEST(an_order_that_is_not_for_us_is_refused),
         TEST(cut_wipe_then_enrol),
         TEST(wrong_certificates),
         TEST(server_not_good),

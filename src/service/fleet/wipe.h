@@ -1,0 +1,38 @@
+/* A wipe that an operator orders: the device asks for the order with a nonce of its own, and the
+ * keeper signs it for this device, its key and that nonce. docs/protocol/device-wipe.md. */
+#ifndef SERVICE_FLEET_WIPE_H
+#define SERVICE_FLEET_WIPE_H
+
+#include "crypto/cert.h"
+#include "service/fleet/time.h"
+
+enum { WIPE_HOURS_DEFAULT = 8784, WIPE_HOURS_MAX = 87600 };
+
+/* Numbers are stored: append only. */
+enum wipe_state { WIPE_NONE = 0, WIPE_ORDERED, WIPE_CANCELLED, WIPE_DONE, WIPE_STATE_MAX };
+struct wipe_order {
+    enum wipe_state state;
+    int64_t ordered_ms, until_ms;
+};
+/* "", "ordered", "expired", "cancelled", "done" */
+const char *wipe_state_text(const struct wipe_order *order, int64_t now_ms);
+
+kw_status wipe_get(struct kw_op *op, struct service *service, const char *id,
+                   struct wipe_order *ret);
+/* Is there one that a device shall obey now? */
+bool wipe_is_open(const struct wipe_order *order, int64_t now_ms);
+/* hours: how long it waits for the device. KW_E_NOT_FOUND no such device. */
+kw_status wipe_order(struct kw_op *op, struct service *service, const char *id, uint32_t hours,
+                     const char *reason);
+/* KW_E_STATE there is none that is open. */
+kw_status wipe_cancel(struct kw_op *op, struct service *service, const char *id,
+                      const char *reason);
+/* It ends: in the change that ends it. */
+kw_status wipe_end(struct kw_op *op, struct store_txn *txn, const char *id,
+                   const struct wipe_order *order, enum wipe_state state);
+/* The signed order for the device with this certificate. KW_E_STATE none is open; KW_E_INPUT the
+ * nonce; those of fleet_state(). */
+kw_status wipe_sign(struct kw_op *op, struct service *service, const char *id,
+                    const struct cert *cert, const char *nonce, struct fleet_time *ret);
+
+#endif

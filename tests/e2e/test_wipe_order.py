@@ -1,0 +1,91 @@
+"""A wipe that an operator orders: who obeys, who only tells, who comes late; and what an order cannot do."""
+import json
+
+import pytest
+from harness import AGENT, Agent, run, words
+from test_crash_sweep import cut, points_of
+
+NO_IDENTITY = 5
+
+
+@pytest.fixture
+def agent(gate, tmp_path):
+    one = Agent(gate, tmp_path / 'agent', gate.new_id('FAR'))
+    one.put_secret(gate.register(one.id)[1])
+    one.enrol()
+    return one
+
+
+def obey(agent):
+    config = json.loads((agent.state / 'config.json').read_text())
+    (agent.state / 'config.json').write_text(json.dumps(config | {'obey_wipe': True}))
+
+
+def wipe_of(gate, agent):
+    return gate.json('device', 'show', agent.id).get('wipe')
+
+
+def states(gate, agent):
+    return {one['state'] for one in gate.json('cert', 'list', '--device', agent.id)['items']}
+
+
+def orders_noted(agent):
+    listed = [json.loads(line) for line in agent.do('events', '--json').stdout.splitlines()]
+    return [one['result'] for one in listed if one['type'] == 'identity.wipe_order']
+
+
+def test_obeyed(gate, agent):
+    gate.cli('device', 'wipe', agent.id, '--reason', 'lost in the field')
+    assert wipe_of(gate, agent) == 'ordered'
+    agent.do('hello')
+    assert wipe_of(gate, agent) == 'ordered' and 'valid' in states(gate, agent), 'its own policy does not say so'
+    assert orders_noted(agent) == ['ignored']
+    obey(agent)
+    agent.do('hello')
+    assert orders_noted(agent) == ['ignored', 'success']
+    assert agent.do('hello', check=False).returncode == NO_IDENTITY
+    assert not list(agent.state.glob('*devid*.pem'))
+    assert wipe_of(gate, agent) == 'done' and states(gate, agent) == {'revoked'}
+    told = [entry['detail'] for _, entry in gate.log_entries()
+            if entry['type'] == 'device.wipe' and entry['object'] == f'device:{agent.id}']
+    assert len(told) == 2 and 'lost in the field' in told[0] and 'signed' in told[1]
+    assert gate.cli('doctor').returncode == 0, 'what the keeper signed is accounted for'
+
+    # a new life: the order was for the one before
+    agent.put_secret(gate.json('device', 'secret', agent.id)['secret'])
+    agent.enrol()
+    obey(agent)
+    agent.do('hello')
+    agent.do('hello')
+
+
+def test_taken_back_and_expired(gate, agent):
+    obey(agent)
+    assert gate.cli('device', 'unwipe', agent.id, check=False).returncode == 1
+    gate.cli('device', 'wipe', agent.id)
+    gate.cli('device', 'unwipe', agent.id)
+    assert wipe_of(gate, agent) == 'cancelled'
+    agent.do('hello')
+    gate.cli('device', 'wipe', agent.id)
+    agent.put_secret(gate.json('device', 'secret', agent.id)['secret'])  # a new life is prepared
+    assert wipe_of(gate, agent) == 'cancelled'
+    agent.do('hello')
+    assert gate.cli('device', 'wipe', 'NOBODY', check=False).returncode == 3
+    assert gate.cli('device', 'wipe', agent.id, '--hours', 0, check=False).returncode == 0  # 0 is the default: a year
+
+
+def test_cut_between_order_and_wipe(gate, agent, tmp_path):
+    """Whatever is cut after the order was fetched: `run` ends the wipe by itself."""
+    probe = Agent(gate, tmp_path / 'probe', gate.new_id('FAR'))
+    probe.put_secret(gate.register(probe.id)[1])
+    probe.enrol()
+    for one in (probe, agent):
+        obey(one)
+        gate.cli('device', 'wipe', one.id)
+    points = [point for point in points_of(probe, 'hello') if point[1] == 'before']
+    assert wipe_of(gate, probe) == 'done'
+    assert cut(agent, points[len(points) * 2 // 3], 'hello')
+    assert wipe_of(gate, agent) == 'ordered'
+    done = run(AGENT, 'run', '--state', agent.state, check=False)
+    assert done.returncode == NO_IDENTITY, words(done)
+    assert wipe_of(gate, agent) == 'done' and states(gate, agent) == {'revoked'}
