@@ -2,10 +2,9 @@
 #include "service/fleet/wipe.h"
 
 #include "api/rest/rest.h"
-#include "store/registration.h"
 
 struct wipe_body {
-    char reason[STORE_REASON_MAX];
+    char reason[WIPE_REASON_MAX];
     uint32_t hours;
 };
 static const struct codec_field wipe_fields[] = {

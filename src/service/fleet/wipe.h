@@ -6,7 +6,7 @@
 #include "crypto/cert.h"
 #include "service/fleet/time.h"
 
-enum { WIPE_HOURS_DEFAULT = 8784, WIPE_HOURS_MAX = 87600 };
+enum { WIPE_HOURS_DEFAULT = 8784, WIPE_HOURS_MAX = 87600, WIPE_REASON_MAX = 160 };
 
 /* Numbers are stored: append only. */
 enum wipe_state { WIPE_NONE = 0, WIPE_ORDERED, WIPE_CANCELLED, WIPE_DONE, WIPE_STATE_MAX };
