@@ -335,21 +335,17 @@ static void cut_wipe(void **state)
     sweep("wipe", kept, do_wipe, "", 0, check_gone);
 }
 
-/* The word in config.json that only the device's owner writes. */
 static void let_it_obey(void)
 {
-    char path[300], text[4096] = "", *brace = NULL;
+    struct device device = {0};
+    const struct device_config none = {0};
+    struct kw_op op;
 
-    (void)snprintf(path, sizeof(path), "%s/config.json", work);
-    FILE *file = fopen(path, "r+");
-    assert_non_null(file);
-    assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
-    brace = strrchr(text, '}');
-    assert_non_null(brace);
-    rewind(file);
-    *brace = '\0';
-    assert_true(fprintf(file, "%s,\"obey_wipe\":true}", text) > 0);
-    assert_int_equal(fclose(file), 0);
+    kw_op_init(&op, "test", 0);
+    assert_true(kw_ok(state_open(&op, &device, work, &none, NULL)));
+    device.config.obey_wipe = true;
+    assert_true(kw_ok(state_save_config(&op, &device)));
+    device_done(&device);
 }
 
 static enum keywright_result do_hello(struct keywright *kw)
@@ -357,17 +353,15 @@ static enum keywright_result do_hello(struct keywright *kw)
     return keywright_hello(kw);
 }
 
-/* Of another device, for another key, with another nonce, signed by nobody who may, or something
- * else that was signed: nothing is destroyed. */
+/* Another's, another key's, replayed, by nobody who may, or something else that was signed. */
 static void an_order_that_is_not_for_us_is_refused(void **state)
 {
     char text[200];
 
     (void)state;
-    enrolled(kept, false);
+    assert_int_equal(act(do_enrol, 0), KEYWRIGHT_OK);
     let_it_obey();
-    for (int lie = GATE_WIPE_OTHER_DEVICE; lie < GATE_WIPE_MAX; lie++) {
-        gate->wipe = lie;
+    for (gate->wipe = GATE_WIPE_OTHER_DEVICE; gate->wipe < GATE_WIPE_MAX; gate->wipe++) {
         assert_int_not_equal(act(do_hello, 0), KEYWRIGHT_OK);
         assert_string_equal(labels(text), "idevid ldevid-a ");
     }
