@@ -16,6 +16,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from harness import (BUILD, SOURCE, Agent, Credential, Gate, Tpm, TpmMaker, certs_in, csr_der, need, new_key, run, spki, until,
                      words)
 
@@ -362,6 +363,26 @@ def give_certificate(tpm, folder, der):
 
 
 @tpms
+def test_the_missing_ca_is_named_with_its_address(gate, tpm, tmp_path):
+    """An EK certificate of an intermediate that nobody added: its AIA says where that is."""
+    tpm.tool('tpm2_createek', '-G', 'rsa', '-c', tmp_path / 'ek.ctx', '-u', tmp_path / 'ek.pem', '-f', 'pem')
+    tpm.tool('tpm2_flushcontext', '-t')
+    ek = serialization.load_pem_public_key((tmp_path / 'ek.pem').read_bytes())
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    place = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS,
+                                   x509.UniformResourceIdentifier('http://ek.example/ca7.cer'))
+    cert = x509.CertificateBuilder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, 'Example EK CA 7')]),
+                                   x509.Name([]), ek, 7, now - datetime.timedelta(days=1), now + datetime.timedelta(days=9)
+                                   ).add_extension(x509.AuthorityInformationAccess([place]), False)
+    give_certificate(tpm, tmp_path, cert.sign(new_key(), hashes.SHA256()).public_bytes(serialization.Encoding.DER))
+    one = on(gate, tmp_path / 'agent', tpm)
+    done = one.do('attest', check=False)
+    assert done.returncode != 0 and 'unknown_ek' in words(done), words(done)
+    told = [entry['detail'] for _, entry in gate.log_entries() if entry.get('object') == f'device:{one.id}']
+    assert any("'/CN=Example EK CA 7' was not added; it is at http://ek.example/ca7.cer" in text for text in told), told
+
+
+@tpms
 def test_a_cloned_ek_certificate(gate, build, tpm, tmp_path):
     build(serial=1).tool('tpm2_nvread', '-C', 'o', '-o', tmp_path / 'stolen.der', '0x1c00002')
     give_certificate(tpm, tmp_path, (tmp_path / 'stolen.der').read_bytes())
@@ -653,6 +674,12 @@ def test_a_live_session_ends_with_its_trust(gate, tmp_path):
     until('it is refused for that', lambda: not mqtt.publish(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/data')
           and 'attestation does not suffice' in broker.log())
     assert line.show(line.evidence(line.challenge())) == ('trusted', 'ok')
+    mqtt.comes_in(gate, broker, hub)
+    ear = mqtt.Listener(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/command')
+    gate.cli('attest', 'untrust', hub.id)  # by an operator's word
+    assert ear.cut.wait(30)
+    ear.client.loop_stop()
+    gate.cli('attest', 'retrust', hub.id)
     mqtt.comes_in(gate, broker, hub)
     ear = mqtt.Listener(gate, broker, hub.ldevid, hub.id, f'devices/{hub.id}/command')
     assert line.show(line.evidence(line.challenge(), key=new_key())) == ('suspect', 'bad_signature')
