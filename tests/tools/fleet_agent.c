@@ -64,9 +64,10 @@ static int64_t up_ms(void)
     return __real_os_clock_unix_ms() - (acting->boot_s - BOOT_UP_S) * 1000;
 }
 
+/* Never less than the machine's own: waits of the C library until such a time must not be over. */
 int64_t __wrap_os_clock_mono_ms(void)
 {
-    return acting ? up_ms() : __real_os_clock_mono_ms();
+    return acting ? __real_os_clock_unix_ms() : __real_os_clock_mono_ms();
 }
 int64_t __wrap_os_clock_up_s(void)
 {
