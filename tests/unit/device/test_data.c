@@ -1,4 +1,5 @@
-/* Signed data, sealed data and TLS contexts of a device that enrolled at a gate of the test's. */
+/* Signed data, sealed data, TLS contexts and the time of a device that enrolled at a gate of the
+ * test's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -314,6 +315,29 @@ static void tls_context(void **state)
     SSL_CTX_free(ctx);
 }
 
+/* --- the time --------------------------------------------------------------------------------- */
+
+/* Where the clock is not believed the signed time comes before all else, once for a process. */
+static void clock_not_believed(void **state)
+{
+    static const char *const jumps[] = {"-1700000000", "2500000000"}; /* the 1970s, and 2106 */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+        unsigned before = gate->n_times;
+        struct keywright_due due = {0};
+        keywright_close(kw);
+        kw = open_device(work, rot_uri);
+        assert_int_equal(setenv("KEYWRIGHT_TEST_CLOCK_JUMP_S", jumps[i], 1), 0);
+        assert_int_equal(keywright_due(kw, &due), KEYWRIGHT_OK);
+        assert_true(due.in_ms > 0); /* no clock makes it due */
+        assert_int_equal(keywright_hello(kw), KEYWRIGHT_OK);
+        assert_int_equal(keywright_renew(kw, /* force= */ 1), KEYWRIGHT_OK);
+        assert_int_equal(gate->n_times, before + 1);
+        assert_int_equal(unsetenv("KEYWRIGHT_TEST_CLOCK_JUMP_S"), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +350,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sealed_elsewhere_or_wiped, enrol, forget),
         cmocka_unit_test_setup_teardown(tls_context, enrol, forget),
         cmocka_unit_test_setup_teardown(tls_host, enrol, forget),
+        cmocka_unit_test_setup_teardown(clock_not_believed, enrol, forget),
     };
 
     (void)snprintf(base, sizeof(base), "/tmp/kw-data-XXXXXX");

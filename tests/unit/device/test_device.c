@@ -629,28 +629,6 @@ static void time_floor(void **state)
     gate->time_shift_ms = 0;
 }
 
-/* Where it is not believed the signed time comes before all else, once for a process. */
-static void clock_not_believed(void **state)
-{
-    static const char *const jumps[] = {"-1700000000", "2500000000"}; /* the 1970s, and 2106 */
-
-    (void)state;
-    assert_int_equal(act(do_enrol, 0), KEYWRIGHT_OK);
-    for (unsigned i = 0; i < KW_COUNT(jumps); i++) {
-        unsigned before = gate->n_times;
-        struct keywright_due due = {0};
-        struct keywright *kw = open_device();
-        assert_int_equal(setenv("KEYWRIGHT_TEST_CLOCK_JUMP_S", jumps[i], 1), 0);
-        assert_result(kw, keywright_due(kw, &due), KEYWRIGHT_OK);
-        assert_true(due.in_ms > 0); /* no clock makes it due */
-        assert_result(kw, keywright_hello(kw), KEYWRIGHT_OK);
-        assert_result(kw, keywright_renew(kw, /* force= */ 1), KEYWRIGHT_OK);
-        assert_int_equal(gate->n_times, before + 1);
-        assert_int_equal(unsetenv("KEYWRIGHT_TEST_CLOCK_JUMP_S"), 0);
-        keywright_close(kw);
-    }
-}
-
 /* Not enrolled, wiped, and what the key must never sign for an application. */
 static void no_identity(void **state)
 {
@@ -793,7 +771,6 @@ int main(void)
         TEST(no_secrets_in_state),
         TEST(config_merging),
         TEST(time_floor),
-        TEST(clock_not_believed),
         TEST(no_identity),
         TEST(ended_ldevid),
         TEST(attestation),

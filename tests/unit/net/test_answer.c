@@ -208,7 +208,7 @@ static void urls(void **state)
         {"HTTPS://gate.acme.example", "gate.acme.example", "gate.acme.example", "",     0   },
     };
     static const char *const bad[] = {
-        "",          "https://",       "localhost",    "https://a:b/",     "https://u:p@host/",
+        "",          "https://",       "localhost",    "https://a:b/",     "https://user@host/",
         "https:///", "https://a/?q=1", "https://a b/", "https://a:99999/", "https://a/#f",
     };
     struct url_parts parts;
