@@ -115,14 +115,16 @@ static size_t whole(const char *text, size_t n, const char **ret_body)
 
 int gate_call(struct gate_conn *conn, struct kw_span request, char *body, size_t cap)
 {
-    char text[ANSWER_MAX];
+    char text[ANSWER_MAX] = "";
     const char *found = NULL;
     size_t n = 0;
 
     need(SSL_write(conn->ssl, request.p, (int)request.len) == (int)request.len, "sending");
     do {
         int got = SSL_read(conn->ssl, text + n, (int)(sizeof(text) - 1 - n));
-        need(got > 0, "reading the answer");
+        if (got <= 0) {
+            bench_die("the server closed in the middle of '%.300s'", text);
+        }
         n += (size_t)got;
         text[n] = 0;
     } while (!whole(text, n, &found));
@@ -218,15 +220,15 @@ static X509 *issued(const char *body)
     return cert;
 }
 
-void gate_new_device(const struct bench_gate *gate, struct gate_conn *operators, const char *id,
-                     struct gate_identity *ret)
+/* The IDevID of a device that has this secret. */
+static void enrol_first(const struct bench_gate *gate, const char *id, const char *secret,
+                        struct gate_identity *ret)
 {
     struct gate_conn conn = {0};
-    char secret[SECRET_MAX], user[192], header[320], body[ANSWER_MAX];
+    char user[192], header[320], body[ANSWER_MAX];
     AUTO(kw_bytes) *basic = NULL;
     AUTO(kw_bytes) *csr = gate_new_csr(&ret->key);
 
-    register_device(operators, id, secret, sizeof(secret));
     (void)snprintf(user, sizeof(user), "%s:%s", id, secret);
     bench_need(NULL, kw_bytes_new(256, &basic), "secret");
     bench_need(NULL, kw_b64_encode(kw_span_text(user), 0, basic), "secret");
@@ -241,6 +243,27 @@ void gate_new_device(const struct bench_gate *gate, struct gate_conn *operators,
     ret->cert = issued(body);
     gate_disconnect(&conn);
     SSL_CTX_free(ctx);
+}
+
+void gate_new_device(const struct bench_gate *gate, struct gate_conn *operators, const char *id,
+                     struct gate_identity *ret)
+{
+    char secret[SECRET_MAX];
+
+    register_device(operators, id, secret, sizeof(secret));
+    enrol_first(gate, id, secret, ret);
+}
+
+void gate_known_device(const struct bench_gate *gate, struct gate_conn *operators, const char *id,
+                       struct gate_identity *ret)
+{
+    char path[192], body[1024], secret[SECRET_MAX];
+
+    (void)snprintf(path, sizeof(path), "/api/v1/devices/%.80s/secret", id);
+    call_text(operators, gate_post_text(path, "application/json", "", kw_span_text("")), 200, body,
+              sizeof(body));
+    json_text(body, "secret", secret, sizeof(secret));
+    enrol_first(gate, id, secret, ret);
 }
 
 void gate_identity_done(struct gate_identity *who)

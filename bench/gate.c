@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { START_MS = 30000, STEP_US = 10000 };
+enum { START_MS = 30000, STEP_US = 10000, SERVERS_MAX = 4 };
 
 extern char **environ;
 
@@ -94,18 +94,37 @@ static void run_init(const struct bench_gate *gate)
 }
 
 /* A benchmark that cannot go on leaves no server behind; its folder stays, to look at the log. */
-static pid_t running;
+static pid_t running[SERVERS_MAX];
 
 static void kill_running(void)
 {
-    if (running) {
-        (void)kill(running, SIGTERM);
+    for (unsigned i = 0; i < SERVERS_MAX; i++) {
+        if (running[i]) {
+            (void)kill(running[i], SIGTERM);
+        }
     }
+}
+
+/* Put `to` where `from` was; 0 is a free place. */
+static void note_running(pid_t from, pid_t to)
+{
+    for (unsigned i = 0; i < SERVERS_MAX; i++) {
+        if (running[i] == from) {
+            running[i] = to;
+            return;
+        }
+    }
+    bench_die("no more than %d servers at once", SERVERS_MAX);
 }
 
 void gate_init(struct bench_gate *gate)
 {
-    (void)atexit(kill_running); /* fails only beyond 32 of them */
+    static bool again;
+
+    if (!again) {
+        (void)atexit(kill_running); /* fails only beyond 32 of them */
+        again = true;
+    }
     *gate = (struct bench_gate){0};
     bench_dir_make(gate->dir, sizeof(gate->dir));
     (void)snprintf(gate->state, sizeof(gate->state), "%s/state", gate->dir);
@@ -153,7 +172,8 @@ void gate_start(struct bench_gate *gate)
 
     gate_program("keywrightd", path, sizeof(path));
     const char *argv[] = {path, "--state", gate->state, NULL};
-    gate->server = running = gate_spawn(gate, argv);
+    gate->server = gate_spawn(gate, argv);
+    note_running(0, gate->server);
     (void)snprintf(endpoints, sizeof(endpoints), "%s/run/endpoints", gate->state);
     for (unsigned waited = 0; access(endpoints, R_OK) != 0; waited += STEP_US / 1000) {
         if (waited > START_MS || waitpid(gate->server, NULL, WNOHANG) != 0) {
@@ -171,7 +191,7 @@ void gate_end(struct bench_gate *gate)
     if (gate->server) {
         (void)kill(gate->server, SIGTERM);
         (void)waitpid(gate->server, &status, 0);
-        running = 0;
+        note_running(gate->server, 0);
         if (status != 0) {
             bench_die("keywrightd ended badly; see %s/log", gate->dir);
         }

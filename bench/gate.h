@@ -64,6 +64,9 @@ char *gate_post_text(const char *path, const char *type, const char *headers, st
 /* Register device `id` and enrol its IDevID with its secret. */
 void gate_new_device(const struct bench_gate *gate, struct gate_conn *operators, const char *id,
                      struct gate_identity *ret);
+/* The same of a device that is registered: with a new secret. */
+void gate_known_device(const struct bench_gate *gate, struct gate_conn *operators, const char *id,
+                       struct gate_identity *ret);
 void gate_identity_done(struct gate_identity *who);
 /* base64 of a request for a fresh P-256 key; the key too where ret_key is not NULL. */
 struct kw_bytes *gate_new_csr(struct privkey **ret_key);

@@ -11,93 +11,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "crypto/digest.h"
-#include "gate.h"
-#include "store/store.h"
+#include "seed.h"
 
-enum {
-    CLIENTS_MAX = 16,
-    SEED = 200,
-    DER = 700,
-    BODY_MAX = 65536,
-    QUIET_MS = 3000,
-    PAUSE_US = 2000
-};
+enum { CLIENTS_MAX = 16, DER = 700, BODY_MAX = 65536, QUIET_MS = 3000, PAUSE_US = 2000 };
 
 /* --- the fleet -------------------------------------------------------------------------------- */
 
-static void spread(uint64_t no, uint8_t kind, uint8_t ret[KW_HASH_BYTES])
-{
-    digest_sha256_two(KW_SPAN(&kind, 1), KW_SPAN(&no, sizeof(no)), ret);
-}
-
-static kw_status seed_one(struct kw_op *op, struct store_txn *txn, uint64_t no)
-{
-    struct store_device device = {
-        .product = "lamp", .hw_type = "1.2.3", .batch = "B-1", .state = DEVICE_ACTIVE};
-    struct store_pubkey key = {.profile = "ldevid",
-                               .class_ = KEY_CLASS_DEVICE_LDEVID,
-                               .state = KEY_ACTIVE,
-                               .alg = "ec-p256",
-                               .custody = "device"};
-    static struct store_cert cert; /* the committer's thread alone */
-    uint8_t hash[KW_HASH_BYTES];
-
-    memset(&cert, 0, sizeof(cert));
-    (void)snprintf(device.id, sizeof(device.id), "D%llu", (unsigned long long)no);
-    KW_TEXT_SET(device.serial, device.id);
-    (void)snprintf(cert.owner, sizeof(cert.owner), "device:%.80s", device.id);
-    (void)snprintf(cert.subject, sizeof(cert.subject), "CN=%.80s,O=Example", device.id);
-    KW_TEXT_SET(cert.ca, "devices");
-    KW_TEXT_SET(cert.profile, "ldevid");
-    spread(no, 1, hash);
-    memcpy(cert.serial, hash, KW_SERIAL_BYTES);
-    cert.serial[0] = (cert.serial[0] & 0x3f) | 0x40;
-    cert.serial_len = KW_SERIAL_BYTES;
-    spread(no, 2, cert.fingerprint);
-    spread(no, 3, cert.pubkey);
-    memcpy(key.id, cert.pubkey, sizeof(key.id));
-    KW_TEXT_SET(key.owner, cert.owner);
-    cert.not_before = 1700000000;
-    cert.not_after = 2200000000;
-    cert.state = CERT_STATE_VALID;
-    cert.issued_ms = 1700000000000;
-    cert.der_len = DER;
-    TRY(op, store_device_insert(op, txn, &device));
-    TRY(op, store_pubkey_insert(op, txn, &key));
-    return store_cert_insert(op, txn, &cert);
-}
-
-struct range {
-    uint64_t from, n;
-};
-
-static kw_status seed_range(struct kw_op *op, struct store_txn *txn, void *ctx)
-{
-    const struct range *range = ctx;
-
-    for (uint64_t i = 0; i < range->n; i++) {
-        TRY(op, seed_one(op, txn, range->from + i));
-    }
-    return KW_OK;
-}
-
 static void seed(const struct bench_gate *gate, uint64_t n)
 {
-    char path[256];
-    struct store *store = NULL;
-    struct kw_op op;
+    static const uint8_t der[DER];
+    const struct seed fleet = {
+        .certs_a_device = 1, .batch = "B-1", .der = KW_SPAN_ARRAY(der), .not_after = 2200000000};
 
-    (void)snprintf(path, sizeof(path), "%s/store/keywright.db", gate->state);
-    struct store_config config = {.path = path};
-    bench_op(&op);
-    bench_need(&op, store_open(&op, &config, &store), "store");
-    for (uint64_t from = 0; from < n; from += SEED) {
-        struct range range = {from, n - from < SEED ? n - from : SEED};
-        bench_op(&op);
-        bench_need(&op, store_change(&op, store, seed_range, &range), "seeding");
-    }
-    store_close(store);
+    seed_gate(&fleet, gate, n);
 }
 
 /* No second person is here to approve. */

@@ -8,10 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "bench.h"
-#include "crypto/digest.h"
+#include "seed.h"
 #include "store/stats.h"
-#include "store/store.h"
 
 enum { THREADS_MAX = 64, FILL = 200, DER = 700, SPREAD = 7919, CERTS_A_DEVICE = 4 };
 
@@ -21,96 +19,24 @@ struct bench {
     uint64_t rows; /* made so far; a certificate's number is its place */
 };
 
-/* Octets that differ for each number and lie anywhere, as hashes and serials do. */
-static void spread(uint64_t no, uint8_t kind, uint8_t ret[KW_HASH_BYTES])
-{
-    digest_sha256_two(KW_SPAN(&kind, 1), KW_SPAN(&no, sizeof(no)), ret);
-}
-
-static void make_cert(uint64_t no, struct store_cert *ret)
-{
-    uint8_t hash[KW_HASH_BYTES];
-
-    memset(ret, 0, offsetof(struct store_cert, der));
-    spread(no, 1, hash);
-    memcpy(ret->serial, hash, KW_SERIAL_BYTES);
-    ret->serial[0] = (ret->serial[0] & 0x3f) | 0x40;
-    ret->serial_len = KW_SERIAL_BYTES;
-    spread(no, 2, ret->fingerprint);
-    spread(no, 3, ret->pubkey);
-    spread(no, 4, ret->csr);
-    KW_TEXT_SET(ret->ca, "devices");
-    KW_TEXT_SET(ret->profile, "ldevid");
-    (void)snprintf(ret->owner, sizeof(ret->owner), "device:D%llu",
-                   (unsigned long long)no / CERTS_A_DEVICE);
-    (void)snprintf(ret->subject, sizeof(ret->subject), "O=Example,CN=D%llu",
-                   (unsigned long long)no / CERTS_A_DEVICE);
-    ret->not_before = 1700000000;
-    ret->not_after = 1800000000 + (int64_t)(no / 2); /* some 120 end in a minute */
-    ret->state = CERT_STATE_VALID;
-    ret->issued_ms = 1700000000000;
-    memset(ret->der, (int)no, DER);
-    ret->der_len = DER;
-}
-
-static kw_status insert_device(struct kw_op *op, struct store_txn *txn, uint64_t no)
-{
-    struct store_device device = {.product = "lamp", .hw_type = "1.2.3", .state = DEVICE_ACTIVE};
-
-    (void)snprintf(device.id, sizeof(device.id), "D%llu", (unsigned long long)no);
-    KW_TEXT_SET(device.serial, device.id);
-    device.registered_ms = device.last_seen_ms = 1700000000000;
-    return store_device_insert(op, txn, &device);
-}
-
-static kw_status insert_one(struct kw_op *op, struct store_txn *txn, uint64_t no,
-                            struct store_cert *cert)
-{
-    struct store_pubkey key = {.class_ = KEY_CLASS_DEVICE_LDEVID, .state = KEY_ACTIVE};
-    char entry[300];
-
-    make_cert(no, cert);
-    memcpy(key.id, cert->pubkey, KW_HASH_BYTES);
-    KW_TEXT_SET(key.owner, cert->owner);
-    KW_TEXT_SET(key.profile, cert->profile);
-    KW_TEXT_SET(key.alg, "ec-p256");
-    KW_TEXT_SET(key.custody, "device");
-    if (no % CERTS_A_DEVICE == 0) {
-        TRY(op, insert_device(op, txn, no / CERTS_A_DEVICE));
-    }
-    TRY(op, store_pubkey_insert(op, txn, &key));
-    TRY(op, store_cert_insert(op, txn, cert));
-    memset(entry, 'e', sizeof(entry));
-    return store_log_append(op, txn, KW_SPAN_ARRAY(entry));
-}
+static const uint8_t der[DER];
+static const struct seed fleet = {
+    .certs_a_device = CERTS_A_DEVICE,
+    .batch = "",
+    .der = {der, sizeof(der)},
+    .not_after = 1800000000,
+    .ends_a_second = 2, /* 120 in a minute */
+    .logged = true
+};
 
 struct range {
     uint64_t from, n;
 };
 
-static kw_status insert_range(struct kw_op *op, struct store_txn *txn, void *ctx)
-{
-    const struct range *range = ctx;
-    struct store_cert cert;
-
-    for (uint64_t i = 0; i < range->n; i++) {
-        TRY(op, insert_one(op, txn, range->from + i, &cert));
-    }
-    return KW_OK;
-}
-
-static void insert(struct store *store, struct range range)
-{
-    struct kw_op op;
-
-    bench_op(&op);
-    bench_need(&op, store_change(&op, store, insert_range, &range), "change");
-}
-
 static void fill(struct bench *bench, uint64_t rows)
 {
     while (bench->rows < rows) {
-        insert(bench->store, (struct range){bench->rows, FILL});
+        seed_insert(&fleet, bench->store, bench->rows, FILL);
         bench->rows += FILL;
     }
 }
@@ -130,7 +56,7 @@ static void *run_worker(void *arg)
 
     for (uint64_t i = 0; i < worker->range.n; i++) {
         double began_us = bench_wall_us();
-        insert(worker->store, (struct range){worker->range.from + i, 1});
+        seed_insert(&fleet, worker->store, worker->range.from + i, 1);
         bench_add(&worker->latency_us, bench_wall_us() - began_us);
     }
     return NULL;
@@ -254,7 +180,7 @@ static void look_up(struct bench *bench, unsigned which, uint64_t n, struct benc
 
     for (uint64_t i = 0; cert && i < n; i++) {
         struct look look = {.bench = bench, .cert = cert};
-        make_cert(i * SPREAD % bench->rows, cert);
+        seed_cert(&fleet, i * SPREAD % bench->rows, cert);
         double cpu_began_us = bench_thread_cpu_us(), began_us = bench_wall_us();
         looks[which].once(&look);
         bench_add(&latency_us, bench_wall_us() - began_us);
