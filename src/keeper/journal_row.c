@@ -70,6 +70,7 @@ const char *keeper_journal_what(const struct keeper_journal_row *row)
         [KEEPER_SIGN_CMP] = "CMP answer",
         [KEEPER_KEY_BIRTH] = "key for another",
         [KEEPER_SIGN_TIME] = "time",
+        [KEEPER_SIGN_WIPE] = "order to wipe",
     };
 
     static const char *const deeds[KEEPER_VAULT_DEED_MAX] = {

@@ -243,6 +243,7 @@ enum keeper_purpose {
     KEEPER_KEY_BIRTH, /* no signature: a key that is made for one of the CA's rules, see
                          keeper_key_birth() */
     KEEPER_SIGN_TIME, /* statements of the time, for devices (docs/protocol/device-time.md) */
+    KEEPER_SIGN_WIPE, /* orders to one device (docs/protocol/device-wipe.md) */
     KEEPER_PURPOSE_MAX
 };
 /* What the keeper wrote down of its keys' use, one row after the other. */

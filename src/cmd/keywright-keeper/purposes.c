@@ -18,7 +18,7 @@ static const struct class_row classes[] = {
      BIT(KEEPER_SIGN_CERT) | BIT(KEEPER_SIGN_CRL) | BIT(KEEPER_SIGN_CERT_REQUEST) |
          BIT(KEEPER_SIGN_CROSS) | BIT(KEEPER_KEY_BIRTH)},
     {KEY_CLASS_OCSP_SIGNER,  ALG_ALL,
-     BIT(KEEPER_SIGN_OCSP) | BIT(KEEPER_SIGN_TIME) | BIT(KEEPER_SIGN_STATEMENT)},
+     BIT(KEEPER_SIGN_OCSP) | BIT(KEEPER_SIGN_TIME) | BIT(KEEPER_SIGN_WIPE)},
     /* RSA would need PSS in TLS 1.3, which the keeper does not make. */
     {KEY_CLASS_TLS_SERVER,   ALG_ECDSA | ALG_ED25519, BIT(KEEPER_SIGN_TLS)},
     {KEY_CLASS_LOG_SIGNER,   ALG_ED25519,
@@ -84,6 +84,7 @@ static const struct purpose_row {
     [KEEPER_SIGN_CMP]          = {"CMP answers",          0,     true },
     [KEEPER_KEY_BIRTH]         = {"keys for others",      0,     true },
     [KEEPER_SIGN_TIME]         = {"times",                0,     true },
+    [KEEPER_SIGN_WIPE]         = {"orders to wipe",       0,     false},
 };
 /* clang-format on */
 

@@ -58,7 +58,7 @@ static const struct kind_row {
     {KEY_CLASS_PROVISIONING, STATEMENT_PROVISIONING_RECORD, KEEPER_SIGN_STATEMENT, check_record,   NULL           },
     {KEY_CLASS_EVIDENCE,     STATEMENT_EVIDENCE_MANIFEST,   KEEPER_SIGN_STATEMENT, check_evidence, NULL           },
     {KEY_CLASS_OCSP_SIGNER,  STATEMENT_DEVICE_TIME,         KEEPER_SIGN_TIME,      check_time,     NULL           },
-    {KEY_CLASS_OCSP_SIGNER,  STATEMENT_DEVICE_WIPE,         KEEPER_SIGN_STATEMENT, check_time,     NULL           },
+    {KEY_CLASS_OCSP_SIGNER,  STATEMENT_DEVICE_WIPE,         KEEPER_SIGN_WIPE,      check_time,     NULL           },
     {KEY_CLASS_ISSUING_CA,   STATEMENT_REVOCATION_FILTER,   KEEPER_SIGN_CRL,       filter_check,   filter_remember},
     /* clang-format on */
 };
