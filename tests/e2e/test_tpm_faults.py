@@ -1,10 +1,11 @@
 """A TPM (swtpm, SIMULATED) that is full, locked, cleared or restarted: the device says what it is and what to do, and
 nothing of it ends an identity that is still there."""
+import signal
 import subprocess
 import threading
 
 import pytest
-from harness import AGENT, Agent, fingerprint, words
+from harness import AGENT, Agent, fingerprint, until, words
 
 UNAVAILABLE, LOST = 4, 6
 
@@ -90,3 +91,55 @@ def test_restarted_tpm_is_no_fault(gate, agent, tpm):
     config.write_text(config.read_text().replace(f'port={port}', f'port={tpm.port}'))
     agent.do('hello')
     assert fingerprint(agent.cert('ldevid')) == before
+
+
+def hasty(gate, tpm, folder):
+    """An agent with a short patience."""
+    one = Agent(gate, folder, gate.new_id('TPMH'))
+    one.rot = f'tpm2:dir={one.state}/tpm,timeout=1,tcti={tpm.tcti}'
+    one.put_secret(gate.register(one.id)[1])
+    one.enrol()
+    return one
+
+
+@pytest.fixture
+def stopped(tpm):
+    """To stop it in the middle; it goes on in the end, or it could not be ended."""
+    yield lambda: tpm.process.send_signal(signal.SIGSTOP)
+    tpm.process.send_signal(signal.SIGCONT)
+
+
+def test_a_tpm_that_hangs_is_said(gate, tpm, stopped, tmp_path):
+    one = hasty(gate, tpm, tmp_path / 'agent')
+    before = fingerprint(one.cert('ldevid'))
+    stopped()
+    for command in (['hello'], ['renew', '--force'], ['wipe']):
+        done = one.do(*command, check=False)
+        assert done.returncode == UNAVAILABLE, words(done)
+        assert 'does not answer' in done.stderr and tpm.tcti in done.stderr, words(done)
+    tpm.process.send_signal(signal.SIGCONT)
+    one.do('hello')
+    assert fingerprint(one.cert('ldevid')) == before
+
+
+def test_run_survives_a_tpm_that_hangs(own_gate, tpm, stopped, tmp_path):
+    """The connection that is there needs no TPM; the next one does, and the one after that works in the same process."""
+    one = hasty(own_gate, tpm, tmp_path / 'agent')
+    log = tmp_path / 'run.log'
+    with open(log, 'wb') as out:
+        live = subprocess.Popen([AGENT, 'run', '--state', one.state, '--interval', '0.05'], stdout=out, stderr=out,
+                                stdin=subprocess.DEVNULL)
+    try:
+        until('it says hello', lambda: log.read_text().count('hello\n') >= 2)
+        stopped()
+        own_gate.kill()
+        own_gate.start()
+        until('it notices', lambda: 'does not answer' in log.read_text())
+        n = log.read_text().count('hello\n')
+        tpm.process.send_signal(signal.SIGCONT)
+        until('it says hello again', lambda: log.read_text().count('hello\n') > n, 60)
+        live.terminate()
+        assert live.wait(10) == 0, log.read_text()
+    finally:
+        live.kill()
+        live.wait()

@@ -105,7 +105,7 @@ static kw_status read_keys(struct kw_op *op, const struct tpm2 *self, const stru
     AUTO(tpm2_session) *s = NULL;
     AUTO(TPM2B_PUBLIC) *area = NULL;
 
-    TRY(op, tpm2_session_open(op, self->tcti, &s));
+    TRY(op, tpm2_visit(op, self, &s));
     TRY(op, tpm2_key_read(op, s, &ak->entry, &area));
     TRY(op, marshal_public(op, area, &ret->ak_public));
     return read_ek(op, s, self, ret);
@@ -198,7 +198,7 @@ kw_status tpm2_attest_activate(struct kw_op *op, void *opaque, struct kw_span bl
     ENSURE(op, unmarshal_credential(blob, secret, &credential), KW_E_INPUT,
            "not a credential for a TPM");
     TRY(op, tpm2_ak_load(op, self, &ak));
-    TRY(op, tpm2_session_open(op, self->tcti, &s));
+    TRY(op, tpm2_visit(op, self, &s));
     TRY(op, tpm2_key_open(op, s, &ak->entry, &object));
     TRY(op, tpm2_ek_choose(op, s, self, &form));
     TRY(op, tpm2_ek_open(op, s, form, &ek, &area));
@@ -238,7 +238,7 @@ kw_status tpm2_attest_certify(struct kw_op *op, void *opaque, void *opaque_key,
     AUTO(tpm2_session) *s = NULL;
 
     TRY(op, tpm2_ak_load(op, self, &ak));
-    TRY(op, tpm2_session_open(op, self->tcti, &s));
+    TRY(op, tpm2_visit(op, self, &s));
     kw_status status = certify(op, s, opaque_key, ak, qualifying, &certified);
     if (!kw_ok(status)) {
         rot_certified_done(&certified);

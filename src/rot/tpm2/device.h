@@ -12,7 +12,8 @@ struct tpm2 {
     char dir[KW_PATH_BYTES];
     char index_path[KW_PATH_BYTES];
     char tcti[KW_URI_MAX];
-    uint32_t pcrs; /* bits: what seals are bound to; 0: to this TPM alone */
+    int64_t timeout_ms; /* of a visit */
+    uint32_t pcrs;      /* bits: what seals are bound to; 0: to this TPM alone */
 };
 
 struct tpm2_key {
@@ -21,6 +22,10 @@ struct tpm2_key {
 };
 void tpm2_key_free(struct tpm2_key *key);
 KW_OWNED(tpm2_key, struct tpm2_key, tpm2_key_free)
+
+/* A visit within timeout= of the URI. Where an earlier one was given up it first takes away what
+ * that left loaded. */
+kw_status tpm2_visit(struct kw_op *op, const struct tpm2 *self, struct tpm2_session **ret);
 
 /**
  * The storage key: the persistent one at 0x81000001 where it is TCG's, otherwise made anew (same
@@ -56,6 +61,9 @@ kw_status tpm2_capability(struct kw_op *op, struct tpm2_session *s, TPM2_CAP whi
  */
 kw_status tpm2_sweep(struct kw_op *op, struct tpm2_session *s, const struct tpm2 *self,
                      struct tpm2_index *index);
+/* The transient ones alone; the folder need not be locked. */
+kw_status tpm2_sweep_loaded(struct kw_op *op, struct tpm2_session *s,
+                            const struct tpm2_index *index);
 /* Take a persistent object away. */
 kw_status tpm2_evict(struct kw_op *op, struct tpm2_session *s, ESYS_TR object, TPM2_HANDLE handle);
 /* Has this object the Name? */

@@ -71,7 +71,7 @@ static kw_status key_from(struct kw_op *op, const struct tpm2 *self, const struc
     AUTO(TPM2B_PUBLIC) *area = NULL;
 
     ENSURE(op, curve, KW_E_INTEGRITY, "the index names an algorithm that no TPM key has");
-    TRY(op, tpm2_session_open(op, self->tcti, &s));
+    TRY(op, tpm2_visit(op, self, &s));
     TRY(op, tpm2_key_read(op, s, entry, &area));
     const TPM2B_PUBLIC template_ = tpm2_entry_template(entry, curve);
     ENSURE(op, tpm2_public_fits(&area->publicArea, &template_), KW_E_INTEGRITY,
@@ -164,7 +164,7 @@ kw_status tpm2_sign(struct kw_op *op, void *opaque, void *opaque_key, enum key_a
 
     ENSURE(op, curve, KW_E_UNSUPPORTED, "no TPM key of this kind");
     TRY(op, hash_message(op, curve, message, &digest));
-    TRY(op, tpm2_session_open(op, self->tcti, &s));
+    TRY(op, tpm2_visit(op, self, &s));
     TRY(op, tpm2_key_open(op, s, &key->entry, &object));
     TRY(op, ask_signature(op, s, object, curve, &digest, &signature));
     TRY(op, tpm2_signature_der(op, &signature->signature.ecdsa, sig));
@@ -184,7 +184,7 @@ kw_status tpm2_attributes(struct kw_op *op, void *opaque, void *opaque_key, char
     AUTO(tpm2_session) *s = NULL;
     AUTO(TPM2B_PUBLIC) *area = NULL;
 
-    TRY(op, tpm2_session_open(op, self->tcti, &s));
+    TRY(op, tpm2_visit(op, self, &s));
     TRY(op, tpm2_key_read(op, s, entry, &area));
     tpm2_attributes_text(area->publicArea.objectAttributes, words, sizeof(words));
     int n = snprintf(text, cap, "tpm2 handle=0x%08x name=%s %s", entry->handle,

@@ -123,7 +123,7 @@ static kw_status generate_locked(struct kw_op *op, const struct tpm2 *self, stru
     AUTO(tpm2_session) *s = NULL;
 
     TRY(op, tpm2_index_read(op, self->index_path, &index));
-    TRY(op, tpm2_session_open(op, self->tcti, &s));
+    TRY(op, tpm2_visit(op, self, &s));
     TRY(op, tpm2_sweep(op, s, self, index), "clearing up behind an interrupted operation");
     ENSURE(op, !tpm2_index_find(index, entry->label), KW_E_CONFLICT, "label '%s' is taken",
            entry->label);
@@ -193,7 +193,7 @@ static kw_status destroy_entry(struct kw_op *op, const struct tpm2 *self, struct
     ESYS_TR object = ESYS_TR_NONE;
     AUTO(tpm2_session) *s = NULL;
 
-    TRY(op, tpm2_session_open(op, self->tcti, &s));
+    TRY(op, tpm2_visit(op, self, &s));
     TRY(op, tpm2_session_find(op, s, was.handle, &object));
     (void)kw_hex(KW_SPAN_ARRAY(was.name), name, sizeof(name));
     if (object == ESYS_TR_NONE || !tpm2_has_name(s, object, was.name)) {

@@ -147,7 +147,7 @@ kw_status tpm2_attest_quote(struct kw_op *op, void *opaque, struct kw_span quali
     AUTO(tpm2_session) *s = NULL;
 
     TRY(op, tpm2_ak_load(op, self, &ak));
-    TRY(op, tpm2_session_open(op, self->tcti, &s));
+    TRY(op, tpm2_visit(op, self, &s));
     q.key = ak;
     kw_status status = quote(op, s, &q, &made);
     if (!kw_ok(status)) {

@@ -96,7 +96,11 @@ kw_status tpm2_status(struct kw_op *op, const struct tpm2_session *s, TSS2_RC rc
     if (rc == TSS2_RC_SUCCESS) {
         return KW_OK;
     }
-    ENSURE(op, !s->tcti.timed_out, KW_E_TIMEOUT, "the TPM did not answer before the deadline");
+    if (s->tcti.timed_out && s->tcti.broken) {
+        return tpm2_line_silent(op, s->name);
+    }
+    ENSURE(op, !s->tcti.timed_out, KW_E_TIMEOUT,
+           "the TPM was busy until the deadline; retry later");
     ENSURE(op, (rc & 0xffff) != TSS2_BASE_RC_MEMORY || is_from_tpm(rc), KW_E_MEMORY);
     bool lost = (rc & TSS2_RC_LAYER_MASK) == TSS2_TCTI_RC_LAYER || s->tcti.broken;
     ENSURE(op, !lost, KW_E_UNAVAILABLE, "the connection to the TPM is lost (%s); retry",

@@ -96,7 +96,7 @@ kw_status tpm2_seal(struct kw_op *op, void *opaque, const struct kw_secret *plai
     TPM2B_PUBLIC form;
     AUTO(tpm2_session) *s = NULL;
 
-    TRY(op, tpm2_session_open(op, self->tcti, &s));
+    TRY(op, tpm2_visit(op, self, &s));
     TRY(op, tpm2_srk_open(op, s, /* want_name= */ NULL, &srk, sealed.parent));
     TRY(op, template_of(op, s, srk, self->pcrs, &form));
     TRY(op, tpm2_session_start_hmac(op, s, srk, &hmac));
@@ -153,7 +153,7 @@ kw_status tpm2_unseal(struct kw_op *op, void *opaque, struct kw_span octets, str
     ENSURE(op, kw_ok(tpm2_sealed_parse(octets, &sealed)), KW_E_INTEGRITY,
            "not sealed by a TPM, or altered");
     TRY(op, check_binding(op, self, &sealed));
-    TRY(op, tpm2_session_open(op, self->tcti, &s));
+    TRY(op, tpm2_visit(op, self, &s));
     TRY(op, tpm2_srk_open(op, s, sealed.parent, &srk, NULL));
     TRY(op, tpm2_session_start_hmac(op, s, srk, &hmac));
     TRY(op, load_sealed(op, s, srk, hmac, &sealed, &object));

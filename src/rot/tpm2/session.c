@@ -1,26 +1,28 @@
 #include "rot/tpm2/session.h"
 
 #include <stdlib.h>
-#include <tss2/tss2_rc.h>
-#include <tss2/tss2_tctildr.h>
 
-#include "base/secret.h"
 #include "os/clock.h"
 
-enum { FLUSH_MAX_MS = 2000 };
+enum { FLUSH_MAX_MS = 2000, HANG_UP_MAX_MS = 2000 };
 
-kw_status tpm2_session_open(struct kw_op *op, const char *tcti, struct tpm2_session **ret)
+static int64_t earlier(int64_t deadline_ms, int64_t limit_ms)
+{
+    return deadline_ms && deadline_ms < limit_ms ? deadline_ms : limit_ms;
+}
+
+kw_status tpm2_session_open(struct kw_op *op, const char *tcti, int64_t limit_ms,
+                            struct tpm2_session **ret)
 {
     AUTO(tpm2_session) *s = calloc(1, sizeof(*s));
-    ENSURE(op, s, KW_E_MEMORY);
-    int64_t until_ms = op->deadline_ms ? op->deadline_ms : os_clock_mono_ms() + TPM2_VISIT_MAX_MS;
+    struct tpm2_line *line = NULL;
+    int64_t until_ms = earlier(op->deadline_ms, os_clock_mono_ms() + limit_ms);
 
-    TSS2_RC rc = Tss2_TctiLdr_Initialize(tcti, &s->device);
-    ENSURE(op, rc == TSS2_RC_SUCCESS, KW_E_UNAVAILABLE,
-           "the TPM at '%.80s' cannot be reached (%s); retry when it is there", tcti,
-           Tss2_RC_Decode(rc));
-    tpm2_tcti_init(&s->tcti, s->device, until_ms);
-    rc = Esys_Initialize(&s->esys, (TSS2_TCTI_CONTEXT *)&s->tcti, NULL);
+    ENSURE(op, s, KW_E_MEMORY);
+    TRY(op, tpm2_line_open(op, &tpm2_wire_loader, tcti, until_ms, &line));
+    tpm2_tcti_init(&s->tcti, line, until_ms);
+    (void)KW_TEXT_SET(s->name, tcti); /* the line has taken it: it fits */
+    TSS2_RC rc = Esys_Initialize(&s->esys, (TSS2_TCTI_CONTEXT *)&s->tcti, NULL);
     TRY(op, tpm2_status(op, s, rc), "opening the TPM");
     *ret = TAKE(s);
     return KW_OK;
@@ -39,10 +41,10 @@ void tpm2_session_close(struct tpm2_session *s)
     if (s->esys) {
         Esys_Finalize(&s->esys);
     }
-    if (s->device) {
-        Tss2_TctiLdr_Finalize(&s->device);
+    if (s->tcti.broken) {
+        tpm2_lines_leave_something();
     }
-    kw_wipe(s, sizeof(*s)); /* the last command and answer */
+    tpm2_line_close(TAKE(s->tcti.line), os_clock_mono_ms() + HANG_UP_MAX_MS);
     free(s);
 }
 

@@ -8,23 +8,32 @@
 
 #include <tss2/tss2_esys.h>
 
+#include "base/limits.h"
 #include "base/op.h"
 #include "rot/tpm2/tcti.h"
 
-enum { TPM2_VISIT_MAX_MS = 30000, TPM2_KEPT_MAX = 6 };
+/* How long a visit waits at most: a discrete TPM may need half of it to make an RSA endorsement
+ * key.
+ */
+enum { TPM2_VISIT_MAX_MS = 60000, TPM2_KEPT_MAX = 6 };
 
 struct tpm2_session {
     ESYS_CONTEXT *esys;
-    TSS2_TCTI_CONTEXT *device;
+    char name[KW_URI_MAX]; /* the TCTI's text */
     struct tpm2_tcti tcti;
     unsigned n_kept;
     ESYS_TR
     kept[TPM2_KEPT_MAX]; /* transient objects and sessions, flushed at the latest on close */
 };
 
-/* Connect. KW_E_UNAVAILABLE absent or busy (retry is safe). Blocks, until op's deadline or
- * TPM2_VISIT_MAX_MS. */
-kw_status tpm2_session_open(struct kw_op *op, const char *tcti, struct tpm2_session **ret);
+/**
+ * Connect. limit_ms: how long all of the visit may wait, where op has no earlier deadline.
+ * Errors  KW_E_UNAVAILABLE absent or busy; retry is safe
+ *         KW_E_TIMEOUT     it does not answer; the next visit connects anew
+ * Blocks  until then.
+ */
+kw_status tpm2_session_open(struct kw_op *op, const char *tcti, int64_t limit_ms,
+                            struct tpm2_session **ret);
 void tpm2_session_close(struct tpm2_session *s);
 KW_OWNED(tpm2_session, struct tpm2_session, tpm2_session_close)
 

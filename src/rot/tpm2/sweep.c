@@ -98,11 +98,10 @@ static kw_status sweep_session(struct kw_op *op, struct tpm2_session *s, TPM2_HA
     return KW_OK;
 }
 
-static kw_status sweep_loaded(struct kw_op *op, struct tpm2_session *s, TPM2_HANDLE from,
-                              const struct tpm2_index *index,
-                              kw_status (*sweep)(struct kw_op *op, struct tpm2_session *s,
-                                                 TPM2_HANDLE handle,
-                                                 const struct tpm2_index *index))
+static kw_status sweep_each(struct kw_op *op, struct tpm2_session *s, TPM2_HANDLE from,
+                            const struct tpm2_index *index,
+                            kw_status (*sweep)(struct kw_op *op, struct tpm2_session *s,
+                                               TPM2_HANDLE handle, const struct tpm2_index *index))
 {
     AUTO(TPMS_CAPABILITY_DATA) *data = NULL;
 
@@ -114,11 +113,18 @@ static kw_status sweep_loaded(struct kw_op *op, struct tpm2_session *s, TPM2_HAN
     return KW_OK;
 }
 
+kw_status tpm2_sweep_loaded(struct kw_op *op, struct tpm2_session *s,
+                            const struct tpm2_index *index)
+{
+    TRY(op, sweep_each(op, s, TPM2_LOADED_SESSION_FIRST, index, sweep_session));
+    TRY(op, sweep_each(op, s, TPM2_HANDLE_TRANSIENT, index, sweep_transient));
+    return KW_OK;
+}
+
 kw_status tpm2_sweep(struct kw_op *op, struct tpm2_session *s, const struct tpm2 *self,
                      struct tpm2_index *index)
 {
-    TRY(op, sweep_loaded(op, s, TPM2_LOADED_SESSION_FIRST, index, sweep_session));
-    TRY(op, sweep_loaded(op, s, TPM2_HANDLE_TRANSIENT, index, sweep_transient));
+    TRY(op, tpm2_sweep_loaded(op, s, index));
     TRY(op, sweep_pending(op, s, self, index));
     return KW_OK;
 }

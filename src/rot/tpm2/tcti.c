@@ -1,8 +1,6 @@
 #include "rot/tpm2/tcti.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <time.h>
 
 #include "os/clock.h"
@@ -29,40 +27,34 @@ static int64_t left_ms(const struct tpm2_tcti *self)
     return left > 0 ? left : 0;
 }
 
-/* Write to the device; a broken pipe shall be an error here, not the end of the process. */
-static TSS2_RC transmit_shielded(struct tpm2_tcti *self)
+/* A line that was given up is a TPM that did not answer in time. */
+static TSS2_RC judged(struct tpm2_tcti *self, TSS2_RC rc)
 {
-    const struct timespec now = {0};
-    sigset_t pipe_set, before, pending;
-
-    (void)sigemptyset(&pipe_set);
-    (void)sigaddset(&pipe_set, SIGPIPE);
-    (void)sigpending(&pending);
-    bool was_pending = sigismember(&pending, SIGPIPE) == 1;
-    (void)pthread_sigmask(SIG_BLOCK, &pipe_set, &before); /* valid arguments: cannot fail */
-    TSS2_RC rc = Tss2_Tcti_Transmit(self->inner, self->command_len, self->command);
-    if (!was_pending) {
-        (void)sigtimedwait(&pipe_set, NULL, &now); /* take back what the write may have raised */
-    }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    self->timed_out = self->timed_out || !self->line;
     self->broken = self->broken || rc != TSS2_RC_SUCCESS;
     return rc;
+}
+
+static TSS2_RC transmit(struct tpm2_tcti *self)
+{
+    return judged(self, tpm2_line_transmit(&self->line, self->deadline_ms));
 }
 
 static TSS2_RC tcti_transmit(TSS2_TCTI_CONTEXT *context, size_t size, const uint8_t *command)
 {
     struct tpm2_tcti *self = self_of(context);
 
-    if (size > sizeof(self->command)) {
-        return TSS2_TCTI_RC_BAD_VALUE;
-    }
     if (self->broken) {
         return TSS2_TCTI_RC_NO_CONNECTION;
     }
-    memcpy(self->command, command, size);
-    self->command_len = size;
+    struct tpm2_io *io = tpm2_line_io(self->line);
+    if (size > sizeof(io->command)) {
+        return TSS2_TCTI_RC_BAD_VALUE;
+    }
+    memcpy(io->command, command, size);
+    io->command_len = size;
     self->has_response = false;
-    return transmit_shielded(self);
+    return transmit(self);
 }
 
 /* Until there is something to read, where the device can be waited for at all. */
@@ -71,7 +63,8 @@ static TSS2_RC wait_readable(struct tpm2_tcti *self)
     struct pollfd fds[POLL_MAX];
     size_t n = POLL_MAX;
 
-    if (Tss2_Tcti_GetPollHandles(self->inner, fds, &n) != TSS2_RC_SUCCESS || n == 0) {
+    if (Tss2_Tcti_GetPollHandles(tpm2_line_device(self->line), fds, &n) != TSS2_RC_SUCCESS ||
+        n == 0) {
         return TSS2_RC_SUCCESS;
     }
     for (size_t i = 0; i < n; i++) {
@@ -91,9 +84,9 @@ static TSS2_RC wait_readable(struct tpm2_tcti *self)
     }
 }
 
-static uint32_t response_code(const struct tpm2_tcti *self)
+static uint32_t response_code(struct tpm2_tcti *self)
 {
-    const uint8_t *p = self->response + RC_AT;
+    const uint8_t *p = tpm2_line_io(self->line)->response + RC_AT;
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
@@ -112,18 +105,16 @@ static bool says_no_room(uint32_t rc)
 
 static TSS2_RC receive_once(struct tpm2_tcti *self)
 {
-    self->response_len = sizeof(self->response);
     TSS2_RC rc = wait_readable(self);
     if (rc == TSS2_RC_SUCCESS) {
-        rc = Tss2_Tcti_Receive(self->inner, &self->response_len, self->response,
-                               TSS2_TCTI_TIMEOUT_BLOCK);
+        rc = tpm2_line_receive(&self->line, self->deadline_ms);
     }
-    if (rc == TSS2_RC_SUCCESS &&
-        (self->response_len < HEADER_BYTES || self->response_len > sizeof(self->response))) {
-        rc = TSS2_TCTI_RC_MALFORMED_RESPONSE;
+    if (rc == TSS2_RC_SUCCESS) {
+        const struct tpm2_io *io = tpm2_line_io(self->line);
+        bool fits = io->response_len >= HEADER_BYTES && io->response_len <= sizeof(io->response);
+        rc = fits ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_MALFORMED_RESPONSE;
     }
-    self->broken = self->broken || rc != TSS2_RC_SUCCESS;
-    return rc;
+    return judged(self, rc);
 }
 
 static TSS2_RC fetch_response(struct tpm2_tcti *self)
@@ -147,7 +138,7 @@ static TSS2_RC fetch_response(struct tpm2_tcti *self)
         const struct timespec pause = {.tv_sec = pause_ms / 1000,
                                        .tv_nsec = pause_ms % 1000 * 1000000L};
         (void)nanosleep(&pause, NULL); /* waking early only asks again sooner */
-        rc = transmit_shielded(self);
+        rc = transmit(self);
         if (rc != TSS2_RC_SUCCESS) {
             return rc;
         }
@@ -167,55 +158,35 @@ static TSS2_RC tcti_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *r
         }
         self->has_response = true;
     }
+    const struct tpm2_io *io = tpm2_line_io(self->line);
     size_t room = *size;
-    *size = self->response_len;
+    *size = io->response_len;
     if (!response) {
         return TSS2_RC_SUCCESS; /* asked for the size only */
     }
-    if (room < self->response_len) {
+    if (room < io->response_len) {
         return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
     }
-    memcpy(response, self->response, self->response_len);
+    memcpy(response, io->response, io->response_len);
     self->has_response = false;
     return TSS2_RC_SUCCESS;
 }
 
 static void tcti_finalize(TSS2_TCTI_CONTEXT *context)
 {
-    (void)context; /* the inner one is its owner's */
+    (void)context; /* the line is its owner's */
 }
 
-static TSS2_RC tcti_cancel(TSS2_TCTI_CONTEXT *context)
-{
-    return Tss2_Tcti_Cancel(self_of(context)->inner);
-}
-
-static TSS2_RC tcti_poll_handles(TSS2_TCTI_CONTEXT *context, TSS2_TCTI_POLL_HANDLE *handles,
-                                 size_t *n)
-{
-    return Tss2_Tcti_GetPollHandles(self_of(context)->inner, handles, n);
-}
-
-static TSS2_RC tcti_set_locality(TSS2_TCTI_CONTEXT *context, uint8_t locality)
-{
-    return Tss2_Tcti_SetLocality(self_of(context)->inner, locality);
-}
-
-void tpm2_tcti_init(struct tpm2_tcti *tcti, TSS2_TCTI_CONTEXT *inner, int64_t deadline_ms)
+/* Cancelling, descriptors and localities are not used: those cells are empty, as TSS allows. */
+void tpm2_tcti_init(struct tpm2_tcti *tcti, struct tpm2_line *line, int64_t deadline_ms)
 {
     *tcti = (struct tpm2_tcti){
-        .common =
-            {
-                     .magic = TCTI_MAGIC,
-                     .version = 1,
-                     .transmit = tcti_transmit,
-                     .receive = tcti_receive,
-                     .finalize = tcti_finalize,
-                     .cancel = tcti_cancel,
-                     .getPollHandles = tcti_poll_handles,
-                     .setLocality = tcti_set_locality,
-                     },
-        .inner = inner,
+        .common = {.magic = TCTI_MAGIC,
+                   .version = 1,
+                   .transmit = tcti_transmit,
+                   .receive = tcti_receive,
+                   .finalize = tcti_finalize},
+        .line = line,
         .deadline_ms = deadline_ms,
     };
 }

@@ -131,7 +131,7 @@ static unsigned count_handles(struct tpm2_session *s, uint32_t from)
 static void tpm2_count(struct env *env, unsigned *ret_keys, unsigned *ret_leftovers)
 {
     AUTO(tpm2_session) *s = NULL;
-    OK(tpm2_session_open(env_op(), env->tpm.tcti, &s));
+    OK(tpm2_session_open(env_op(), env->tpm.tcti, TPM2_VISIT_MAX_MS, &s));
     *ret_keys = count_handles(s, TPM2_HANDLE_BASE + TPM2_HANDLE_FIRST);
     *ret_leftovers = count_handles(s, TPM2_HANDLE_TRANSIENT) +
                      count_handles(s, TPM2_LOADED_SESSION_FIRST) +

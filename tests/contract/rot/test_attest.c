@@ -292,7 +292,7 @@ static void extend(const struct env *env, unsigned pcr)
 {
     TPML_DIGEST_VALUES values = {.count = 1, .digests = {{.hashAlg = TPM2_ALG_SHA256}}};
     AUTO(tpm2_session) *s = NULL;
-    OK(tpm2_session_open(env_op(), env->tpm.tcti, &s));
+    OK(tpm2_session_open(env_op(), env->tpm.tcti, TPM2_VISIT_MAX_MS, &s));
     values.digests[0].digest.sha256[0] = 1;
     assert_int_equal(Esys_PCR_Extend(s->esys, ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE,
                                      ESYS_TR_NONE, &values),
@@ -413,7 +413,7 @@ static void a_cleared_tpm_attests_no_more(void **state)
     {
         OK(rot_attest_keys(env_op(), rot, &keys));
         AUTO(tpm2_session) *s = NULL;
-        OK(tpm2_session_open(env_op(), env->tpm.tcti, &s));
+        OK(tpm2_session_open(env_op(), env->tpm.tcti, TPM2_VISIT_MAX_MS, &s));
         assert_int_equal(
             Esys_Clear(s->esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
             TSS2_RC_SUCCESS);

@@ -18,7 +18,7 @@ static const uint32_t first_handle = TPM2_HANDLE_BASE + TPM2_HANDLE_FIRST;
 static struct tpm2_session *visit(const struct env *env)
 {
     struct tpm2_session *s = NULL;
-    OK(tpm2_session_open(env_op(), env->tpm.tcti, &s));
+    OK(tpm2_session_open(env_op(), env->tpm.tcti, TPM2_VISIT_MAX_MS, &s));
     return s;
 }
 
@@ -128,6 +128,102 @@ static void killed_while_it_works(void **state)
         assert_int_equal(index->n, n_keys(env));
     }
     print_message("# %u of 10 were cut\n", n_cut);
+}
+
+/* --- stopped and let go on --- */
+
+enum { PATIENCE_MS = 300 };
+
+static struct kw_op *impatient_op(void)
+{
+    struct kw_op *op = env_op();
+    op->deadline_ms = os_clock_mono_ms() + PATIENCE_MS;
+    return op;
+}
+
+static void hang(const struct env *env)
+{
+    assert_int_equal(kill(env->tpm.pid, SIGSTOP), 0);
+}
+
+static void go_on(const struct env *env)
+{
+    assert_int_equal(kill(env->tpm.pid, SIGCONT), 0);
+}
+
+static void await_no_lost_line(void)
+{
+    const struct timespec step = {.tv_nsec = 1000000};
+    while (tpm2_lines_lost() > 0) { /* for ever: the runner's limit ends it */
+        (void)nanosleep(&step, NULL);
+    }
+}
+
+static void a_tpm_that_hangs_is_given_up(void **state)
+{
+    struct env *env = env_of(state);
+    AUTO(rot) *rot = env_open(env);
+    AUTO(rot) *no_rot = NULL;
+    AUTO(rot_key) *key = env_generate(rot, "k", KEY_ALG_EC_P256);
+    AUTO(rot_key) *none = NULL;
+    uint8_t room[KW_SIG_MAX];
+    struct kw_out sig = KW_OUT_ARRAY(room);
+    char uri[512], text[1024];
+
+    for (unsigned i = 0; i < 2; i++) {
+        hang(env);
+        struct kw_op *op = impatient_op();
+        REFUSED(rot_key_sign(op, key, kw_span_text("x"), &sig), KW_E_TIMEOUT);
+        assert_non_null(strstr(kw_op_message(op, text, sizeof(text)), "does not answer"));
+        assert_non_null(strstr(text, env->tpm.tcti));
+        REFUSED(rot_key_load(impatient_op(), rot, "k", &none), KW_E_TIMEOUT);
+        REFUSED(rot_key_generate(impatient_op(), rot, "n", KEY_ALG_EC_P256, &none), KW_E_TIMEOUT);
+        env->backend->uri(env, uri, sizeof(uri));
+        REFUSED(rot_open(impatient_op(), uri, &no_rot), KW_E_TIMEOUT);
+        assert_int_equal(tpm2_lines_lost(), 4);
+        go_on(env);
+        env_check_signing(key);
+        await_no_lost_line();
+        assert_int_equal(n_keys(env), 1);
+    }
+}
+
+/* Stopped in the middle of a command: what that had begun is cleared up, in this process. */
+static void stopped_while_it_works(void **state)
+{
+    struct env *env = env_of(state);
+    AUTO(rot) *rot = env_open(env);
+    unsigned n_given_up = 0;
+
+    for (unsigned i = 0; i < 6; i++) {
+        AUTO(rot_key) *key = NULL;
+        AUTO(kw_secret) *plain = NULL;
+        AUTO(kw_bytes) *sealed = NULL;
+        char label[16];
+        pid_t stopper = fork();
+        if (stopper == 0) {
+            const struct timespec wait = {.tv_nsec = (2 + 4 * (long)i) * 1000000L};
+            (void)nanosleep(&wait, NULL);
+            _exit(kill(env->tpm.pid, SIGSTOP));
+        }
+        (void)snprintf(label, sizeof(label), "k%u", i);
+        kw_status status = rot_key_generate(impatient_op(), rot, label, KEY_ALG_EC_P256, &key);
+        assert_true(kw_ok(status) || status.code == KW_E_TIMEOUT);
+        n_given_up += kw_ok(status) ? 0 : 1;
+        assert_int_equal(waitpid(stopper, NULL, 0), stopper);
+        go_on(env);
+        OK(kw_secret_new(32, &plain));
+        OK(rot_seal(env_op(), rot, plain, &sealed)); /* has room, and takes what was left away */
+        unsigned keys = 0, leftovers = 0;
+        env->backend->count(env, &keys, &leftovers);
+        assert_int_equal(leftovers, 0);
+        (void)snprintf(label, sizeof(label), "after%u", i);
+        AUTO(rot_key) *after = env_generate(rot, label, KEY_ALG_EC_P256);
+        AUTO(tpm2_index) *index = index_of(env);
+        assert_int_equal(index->n, n_keys(env));
+    }
+    await_no_lost_line();
+    print_message("# %u of 6 were given up\n", n_given_up);
 }
 
 static void others_may_look_meanwhile(void **state)
@@ -506,6 +602,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROW(a_tpm_that_goes_away_comes_back),
         ROW(killed_while_it_works),
+        ROW(a_tpm_that_hangs_is_given_up),
+        ROW(stopped_while_it_works),
         ROW(others_may_look_meanwhile),
         ROW(a_replaced_tpm_is_noticed),
         ROW(a_cleared_tpm_is_noticed),

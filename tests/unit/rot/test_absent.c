@@ -42,6 +42,10 @@ static void bad_uris(void **state)
     assert_int_equal(open_code(&op, "soft:"), KW_E_INPUT);
     assert_int_equal(open_code(&op, "tpm2:tcti=swtpm:"), KW_E_INPUT); /* dir is missing */
     assert_int_equal(open_code(&op, "tpm2:dir=/nonexistent/x"), KW_E_INPUT);
+    assert_int_equal(open_code(&op, "tpm2:dir=/nonexistent/x,timeout=0,tcti=swtpm:"), KW_E_INPUT);
+    assert_int_equal(open_code(&op, "tpm2:dir=/nonexistent/x,timeout=601,tcti=swtpm:"), KW_E_INPUT);
+    assert_int_equal(open_code(&op, "tpm2:dir=/nonexistent/x,timeout=5s,tcti=swtpm:"), KW_E_INPUT);
+    assert_int_equal(open_code(&op, "tpm2:dir=/nonexistent/x,timeout=-1,tcti=swtpm:"), KW_E_INPUT);
     assert_int_equal(open_code(&op, "puf:"), KW_E_UNSUPPORTED);
     assert_int_equal(open_code(&op, "soft2:dir=/tmp"), KW_E_UNSUPPORTED);
 }

@@ -5,11 +5,16 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <poll.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/clock.h"
 #include "rot/tpm2/session.h"
+
+enum { SHORT_MS = 50, LONG_MS = 20000 };
+enum hangs { HANGS_NOT, HANGS_CONNECTING, HANGS_SENDING, HANGS_ANSWERING, HANGS_HANGING_UP };
 
 /* A TPM that gives a list of response codes, the last one for ever. */
 struct fake {
@@ -20,12 +25,27 @@ struct fake {
     size_t last_size;
     int poll_fd; /* -1: none to wait for */
     bool raises_sigpipe;
+    enum hangs hangs;
+    int go_on; /* readable once it no longer hangs */
+    unsigned n_hung_up;
 };
+
+static struct fake *plugged; /* the one that a line connects to */
+
+/* In the line's thread, as a TPM that is stopped. */
+static void hang_if(const struct fake *fake, enum hangs here)
+{
+    struct pollfd go_on = {.fd = fake->go_on, .events = POLLIN};
+    if (fake->hangs == here) {
+        (void)poll(&go_on, 1, -1);
+    }
+}
 
 static TSS2_RC fake_transmit(TSS2_TCTI_CONTEXT *context, size_t size, const uint8_t *command)
 {
     struct fake *fake = (struct fake *)context;
     (void)command;
+    hang_if(fake, HANGS_SENDING);
     fake->n_sent++;
     fake->last_size = size;
     if (fake->raises_sigpipe) {
@@ -45,7 +65,10 @@ static TSS2_RC fake_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *r
         0x80,       0x01, 0, 0, 0, 10, (uint8_t)(rc >> 24), (uint8_t)(rc >> 16), (uint8_t)(rc >> 8),
         (uint8_t)rc};
     (void)timeout;
-    assert_true(*size >= sizeof(answer));
+    hang_if(fake, HANGS_ANSWERING);
+    if (*size < sizeof(answer)) {
+        return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
+    }
     memcpy(response, answer, sizeof(answer));
     *size = sizeof(answer);
     return TSS2_RC_SUCCESS;
@@ -76,18 +99,41 @@ static struct fake fake_of(const TPM2_RC *answers, unsigned n)
     };
 }
 
-/* One TPM2_FlushContext through ESYS; what became of it as our status. */
+static TSS2_RC fake_connect(const char *tcti, TSS2_TCTI_CONTEXT **ret)
+{
+    (void)tcti;
+    hang_if(plugged, HANGS_CONNECTING);
+    *ret = (TSS2_TCTI_CONTEXT *)plugged;
+    return TSS2_RC_SUCCESS;
+}
+
+static void fake_hang_up(TSS2_TCTI_CONTEXT **device)
+{
+    struct fake *fake = (struct fake *)*device;
+    hang_if(fake, HANGS_HANGING_UP);
+    fake->n_hung_up++;
+    *device = NULL;
+}
+
+static const struct tpm2_wire fake_wire = {fake_connect, fake_hang_up};
+
+/* One command through ESYS; what became of it as our status. */
 static kw_status ask(struct kw_op *op, struct fake *fake, int64_t within_ms)
 {
     static struct tpm2_session s;
+    struct tpm2_line *line = NULL;
+    int64_t until_ms = os_clock_mono_ms() + within_ms;
 
-    s = (struct tpm2_session){0};
+    s = (struct tpm2_session){.name = "fake:"};
     kw_op_init(op, "test", 0);
-    tpm2_tcti_init(&s.tcti, (TSS2_TCTI_CONTEXT *)fake, os_clock_mono_ms() + within_ms);
+    plugged = fake;
+    TRY(op, tpm2_line_open(op, &fake_wire, "fake:", until_ms, &line));
+    tpm2_tcti_init(&s.tcti, line, until_ms);
     assert_int_equal(Esys_Initialize(&s.esys, (TSS2_TCTI_CONTEXT *)&s.tcti, NULL), TSS2_RC_SUCCESS);
     TSS2_RC rc = Esys_SelfTest(s.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_YES);
     kw_status status = tpm2_status(op, &s, rc);
     Esys_Finalize(&s.esys);
+    tpm2_line_close(TAKE(s.tcti.line), os_clock_mono_ms() + (fake->hangs ? SHORT_MS : LONG_MS));
     return status;
 }
 
@@ -114,7 +160,7 @@ static void asks_again_while_there_is_no_room(void **state)
     (void)state;
     assert_true(kw_ok(ask(&op, &fake, 5000)));
     assert_int_equal(fake.n_sent, 3);
-    assert_int_equal(ask(&op, &full, 100).code, KW_E_UNAVAILABLE); /* its own words, in time */
+    assert_int_equal(ask(&op, &full, 400).code, KW_E_UNAVAILABLE); /* its own words, in time */
     assert_true(full.n_sent >= 2);
 }
 
@@ -126,7 +172,7 @@ static void gives_up_at_the_deadline(void **state)
 
     (void)state;
     int64_t start = os_clock_mono_ms();
-    assert_int_equal(ask(&op, &fake, 100).code, KW_E_TIMEOUT);
+    assert_int_equal(ask(&op, &fake, 400).code, KW_E_TIMEOUT);
     assert_true(os_clock_mono_ms() - start < 1000);
     assert_true(fake.n_sent >= 4);
 }
@@ -146,7 +192,7 @@ static void silence_ends_at_the_deadline(void **state)
     int64_t took = os_clock_mono_ms() - start;
     assert_true(took >= 50 && took < 1000);
     assert_int_equal(write(fds[1], "x", 1), 1); /* an answer is there */
-    assert_true(kw_ok(ask(&op, &fake, 50)));
+    assert_true(kw_ok(ask(&op, &fake, LONG_MS)));
     (void)close(fds[0]);
     (void)close(fds[1]);
 }
@@ -163,6 +209,76 @@ static void a_broken_pipe_does_not_kill(void **state)
     sigset_t pending;
     assert_int_equal(sigpending(&pending), 0);
     assert_int_equal(sigismember(&pending, SIGPIPE), 0);
+}
+
+static void await_no_lost_line(void)
+{
+    const struct timespec step = {.tv_nsec = 1000000};
+    while (tpm2_lines_lost() > 0) { /* for ever: the runner's limit ends it */
+        (void)nanosleep(&step, NULL);
+    }
+}
+
+/* Wherever it hangs; and each connection is hung up once when it goes on. */
+static void a_tpm_that_hangs_is_given_up(void **state)
+{
+    static const TPM2_RC answers[] = {0};
+    char text[512];
+    struct kw_op op;
+
+    (void)state;
+    for (enum hangs where = HANGS_CONNECTING; where <= HANGS_HANGING_UP; where++) {
+        int fds[2];
+        struct fake fake = fake_of(answers, 1);
+        assert_int_equal(pipe(fds), 0);
+        fake.hangs = where;
+        fake.go_on = fds[0];
+        (void)tpm2_lines_left_something();
+        bool works = where == HANGS_HANGING_UP;
+        kw_status status = ask(&op, &fake, works ? LONG_MS : SHORT_MS);
+        assert_int_equal(status.code, works ? KW_CODE_OK : KW_E_TIMEOUT);
+        if (!works) {
+            assert_non_null(strstr(kw_op_message(&op, text, sizeof(text)),
+                                   "the TPM at 'fake:' does not answer"));
+        }
+        assert_int_equal(tpm2_lines_lost(), 1);
+        assert_true(tpm2_lines_left_something());
+        assert_false(tpm2_lines_left_something()); /* said once */
+        assert_int_equal(write(fds[1], "x", 1), 1);
+        await_no_lost_line();
+        assert_int_equal(fake.n_hung_up, 1);
+        fake.hangs = HANGS_NOT;
+        assert_true(kw_ok(ask(&op, &fake, LONG_MS)));
+        assert_int_equal(fake.n_hung_up, 2);
+        (void)close(fds[0]);
+        (void)close(fds[1]);
+    }
+}
+
+/* Whoever asks again and again does not collect threads. */
+static void no_more_wait_than_may(void **state)
+{
+    static const TPM2_RC answers[] = {0};
+    struct fake fakes[TPM2_LINES_LOST_MAX], other = fake_of(answers, 1);
+    struct kw_op op;
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    for (unsigned i = 0; i < TPM2_LINES_LOST_MAX; i++) {
+        fakes[i] = fake_of(answers, 1);
+        fakes[i].hangs = HANGS_ANSWERING;
+        fakes[i].go_on = fds[0];
+        assert_int_equal(ask(&op, &fakes[i], 10).code, KW_E_TIMEOUT);
+    }
+    assert_int_equal(ask(&op, &other, LONG_MS).code, KW_E_TIMEOUT);
+    assert_int_equal(other.n_sent + other.n_hung_up, 0); /* not even connected */
+    assert_int_equal(tpm2_lines_lost(), TPM2_LINES_LOST_MAX);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    await_no_lost_line();
+    assert_true(kw_ok(ask(&op, &other, LONG_MS)));
+    (void)close(fds[0]);
+    (void)close(fds[1]);
 }
 
 /* Layer 255 made tpm2-tss read out of bounds: CVE-2023-22745. */
@@ -220,6 +336,8 @@ int main(void)
         cmocka_unit_test(gives_up_at_the_deadline),
         cmocka_unit_test(silence_ends_at_the_deadline),
         cmocka_unit_test(a_broken_pipe_does_not_kill),
+        cmocka_unit_test(a_tpm_that_hangs_is_given_up),
+        cmocka_unit_test(no_more_wait_than_may),
         cmocka_unit_test(codes_of_the_tpm_are_told_apart),
         cmocka_unit_test(refusals_are_told_apart),
     };
