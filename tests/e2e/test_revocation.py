@@ -317,7 +317,7 @@ def test_crl(gate, pki, tmp_path):
     device = gate.device()
     before = number_of(crl_of(gate, 'devices'))
     revoke(gate, device.ldevid.cert)
-    entry = until('the CRL lists it', lambda: listed(gate, device.ldevid.cert), 5)
+    entry = until('the CRL lists it', lambda: listed(gate, device.ldevid.cert))
     assert entry.extensions.get_extension_for_class(x509.CRLReason).value.reason == x509.ReasonFlags.key_compromise
     reply = gate.curl('relying', '/crl/devices.crl')
     assert 'max-age' in reply.headers['cache-control']
@@ -347,7 +347,7 @@ def test_list_of_certificates_without_end(gate, pki, tmp_path):
     path = urllib.parse.urlsplit(url).path
     assert path == '/crl/devices.life.crl'
     revoke(gate, device.idevid.cert)
-    until('its list has it', lambda: listed(gate, device.idevid.cert, 'devices.life'), 5)
+    until('its list has it', lambda: listed(gate, device.idevid.cert, 'devices.life'))
     reply = gate.curl('relying', path)
     crl = x509.load_der_x509_crl(reply.body)
     idp = crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint)
@@ -394,7 +394,7 @@ def test_crl_numbers_rise(gate):
     for _ in range(3):
         device = gate.device()
         revoke(gate, device.ldevid.cert, 'unspecified')
-        entry = until('the CRL lists it', lambda one=device: listed(gate, one.ldevid.cert), 5)
+        entry = until('the CRL lists it', lambda one=device: listed(gate, one.ldevid.cert))
         assert not list(entry.extensions), '"unspecified" is told by no reason at all (RFC 5280 section 5.3.1)'
         numbers.append(number_of(crl_of(gate, 'devices')))
     assert numbers == sorted(set(numbers))
@@ -436,4 +436,4 @@ def test_survives_a_restart(own_gate):
     own_gate.start()
     with pytest.raises((ssl.SSLError, ConnectionError)):
         device.hello()
-    assert until('the CRL lists it', lambda: listed(own_gate, device.ldevid.cert), 5)
+    assert until('the CRL lists it', lambda: listed(own_gate, device.ldevid.cert))
