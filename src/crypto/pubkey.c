@@ -26,7 +26,6 @@ struct pubkey {
     atomic_uint n_refs;
     enum key_alg alg;
     _Atomic(EVP_PKEY *) evp; /* of a curve: made by who asks first; most keys are only named */
-    atomic_bool met;         /* a signature was verified before */
     uint8_t id[KW_HASH_BYTES];
     uint8_t sha1[SHA1_BYTES];
     uint8_t bits_sha256[KW_HASH_BYTES];
@@ -279,7 +278,6 @@ kw_status pubkey_parse(struct kw_op *op, struct kw_span spki, struct pubkey **re
     ENSURE(op, key, KW_E_MEMORY, "reading a public key");
     atomic_init(&key->n_refs, 1);
     atomic_init(&key->evp, NULL);
-    atomic_init(&key->met, false);
     TRY(op, load(op, key, spki));
     memcpy(key->spki, spki.p, spki.len);
     key->n_spki = spki.len;
@@ -363,77 +361,8 @@ void *pubkey_evp(const struct pubkey *key)
     return evp ? evp : make_evp((struct pubkey *)(uintptr_t)key);
 }
 
-/* --- verifying -------------------------------------------------------------------------------- */
-
-/*
- * Most keys verify one signature: the proof of possession of a request. For a P-256 key that is met
- * for the first time the point is put into a context that is set up already, which takes a tenth of
- * the time off; a key that is asked again gets an object of its own.
- */
-struct verifier {
-    EVP_PKEY *evp;
-    EVP_PKEY_CTX *ctx; /* of evp */
-};
-
-static void verifier_free(struct verifier *verifier)
-{
-    EVP_PKEY_CTX_free(verifier->ctx);
-    EVP_PKEY_free(verifier->evp);
-    free(verifier);
-}
-KW_OWNED(verifier, struct verifier, verifier_free)
-
-/* Used by one at a time; whoever finds none makes one. */
-static _Atomic(struct verifier *) idle;
-
-static struct verifier *verifier_new(void)
-{
-    AUTO(verifier) *verifier = calloc(1, sizeof(*verifier));
-
-    if (verifier) {
-        verifier->evp = EVP_PKEY_dup(curves[KEY_ALG_EC_P256]);
-    }
-    return verifier && verifier->evp ? TAKE(verifier) : NULL;
-}
-
-/* False: it is of no use any more, whatever point it holds. */
-static bool point_at(struct verifier *verifier, const struct pubkey *key)
-{
-    struct kw_span point = bit_string(key);
-
-    if (EVP_PKEY_set1_encoded_public_key(verifier->evp, point.p, point.len) != 1) {
-        return false;
-    }
-    if (!verifier->ctx) {
-        verifier->ctx = EVP_PKEY_CTX_new_from_pkey(NULL, verifier->evp, NULL);
-        return verifier->ctx && EVP_PKEY_verify_init(verifier->ctx) == 1;
-    }
-    return true;
-}
-
-static kw_status verify_first(struct kw_op *op, const struct pubkey *key, struct kw_span message,
-                              struct kw_span signature)
-{
-    AUTO(verifier) *verifier = atomic_exchange(&idle, NULL);
-    uint8_t hash[KW_HASH_BYTES];
-
-    if (!verifier) {
-        verifier = verifier_new();
-    }
-    TRY(op, digest_sha256_try(op, message, hash), "verifying a signature");
-    OSSL_ENSURE(op, verifier && point_at(verifier, key), KW_E_INTERNAL, "verifying a signature");
-    int verdict = EVP_PKEY_verify(verifier->ctx, signature.p, signature.len, hash, sizeof(hash));
-    ERR_clear_error();
-    ENSURE(op, verdict == 1, KW_E_DENIED, "signature does not verify");
-    struct verifier *other = atomic_exchange(&idle, TAKE(verifier)); /* another thread's, or NULL */
-    if (other) {
-        verifier_free(other);
-    }
-    return KW_OK;
-}
-
-static kw_status verify_again(struct kw_op *op, const struct pubkey *key, struct kw_span message,
-                              struct kw_span signature)
+kw_status pubkey_verify(struct kw_op *op, const struct pubkey *key, struct kw_span message,
+                        struct kw_span signature)
 {
     AUTO(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
     const char *digest = key_alg_digest(key->alg);
@@ -446,15 +375,4 @@ static kw_status verify_again(struct kw_op *op, const struct pubkey *key, struct
     ERR_clear_error();
     ENSURE(op, verdict == 1, KW_E_DENIED, "signature does not verify");
     return KW_OK;
-}
-
-kw_status pubkey_verify(struct kw_op *op, const struct pubkey *key, struct kw_span message,
-                        struct kw_span signature)
-{
-    struct pubkey *shared = (struct pubkey *)(uintptr_t)key;
-
-    bool first = key->alg == KEY_ALG_EC_P256 && !atomic_exchange(&shared->met, true) &&
-                 !atomic_load_explicit(&key->evp, memory_order_relaxed);
-    return first ? verify_first(op, key, message, signature)
-                 : verify_again(op, key, message, signature);
 }

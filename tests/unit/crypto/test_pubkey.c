@@ -91,36 +91,6 @@ static void signatures_are_verified(void **state)
 }
 
 /* RFC 8032 section 7.1 TEST 2. */
-/* Freshly parsed keys share what verifies their first signature; none is taken for the one before.
- */
-static void a_first_verification_is_by_the_key_itself(void **state)
-{
-    const struct kw_span message = kw_span_text("first");
-    struct privkey *keys[2] = {NULL, NULL};
-    uint8_t room[2][KW_SIG_MAX];
-    struct kw_out sigs[2] = {KW_OUT_ARRAY(room[0]), KW_OUT_ARRAY(room[1])};
-    struct kw_op op;
-
-    (void)state;
-    kw_op_init(&op, "test", 0);
-    for (unsigned i = 0; i < 2; i++) {
-        assert_ok(&op, privkey_generate(&op, KEY_ALG_EC_P256, &keys[i]));
-        assert_ok(&op, privkey_sign(&op, keys[i], message, &sigs[i]));
-    }
-    for (unsigned i = 0; i < 16; i++) {
-        unsigned whose = i & 1, signer = i >> 1 & 1; /* all four, in turns */
-        enum kw_code want = whose == signer ? KW_CODE_OK : KW_E_DENIED;
-        AUTO(pubkey) *key = NULL;
-        assert_ok(&op, pubkey_parse(&op, pubkey_spki(privkey_public(keys[whose])), &key));
-        for (unsigned again = 0; again < 2; again++) {
-            assert_code(pubkey_verify(NULL, key, message, kw_out_span(&sigs[signer])), want);
-        }
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        privkey_unref(keys[i]);
-    }
-}
-
 static void ed25519_of_rfc_8032(void **state)
 {
     AUTO(kw_bytes) *spki =
@@ -386,7 +356,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_algorithm_goes_in_and_out),
         cmocka_unit_test(signatures_are_verified),
-        cmocka_unit_test(a_first_verification_is_by_the_key_itself),
         cmocka_unit_test(ed25519_of_rfc_8032),
         cmocka_unit_test(only_ed25519_has_a_raw_form),
         cmocka_unit_test(every_altered_octet_is_refused_or_another_key),
