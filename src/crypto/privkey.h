@@ -28,7 +28,7 @@ struct privkey; /* immutable, reference counted */
 typedef kw_status (*privkey_sign_fn)(struct kw_op *op, void *ctx, struct kw_span message, bool pss,
                                      struct kw_out *sig);
 
-enum { PRIVKEY_TLS_DEADLINE_MS = 500 };
+enum { PRIVKEY_TLS_DEADLINE_MS = 2000 };
 
 /**
  * Have OpenSSL overwrite all memory that it frees, also where it forgets to (its PKCS#8 code does).
