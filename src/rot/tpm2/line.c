@@ -10,6 +10,9 @@
 
 #include "base/limits.h"
 #include "base/secret.h"
+#include "os/clock.h"
+
+enum { STEP_MIN_MS = 100, ROOM_PAUSE_MS = 5 };
 
 const struct tpm2_wire tpm2_wire_loader = {
     .connect = Tss2_TctiLdr_Initialize,
@@ -165,11 +168,20 @@ static void give_up_locked(struct tpm2_line *line)
     (void)pthread_detach(line->thread);
 }
 
+/* A step that was begun gets a moment at least: giving up costs the connection. */
+static struct timespec end_of_step(int64_t deadline_ms)
+{
+    int64_t soonest_ms = os_clock_mono_ms() + STEP_MIN_MS;
+    int64_t end_ms = deadline_ms > soonest_ms ? deadline_ms : soonest_ms;
+
+    return (struct timespec){.tv_sec = (time_t)(end_ms / 1000),
+                             .tv_nsec = (long)(end_ms % 1000) * 1000000};
+}
+
 /* Where the step is not done at the deadline: *line is NULL, and TSS2_TCTI_RC_IO_ERROR. */
 static TSS2_RC ask(struct tpm2_line **line, enum step step, int64_t deadline_ms)
 {
-    const struct timespec until = {.tv_sec = (time_t)(deadline_ms / 1000),
-                                   .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+    const struct timespec until = end_of_step(deadline_ms);
     struct tpm2_line *self = *line;
     int error = 0;
 
@@ -197,13 +209,27 @@ kw_status tpm2_line_silent(struct kw_op *op, const char *tcti)
                 tcti);
 }
 
+/* Until fewer wait for their TPM than may; false where the deadline came first. */
+static bool await_room(int64_t deadline_ms)
+{
+    const struct timespec pause = {.tv_nsec = ROOM_PAUSE_MS * 1000000L};
+
+    while (tpm2_lines_lost() >= TPM2_LINES_LOST_MAX) {
+        if (os_clock_mono_ms() >= deadline_ms) {
+            return false;
+        }
+        (void)nanosleep(&pause, NULL); /* waking early only asks again sooner */
+    }
+    return true;
+}
+
 kw_status tpm2_line_open(struct kw_op *op, const struct tpm2_wire *wire, const char *tcti,
                          int64_t deadline_ms, struct tpm2_line **ret)
 {
     struct tpm2_line *line = NULL;
 
     ENSURE(op, strlen(tcti) < sizeof(line->tcti), KW_E_INPUT, "the TCTI's name is too long");
-    if (tpm2_lines_lost() >= TPM2_LINES_LOST_MAX) {
+    if (!await_room(deadline_ms)) {
         return tpm2_line_silent(op, tcti);
     }
     TRY(op, line_new(op, wire, tcti, &line));

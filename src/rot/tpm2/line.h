@@ -38,16 +38,18 @@ struct tpm2_line;
 /**
  * Connect. tcti: as tpm2-tools take it, copied. deadline_ms: monotonic.
  * Errors  KW_E_UNAVAILABLE there is no TPM, or it is busy; retry is safe
- *         KW_E_TIMEOUT     it does not answer, or TPM2_LINES_LOST_MAX lines wait already
- * Blocks  until the deadline. Threads: one owner; different lines are independent.
+ *         KW_E_TIMEOUT     it does not answer, or TPM2_LINES_LOST_MAX lines wait for it all the
+ * time Blocks  until the deadline, a tenth of a second at least. Threads: one owner; different
+ * lines are independent.
  */
 kw_status tpm2_line_open(struct kw_op *op, const struct tpm2_wire *wire, const char *tcti,
                          int64_t deadline_ms, struct tpm2_line **ret);
 /* Hang up, at the latest at the deadline. NULL is fine. */
 void tpm2_line_close(struct tpm2_line *line, int64_t deadline_ms);
 
-/* Send io's command; receive io's response. At the deadline the line is given up: it is the
- * thread's alone then, *line is NULL and the answer TSS2_TCTI_RC_IO_ERROR. */
+/* Send io's command; receive io's response. At the deadline, after a tenth of a second at least,
+ * the line is given up: it is the thread's alone then, *line is NULL and the answer
+ * TSS2_TCTI_RC_IO_ERROR. */
 TSS2_RC tpm2_line_transmit(struct tpm2_line **line, int64_t deadline_ms);
 TSS2_RC tpm2_line_receive(struct tpm2_line **line, int64_t deadline_ms);
 

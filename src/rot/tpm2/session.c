@@ -6,9 +6,16 @@
 
 enum { FLUSH_MAX_MS = 2000, HANG_UP_MAX_MS = 2000 };
 
-static int64_t earlier(int64_t deadline_ms, int64_t limit_ms)
+/* Whose time is over does not begin: a connection given up costs others theirs. */
+static kw_status end_of_visit(struct kw_op *op, int64_t limit_ms, int64_t *ret_ms)
 {
-    return deadline_ms && deadline_ms < limit_ms ? deadline_ms : limit_ms;
+    int64_t now_ms = os_clock_mono_ms();
+    int64_t limit = now_ms + limit_ms;
+
+    ENSURE(op, !op->deadline_ms || now_ms < op->deadline_ms, KW_E_TIMEOUT,
+           "the time was over before it was the TPM's turn; retry later");
+    *ret_ms = op->deadline_ms && op->deadline_ms < limit ? op->deadline_ms : limit;
+    return KW_OK;
 }
 
 kw_status tpm2_session_open(struct kw_op *op, const char *tcti, int64_t limit_ms,
@@ -16,9 +23,10 @@ kw_status tpm2_session_open(struct kw_op *op, const char *tcti, int64_t limit_ms
 {
     AUTO(tpm2_session) *s = calloc(1, sizeof(*s));
     struct tpm2_line *line = NULL;
-    int64_t until_ms = earlier(op->deadline_ms, os_clock_mono_ms() + limit_ms);
+    int64_t until_ms = 0;
 
     ENSURE(op, s, KW_E_MEMORY);
+    TRY(op, end_of_visit(op, limit_ms, &until_ms));
     TRY(op, tpm2_line_open(op, &tpm2_wire_loader, tcti, until_ms, &line));
     tpm2_tcti_init(&s->tcti, line, until_ms);
     (void)KW_TEXT_SET(s->name, tcti); /* the line has taken it: it fits */

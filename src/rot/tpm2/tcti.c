@@ -10,7 +10,6 @@ enum {
     RC_AT = 6,
     PAUSE_FIRST_MS = 2,
     PAUSE_MAX_MS = 200,
-    STEP_MIN_MS = 100,
     POLL_MAX = 4,
     NO_ROOM_MAX_MS = 3000
 };
@@ -36,16 +35,9 @@ static TSS2_RC judged(struct tpm2_tcti *self, TSS2_RC rc)
     return rc;
 }
 
-/* An answer that is on its way gets a moment more: giving up costs the connection. */
-static int64_t step_deadline_ms(const struct tpm2_tcti *self)
-{
-    int64_t soonest_ms = os_clock_mono_ms() + STEP_MIN_MS;
-    return self->deadline_ms > soonest_ms ? self->deadline_ms : soonest_ms;
-}
-
 static TSS2_RC transmit(struct tpm2_tcti *self)
 {
-    return judged(self, tpm2_line_transmit(&self->line, step_deadline_ms(self)));
+    return judged(self, tpm2_line_transmit(&self->line, self->deadline_ms));
 }
 
 static TSS2_RC tcti_transmit(TSS2_TCTI_CONTEXT *context, size_t size, const uint8_t *command)
@@ -115,7 +107,7 @@ static TSS2_RC receive_once(struct tpm2_tcti *self)
 {
     TSS2_RC rc = wait_readable(self);
     if (rc == TSS2_RC_SUCCESS) {
-        rc = tpm2_line_receive(&self->line, step_deadline_ms(self));
+        rc = tpm2_line_receive(&self->line, self->deadline_ms);
     }
     if (rc == TSS2_RC_SUCCESS) {
         const struct tpm2_io *io = tpm2_line_io(self->line);

@@ -187,6 +187,28 @@ static void a_tpm_that_hangs_is_given_up(void **state)
     }
 }
 
+/* Whose time is over when it is their turn does not touch the TPM: no connection is given up. */
+static void too_late_is_not_begun(void **state)
+{
+    struct env *env = env_of(state);
+    AUTO(rot) *rot = env_open(env);
+    AUTO(rot_key) *key = env_generate(rot, "k", KEY_ALG_EC_P256);
+    uint8_t room[KW_SIG_MAX];
+    struct kw_out sig = KW_OUT_ARRAY(room);
+
+    (void)tpm2_lines_left_something();
+    hang(env);
+    for (unsigned i = 0; i < 2 * TPM2_LINES_LOST_MAX; i++) {
+        struct kw_op *op = env_op();
+        op->deadline_ms = os_clock_mono_ms();
+        REFUSED(rot_key_sign(op, key, kw_span_text("x"), &sig), KW_E_TIMEOUT);
+    }
+    assert_int_equal(tpm2_lines_lost(), 0);
+    assert_false(tpm2_lines_left_something());
+    go_on(env);
+    env_check_signing(key);
+}
+
 /* Stopped in the middle of a command: what that had begun is cleared up, in this process. */
 static void stopped_while_it_works(void **state)
 {
@@ -599,21 +621,14 @@ static void signing_is_fast_enough_for_tls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ROW(a_tpm_that_goes_away_comes_back),
-        ROW(killed_while_it_works),
-        ROW(a_tpm_that_hangs_is_given_up),
-        ROW(stopped_while_it_works),
-        ROW(others_may_look_meanwhile),
-        ROW(a_replaced_tpm_is_noticed),
-        ROW(a_cleared_tpm_is_noticed),
-        ROW(a_persistent_storage_key_is_used),
-        ROW(pending_entries_are_swept),
-        ROW(destroying_goes_on_after_a_cut),
-        ROW(own_leftovers_are_flushed),
-        ROW(foreign_objects_fill_the_slots),
-        ROW(a_full_tpm_says_so),
-        ROW(an_owner_password_is_said),
-        ROW(secrets_do_not_cross_the_bus_in_clear),
+        ROW(a_tpm_that_goes_away_comes_back),  ROW(killed_while_it_works),
+        ROW(a_tpm_that_hangs_is_given_up),     ROW(too_late_is_not_begun),
+        ROW(stopped_while_it_works),           ROW(others_may_look_meanwhile),
+        ROW(a_replaced_tpm_is_noticed),        ROW(a_cleared_tpm_is_noticed),
+        ROW(a_persistent_storage_key_is_used), ROW(pending_entries_are_swept),
+        ROW(destroying_goes_on_after_a_cut),   ROW(own_leftovers_are_flushed),
+        ROW(foreign_objects_fill_the_slots),   ROW(a_full_tpm_says_so),
+        ROW(an_owner_password_is_said),        ROW(secrets_do_not_cross_the_bus_in_clear),
         ROW(signing_is_fast_enough_for_tls),
     };
     return cmocka_run_group_tests_name("rot/tpm2 faults", tests, NULL, NULL);
