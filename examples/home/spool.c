@@ -22,7 +22,7 @@ static bool take_line(struct queue *queue, char *line, struct state *state)
 
     now.dropped = strtoul(line, &end, 10);
     now.waiting = strtoul(end, &end, 10);
-    if (now.waiting == 0 || *end != ' ' || line[n] != '\n') {
+    if (now.waiting == 0 || *end != ' ' || end[1] == '\n' || line[n] != '\n') {
         return false; /* half a line: the power went */
     }
     line[n] = '\0';
