@@ -357,6 +357,27 @@ def test_a_device_that_is_no_longer_believed_loses_its_session(gate, broker):
     assert 'attestation does not suffice: failed' in broker.log()
 
 
+def renewed_with_the_next_root(gate, broker):
+    """`broker renew` brings the folder's trust anchors up, says so once, and takes none away for an operator who is behind."""
+    def renew(says, warns=''):
+        as_root = ['--user', 'root'] if os.geteuid() == 0 else []
+        done = gate.cli('broker', 'renew', broker.folder, '--name', 'localhost', *as_root)
+        assert ('trusted roots' in done.stdout, 'warning' in done.stderr) == (says, bool(warns)) and warns in done.stderr, words(done)
+    mine, its = gate.state / 'admin/root.pem', broker.folder / 'root.pem'
+    both, old = mine.read_text(), its.read_text()
+    assert both.count('BEGIN') == 2 and old in both and both != its.read_text()
+    renew(says=True)
+    assert its.read_text() == both
+    mine.write_text(old)
+    renew(says=False, warns='newer root')
+    assert its.read_text() == both
+    mine.write_text(both)
+    renew(says=False)
+    read = broker.log().count('policy read anew')
+    broker.process.send_signal(signal.SIGHUP)
+    until('it has read', lambda: broker.log().count('policy read anew') > read)
+
+
 def test_a_cas_new_key_is_believed_without_a_restart(tmp_path):
     gate = Gate(tmp_path / 'gate', '--approver', 'bob').start()
     one = Broker(gate, tmp_path / 'rolls').filled()
@@ -376,6 +397,8 @@ def test_a_cas_new_key_is_believed_without_a_restart(tmp_path):
     assert not ear.cut.is_set(), 'who was there stays'
     ear.close()
     assert publish(gate, one, before.ldevid, before.id, f'devices/{before.id}/data'), 'and so does its old certificate'
+    renewed_with_the_next_root(gate, one)
+    comes_in(gate, one, after)
     one.kill()
     gate.stop()
 

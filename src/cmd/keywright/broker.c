@@ -14,7 +14,7 @@
 #include "crypto/dn.h"
 #include "os/files.h"
 
-enum { PORT_DEFAULT = 8883, CONF_MAX = 8192 };
+enum { PORT_DEFAULT = 8883, CONF_MAX = 8192, ROOTS_MAX = 65536 };
 
 struct broker {
     struct cli *cli;
@@ -136,7 +136,8 @@ static kw_status make_credentials(struct kw_op *op, struct broker *it)
     return make_credential(op, it, "broker", NULL, "feed.pem");
 }
 
-static kw_status put_root(struct kw_op *op, struct broker *it)
+/* Those that the operator's own credential trusts. */
+static kw_status roots_text(struct kw_op *op, struct broker *it, struct kw_bytes **ret)
 {
     AUTO(kw_bytes) *pem = NULL;
 
@@ -145,7 +146,59 @@ static kw_status put_root(struct kw_op *op, struct broker *it)
     for (unsigned i = 0; i < it->cli->n_roots; i++) {
         TRY(op, kw_pem_encode("CERTIFICATE", cert_der(it->cli->root[i]), pem));
     }
+    *ret = TAKE(pem);
+    return KW_OK;
+}
+
+static kw_status put_root(struct kw_op *op, struct broker *it)
+{
+    AUTO(kw_bytes) *pem = NULL;
+
+    TRY(op, roots_text(op, it, &pem));
     return put(op, it, "root.pem", 0644, kw_bytes_span(pem));
+}
+
+/* Newest first, in both. An operator whose own root.pem was not brought up (the link made up for
+ * it) takes no root away from a broker that has the next one. */
+static kw_status operator_is_behind(struct kw_op *op, const struct broker *it, struct kw_span file,
+                                    bool *ret)
+{
+    struct cert *roots[CLI_ROOTS_MAX] = {0};
+    unsigned n = 0;
+
+    TRY(op, cert_parse_pem(op, file, roots, KW_COUNT(roots), &n), "root.pem");
+    *ret = n > 0 && cert_not_before(it->cli->root[0]) < cert_not_before(roots[0]);
+    for (unsigned i = 0; i < n; i++) {
+        cert_unref(roots[i]);
+    }
+    return KW_OK;
+}
+
+static kw_status renew_root(struct kw_op *op, struct broker *it)
+{
+    char path[KW_PATH_BYTES];
+    bool behind = false;
+    AUTO(kw_bytes) *pem = NULL;
+    AUTO(kw_bytes) *there = NULL;
+
+    TRY(op, roots_text(op, it, &pem));
+    TRY(op, os_path_join(op, path, sizeof(path), it->dir, "root.pem"));
+    TRY(op, os_file_read(op, path, ROOTS_MAX, &there), "of broker config");
+    if (kw_span_equal(kw_bytes_span(pem), kw_bytes_span(there))) {
+        return KW_OK;
+    }
+    TRY(op, operator_is_behind(op, it, kw_bytes_span(there), &behind));
+    if (behind) {
+        (void)fprintf(stderr, "warning: %s stays: it has a newer root than your own root.pem\n",
+                      path);
+        return KW_OK;
+    }
+    TRY(op, put(op, it, "root.pem", 0644, kw_bytes_span(pem)));
+    (void)printf(
+        "trusted roots  %s is another now: believed after the SIGHUP; a root that is not in "
+        "it any more goes with a restart of mosquitto\n",
+        path);
+    return KW_OK;
 }
 
 /* --- what goes into the files ------------------------------------------------------------------
@@ -323,6 +376,7 @@ kw_status cli_broker_renew(struct kw_op *op, struct cli *cli)
     TRY(op, find_name(op, &it));
     TRY(op, find_user(op, &it));
     TRY(op, make_dirs(op, &it));
+    TRY(op, renew_root(op, &it)); /* first: who gets the new certificate may have the new root */
     TRY(op, make_credentials(op, &it));
     (void)printf("renewed        %s/server.pem, %s/feed.pem\n"
                  "take into use  kill -HUP $(cat %s/mosquitto.pid)\n",
