@@ -51,6 +51,21 @@ def test_pages_go_on_where_they_ended(gate, one):
     assert gate.operators_get('/api/v1/certs?after=x').status == 400
 
 
+def test_pages_by_name(gate):
+    """What is listed by name goes on behind the last one of the page before, however long its name is."""
+    whole = ['PAGED-A', 'PAGED-B', 'PAGED-C' + 'x' * 50]
+    for name in whole:
+        gate.cli('device', 'register', name, '--product', 'thermostat-1')
+
+    def read(query):
+        answer = json.loads(gate.operators_get(f'/api/v1/devices?{query}').body)
+        return [one['id'] for one in answer['items']], answer.get('next')
+    assert read('after=PAGED-&max=3') == (whole, whole[2])
+    assert read('after=PAGED-&max=2') == (whole[:2], whole[1])
+    assert read(f'after={whole[1]}&max=1') == (whole[2:], whole[2])
+    assert not set(read(f'after={whole[2]}')[0]) & set(whole)
+
+
 def page(gate, query):
     return json.loads(gate.operators_get('/api/v1/certs?' + query).body)
 

@@ -31,29 +31,23 @@ static void view(const struct attest_reference *set, int64_t added_ms, struct re
     ret->added_ms = added_ms;
 }
 
+static kw_status next_reference(struct kw_op *op, struct service *service, struct rest_page *page)
+{
+    struct store_reference row;
+    struct reference_view shown;
+
+    TRY(op, store_reference_list(op, service->store, page->after, 1, &row, &page->n));
+    if (page->n == 0) {
+        return KW_OK;
+    }
+    view(&row.set, row.added_ms, &shown);
+    KW_TEXT_SET(page->after, row.set.name);
+    return rest_item(op, &page->list, &reference_view, &shown);
+}
+
 REST_HANDLER(rest_reference_list)
 {
-    char text[KW_NAME_MAX];
-    const char *after = NULL;
-    struct store_reference row;
-    struct reference_view shown = {0};
-    struct codec_list list;
-    uint64_t max = 0;
-    unsigned n = 1;
-
-    TRY(op, rest_query_text(op, request, "after", text, sizeof(text), &after));
-    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
-    TRY(op, rest_list(op, response, &list));
-    KW_TEXT_SET(shown.name, after ? after : "");
-    for (uint64_t i = 0; i < max; i++) {
-        TRY(op, store_reference_list(op, rest_service(ctx)->store, shown.name, 1, &row, &n));
-        if (n == 0) {
-            break;
-        }
-        view(&row.set, row.added_ms, &shown);
-        TRY(op, rest_item(op, &list, &reference_view, &shown));
-    }
-    return codec_json_list_end(op, &list, n && *shown.name ? shown.name : NULL);
+    return rest_list_by_name(op, ctx, request, response, next_reference);
 }
 
 struct reference_body {
@@ -119,30 +113,24 @@ REST_HANDLER(rest_reference_verb)
 
 /* --- secure elements -------------------------------------------------------------------------- */
 
+static kw_status next_element(struct kw_op *op, struct service *service, struct rest_page *page)
+{
+    struct store_element row;
+    struct element_view shown = {0};
+
+    TRY(op, store_element_list(op, service->store, page->after, 1, &row, &page->n));
+    if (page->n == 0) {
+        return KW_OK;
+    }
+    KW_TEXT_SET(shown.product, row.product);
+    shown.added_ms = row.added_ms;
+    KW_TEXT_SET(page->after, row.product);
+    return rest_item(op, &page->list, &element_view, &shown);
+}
+
 REST_HANDLER(rest_element_list)
 {
-    char text[KW_NAME_MAX];
-    const char *after = NULL;
-    struct store_element row = {0};
-    struct element_view shown = {0};
-    struct codec_list list;
-    uint64_t max = 0;
-    unsigned n = 1;
-
-    TRY(op, rest_query_text(op, request, "after", text, sizeof(text), &after));
-    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
-    TRY(op, rest_list(op, response, &list));
-    KW_TEXT_SET(shown.product, after ? after : "");
-    for (uint64_t i = 0; i < max; i++) {
-        TRY(op, store_element_list(op, rest_service(ctx)->store, shown.product, 1, &row, &n));
-        if (n == 0) {
-            break;
-        }
-        KW_TEXT_SET(shown.product, row.product);
-        shown.added_ms = row.added_ms;
-        TRY(op, rest_item(op, &list, &element_view, &shown));
-    }
-    return codec_json_list_end(op, &list, n && *shown.product ? shown.product : NULL);
+    return rest_list_by_name(op, ctx, request, response, next_element);
 }
 
 struct element_body {

@@ -24,32 +24,23 @@ static kw_status answer(struct kw_op *op, const struct store_batch *batch,
     return rest_answer(op, &batch_view, &shown, response);
 }
 
-REST_HANDLER(rest_batch_list)
+static kw_status next_batch(struct kw_op *op, struct service *service, struct rest_page *page)
 {
-    char after[KW_NAME_MAX];
-    const char *from = NULL;
     struct store_batch batch;
     struct batch_view shown;
-    struct codec_list list;
-    uint64_t max = 0;
-    unsigned n = 1;
 
-    TRY(op, rest_query_text(op, request, "after", after, sizeof(after), &from));
-    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
-    TRY(op, rest_list(op, response, &list));
-    if (!from) {
-        after[0] = 0;
+    TRY(op, store_batch_list(op, service->store, page->after, 0, 1, &batch, &page->n));
+    if (page->n == 0) {
+        return KW_OK;
     }
-    for (uint64_t i = 0; i < max; i++) {
-        TRY(op, store_batch_list(op, rest_service(ctx)->store, after, 0, 1, &batch, &n));
-        if (n == 0) {
-            break;
-        }
-        view(&batch, &shown);
-        TRY(op, rest_item(op, &list, &batch_view, &shown));
-        KW_TEXT_SET(after, batch.name);
-    }
-    return codec_json_list_end(op, &list, n && *after ? after : NULL);
+    view(&batch, &shown);
+    KW_TEXT_SET(page->after, batch.name);
+    return rest_item(op, &page->list, &batch_view, &shown);
+}
+
+REST_HANDLER(rest_batch_list)
+{
+    return rest_list_by_name(op, ctx, request, response, next_batch);
 }
 
 REST_HANDLER(rest_batch_show)

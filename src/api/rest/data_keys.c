@@ -38,30 +38,23 @@ static kw_status answer(struct kw_op *op, const struct store_data_key *key,
     return status;
 }
 
-REST_HANDLER(rest_data_list)
+static kw_status next_key(struct kw_op *op, struct service *service, struct rest_page *page)
 {
-    struct service *service = rest_service(ctx);
-    struct codec_list list;
     struct store_data_key key;
     struct data_key_view shown;
-    char after[KW_NAME_MAX] = "";
-    const char *from = NULL;
-    uint64_t max = 0;
-    unsigned n = 1;
 
-    TRY(op, rest_query_text(op, request, "after", after, sizeof(after), &from));
-    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
-    TRY(op, rest_list(op, response, &list));
-    for (uint64_t i = 0; i < max; i++) {
-        TRY(op, store_data_key_list(op, service->store, after, 1, &key, &n));
-        if (n == 0) {
-            break;
-        }
-        KW_TEXT_SET(after, key.id);
-        view(&key, &shown);
-        TRY(op, rest_item(op, &list, &data_key_view, &shown));
+    TRY(op, store_data_key_list(op, service->store, page->after, 1, &key, &page->n));
+    if (page->n == 0) {
+        return KW_OK;
     }
-    return codec_json_list_end(op, &list, n && max ? after : NULL);
+    view(&key, &shown);
+    KW_TEXT_SET(page->after, key.id);
+    return rest_item(op, &page->list, &data_key_view, &shown);
+}
+
+REST_HANDLER(rest_data_list)
+{
+    return rest_list_by_name(op, ctx, request, response, next_key);
 }
 
 REST_HANDLER(rest_data_show)

@@ -35,32 +35,23 @@ static void view(const struct store_device *device, struct device_view *ret)
     view_attest(&device->attest, ret);
 }
 
-REST_HANDLER(rest_device_list)
+static kw_status next_device(struct kw_op *op, struct service *service, struct rest_page *page)
 {
-    struct codec_list list;
     struct store_device device;
     struct device_view shown;
-    char after[KW_NAME_MAX];
-    const char *from = NULL;
-    uint64_t max = 0;
-    unsigned n = 1;
 
-    TRY(op, rest_query_text(op, request, "after", after, sizeof(after), &from));
-    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
-    TRY(op, rest_list(op, response, &list));
-    if (!from) {
-        after[0] = 0;
+    TRY(op, store_device_list(op, service->store, page->after, 1, &device, &page->n));
+    if (page->n == 0) {
+        return KW_OK;
     }
-    for (uint64_t i = 0; i < max; i++) {
-        TRY(op, store_device_list(op, rest_service(ctx)->store, after, 1, &device, &n));
-        if (n == 0) {
-            break;
-        }
-        view(&device, &shown);
-        TRY(op, rest_item(op, &list, &device_view, &shown));
-        KW_TEXT_SET(after, device.id);
-    }
-    return codec_json_list_end(op, &list, n && *after ? after : NULL);
+    view(&device, &shown);
+    KW_TEXT_SET(page->after, device.id);
+    return rest_item(op, &page->list, &device_view, &shown);
+}
+
+REST_HANDLER(rest_device_list)
+{
+    return rest_list_by_name(op, ctx, request, response, next_device);
 }
 
 static kw_status show_wipe(struct kw_op *op, struct service *service, const char *id,

@@ -76,3 +76,20 @@ kw_status rest_item(struct kw_op *op, struct codec_list *list, const struct view
 {
     return codec_json_list_item(op, list, view->fields, view->n, obj);
 }
+
+kw_status rest_list_by_name(struct kw_op *op, void *ctx, const struct http_request *request,
+                            struct http_response *response, rest_next *next)
+{
+    struct rest_page page = {.n = 1};
+    const char *from = NULL;
+    uint64_t max = 0;
+
+    TRY(op, rest_query_text(op, request, "after", page.after, sizeof(page.after), &from));
+    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
+    TRY(op, rest_list(op, response, &page.list));
+    page.after[from ? strlen(page.after) : 0] = 0;
+    for (uint64_t i = 0; i < max && page.n > 0; i++) {
+        TRY(op, next(op, rest_service(ctx), &page));
+    }
+    return codec_json_list_end(op, &page.list, page.n && *page.after ? page.after : NULL);
+}

@@ -25,6 +25,17 @@ kw_status rest_answer(struct kw_op *op, const struct view *view, const void *obj
 kw_status rest_list(struct kw_op *op, struct http_response *response, struct codec_list *list);
 kw_status rest_item(struct kw_op *op, struct codec_list *list, const struct view *view,
                     const void *obj);
+/* A page of what is listed by name. */
+struct rest_page {
+    struct codec_list list;
+    char after[KW_NAME_MAX]; /* of the row before; "" at the beginning */
+    unsigned n;              /* 0: there are no more rows */
+};
+/* List the one row behind page->after, which becomes its name; where there is none, page->n = 0. */
+typedef kw_status rest_next(struct kw_op *op, struct service *service, struct rest_page *page);
+/* The whole handler: the queries "after" and "max", and "next" in the answer. */
+kw_status rest_list_by_name(struct kw_op *op, void *ctx, const struct http_request *request,
+                            struct http_response *response, rest_next *next);
 
 /* The answer to a request that waits for approval: 202 and what people will sign. Hands on every
  * other status. pending: as approval_ask() left it; id 0 where it was not asked. */

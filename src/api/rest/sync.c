@@ -71,34 +71,26 @@ REST_HANDLER(rest_feed)
     return status;
 }
 
+static kw_status next_consumer(struct kw_op *op, struct service *service, struct rest_page *page)
+{
+    struct store_consumer found;
+    struct consumer_view shown = {0};
+
+    TRY(op, store_consumer_list(op, service->store, page->after, 1, &found, &page->n));
+    if (page->n == 0) {
+        return KW_OK;
+    }
+    KW_TEXT_SET(shown.name, found.name);
+    KW_TEXT_SET(shown.principal, found.principal);
+    shown.cursor = found.cursor;
+    shown.at_ms = found.at_ms;
+    KW_TEXT_SET(page->after, found.name);
+    return rest_item(op, &page->list, &consumer_view, &shown);
+}
+
 REST_HANDLER(rest_consumer_list)
 {
-    char after[KW_NAME_MAX];
-    const char *from = NULL;
-    struct store_consumer found;
-    struct consumer_view shown;
-    struct codec_list list;
-    uint64_t max = 0;
-    unsigned n = 1;
-
-    TRY(op, rest_query_text(op, request, "after", after, sizeof(after), &from));
-    TRY(op, rest_query_u64(op, request, "max", VIEW_PAGE, REST_PAGE_MAX, &max));
-    TRY(op, rest_list(op, response, &list));
-    after[from ? strlen(after) : 0] = 0;
-    for (uint64_t i = 0; i < max; i++) {
-        TRY(op, store_consumer_list(op, rest_service(ctx)->store, after, 1, &found, &n));
-        if (n == 0) {
-            break;
-        }
-        memset(&shown, 0, sizeof(shown));
-        KW_TEXT_SET(shown.name, found.name);
-        KW_TEXT_SET(shown.principal, found.principal);
-        shown.cursor = found.cursor;
-        shown.at_ms = found.at_ms;
-        TRY(op, rest_item(op, &list, &consumer_view, &shown));
-        KW_TEXT_SET(after, found.name);
-    }
-    return codec_json_list_end(op, &list, n && *after ? after : NULL);
+    return rest_list_by_name(op, ctx, request, response, next_consumer);
 }
 
 static kw_status answer_drifts(struct kw_op *op, const struct drift_list *list, const char *next,
