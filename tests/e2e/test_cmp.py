@@ -454,20 +454,25 @@ def test_waits_for_an_officer(tmp_path):
         client = Client(gate, tmp_path / 'client', *gate.register(None, '--cmp'))
         client.ask('ir', 'idevid', *client.by_secret())
         key = load_key(client, 'idevid')
+        station = station_of(gate, tmp_path / 'station')
+
+        def hand_on(message):
+            return station.post(wrapped(station, message.der()).der()).check(gate.root)
         request = Message(client.request('cr', *client.by_cert('idevid'), '-newkey', client.key('k')))
-        waiting = client.post(request.der()).check(gate.root)
+        waiting = hand_on(request)
         assert (waiting.type, waiting.status()) == (CP, 3)
         poll = Message(request.der())
         poll.put(6, waiting.field(5)[1])
         poll.body[:] = [0xa0 | POLLREQ, [[0x30, [[0x30, [[2, b'\x00']]]]]]]
-        again = client.post(poll.sign(key).der()).check(gate.root)
+        again = hand_on(poll.sign(key))
         assert again.type == POLLREP and int.from_bytes(again.body[1][0][1][0][1][1][1], 'big') > 0
         (number,) = re.findall(r'^ *(\d+)', gate.cli('request', 'list').stdout, re.M)
         gate.cli('request', 'approve', number)
         poll.put(5, b'p' * 16)
         poll.put(6, again.field(5)[1])
-        answer = client.post(poll.sign(key).der()).check(gate.root)
+        answer = hand_on(poll.sign(key))
         assert (answer.type, answer.status()) == (CP, 0)
+        assert through_of(gate, client) == ['keywrightd through station:CMP-LINE'], 'also after the wait'
         assert client.post(cert_conf(answer, request, key).der()).type == PKICONF
         assert state_of(gate, answer.cert()) == 'valid'
     finally:
@@ -503,15 +508,19 @@ def test_the_signer_changes_its_key(gate, born):
 
 # --- through a station (RFC 9483 section 5.2) -----------------------------------------------------------
 
-@pytest.fixture(scope='module')
-def station(gate, tmp_path_factory):
+def station_of(gate, folder):
     """A registration authority with `openssl cmp`, for one product."""
-    one = Client(gate, tmp_path_factory.mktemp('station'), 'CMP-LINE')
+    one = Client(gate, folder, 'CMP-LINE')
     csr = one.folder / 'station.csr'
     run('openssl', 'req', '-new', '-key', one.key('station'), '-subj', '/CN=CMP-LINE', '-out', csr)
     gate.cli('cert', 'issue', '--profile', 'station', '--name', one.id, '--csr', csr, '--out', one.folder / 'station.pem')
     gate.cli('station', 'grant', one.id, '--product', 'thermostat-1')
     return one
+
+
+@pytest.fixture(scope='module')
+def station(gate, tmp_path_factory):
+    return station_of(gate, tmp_path_factory.mktemp('station'))
 
 
 def test_a_station_speaks_for_a_device(gate, station):
@@ -533,6 +542,13 @@ def test_a_station_speaks_for_a_device(gate, station):
         assert done.returncode != 0 and 'notAuthorized' in words(done), words(done)
 
 
+def through_of(gate, client):
+    """From where the log says that the device's requests came, where a station handed them on."""
+    told = [entry['source'] for _, entry in gate.log_entries(30)
+            if entry['type'] == 'cert.issue' and entry['actor'] == f'device:{client.id}']
+    return [source for source in told if 'station' in source]
+
+
 def wrapped(station, inner, transaction=None, nonce=None, times=1):
     """A nested message of the station around the octets of another one, with its transactionID and senderNonce."""
     outer = Message(station.request('genm', *station.by_cert('station'), '-infotype', 'caCerts'))
@@ -550,9 +566,7 @@ def test_nested_by_a_station(gate, station, born, client, path):
     assert (answer.type, answer.status()) == (IP, 0), answer.text()
     assert gate.json('cert', 'show', serial_hex(answer.cert()))['owner'] == f'device:{client.id}'
     assert client.post(first).der() == answer.der(), 'the same message again, without a station'
-    (told,) = [entry for _, entry in gate.log_entries(30)
-               if entry['type'] == 'cert.issue' and entry['actor'] == f'device:{client.id}']
-    assert told['source'] == 'keywrightd through station:CMP-LINE', told
+    assert through_of(gate, client) == ['keywrightd through station:CMP-LINE']
     request = Message(born.request('cr', *born.by_cert('idevid'), '-newkey', born.key('n')))
     answer = station.post(wrapped(station, request.der()).der(), path).check(gate.root)
     assert (answer.type, answer.status()) == (CP, 0), answer.text()
