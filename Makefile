@@ -36,7 +36,7 @@ down:
 	@tools/down
 
 $(BUILD)/build.ninja:
-	@meson setup --buildtype=release $(BUILD)
+	@meson setup --buildtype=release $(MESON_OPTIONS) $(BUILD)
 
 build: configured
 	@meson compile -C $(BUILD)
