@@ -345,8 +345,8 @@ kw_status device_stated_read(struct kw_op *op, struct kw_span json, struct devic
 kw_status device_stated_check(struct kw_op *op, const struct device *device,
                               const struct device_stated *stated, enum statement_kind kind,
                               const char *nonce, struct statement *ret);
-/* Take the server's word, which it gave over TLS: a year beyond the floor and more only where two
- * signed statements say so, too. In memory, as device_take_fact(). */
+/* Hear the server's word, which nobody signed: where it is more than a day beyond the floor, signed
+ * statements are asked for, and theirs is taken. In memory, as device_take_fact(). */
 void device_take_time(struct device *device, int64_t said_ms);
 /* Have the server state the time: the base, and the floor where it is later. KW_E_AUTH what it
  * states is not proven. */

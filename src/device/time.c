@@ -12,7 +12,8 @@ enum {
     ROUND_TRIP_MS = 30000,
     AGREE_S = 60,   /* two statements of one moment */
     SLACK_S = 3600, /* a clock so far behind is one that runs, not one that was lost */
-    CERTS = 12      /* with the links between roots */
+    DAY_S = 86400,
+    CERTS = 12 /* with the links between roots */
 };
 static const int64_t YEAR_S = DEVICE_LEAP_MAX_S;
 static const char OCSP_SIGNING[] = "1.3.6.1.5.5.7.3.9";
@@ -213,12 +214,18 @@ static kw_status ask_again(struct kw_op *op, const struct device *device, int64_
     return KW_OK;
 }
 
+/* What is stated, and by two where it is far away. */
+static kw_status ask_proven(struct kw_op *op, const struct device *device, int64_t *ret_s)
+{
+    TRY(op, ask_once(op, device, ret_s));
+    return ask_again(op, device, *ret_s);
+}
+
 kw_status device_ask_time(struct kw_op *op, struct device *device)
 {
     int64_t stated_s = 0;
 
-    TRY(op, ask_once(op, device, &stated_s));
-    TRY(op, ask_again(op, device, stated_s));
+    TRY(op, ask_proven(op, device, &stated_s));
     device->base_ms = stated_s * 1000;
     device->base_up_s = os_clock_up_s();
     events_note_once(device, DEVICE_EVENT_TIME_PROVEN,
@@ -228,14 +235,15 @@ kw_status device_ask_time(struct kw_op *op, struct device *device)
     return device->config.floor_ms == before_ms ? KW_OK : state_save_config(op, device);
 }
 
+/* A word that nobody signed proves nothing: some hundred of them would end every certificate. */
 void device_take_time(struct device *device, int64_t said_ms)
 {
     struct kw_op own; /* a time that cannot be proven is not taken */
+    int64_t stated_s = 0;
 
-    if (said_ms <= device_floor_ms(device) + YEAR_S * 1000) {
-        raise_floor(device, said_ms);
-    } else {
-        kw_op_init(&own, NULL, 0);
-        (void)kw_ok(device_ask_time(&own, device));
+    kw_op_init(&own, NULL, 0);
+    if (said_ms > device_floor_ms(device) + (int64_t)DAY_S * 1000 &&
+        kw_ok(ask_proven(&own, device, &stated_s))) {
+        raise_floor(device, stated_s * 1000);
     }
 }

@@ -39,6 +39,15 @@ static kw_status fetch(struct kw_op *op, struct device *device, const struct que
     return device_stated_read(op, kw_bytes_span(answer), ret);
 }
 
+/* Our nonce says that it was signed now; so who states a time that is over has a key whose
+ * certificate has ended since, and no server has one in use. */
+static bool is_over(const struct device *device, const struct statement *statement)
+{
+    enum { CLOCKS_DIFFER_S = 300 };
+
+    return statement_time(statement, "time") < device_floor_ms(device) / 1000 - CLOCKS_DIFFER_S;
+}
+
 static kw_status check(struct kw_op *op, const struct device *device, const char *nonce,
                        const struct device_stated *stated)
 {
@@ -53,6 +62,7 @@ static kw_status check(struct kw_op *op, const struct device *device, const char
            statement_is(&statement, "device", device->config.device_id) &&
                statement_is(&statement, "key-sha256", key),
            KW_E_AUTH, "the order is another device's");
+    ENSURE(op, !is_over(device, &statement), KW_E_AUTH, "the order states a time that is over");
     return KW_OK;
 }
 

@@ -548,6 +548,22 @@ def test_hello(gate, device, body):
     refused(gate, reply, 413 if len(body) > 300 else 400, '.')
 
 
+def test_one_key_is_not_the_device(gate, request):
+    """Who has one key of a device can end that, and not have it taken for wiped: the birth identity is left."""
+    request.node.records = True
+    device = gate.device()
+    gate.cli('device', 'wipe', device.id)
+    for identity, told in (device.ldevid, 'ordered'), (device.idevid, 'done'):
+        receipt = {'device': device.id, 'action': 'wipe', 'key': key_id(identity.key.public_key()),
+                   'time': '2026-11-20T00:00:00.000Z', 'proof': '', 'readback': 'gone'}
+        text = 'keywright receipt v1\n' + ''.join(
+            f'{name}: {receipt[name]}\n' for name in ('device', 'action', 'key', 'time', 'proof'))
+        receipt['signature'] = base64.b64encode(identity.key.sign(text.encode(), ec.ECDSA(hashes.SHA256()))).decode()
+        reply = gate.ask('devices', 'POST', '/device/v1/receipts', json.dumps(receipt), JSON)
+        assert reply.status == 204, reply
+        assert gate.json('device', 'show', device.id)['wipe'] == told
+
+
 @pytest.mark.parametrize('change,status', [
     ({}, 401), ({'device': 'NO-SUCH'}, 403), ({'action': 'dance'}, 400), ({'key': 'zz'}, 400), ({'key': 'a' * 64}, 403),
     ({'signature': '!!'}, 400), ({'signature': ''}, 400), ({'time': 'yesterday'}, 400)])

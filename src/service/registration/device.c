@@ -453,6 +453,16 @@ static kw_status end_certs(struct kw_op *op, struct store_txn *txn, const struct
     return KW_OK;
 }
 
+/* An order is obeyed where the birth identity is gone, which goes last: who keeps that can have all
+ * else again, and whoever took one key of a device could say that it was wiped. */
+static kw_status end_wipe(struct kw_op *op, struct store_txn *txn, const struct destruction *it,
+                          const struct store_pubkey *key)
+{
+    bool obeyed = it->change.wipe.state == WIPE_ORDERED && key->class_ == KEY_CLASS_DEVICE_IDEVID;
+
+    return obeyed ? wipe_end(op, txn, it->change.device.id, &it->change.wipe, WIPE_DONE) : KW_OK;
+}
+
 /* The certificates end and the key's record goes to destroyed in one change: there is no moment at
  * which a certificate of a destroyed key is good. */
 static kw_status destroy_key(struct kw_op *op, struct store_txn *txn, void *ctx)
@@ -462,10 +472,8 @@ static kw_status destroy_key(struct kw_op *op, struct store_txn *txn, void *ctx)
     enum key_state next = KEY_STATE_MAX;
 
     TRY(op, end_certs(op, txn, it));
-    if (it->change.wipe.state == WIPE_ORDERED) {
-        TRY(op, wipe_end(op, txn, it->change.device.id, &it->change.wipe, WIPE_DONE));
-    }
     TRY(op, store_pubkey_get_txn(op, txn, it->key, &key));
+    TRY(op, end_wipe(op, txn, it, &key));
     if (key.state == KEY_DESTROYED) {
         return KW_OK; /* the same receipt again */
     }

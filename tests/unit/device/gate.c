@@ -300,7 +300,7 @@ static kw_status tell_time(struct kw_op *op, void *ctx, const struct http_reques
     ENSURE(op, nonce_at, KW_E_INPUT, "no nonce");
     (void)snprintf(stated.statement, sizeof(stated.statement),
                    "device-time v1\nnonce: %.64s\ntime: %s\n", nonce_at + 2,
-                   kw_time_text(os_clock_unix_s(), when));
+                   kw_time_text(os_clock_unix_s() + me.shared->sign_shift_ms / 1000, when));
     TRY(op, privkey_sign(op, me.time_key, kw_span_text(stated.statement), &sig));
     stated.n_signature = (unsigned)sig.len;
     TRY(op, put_chain(op, &stated));
@@ -330,7 +330,7 @@ static kw_status order_wipe(struct kw_op *op, void *ctx, const struct http_reque
     if (lie == GATE_WIPE_OTHER_KEY) {
         memset(key, 'b', 64);
     }
-    (void)kw_time_text(os_clock_unix_s(), when);
+    (void)kw_time_text(os_clock_unix_s() - (lie == GATE_WIPE_PAST ? HOUR - 600 : 0), when);
     (void)snprintf(stated.statement, sizeof(stated.statement),
                    lie == GATE_WIPE_OTHER_KIND
                        ? "device-time v1\n%.0s%.0snonce: %s\ntime: %s\n"

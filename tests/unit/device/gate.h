@@ -45,6 +45,7 @@ enum gate_wipe { /* the order that it states */
                  GATE_WIPE_REPLAYED,
                  GATE_WIPE_STRANGER,
                  GATE_WIPE_OTHER_KIND,
+                 GATE_WIPE_PAST, /* at a time that is over, as who has an old signer's key would */
                  GATE_WIPE_MAX
 };
 
@@ -58,6 +59,7 @@ struct gate {
     atomic_int refuse;          /* HTTP status for every request of EST and device API; 0 = serve */
     atomic_int leaf_hours;      /* life of an LDevID; 0 = 100 */
     atomic_llong time_shift_ms; /* of the clock that hello tells */
+    atomic_llong sign_shift_ms; /* of the time that is signed */
     atomic_llong ocsp_age_s;    /* of OCSP answers */
     atomic_uint n_times;
     atomic_uint n_issued, n_replayed, n_conflicts, n_hellos, n_receipts, n_bad_receipts;
