@@ -13,27 +13,22 @@ enum {
     CERT_STATUS
 };
 
-#define CERT_JOINS                                                                                 \
-    " JOIN owner o ON o.id = c.owner JOIN name p ON p.id = c.profile JOIN name a ON a.id = c.ca "
-#define CERT_FROM " FROM cert c JOIN cert_body b ON b.row = c.row" CERT_JOINS
-
 static const char *const sql[] = {
     [CERT_INSERT] = "INSERT INTO cert (row, ca, serial8, serial, owner, csr4, profile, state,"
                     " not_before, not_after, revoked_s, reason, issued_ms, shard)"
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     [CERT_INSERT_BODY] = "INSERT INTO cert_body (row, fingerprint8, fingerprint, csr, pubkey,"
-                         " subject, der) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                         " subject, der, owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [CERT_STATE] =
         "SELECT c.state, c.revoked_s, c.held_over, c.serial, a.text, c.shard, c.not_after"
         " FROM cert c JOIN name a ON a.id = c.ca WHERE c.row = ?1",
     [CERT_SET_STATE] = "UPDATE cert SET state = ?2, revoked_s = ?3, reason = ?4, held_over = ?5"
                        " WHERE row = ?1",
-    [CERT_BY_SERIAL] = CERT_COLUMNS CERT_FROM "WHERE c.serial8 = ?1 AND c.serial = ?2"
-                                              " AND a.text = ?3",
-    [CERT_BY_FINGERPRINT] = CERT_COLUMNS " FROM cert_body b JOIN cert c ON c.row = b.row" CERT_JOINS
-                                         "WHERE b.fingerprint8 = ?1 AND b.fingerprint = ?2",
-    [CERT_BY_CSR] = CERT_COLUMNS CERT_FROM "WHERE c.owner = ?1 AND c.csr4 = ?2 AND b.csr = ?3"
-                                           " ORDER BY c.row DESC LIMIT 1",
+    [CERT_BY_SERIAL] = CERT_WHOLE "WHERE c.serial8 = ?1 AND c.serial = ?2"
+                                  " AND (?3 IS NULL OR a.text = ?3) ORDER BY c.row LIMIT 1",
+    [CERT_BY_FINGERPRINT] = CERT_WHOLE "WHERE b.fingerprint8 = ?1 AND b.fingerprint = ?2",
+    [CERT_BY_CSR] = CERT_WHOLE "WHERE c.owner = ?1 AND c.csr4 = ?2 AND b.csr = ?3"
+                               " ORDER BY c.row DESC LIMIT 1",
     /* Pages are what it costs: the owner's text comes from the device's row where there is one. */
     [CERT_STATUS] = "SELECT c.row, c.state, c.not_before, c.not_after, c.revoked_s, c.reason,"
                     " CASE WHEN d.id IS NOT NULL THEN 'device:' || d.id"
@@ -94,7 +89,7 @@ static kw_status insert_body(struct kw_op *op, struct store_txn *txn, const stru
                      ARGS(V_INT(row), V_INT(store_key_head(KW_SPAN_ARRAY(cert->fingerprint))),
                           V_BLOB(KW_SPAN_ARRAY(cert->fingerprint)), store_value_hash(cert->csr),
                           V_BLOB(KW_SPAN_ARRAY(cert->pubkey)), V_TEXT(cert->subject),
-                          V_BLOB(KW_SPAN(cert->der, cert->der_len))));
+                          V_BLOB(KW_SPAN(cert->der, cert->der_len)), V_TEXT(cert->owner)));
 }
 
 kw_status store_cert_insert(struct kw_op *op, struct store_txn *txn, struct store_cert *cert)
@@ -230,7 +225,7 @@ kw_status store_cert_by_serial(struct kw_op *op, struct store *store, const char
 
     TRY(op, store_reader_take(op, store, &reader));
     return get(op, reader->conn, CERT_BY_SERIAL,
-               ARGS(V_INT(store_key_head(serial)), V_BLOB(serial), V_TEXT(ca)), ret);
+               ARGS(V_INT(store_key_head(serial)), V_BLOB(serial), ca ? V_TEXT(ca) : V_NULL), ret);
 }
 
 kw_status store_cert_by_serial_txn(struct kw_op *op, struct store_txn *txn, const char *ca,

@@ -18,6 +18,8 @@ enum { LOOK_MAX = 200000 }; /* rows that one page looks at: some 100 ms */
 #define NARROW                                                                                     \
     "SELECT c.row, c.ca, c.profile, c.state, c.not_after, c.owner, c.issued_ms, c.revoked_s"
 #define WITH_DEVICE NARROW ", d.product, d.batch, d.firmware"
+/* A page less to read where the filter asks for nothing of the device's. */
+#define DEVICE_IF(asked) " LEFT JOIN device d ON d.owner = CASE WHEN " asked " THEN c.owner END"
 /* Where the page before ended: ?1 is its last row; NULL: there was none. */
 #define LAST(column) "(SELECT " column " FROM cert WHERE row = ?1)"
 #define BY_SUBJECT                                                                                 \
@@ -30,17 +32,15 @@ enum { LOOK_MAX = 200000 }; /* rows that one page looks at: some 100 ms */
 
 static const char *const sql[PATH_MAX] = {
     [PATH_ALL] = NARROW " FROM cert c WHERE c.row > coalesce(?1, 0) ORDER BY c.row",
-    [PATH_SERIAL] = WITH_DEVICE " FROM cert c LEFT JOIN device d ON d.owner = c.owner"
-                                " WHERE c.serial8 = ?2 AND c.serial = ?3"
-                                " AND c.row > coalesce(?1, 0) ORDER BY c.row",
+    [PATH_SERIAL] =
+        WITH_DEVICE " FROM cert c" DEVICE_IF("?4") " WHERE c.serial8 = ?2 AND c.serial = ?3"
+                                                   " AND c.row > coalesce(?1, 0) ORDER BY c.row",
     /* A key has one owner for ever, and an owner has few certificates. */
-    [PATH_KEY] = WITH_DEVICE " FROM pubkey k JOIN cert c ON c.owner = k.owner"
-                             " JOIN cert_body b ON b.row = c.row"
-                             " LEFT JOIN device d ON d.owner = c.owner"
-                             " WHERE k.id8 = ?2 AND k.id = ?3 AND b.pubkey = ?3"
-                             " AND c.row > coalesce(?1, 0) ORDER BY c.row",
-    [PATH_OWNER] = WITH_DEVICE " FROM cert c LEFT JOIN device d ON d.owner = c.owner"
-                               " WHERE c.owner = ?2 AND c.row > coalesce(?1, 0) ORDER BY c.row",
+    [PATH_KEY] = WITH_DEVICE " FROM cert c JOIN cert_body b ON b.row = c.row" DEVICE_IF(
+        "?4") " WHERE c.owner IN (SELECT owner FROM pubkey WHERE id8 = ?2)"
+              " AND b.pubkey = ?3 AND c.row > coalesce(?1, 0) ORDER BY c.row",
+    [PATH_OWNER] = WITH_DEVICE
+    " FROM cert c" DEVICE_IF("?3") " WHERE c.owner = ?2 AND c.row > coalesce(?1, 0) ORDER BY c.row",
     [PATH_BATCH] =
         WITH_DEVICE " FROM device d JOIN cert c ON c.owner = d.owner"
                     " WHERE d.batch = ?2 AND d.id >= coalesce((SELECT id FROM device"
@@ -82,9 +82,7 @@ _Static_assert(KW_COUNT(sql) <= STORE_STATEMENTS_MAX, "room in every connection"
 
 enum { ROW_WHOLE, NAME_ID, OWNER_ID, LAST_ROW };
 static const char *const whole_sql[] = {
-    [ROW_WHOLE] = CERT_COLUMNS " FROM cert c JOIN cert_body b ON b.row = c.row"
-                               " JOIN owner o ON o.id = c.owner JOIN name p ON p.id = c.profile"
-                               " JOIN name a ON a.id = c.ca WHERE c.row = ?1",
+    [ROW_WHOLE] = CERT_WHOLE "WHERE c.row = ?1",
     [NAME_ID] = "SELECT id FROM name WHERE text = ?1",
     [OWNER_ID] = "SELECT id FROM owner WHERE text = ?1",
     [LAST_ROW] = "SELECT coalesce(max(row), 0) FROM cert",
@@ -160,11 +158,14 @@ static kw_status find_id(struct kw_op *op, struct store_conn *conn, unsigned num
     return KW_OK;
 }
 
+static bool asks_firmware(const struct store_cert_filter *f)
+{
+    return f->firmware || f->firmware_from || f->firmware_below;
+}
+
 static kw_status check_filter(struct kw_op *op, const struct store_cert_filter *f)
 {
-    bool firmware = f->firmware || f->firmware_from || f->firmware_below;
-
-    ENSURE(op, !firmware || f->product || f->batch || f->owner, KW_E_INPUT,
+    ENSURE(op, !asks_firmware(f) || f->product || f->batch || f->owner, KW_E_INPUT,
            "versions of firmware are a product's: say which product, or batch");
     ENSURE(op, !f->firmware || version_pattern_valid(f->firmware), KW_E_INPUT,
            "'%.64s' is no pattern of versions: # for digits, * at the end", f->firmware);
@@ -230,7 +231,7 @@ static bool numbers_fit(const struct search *search, const struct store_cert_ref
 
 bool store_firmware_fits(const struct store_cert_filter *f, const char *version)
 {
-    if (!f->firmware && !f->firmware_from && !f->firmware_below) {
+    if (!asks_firmware(f)) {
         return true;
     }
     return version[0] != '\0' &&
@@ -302,14 +303,15 @@ static kw_status start(struct kw_op *op, struct store_conn *conn, const struct s
     const struct store_cert_filter *f = search->filter;
     struct store_value after = f->after_row > 0 ? V_INT(f->after_row) : V_NULL;
     struct kw_span key = f->key ? KW_SPAN(f->key, KW_HASH_BYTES) : KW_SPAN("", 0);
+    struct store_value device = V_INT(f->product || f->batch || asks_firmware(f));
     const struct {
         struct store_value at[4];
         unsigned n;
     } args[PATH_MAX] = {
         [PATH_ALL] = {.n = 0},
-        [PATH_SERIAL] = {{V_INT(store_key_head(f->serial)), V_BLOB(f->serial)}, 2},
-        [PATH_KEY] = {{V_INT(store_key_head(key)), V_BLOB(key)}, 2},
-        [PATH_OWNER] = {{V_INT(search->owner)}, 1},
+        [PATH_SERIAL] = {{V_INT(store_key_head(f->serial)), V_BLOB(f->serial), device}, 3},
+        [PATH_KEY] = {{V_INT(store_key_head(key)), V_BLOB(key), device}, 3},
+        [PATH_OWNER] = {{V_INT(search->owner), device}, 2},
         [PATH_BATCH] = {{V_INT(search->batch)}, 1},
         [PATH_PRODUCT] = {{V_INT(search->product)}, 1},
         [PATH_SUBJECT] = {{V_TEXT(search->to), BEHIND}, 4},

@@ -273,6 +273,7 @@ kw_status store_cert_insert(struct kw_op *op, struct store_txn *txn, struct stor
  */
 kw_status store_cert_set_state(struct kw_op *op, struct store_txn *txn, int64_t row,
                                enum cert_state state, int64_t revoked_s, int reason);
+/* ca NULL: of any; the first one recorded. */
 kw_status store_cert_by_serial(struct kw_op *op, struct store *store, const char *ca,
                                struct kw_span serial, struct store_cert *ret);
 kw_status store_cert_by_serial_txn(struct kw_op *op, struct store_txn *txn, const char *ca,

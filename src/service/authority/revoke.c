@@ -5,7 +5,6 @@
 #include "base/hex.h"
 #include "base/time.h"
 #include "os/clock.h"
-#include "service/authorities.h"
 
 static bool is_compromise(int reason)
 {
@@ -152,21 +151,6 @@ static kw_status find_serial(struct kw_op *op, struct service *service, const ch
     return store_cert_by_serial(op, service->store, ca, kw_out_span(&serial), ret);
 }
 
-static kw_status find_serial_any(struct kw_op *op, struct service *service, const char *hex,
-                                 struct store_cert *ret)
-{
-    AUTO(authorities) *all = service_authorities(service);
-
-    for (unsigned i = 0; i < all->n; i++) {
-        kw_status status = find_serial(op, service, all->at[i].id, hex, ret);
-        if (status.code != KW_E_NOT_FOUND) {
-            return status;
-        }
-        kw_op_clear(op);
-    }
-    return FAIL(op, KW_E_NOT_FOUND, "no certificate '%s'", hex);
-}
-
 kw_status authority_find(struct kw_op *op, struct service *service, const char *id,
                          struct store_cert *ret)
 {
@@ -181,7 +165,7 @@ kw_status authority_find(struct kw_op *op, struct service *service, const char *
         return find_serial(op, service, ca, slash + 1, ret);
     }
     if (strlen(id) != 2 * (size_t)KW_HASH_BYTES) {
-        return find_serial_any(op, service, id, ret);
+        return find_serial(op, service, /* ca= any */ NULL, id, ret);
     }
     ENSURE(op, kw_ok(kw_unhex(id, &out)), KW_E_INPUT, "'%s' is no fingerprint in hexadecimal", id);
     return store_cert_by_fingerprint(op, service->store, fingerprint, ret);

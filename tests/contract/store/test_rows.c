@@ -321,6 +321,9 @@ static void certificate_is_found_by_every_key(void **state)
     assert_ok(store_cert_by_serial(env_op(), env->store, "devices",
                                    KW_SPAN(cert.serial, cert.serial_len), &got));
     assert_same_cert(&cert, &got);
+    assert_ok(store_cert_by_serial(env_op(), env->store, /* ca= any */ NULL,
+                                   KW_SPAN(cert.serial, cert.serial_len), &got));
+    assert_same_cert(&cert, &got);
     assert_ok(store_cert_by_fingerprint(env_op(), env->store, cert.fingerprint, &got));
     assert_same_cert(&cert, &got);
     assert_ok(change(

@@ -121,10 +121,16 @@ static void each_way_finds_its_own(void **state)
     } rows[] = {
         {{.serial = serial}, "13" },
         {{.serial = serial, .ca = "devices"}, "" },
+        {{.serial = serial, .product = "lamp", .batch = "B-0"}, "13" },
+        {{.serial = serial, .batch = "B-1"}, "" },
         {{.key = sample.pubkey}, "13" },
+        {{.key = sample.pubkey, .batch = "B-0"}, "13" },
+        {{.key = sample.pubkey, .batch = "B-1"}, "" },
         {{.key = unknown}, "" },
         {{.owner = "device:Dev-03"}, "3 13 23 33" },
         {{.owner = "device:Dev-03", .profile = "idevid"}, "3" },
+        {{.owner = "device:Dev-03", .firmware = "2.*"}, "3 13 23 33" },
+        {{.owner = "device:Dev-03", .firmware = "1.*"}, "" },
         {{.owner = "device:Dev"}, "" },
         {{.batch = "B-2"}, "2 12 22 32 5 15 25 35 8 18 28 38"},
         {{.batch = "B-2", .profile = "idevid", .product = "lamp"}, "2 5 8" },
@@ -253,7 +259,7 @@ static void no_way_reads_what_it_does_not_need(void **state)
         const char *uses;
     } rows[] = {
         {PATH_SERIAL,       "USING INDEX cert_serial8"          },
-        {PATH_KEY,          "USING INDEX pubkey_id8"            },
+        {PATH_KEY,          "USING COVERING INDEX pubkey_id8"   },
         {PATH_OWNER,        "USING INDEX cert_owner"            },
         {PATH_BATCH,        "USING INDEX device_batch"          },
         {PATH_PRODUCT,      "sqlite_autoindex_device_1"         },

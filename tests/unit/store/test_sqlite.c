@@ -195,7 +195,7 @@ static const char *const rewriting[] = {
     " not_after, revoked_s, reason, issued_ms) SELECT 9, ca, serial8, serial, owner, csr4,"        \
     " profile, state, not_before, not_after, revoked_s, reason, issued_ms FROM cert WHERE row = 1"
 #define BODY_AGAIN                                                                                 \
-    "INSERT INTO cert_body SELECT 9, fingerprint8, fingerprint, csr, pubkey, subject, der"         \
+    "INSERT INTO cert_body SELECT 9, fingerprint8, fingerprint, csr, pubkey, subject, der, owner"  \
     " FROM cert_body WHERE row = 1"
 #define PUBKEY_AGAIN                                                                               \
     "INSERT INTO pubkey SELECT 9, id8, id, owner, profile, class, state, alg, custody,"            \
