@@ -8,7 +8,12 @@
 #include "mosquitto/feed.h"
 #include "net/client.h"
 
-enum { FEED_CERTS_MAX = 16, FEED_NOTES_MAX = 16, FEED_NOTE_BYTES = 256 };
+enum {
+    FEED_CERTS_MAX = 16,
+    FEED_CAS_MAX = 96, /* roots, links and CAs: more than a server has */
+    FEED_NOTES_MAX = 16,
+    FEED_NOTE_BYTES = 256
+};
 
 /* Who we are and whom we believe, as read from the files. */
 struct feed_link {
@@ -23,7 +28,7 @@ void feed_link_close(struct feed_link *link);
 
 /* What is believed of CAs; copies of the list share the certificates. */
 struct feed_cas {
-    struct cert *roots[FEED_CERTS_MAX], *at[2 * FEED_CERTS_MAX];
+    struct cert *roots[FEED_CERTS_MAX], *at[FEED_CAS_MAX];
     unsigned n_roots, n;
 };
 /* Fetch the CAs: those that lead to our roots, put into the folder, too, where there is one. */

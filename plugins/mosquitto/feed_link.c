@@ -114,7 +114,7 @@ static bool leads_nowhere(const struct feed_link *link, const struct cert *ca)
 static void believe(const struct feed_link *link, struct cert *const said[], unsigned n_said,
                     struct feed_cas *ret)
 {
-    struct cert *steps[2 * FEED_CERTS_MAX];
+    struct cert *steps[FEED_CAS_MAX];
     unsigned n = 0;
 
     for (unsigned i = 0; i < n_said; i++) {
@@ -159,7 +159,7 @@ kw_status feed_cas_fetch(struct kw_op *op, const struct feed_config *config,
 {
     const struct http_call call = {.method = HTTP_GET, .path = "/broker/v1/trust"};
     struct http_answer answer = {0};
-    struct cert *cas[2 * FEED_CERTS_MAX] = {0};
+    struct cert *cas[FEED_CAS_MAX] = {0};
     unsigned n = 0;
 
     TRY(op, http_client_call(op, link->client, &call, &answer), "fetching the CAs");

@@ -16,7 +16,7 @@
 #include "os/clock.h"
 #include "os/files.h"
 
-enum { WAIT_MS = 20000, TEXT_MAX = 8192, REQUEST_MAX = 4096, IDLE_US = 20000 };
+enum { WAIT_MS = 20000, TEXT_MAX = 1 << 17, REQUEST_MAX = 4096, IDLE_US = 20000 };
 
 #define TRUST "\"trust\":\"2222222222222222222222222222222222222222222222222222222222222222\""
 #define HASH_1 "1111111111111111111111111111111111111111111111111111111111111111"
@@ -463,16 +463,24 @@ static void a_cursor_that_is_gone_begins_anew(void **state)
     wait_until(asked_for_another_snapshot, /* sweeps= */ true);
 }
 
-static void say_trust(const struct cert *first, const struct cert *second)
+/* n: as many as the first one stands there for. */
+static void say_trust_of(const struct cert *first, unsigned n, const struct cert *second)
 {
     AUTO(kw_bytes) *pem = NULL;
 
     assert_ok(kw_bytes_new(TEXT_MAX, &pem));
-    assert_ok(kw_pem_encode("CERTIFICATE", cert_der(first), pem));
+    for (unsigned i = 0; i < n; i++) {
+        assert_ok(kw_pem_encode("CERTIFICATE", cert_der(first), pem));
+    }
     assert_ok(kw_pem_encode("CERTIFICATE", cert_der(second), pem));
     (void)pthread_mutex_lock(&server.mutex);
     (void)snprintf(server.trust, sizeof(server.trust), "%.*s", (int)pem->len, (char *)pem->p);
     (void)pthread_mutex_unlock(&server.mutex);
+}
+
+static void say_trust(const struct cert *first, const struct cert *second)
+{
+    say_trust_of(first, 1, second);
 }
 
 static kw_status count_file(struct kw_op *its, const char *name, void *ctx)
@@ -492,6 +500,21 @@ static void only_cas_that_lead_to_our_root_are_kept(void **state)
     (void)snprintf(config.trust, sizeof(config.trust), "%s/trust", dir);
     assert_ok(os_dir_make(&op, config.trust, 0700));
     say_trust(pki->other_root, pki->ca);
+    starts_well();
+    assert_ok(os_dir_each(&op, config.trust, ".0", count_file, &n));
+    assert_int_equal(n, 1);
+}
+
+/* A server with every trade's CAs, each of which has another key by now, and several roots. */
+static void as_many_cas_as_a_server_may_have_are_taken(void **state)
+{
+    const struct pki *pki = rig_pki();
+    unsigned n = 0;
+
+    (void)state;
+    (void)snprintf(config.trust, sizeof(config.trust), "%s/many", dir);
+    assert_ok(os_dir_make(&op, config.trust, 0700));
+    say_trust_of(pki->other_root, 79, pki->ca);
     starts_well();
     assert_ok(os_dir_each(&op, config.trust, ".0", count_file, &n));
     assert_int_equal(n, 1);
@@ -539,6 +562,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_busy_server_is_asked_again_where_it_was, setup, teardown),
         cmocka_unit_test_setup_teardown(a_cursor_that_is_gone_begins_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(only_cas_that_lead_to_our_root_are_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(as_many_cas_as_a_server_may_have_are_taken, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_stops_no_revocation, setup, teardown),
         cmocka_unit_test_setup_teardown(it_ends_while_nobody_sweeps, setup, teardown),
     };
