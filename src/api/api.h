@@ -10,6 +10,10 @@ struct api {
     struct service *service;
     struct http_server *server; /* for its figures; set before it starts */
     int64_t started_ms;
+    struct api_refusals {
+        atomic_llong said_ms; /* when the last line was logged, Unix time; 0: none yet */
+        atomic_uint unsaid;   /* since then */
+    } refused_handshakes[TLS_END_MAX];
 };
 
 /* One table a protocol; each with its length. */
@@ -26,5 +30,10 @@ kw_status api_judge_client(struct kw_op *op, void *ctx, const struct cert *clien
 /* http_observe: counts for /metrics. ctx: struct api. */
 void api_observe(void *ctx, const struct route *route, const struct http_request *request,
                  const struct kw_op *op, int status, int64_t micros);
+/* http_observe_handshake: logs what is refused by us, a line in ten seconds for each kind. ctx:
+ * struct api. */
+void api_observe_handshake(void *ctx, enum tls_end end, const char *peer, const struct kw_op *op);
+/* Failed handshakes by reason, for /metrics. */
+kw_status api_put_handshakes(const struct http_server_stats *stats, struct kw_bytes *text);
 
 #endif

@@ -71,6 +71,21 @@ kw_status crypto_fail(struct kw_op *op, enum kw_code code, const char *file, int
     return kw_op_fail(op, code, file, line, "%s%s%s", what, colon, reason.text ? reason.text : "");
 }
 
+kw_status crypto_own_fault(struct kw_op *op, const char *what)
+{
+    const char *data = NULL;
+    int flags = 0;
+    unsigned long e = ERR_peek_error_all(NULL, NULL, NULL, &data, &flags);
+
+    if (e != 0 && ERR_GET_LIB(e) == remote_error_library()) {
+        return FAIL(op, (enum kw_code)ERR_GET_REASON(e), "%s: %s", what,
+                    (flags & ERR_TXT_STRING) != 0 ? data : "");
+    }
+    const char *text = ERR_reason_error_string(e);
+    ENSURE(op, !ERR_FATAL_ERROR(e), KW_E_INTERNAL, "%s: %s", what, text ? text : "");
+    return KW_OK;
+}
+
 static void *plain_malloc(size_t n, const char *file, int line)
 {
     (void)file;

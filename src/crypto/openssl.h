@@ -49,6 +49,13 @@ KW_OWNED(SSL, SSL, SSL_free)
  */
 kw_status crypto_fail(struct kw_op *op, enum kw_code code, const char *file, int line,
                       const char *what);
+/**
+ * For OpenSSL's callbacks, after which it looks at its error queue itself: the queue stays as it
+ * is. Did a remote key's sign function refuse, or has OpenSSL itself failed (no memory, a fault of
+ * its own)? Then fail with that, as crypto_fail() would, otherwise KW_OK: the queue is empty, or
+ * begins with what is wrong with the other side's octets.
+ */
+kw_status crypto_own_fault(struct kw_op *op, const char *what);
 #define OSSL_ENSURE(op, cond, code, what)                                                          \
     do {                                                                                           \
         if (!(cond)) {                                                                             \

@@ -109,6 +109,17 @@ static void on_ready(void *ctx, struct cert *peer)
     conn_set_phase(conn, CONN_RECEIVING, 0);
 }
 
+static void on_failed(void *ctx, enum tls_end end, const struct kw_op *op)
+{
+    struct conn *conn = ctx;
+    const struct http_listener *listener = &conn->door->gate->listener;
+
+    conn->tls_end = end;
+    if (listener->observe_handshake) {
+        listener->observe_handshake(listener->ctx, end, conn->peer, op);
+    }
+}
+
 static bool is_tls(const struct conn *conn)
 {
     return conn->door->gate->listener.tls && !conn->refused;
@@ -195,7 +206,7 @@ struct bufferevent *conn_new(struct event_base *base, void *arg)
     }
     conn->door = door;
     conn->fd = -1;
-    conn->watch = (struct tls_watch){.ready = on_ready, .ctx = conn};
+    conn->watch = (struct tls_watch){.ready = on_ready, .failed = on_failed, .ctx = conn};
     unsigned n_open = atomic_fetch_add(&gate->n_open, 1);
     conn->refused = n_open >= gate->listener.connections_max || door->loop->draining;
     conn->bev = new_buffer(conn, base);
@@ -230,7 +241,7 @@ static void on_close(struct evhttp_connection *evcon, void *arg)
     (void)evbuffer_remove_cb(bufferevent_get_input(conn->bev), on_input, conn);
     (void)evbuffer_remove_cb(bufferevent_get_output(conn->bev), on_output, conn);
     if (failed) {
-        atomic_fetch_add(&loop->server->handshakes_failed, 1);
+        atomic_fetch_add(&loop->server->handshakes_failed[conn->tls_end], 1);
     }
     if ((failed || conn->linger) && !loop->draining) {
         linger_start(&loop->lingering, loop->base, conn->fd);

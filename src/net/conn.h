@@ -36,6 +36,7 @@ struct conn {
     struct conn *next_noted;
     bool refused;           /* over the limit: closed as soon as possible */
     bool linger;            /* let the peer read our last words */
+    enum tls_end tls_end;   /* of a handshake that failed */
     bool kicked;            /* under the loop's lock */
     struct cert *peer_cert; /* owned; written under the loop's lock */
     struct tls_watch watch;

@@ -70,7 +70,8 @@ struct http_server {
     struct gate *gates;
     bool started;
     atomic_uint busy; /* exchanges whose answer is not wholly written */
-    atomic_uint_fast64_t requests, refused, connections, handshakes_failed;
+    atomic_uint_fast64_t requests, refused, connections;
+    atomic_uint_fast64_t handshakes_failed[TLS_END_MAX];
     struct loop loops[];
 };
 

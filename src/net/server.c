@@ -159,12 +159,16 @@ unsigned http_server_kick(struct http_server *server, const uint8_t fingerprint[
 
 struct http_server_stats http_server_stats(const struct http_server *server)
 {
-    return (struct http_server_stats){
+    struct http_server_stats stats = {
         .requests = atomic_load(&server->requests),
         .refused = atomic_load(&server->refused),
         .connections_open = atomic_load(&server->connections),
-        .handshakes_failed = atomic_load(&server->handshakes_failed),
     };
+
+    for (unsigned i = 0; i < TLS_END_MAX; i++) {
+        stats.handshakes_failed[i] = atomic_load(&server->handshakes_failed[i]);
+    }
+    return stats;
 }
 
 /* Let answers that are due reach their clients. */

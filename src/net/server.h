@@ -28,6 +28,11 @@ typedef kw_status (*http_authenticate)(struct kw_op *op, void *ctx,
 typedef void (*http_observe)(void *ctx, const struct route *route,
                              const struct http_request *request, const struct kw_op *op, int status,
                              int64_t micros);
+/* Called for each TLS handshake that fails other than by silence (TLS_END_GONE), before the
+ * connection ends; must be quick. op says why, in words that the peer may have a part in. On a loop
+ * thread, several at once. */
+typedef void (*http_observe_handshake)(void *ctx, enum tls_end end, const char *peer,
+                                       const struct kw_op *op);
 
 struct http_listener {
     const char *name;                  /* "devices" */
@@ -37,9 +42,10 @@ struct http_listener {
     const struct route *const *tables; /* NULL-terminated list of tables … */
     const unsigned *n_rows;            /* … and their lengths */
     http_authenticate authenticate;
-    http_observe observe;     /* may be NULL */
-    void *ctx;                /* for authenticate, observe and handlers */
-    unsigned connections_max; /* further ones are closed at once */
+    http_observe observe;                     /* may be NULL */
+    http_observe_handshake observe_handshake; /* may be NULL */
+    void *ctx;                                /* for authenticate, observers and handlers */
+    unsigned connections_max;                 /* further ones are closed at once */
 };
 
 struct http_server_config {
@@ -68,7 +74,7 @@ struct http_server_stats {
     uint64_t requests; /* finished, as observed */
     uint64_t refused;  /* of these, the ones that failed; and connections over the limit */
     uint64_t connections_open;
-    uint64_t handshakes_failed;
+    uint64_t handshakes_failed[TLS_END_MAX];
 };
 struct http_server_stats http_server_stats(const struct http_server *server);
 /* Stop accepting, let answers finish for drain_ms, wait for handlers (at most their deadlines), end

@@ -17,6 +17,16 @@ struct tls_server; /* reference counted; any thread */
  */
 typedef kw_status (*tls_judge_client)(struct kw_op *op, void *ctx, const struct cert *client);
 
+/* Why a handshake came to nothing. */
+enum tls_end {
+    TLS_END_GONE,        /* the client left, or kept silent for too long */
+    TLS_END_ALERT,       /* the client refuses us */
+    TLS_END_PROTOCOL,    /* the client speaks no TLS 1.3 that we know */
+    TLS_END_CERTIFICATE, /* the client's certificate is refused */
+    TLS_END_SERVER,      /* we could not: our key's signature, the standing of the client's */
+    TLS_END_MAX
+};
+
 struct tls_server_config {
     struct cert *const *chain; /* own certificate first, then its issuers without the root */
     unsigned n_chain;

@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <pthread.h>
 
+#include "base/hex.h"
 #include "net/tls_server.h"
 #include "os/clock.h"
 
@@ -19,18 +20,72 @@ static void make_index(void)
     watch_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 }
 
-/* TLS 1.3: called after the client's Finished, and again after a key update. */
+/* Once, and then nothing more. */
+static void tell_ready(struct tls_watch *watch)
+{
+    void (*ready)(void *ctx, struct cert *peer) = watch->ready;
+
+    watch->ready = NULL;
+    if (ready) {
+        ready(watch->ctx, TAKE(watch->peer));
+    }
+}
+
+static void tell_failed(struct tls_watch *watch, enum tls_end end, const struct kw_op *op)
+{
+    if (watch->ready && end != TLS_END_GONE) {
+        watch->ready = NULL;
+        watch->failed(watch->ctx, end, op);
+    }
+}
+
+/* By OpenSSL's word on the client's octets. */
+static enum tls_end end_by(unsigned long error)
+{
+    int reason = ERR_GET_REASON(error);
+
+    if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        return TLS_END_GONE;
+    }
+    if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
+        return TLS_END_CERTIFICATE;
+    }
+    return reason >= SSL_AD_REASON_OFFSET ? TLS_END_ALERT : TLS_END_PROTOCOL;
+}
+
+/* OpenSSL's queue must stay as it is: what it says next depends on it. */
+static void tell_why(struct tls_watch *watch)
+{
+    unsigned long error = ERR_peek_error();
+    struct kw_op op;
+
+    if (error == 0) {
+        return; /* there is more to come, or the client left */
+    }
+    kw_op_init(&op, NULL, 0);
+    kw_status status = crypto_own_fault(&op, "the server's side of the handshake");
+    bool ours = !kw_ok(status);
+    if (!ours) {
+        const char *text = ERR_reason_error_string(error);
+        status = FAIL(&op, KW_E_INPUT, "%s", text ? text : "no TLS");
+    }
+    tell_failed(watch, ours ? TLS_END_SERVER : end_by(error), &op);
+}
+
+/* TLS 1.3: done after the client's Finished, and again after a key update; an exit after each step.
+ */
 static void on_info(const SSL *ssl, int where, int ret)
 {
     struct tls_watch *watch = SSL_get_ex_data(ssl, watch_index);
 
-    (void)ret;
-    if (!(where & SSL_CB_HANDSHAKE_DONE) || !watch || !watch->ready) {
+    if (!watch) {
         return;
     }
-    void (*ready)(void *ctx, struct cert *peer) = watch->ready;
-    watch->ready = NULL;
-    ready(watch->ctx, TAKE(watch->peer));
+    if (where & SSL_CB_HANDSHAKE_DONE) {
+        tell_ready(watch);
+    } else if (where == SSL_CB_ACCEPT_EXIT && ret <= 0) {
+        tell_why(watch);
+    }
 }
 
 kw_status tls_conn_hook(struct kw_op *op, SSL_CTX *ctx)
@@ -44,13 +99,16 @@ kw_status tls_conn_hook(struct kw_op *op, SSL_CTX *ctx)
 static kw_status judge(struct kw_op *op, const struct tls_clients *clients, X509_STORE_CTX *asked,
                        struct tls_found *found)
 {
+    char serial[2 * KW_SERIAL_MAX + 1];
+
     TRY(op, tls_trust_verify(op, &clients->trust, asked, /* with_issuer= */ false, found));
     kw_status verdict =
         clients->judge ? clients->judge(op, clients->judge_ctx, found->leaf) : KW_OK;
     if (!kw_ok(verdict)) {
         tls_trust_refuse(asked, verdict);
     }
-    return verdict;
+    TRY(op, verdict, "certificate %s", kw_hex(cert_serial(found->leaf), serial, sizeof(serial)));
+    return KW_OK;
 }
 
 int tls_conn_verify(X509_STORE_CTX *asked, void *arg)
@@ -68,6 +126,11 @@ int tls_conn_verify(X509_STORE_CTX *asked, void *arg)
         watch->peer = TAKE(found.leaf);
     }
     tls_found_done(&found);
+    if (!kw_ok(status) && watch) {
+        kw_op_explain(&op, status);
+        tell_failed(watch, kw_code_http(status.code) < 500 ? TLS_END_CERTIFICATE : TLS_END_SERVER,
+                    &op);
+    }
     return kw_ok(status) ? 1 : 0;
 }
 

@@ -12,6 +12,9 @@ struct event_base;
 struct tls_watch {
     void (*ready)(void *ctx, struct cert *peer); /* handshake done; peer (NULL = none) is now the
                                                     callee's. Called once */
+    /* Instead of ready(), before the end of the connection: the handshake fails. op says why. Not
+     * called for TLS_END_GONE. Called once */
+    void (*failed)(void *ctx, enum tls_end end, const struct kw_op *op);
     void *ctx;
     struct cert *peer; /* verified, until ready() takes it; the caller frees what is left after
                           tls_conn_end() */

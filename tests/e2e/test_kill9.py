@@ -1,8 +1,11 @@
 """kill -9 loses nothing that a client was told; the keeper's death heals."""
 import os
+import re
 import signal
+import ssl
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from crash import check_all, kill_under_load
 from harness import KEEPER, KEYWRIGHTD, csr_der, new_key, until
@@ -61,7 +64,7 @@ def test_keeper_killed_during_requests(own_gate):
 
 
 def test_keeper_stopped_is_a_lost_keeper(own_gate):
-    """A keeper that hangs (SIGSTOP) must not hang the server for ever."""
+    """A keeper that hangs (SIGSTOP) must not hang the server for ever; the log says why handshakes fail meanwhile."""
     device = own_gate.device()
     live = own_gate.connect('devices', device.ldevid)
     assert device.hello(connection=live).status == 200
@@ -69,8 +72,13 @@ def test_keeper_stopped_is_a_lost_keeper(own_gate):
     os.kill(keeper, signal.SIGSTOP)
     try:
         began = time.monotonic()
-        reply = own_gate.enrol(csr_der(new_key(), device.id), verb='simplereenroll', connection=live)
-        assert reply.status == 503 and time.monotonic() - began < 20, reply
+        with ThreadPoolExecutor() as pool:
+            refused = pool.submit(device.hello)
+            reply = own_gate.enrol(csr_der(new_key(), device.id), verb='simplereenroll', connection=live)
+            assert reply.status == 503 and time.monotonic() - began < 20, reply
+            assert isinstance(refused.exception(), ssl.SSLError)
+        until('the log says why', lambda: re.search(
+            r"TLS handshake with 127\.0\.0\.1:\d+ refused \(see 'keywright doctor', .*\): .*the keeper", own_gate.log()))
         assert own_gate.ask('relying', 'GET', '/ca/root.cer').status == 200
     finally:
         try:
@@ -78,6 +86,7 @@ def test_keeper_stopped_is_a_lost_keeper(own_gate):
         except ProcessLookupError:
             pass
     own_gate.wait_healthy()
+    assert own_gate.metric(r'handshakes_failed_total\{reason="server"\}') >= 1
 
 
 def test_orderly_stop_and_start(own_gate):

@@ -131,8 +131,7 @@ REST_HANDLER(rest_metrics)
     struct http_server_stats stats = http_server_stats(api->server);
     TRY(op,
         put_gauge(response->body, "connections_open", "open connections", stats.connections_open));
-    TRY(op, put_gauge(response->body, "handshakes_failed", "failed TLS handshakes",
-                      stats.handshakes_failed));
+    TRY(op, api_put_handshakes(&stats, response->body));
     TRY(op, put_gauge(response->body, "own_certificates_end_time_seconds",
                       "when the first of the server's own certificates ends",
                       (uint64_t)atomic_load(&api->service->own_certs_end_s)));

@@ -131,6 +131,7 @@ static kw_status open_door(struct kw_op *op, struct listeners *it, unsigned i,
     listener.port = (uint16_t)where->port;
     listener.authenticate = api_authenticate;
     listener.observe = api_observe;
+    listener.observe_handshake = api_observe_handshake;
     listener.ctx = it->api;
     listener.connections_max = it->api->service->config.connections_max;
     TRY(op, http_server_listen(op, it->server, &listener, &door->port),

@@ -84,6 +84,19 @@ static void observe(void *ctx, const struct route *route, const struct http_requ
     atomic_store(&rig->last_code, (int)op->code);
 }
 
+static void observe_handshake(void *ctx, enum tls_end end, const char *peer, const struct kw_op *op)
+{
+    struct rig *rig = ctx;
+    char text[400];
+
+    if (end == TLS_END_GONE) {
+        abort();
+    }
+    (void)snprintf(rig->refused, sizeof(rig->refused), "%s %s", peer,
+                   kw_op_message(op, text, sizeof(text)));
+    atomic_fetch_add(&rig->n_refused, 1);
+}
+
 /* Server. */
 
 struct tls_server_config rig_tls_config(struct rig *rig, enum who who)
@@ -139,6 +152,7 @@ struct rig *rig_start(const struct rig_options *options)
         .n_rows = rig_n_rows,
         .authenticate = authenticate,
         .observe = observe,
+        .observe_handshake = observe_handshake,
         .ctx = rig,
         .connections_max = options->connections_max ? options->connections_max : 2000,
     };

@@ -38,6 +38,8 @@ struct rig {
     atomic_uint n_observed, n_handled, n_released, n_loop_calls, n_pool_calls;
     atomic_int last_status, last_code;
     atomic_uint n_without_route;
+    atomic_uint n_refused; /* handshakes of which the observer heard … */
+    char refused[512];     /* … and what, of the latest */
 };
 
 struct rig_options {

@@ -126,7 +126,9 @@ static void nobody_is_refused_for_a_swap(void **state)
         seen[1] += crowd[i].n_seen[1];
     }
     assert_true(seen[0] > 0 && seen[1] > 0);
-    assert_int_equal(http_server_stats(rig->server).handshakes_failed, 0);
+    for (enum tls_end end = 0; end < TLS_END_MAX; end++) {
+        assert_int_equal(http_server_stats(rig->server).handshakes_failed[end], 0);
+    }
     rig_stop(rig);
 }
 

@@ -80,10 +80,23 @@ static void the_certificate_names_the_principal(void **state)
     http_client_free(client);
 }
 
+static uint64_t n_failed(const struct rig *of, enum tls_end end)
+{
+    return http_server_stats(of->server).handshakes_failed[end];
+}
+
+static void wait_failed(const struct rig *of, enum tls_end end, uint64_t want)
+{
+    for (unsigned i = 0; i < 500 && n_failed(of, end) < want; i++) {
+        (void)usleep(10000);
+    }
+    assert_int_equal(n_failed(of, end), want);
+}
+
 static void expect_alert(enum who who, const char *alert)
 {
     struct http_client *client = rig_client(rig, true, who);
-    uint64_t failed = http_server_stats(rig->server).handshakes_failed;
+    uint64_t failed = n_failed(rig, TLS_END_CERTIFICATE);
     char text[512];
     TEST_OP(op);
 
@@ -100,14 +113,7 @@ static void expect_alert(enum who who, const char *alert)
                              .body = kw_span_text("x")};
     assert_code(&op, http_client_call(&op, client, &post, &answer), KW_E_AUTH);
     http_client_free(client);
-    for (unsigned i = 0; i < 500; i++) {
-        if (http_server_stats(rig->server).handshakes_failed == failed + 2) {
-            return;
-        }
-        (void)usleep(10000);
-    }
-    fail_msg("%u handshakes failed, not 2 more than %u",
-             (unsigned)http_server_stats(rig->server).handshakes_failed, (unsigned)failed);
+    wait_failed(rig, TLS_END_CERTIFICATE, failed + 2);
 }
 
 static void untrusted_clients_are_told_why(void **state)
@@ -131,6 +137,8 @@ static void the_judge_refuses_in_the_handshake(void **state)
     struct http_client *client = rig_client(rig, true, WHO_DEVICE);
     TEST_OP(op);
     assert_code(&op, try_get(&op, client, "/hello"), KW_E_UNAVAILABLE); /* not the client's fault */
+    wait_failed(rig, TLS_END_SERVER, 1);
+    assert_has(rig->refused, "certificate 1122");
     atomic_store(&rig->judge_code, KW_CODE_OK);
     expect_get(client, "/me", 200);
     http_client_free(client);
@@ -188,6 +196,7 @@ static void intermediates_may_be_known_to_the_server(void **state)
 
 static void older_tls_is_refused(void **state)
 {
+    uint64_t before = n_failed(rig, TLS_END_PROTOCOL);
     struct raw_tls t;
 
     (void)state;
@@ -195,6 +204,8 @@ static void older_tls_is_refused(void **state)
     assert_int_not_equal(SSL_connect(t.ssl), 1);
     assert_has(ERR_reason_error_string(ERR_peek_error()), "protocol version");
     raw_tls_close(&t);
+    wait_failed(rig, TLS_END_PROTOCOL, before + 1);
+    assert_has(rig->refused, "unsupported protocol");
 }
 
 /* Another connection, and a handler on this thread, would take them for their own. */
@@ -378,6 +389,62 @@ static void the_servers_key_may_be_remote(void **state)
     privkey_unref(remote);
 }
 
+static kw_status sign_never(struct kw_op *op, void *ctx, struct kw_span message, bool pss,
+                            struct kw_out *sig)
+{
+    (void)ctx;
+    (void)message;
+    (void)pss;
+    (void)sig;
+    return FAIL(op, KW_E_UNAVAILABLE, "the keeper did not answer in time");
+}
+
+/* What the log's line is made of. */
+static void a_key_that_does_not_sign_is_told(void **state)
+{
+    struct privkey *remote = NULL;
+    TEST_OP(op);
+
+    (void)state;
+    assert_ok(&op, privkey_remote(&op, privkey_public(rig_pki()->key[WHO_SERVER]), sign_never, NULL,
+                                  NULL, &remote));
+    struct rig *other = rig_start(&(struct rig_options){.key = remote});
+    struct http_client *client = rig_client(other, true, WHO_DEVICE);
+    assert_code(&op, try_get(&op, client, "/hello"), KW_E_UNAVAILABLE);
+    wait_failed(other, TLS_END_SERVER, 1);
+    assert_has(other->refused, "127.0.0.1:");
+    assert_has(other->refused, "the keeper did not answer in time");
+    assert_int_equal(n_failed(other, TLS_END_GONE), 0);
+    http_client_free(client);
+    rig_stop(other);
+    privkey_unref(remote);
+}
+
+/* The client's word, not ours: it does not know our root. */
+static void a_client_may_refuse_us(void **state)
+{
+    uint64_t before = n_failed(rig, TLS_END_ALERT);
+    struct raw_tls t;
+
+    (void)state;
+    raw_tls_open(&t, rig->tls_port, TLS1_3_VERSION);
+    SSL_set_verify(t.ssl, SSL_VERIFY_PEER, NULL);
+    assert_int_not_equal(SSL_connect(t.ssl), 1);
+    raw_tls_close(&t);
+    wait_failed(rig, TLS_END_ALERT, before + 1);
+}
+
+static void who_leaves_is_counted_only(void **state)
+{
+    uint64_t before = n_failed(rig, TLS_END_GONE);
+    unsigned told = atomic_load(&rig->n_refused);
+
+    (void)state;
+    close(raw_connect(rig->tls_port));
+    wait_failed(rig, TLS_END_GONE, before + 1);
+    assert_int_equal(atomic_load(&rig->n_refused), told);
+}
+
 static void plain_text_on_the_tls_port_is_no_request(void **state)
 {
     char answer[1024];
@@ -425,6 +492,9 @@ int main(void)
         cmocka_unit_test(kicked_certificates_lose_their_connections),
         cmocka_unit_test(a_kick_during_a_request_ends_the_connection_after_it),
         cmocka_unit_test(the_servers_key_may_be_remote),
+        cmocka_unit_test(a_key_that_does_not_sign_is_told),
+        cmocka_unit_test(a_client_may_refuse_us),
+        cmocka_unit_test(who_leaves_is_counted_only),
         cmocka_unit_test(plain_text_on_the_tls_port_is_no_request),
         cmocka_unit_test(bad_configurations_are_refused),
     };
