@@ -1,8 +1,8 @@
 /*
  * Row "store of 10 million certificates": p99 of a change (certificate, key, log entry, durable)
- * and of look-ups in a large store against a small one; the dashboard's figures. Also changes/s
- * from 1, 8 and 64 threads. KW_BENCH_ROWS=10000 KW_BENCH_ROWS_BIG=60000 (10000000 for the row as
- * written) KW_BENCH_CHANGES=2000 KW_BENCH_LOOKUPS=20000
+ * and of look-ups in a large store against a small one, in turns; the dashboard's figures. Also
+ * changes/s from 1, 8 and 64 threads. KW_BENCH_ROWS=10000 KW_BENCH_ROWS_BIG=60000 (10000000 for the
+ * row as written) KW_BENCH_CHANGES=2000 KW_BENCH_LOOKUPS=20000
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -11,12 +11,16 @@
 #include "seed.h"
 #include "store/stats.h"
 
-enum { THREADS_MAX = 64, FILL = 200, DER = 700, SPREAD = 7919, CERTS_A_DEVICE = 4 };
+enum { THREADS_MAX = 64, FILL = 200, DER = 700, SPREAD = 7919, CERTS_A_DEVICE = 4, TURNS = 50 };
+enum { SMALL, LARGE, SIDES };
+enum { PAGE = 100, WINDOW_S = 60, LOOKS = 6 };
 
 struct bench {
     char dir[128], path[192];
     struct store *store;
     uint64_t rows; /* made so far; a certificate's number is its place */
+    uint64_t looked;
+    struct bench_list change_us, look_us[LOOKS];
 };
 
 static const uint8_t der[DER];
@@ -33,6 +37,8 @@ struct range {
     uint64_t from, n;
 };
 
+/* --- stores ----------------------------------------------------------------------------------- */
+
 static void open_store(struct bench *bench)
 {
     struct store_config config = {.path = bench->path};
@@ -42,22 +48,20 @@ static void open_store(struct bench *bench)
     bench_need(&op, store_open(&op, &config, &bench->store), "store");
 }
 
-static void fill(struct bench *bench, uint64_t rows)
+/* The first ones through the store, and by SQL what is like them. */
+static void make_store(struct bench *bench, uint64_t rows)
 {
-    /* the first ones, or up to the next device's first */
-    uint64_t few = bench->rows == 0 ? FILL : CERTS_A_DEVICE - bench->rows % CERTS_A_DEVICE;
-
-    seed_insert(&fleet, bench->store, bench->rows, few);
-    bench->rows += few;
-    if (bench->rows < rows) {
-        store_close(bench->store);
-        seed_bulk(&fleet, bench->path, bench->rows, rows - bench->rows);
-        bench->rows = rows;
-        open_store(bench);
-    }
+    bench_dir_make(bench->dir, sizeof(bench->dir));
+    (void)snprintf(bench->path, sizeof(bench->path), "%s/store.db", bench->dir);
+    open_store(bench);
+    seed_insert(&fleet, bench->store, 0, FILL);
+    store_close(bench->store);
+    bench->rows = rows > FILL ? rows : FILL;
+    seed_bulk(&fleet, bench->path, FILL, bench->rows - FILL);
+    open_store(bench);
 }
 
-/* --- measurements ----------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 struct worker {
     struct store *store;
@@ -99,7 +103,8 @@ static void changes(struct bench *bench, unsigned n_threads, uint64_t n,
         bench_merge(latency_us, &workers[i].latency_us);
     }
     free(workers);
-    (void)snprintf(what, sizeof(what), "changes, %u thread%s", n_threads, n_threads > 1 ? "s" : "");
+    (void)snprintf(what, sizeof(what), "%llu, changes, %u thread%s",
+                   (unsigned long long)bench->rows, n_threads, n_threads > 1 ? "s" : "");
     bench_figure(what, (double)n / (bench_wall_us() - wall_us) * 1e6, "/s");
     bench_figure("  CPU a change", (bench_self_cpu_us() - cpu_us) / (double)n, "us");
     bench_figure("  p50", bench_median(latency_us), "us");
@@ -107,8 +112,6 @@ static void changes(struct bench *bench, unsigned n_threads, uint64_t n,
 }
 
 /* --- look-ups --------------------------------------------------------------------------------- */
-
-enum { PAGE = 100, WINDOW_S = 60, LOOKS = 6 };
 
 struct look {
     struct bench *bench;
@@ -189,28 +192,20 @@ static const struct {
     {"a page of 100 by what ends in a minute", by_expiry },
 };
 
-static void look_up(struct bench *bench, unsigned which, uint64_t n, struct bench_list *cpu_us)
+static void look_up(struct bench *bench, unsigned which, uint64_t n)
 {
-    struct bench_list latency_us = {0};
-    struct store_cert *cert = malloc(sizeof(*cert));
+    static struct store_cert cert;
 
-    for (uint64_t i = 0; cert && i < n; i++) {
-        struct look look = {.bench = bench, .cert = cert};
-        seed_cert(&fleet, i * SPREAD % bench->rows, cert);
-        double cpu_began_us = bench_thread_cpu_us(), began_us = bench_wall_us();
+    for (uint64_t i = 0; i < n; i++) {
+        struct look look = {.bench = bench, .cert = &cert};
+        seed_cert(&fleet, bench->looked++ * SPREAD % bench->rows, &cert);
+        double began_us = bench_thread_cpu_us();
         looks[which].once(&look);
-        bench_add(&latency_us, bench_wall_us() - began_us);
-        bench_add(cpu_us, bench_thread_cpu_us() - cpu_began_us);
+        bench_add(&bench->look_us[which], bench_thread_cpu_us() - began_us);
         if (look.found == 0) {
             bench_die("%s: nothing was found", looks[which].what);
         }
     }
-    free(cert);
-    bench_figure(looks[which].what, bench_median(cpu_us), "us CPU");
-    bench_figure("  p99", bench_quantile(cpu_us, 0.99), "us CPU");
-    bench_figure("  p50", bench_median(&latency_us), "us");
-    bench_figure("  p99", bench_quantile(&latency_us, 0.99), "us");
-    bench_list_done(&latency_us);
 }
 
 /* The dashboard's figures, counted by the store alone. */
@@ -236,27 +231,40 @@ static void figures(struct bench *bench)
     bench_list_done(&standing_us);
 }
 
-struct sizes {
-    struct bench_list change_us, look_us[LOOKS];
-};
-
-static void measure(struct bench *bench, uint64_t rows, struct sizes *ret)
+static void measure_changes(struct bench sides[SIDES])
 {
-    struct bench_list other = {0};
     uint64_t n = bench_setting("KW_BENCH_CHANGES", 2000);
+    const struct {
+        unsigned threads;
+        uint64_t n;
+        bool compared;
+    } rows[] = {
+        {1,           n / 4, false},
+        {8,           n,     true },
+        {THREADS_MAX, n,     false},
+    };
 
-    fill(bench, rows);
-    printf("  with %llu certificates:\n", (unsigned long long)bench->rows);
-    changes(bench, 1, n / 4, &other);
-    bench_list_done(&other);
-    changes(bench, 8, n, &ret->change_us);
-    changes(bench, 64, n, &other);
-    bench_list_done(&other);
-    for (unsigned i = 0; i < LOOKS; i++) {
-        look_up(bench, i, bench_setting("KW_BENCH_LOOKUPS", 20000) / (i == LOOKS - 1 ? 10 : 1),
-                &ret->look_us[i]);
+    for (size_t i = 0; i < KW_COUNT(rows); i++) {
+        for (unsigned s = 0; s < SIDES; s++) {
+            struct bench_list other = {0};
+            changes(&sides[s], rows[i].threads, rows[i].n,
+                    rows[i].compared ? &sides[s].change_us : &other);
+            bench_list_done(&other);
+        }
     }
-    figures(bench);
+}
+
+static void measure_looks(struct bench sides[SIDES])
+{
+    uint64_t n = bench_setting("KW_BENCH_LOOKUPS", 20000) / TURNS;
+
+    for (unsigned i = 0; i < LOOKS; i++) {
+        for (unsigned turn = 0; turn < TURNS; turn++) {
+            for (unsigned s = 0; s < SIDES; s++) {
+                look_up(&sides[(s + turn) % SIDES], i, i == LOOKS - 1 ? n / 10 : n);
+            }
+        }
+    }
 }
 
 /* Medians stand for the work, p99 for the row of section 8. */
@@ -277,20 +285,24 @@ static void compare(const char *what, struct bench_list *small, struct bench_lis
 
 int main(void)
 {
-    struct bench bench = {0};
-    struct sizes small = {0}, large = {0};
+    static struct bench sides[SIDES];
+    struct bench *small = &sides[SMALL], *large = &sides[LARGE];
 
     bench_title("store");
-    bench_dir_make(bench.dir, sizeof(bench.dir));
-    (void)snprintf(bench.path, sizeof(bench.path), "%s/store.db", bench.dir);
-    open_store(&bench);
-    measure(&bench, bench_setting("KW_BENCH_ROWS", 10000), &small);
-    measure(&bench, bench_setting("KW_BENCH_ROWS_BIG", 60000), &large);
-    compare("a change, 8 threads", &small.change_us, &large.change_us);
+    make_store(small, bench_setting("KW_BENCH_ROWS", 10000));
+    make_store(large, bench_setting("KW_BENCH_ROWS_BIG", 60000));
+    measure_changes(sides);
+    measure_looks(sides);
+    figures(small);
+    figures(large);
+    printf("  floor: the small store, work: the large one; look-ups by CPU, in turns\n");
+    compare("a change, 8 threads", &small->change_us, &large->change_us);
     for (unsigned i = 0; i < LOOKS; i++) {
-        compare(looks[i].what, &small.look_us[i], &large.look_us[i]);
+        compare(looks[i].what, &small->look_us[i], &large->look_us[i]);
     }
-    store_close(bench.store);
-    bench_dir_remove(bench.dir);
+    for (unsigned s = 0; s < SIDES; s++) {
+        store_close(sides[s].store);
+        bench_dir_remove(sides[s].dir);
+    }
     return EXIT_SUCCESS;
 }
