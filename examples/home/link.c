@@ -1,4 +1,5 @@
 #include "link.h"
+#include "lookup.h"
 
 #include <errno.h>
 #include <math.h>
@@ -27,6 +28,8 @@ struct link {
     struct link_config config;
     struct mosquitto *mosq; /* NULL = waiting for the next try */
     SSL_CTX *ctx;           /* of this try; for the reason of its failure */
+    struct lookup *lookup;  /* of the broker's name, under way; NULL = none */
+    bool asking;            /* this try waits for it */
     bool up;
     int64_t since_ms, try_ms, wait_ms; /* up or trying since; next try; back-off */
     unsigned topics_granted;
@@ -255,6 +258,32 @@ static int dial(struct link *link)
     return error;
 }
 
+/* libmosquitto is let at the name only where it is answered. One lookup at a time, over tries too.
+ */
+static bool knows_name(struct link *link, unsigned ms)
+{
+    int64_t now = link_now_ms();
+
+    link->since_ms = link->asking ? link->since_ms : now;
+    link->asking = true;
+    link->lookup = link->lookup ? link->lookup : lookup_start(link->config.host);
+    int error = link->lookup ? lookup_wait(link->lookup, ms) : EAI_MEMORY;
+    if (error == EAI_INPROGRESS && now - link->since_ms < link->config.connect_s * 1000) {
+        return false;
+    }
+    link->asking = false;
+    if (error == EAI_INPROGRESS) {
+        fail(link, "no name server tells the broker's address");
+        return false;
+    }
+    lookup_end(link->lookup);
+    link->lookup = NULL;
+    if (error) {
+        fail(link, gai_strerror(error));
+    }
+    return error == 0;
+}
+
 static void begin(struct link *link)
 {
     const struct link_config *config = &link->config;
@@ -306,7 +335,9 @@ void link_step(struct link *link, unsigned ms)
         return;
     }
     if (!link->mosq) {
-        begin(link);
+        if (knows_name(link, ms)) {
+            begin(link);
+        }
         return;
     }
     if (link->up) {
@@ -346,6 +377,7 @@ void link_free(struct link *link)
 {
     if (link) {
         link_renew(link);
+        lookup_end(link->lookup);
         free(link);
         (void)mosquitto_lib_cleanup(); /* nothing to be done about it */
     }

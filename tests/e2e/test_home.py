@@ -368,6 +368,28 @@ def test_an_address_that_swallows_packets_holds_nobody_up(gate, home, tmp_path):
             filler.close()
 
 
+@pytest.mark.skipif(os.geteuid() != 0 or need('unshare') is not None, reason='another resolv.conf takes root and unshare')
+def test_a_name_server_that_swallows_packets_holds_nobody_up(gate, home, tmp_path):  # noqa: F811
+    """resolv.conf says an hour: readings go on, a new try tells, and the end is orderly."""
+    one = device(gate, tmp_path / 'hub')
+    conf = tmp_path / 'resolv.conf'
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as swallows:
+        try:
+            swallows.bind(('127.0.0.77', 53))
+        except OSError:
+            pytest.skip('no name server can be played here')
+        conf.write_text('nameserver 127.0.0.77\noptions timeout:30 attempts:5\n')
+        inside = ('unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', conf, HUB)
+        if run(*inside[:-1], 'true', check=False).returncode:
+            pytest.skip('no mount namespace here')
+        hub = Program(pathlib.Path(inside[0]), one.folder, *inside[1:], '--state', one.state, '--broker', 'broker.example:8883',
+                      '--every', '0.1', '--retry', '0.2', '--connect', '0.3')
+        hub.says("^line down: no name server tells the broker's address", 1)
+        hub.says('^reading', hub.count('^reading'))
+        assert swallows.recv(512)
+        hub.stop()
+
+
 def test_a_hub_that_cannot_learn_of_revocations_opens_no_line(gate, home, tmp_path):  # noqa: F811
     """The broker's certificate is good, its path and name are; OCSP is not to be reached."""
     one = device(gate, tmp_path / 'hub')
