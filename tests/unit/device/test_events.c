@@ -12,15 +12,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "device/device.h"
+#include "device/events.h"
 #include "device/events_file.h"
 #include "os/clock.h"
 #include "os/files.h"
 
 static char dir[64];
 
+/* In memory, where that is: thousands of records, each synced. */
 static int set_up(void **state)
 {
     (void)state;
+    (void)snprintf(dir, sizeof(dir), "/dev/shm/keywright-events-XXXXXX");
+    if (mkdtemp(dir)) {
+        return 0;
+    }
     (void)snprintf(dir, sizeof(dir), "/tmp/keywright-events-XXXXXX");
     return mkdtemp(dir) ? 0 : -1;
 }
@@ -274,12 +281,83 @@ static void two_at_once(void **state)
     assert_int_equal(seen.n, WRITERS * EACH);
 }
 
+/* --- the warning ------------------------------------------------------------------------------ */
+
+struct told {
+    uint64_t warnings, at; /* at: the first one's id */
+    size_t before;         /* octets of the records before it */
+};
+static bool find_warnings(void *ctx, const struct device_event *event, struct kw_span record)
+{
+    struct told *it = ctx;
+
+    if (strcmp(event->type, "log.warning") == 0 && strcmp(event->result, "full") == 0) {
+        it->at = it->warnings++ ? it->at : event->id;
+    }
+    it->before += it->warnings ? 0 : record.len;
+    return true;
+}
+
+static struct told note_until(struct device *device, uint64_t id)
+{
+    static const char long_detail[] =
+        "what an application has to say, at length, so that the log is full before long: "
+        "0123456789 0123456789 0123456789 0123456789";
+    struct told told = {0};
+    struct kw_op op;
+
+    for (;;) {
+        AUTO(events_file) *file = open_log();
+        if (events_file_end(file)->id >= id) {
+            events_file_each(file, 1, find_warnings, &told);
+            return told;
+        }
+        events_file_close(TAKE(file));
+        kw_op_init(&op, NULL, os_clock_mono_ms() + 20000);
+        assert_true(kw_ok(events_note_app(&op, device, "app.test", "success", long_detail)));
+    }
+}
+
+static struct told note_until_told(struct device *device, uint64_t from, uint64_t max)
+{
+    struct told told = {0};
+
+    for (uint64_t id = from; told.warnings == 0 && id <= max; id += 25) {
+        told = note_until(device, id);
+    }
+    return told;
+}
+
+/* One warning while the server has less than a fifth of what fits, and again only for what it has
+ * not seen. Noting goes on in any case. */
+static void warned_at_four_fifths(void **state)
+{
+    static const size_t room = (size_t)EVENTS_FILES * EVENTS_FILE_BYTES;
+    struct device device = {0};
+    char sent[128], text[32];
+
+    (void)state;
+    (void)KW_TEXT_SET(device.dir, dir);
+    struct told told = note_until_told(&device, 25, 5000);
+    assert_int_equal(told.warnings, 1);
+    assert_true(told.before >= room / 100 * 80 && told.before < room / 100 * 81);
+    assert_int_equal(note_until(&device, told.at + 50).warnings, 1); /* not at each event */
+
+    name(sent, EVENTS_SENT_FILE); /* the server has all: there is room again */
+    (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)told.at + 50);
+    spit(sent, kw_span_text(text));
+    uint64_t delivered = told.at + 50;
+    told = note_until(&device, delivered + 100);
+    assert_true(told.warnings == 0 || told.at < delivered);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(round_and_round),   TEST(torn_everywhere), TEST(torn_turns),
-        TEST(any_octet_damaged), TEST(strange_files),   TEST(two_at_once),
+        TEST(round_and_round),       TEST(torn_everywhere), TEST(torn_turns),
+        TEST(any_octet_damaged),     TEST(strange_files),   TEST(two_at_once),
+        TEST(warned_at_four_fifths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
