@@ -2,10 +2,11 @@
 import json
 
 import pytest
-from harness import AGENT, Agent, run, words
+from harness import AGENT, Agent, run, until, words
 from test_crash_sweep import cut, points_of
 
 NO_IDENTITY = 5
+AWAY_S = 100 * 86400  # longer than an LDevID lives
 
 
 @pytest.fixture
@@ -72,6 +73,30 @@ def test_taken_back_and_expired(gate, agent):
     agent.do('hello')
     assert gate.cli('device', 'wipe', 'NOBODY', check=False).returncode == 3
     assert gate.cli('device', 'wipe', agent.id, '--hours', 0, check=False).returncode == 0  # 0 is the default: a year
+
+
+def test_months_away(own_gate, tmp_path, monkeypatch):
+    """An order waits for as long as it says, no longer; a device whose LDevID ended meanwhile gets it with the next one."""
+    gate, (late, patient) = own_gate, (Agent(own_gate, tmp_path / name, own_gate.new_id('FAR')) for name in ('late', 'patient'))
+    for one, hours in ((late, 99 * 24), (patient, 101 * 24)):
+        one.put_secret(gate.register(one.id)[1])
+        one.enrol()
+        obey(one)
+        gate.cli('device', 'wipe', one.id, '--hours', hours)
+    gate.stop()
+    monkeypatch.setenv('KEYWRIGHT_TEST_CLOCK_OFFSET_S', str(AWAY_S))
+    gate.start(wait=False)
+    until('it serves', lambda: gate.curl('operators', '/healthz', '-k', check=False))
+    assert (wipe_of(gate, late), wipe_of(gate, patient)) == ('expired', 'ordered')
+    for one in (late, patient):
+        assert one.do('hello', check=False).returncode != 0, 'its LDevID has ended'
+        one.do('renew')
+        one.do('hello')
+    assert orders_noted(late) == [] and wipe_of(gate, late) == 'expired' and 'valid' in states(gate, late)
+    late.do('hello')
+    assert gate.cli('device', 'unwipe', late.id, check=False).returncode == 1, 'there is nothing to take back'
+    assert orders_noted(patient) == ['success'] and wipe_of(gate, patient) == 'done' and 'valid' not in states(gate, patient)
+    assert patient.do('hello', check=False).returncode == NO_IDENTITY
 
 
 def test_cut_between_order_and_wipe(gate, agent, tmp_path):
