@@ -79,6 +79,7 @@ enum {
     CMP_EXTRA_MAX = 16,
     CMP_ITERATIONS_MAX = 20000, /* of a password-based MAC: some 10 ms; anybody may ask */
     CMP_MAC_MAX = 64,
+    CMP_NESTED_MAX = 8, /* messages in one: answers of four or five have room in the batch's own */
 };
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -160,8 +161,10 @@ kw_status cmp_confirmation_read(struct kw_op *op, struct kw_span content,
  */
 kw_status cmp_cert_hash(struct kw_op *op, struct kw_span cert_der, struct kw_span hash_alg,
                         struct kw_out *ret);
-/* nested: the one message in it, a whole element. KW_E_INPUT none; KW_E_UNSUPPORTED several. */
-kw_status cmp_nested_read(struct kw_op *op, struct kw_span content, struct kw_span *ret);
+/* nested: the messages in it, each a whole element. KW_E_INPUT none; KW_E_TOO_LARGE too many. An
+ * answer's content is made by cmp_list_value(). */
+kw_status cmp_nested_read(struct kw_op *op, struct kw_span content,
+                          struct kw_span ret[CMP_NESTED_MAX], unsigned *ret_n);
 /* pollReq: the one certReqId. */
 kw_status cmp_poll_read(struct kw_op *op, struct kw_span content, int64_t *ret_id);
 /* genm: the one InfoTypeAndValue; value: whole element, empty where absent. oid: contents. */
@@ -247,7 +250,7 @@ enum cmp_info cmp_info_of(struct kw_span oid);
 /* genp: one InfoTypeAndValue; value: whole element, or empty. */
 kw_status cmp_info_reply(struct kw_op *op, struct kw_span oid, struct kw_span value,
                          struct kw_bytes **ret);
-/* SEQUENCE OF: caCerts, crls. */
+/* SEQUENCE OF: caCerts, crls; the messages of a nested one. */
 kw_status cmp_list_value(struct kw_op *op, const struct kw_span list[], unsigned n,
                          struct kw_bytes **ret);
 /* RootCaKeyUpdateValue: the next root, and its links (may be empty) with the one before. */

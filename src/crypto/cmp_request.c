@@ -272,16 +272,23 @@ kw_status cmp_confirmation_read(struct kw_op *op, struct kw_span content,
     return KW_OK;
 }
 
-kw_status cmp_nested_read(struct kw_op *op, struct kw_span content, struct kw_span *ret)
+kw_status cmp_nested_read(struct kw_op *op, struct kw_span content,
+                          struct kw_span ret[CMP_NESTED_MAX], unsigned *ret_n)
 {
     struct kw_reader all = kw_reader_of(content);
     struct kw_reader list = kw_reader_of(der_read(&all, DER_SEQUENCE));
-    struct kw_span one = cmp_read_any(&list);
+    struct kw_span at[CMP_NESTED_MAX];
+    unsigned n = 0;
 
-    ENSURE(op, kw_ok(kw_reader_end(&all)) && !list.failed && one.len > 0, KW_E_INPUT,
+    while (list.rest.len > 0 && !list.failed && n < CMP_NESTED_MAX) {
+        at[n++] = cmp_read_any(&list);
+    }
+    ENSURE(op, kw_ok(kw_reader_end(&all)) && !list.failed && n > 0, KW_E_INPUT,
            "no message is nested");
-    ENSURE(op, list.rest.len == 0, KW_E_UNSUPPORTED, "several messages in one are not taken");
-    *ret = one;
+    ENSURE(op, list.rest.len == 0, KW_E_TOO_LARGE, "at most %d messages in one are taken",
+           (int)CMP_NESTED_MAX);
+    memcpy(ret, at, n * sizeof(*at));
+    *ret_n = n;
     return KW_OK;
 }
 

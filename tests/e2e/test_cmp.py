@@ -7,7 +7,7 @@ import time
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cmp_messages import (CERTCONF, CP, ERROR, IP, KUP, NESTED, PKICONF, POLLREP, POLLREQ, RP, Client, Message, encode,
+from cmp_messages import (CERTCONF, CP, ERROR, GENP, IP, KUP, NESTED, PKICONF, POLLREP, POLLREQ, RP, Client, Message, encode,
                           parse)
 from harness import Credential, Gate, new_key, run, serial_hex, until, words
 
@@ -588,10 +588,37 @@ def altered_outside(station, inner):
     return message
 
 
+def anew(signer, message, transaction, nonce=b''):
+    """The same request as another transaction; nonce None: with the same nonce."""
+    one = Message(message)
+    one.put(4, transaction)
+    if nonce is not None:
+        one.put(5, nonce or transaction[::-1] + b'n')
+    return one.sign(load_key(signer, 'station')).der()
+
+
+def batch(station, *messages, transaction=b't' * 16):
+    """Section 5.2.2.2: the messages, in a transaction of the station's own."""
+    outer = Message(wrapped(station, messages[0], transaction, b'o' * 16).der())
+    outer.body[:] = [0xa0 | NESTED, [[0x30, [node for one in messages for node in parse(one)]]]]
+    return outer.sign(load_key(station, 'station'))
+
+
+def unpacked(answer, transaction=b't' * 16):
+    """The answers in the answer to a batch, which is the station's own transaction."""
+    assert (answer.type, answer.field(4)[1], answer.field(6)[1]) == (NESTED, transaction, b'o' * 16)
+    return [Message(encode(node)) for node in answer.body[1][0][1]]
+
+
 NESTED_BAD = {
     'nothing in it': (lambda station, inner: wrapped(station, inner, times=0), 'badDataFormat'),
-    'two in one': (lambda station, inner: wrapped(station, inner, times=2), 'badRequest'),
-    'a batch': (lambda station, inner: wrapped(station, inner, b't' * 16, b'n' * 16, times=3), 'badRequest'),
+    'two in one': (lambda station, inner: wrapped(station, inner, times=2), 'transactionIdInUse'),
+    'the same in a batch': (lambda station, inner: wrapped(station, inner, b't' * 16, b'n' * 16, times=3), 'transactionIdInUse'),
+    'its own transaction in a batch': (lambda station, inner: batch(station, inner, anew(station, inner, b'u' * 16),
+                                                                    transaction=b'u' * 16), 'transactionIdInUse'),
+    'a nonce twice': (lambda station, inner: batch(station, inner, anew(station, inner, b'u' * 16, nonce=None)), 'badSenderNonce'),
+    'too many': (lambda station, inner: batch(station, *(anew(station, inner, bytes([i]) * 16) for i in range(9))), 'badRequest'),
+    'no message in a batch': (lambda station, inner: batch(station, inner, encode([0x30, []])), 'badDataFormat'),
     'another transaction': (lambda station, inner: wrapped(station, inner, b't' * 16), 'badRequest'),
     'another nonce': (lambda station, inner: wrapped(station, inner, nonce=b'n' * 16), 'badSenderNonce'),
     'altered inside': (altered_inside, 'badMessageCheck'),
@@ -610,6 +637,41 @@ def test_what_is_nested_wrongly(gate, station, born, what):
     answer = station.post(make(station, inner).der()).check(gate.root)
     assert (answer.type, answer.fail()) == (ERROR, said), answer.text()
     assert gate.counts() == before
+
+
+def test_a_batch(gate, station, born):
+    """Each in it is served by its own protection, in order; one that fails stops no other one."""
+    client = Client(gate, station.folder / 'batched', *gate.register(None, '--cmp'))
+    first = client.request('ir', *client.by_secret(), '-newkey', client.key('k'), '-implicit_confirm')
+    second = born.request('cr', *born.by_cert('idevid'), '-newkey', born.key('batched'))
+    info = station.request('genm', *station.by_cert('station'), '-infotype', 'caCerts')
+    bad, twice = Message(anew(station, info, b'a' * 16)), wrapped(station, anew(station, info, b'w' * 16))
+    bad.put(5, b'x' * 16)  # altered after it was signed
+    asked = (first, bad.der(), second, twice.der(), info)
+    answers = unpacked(station.post(batch(station, *asked).der(), '/.well-known/cmp/nested').check(gate.root))
+    for one, answer in zip(asked, answers):
+        assert (answer.field(4), answer.field(6)) == (Message(one).field(4), Message(one).field(5))
+    assert [answer.type for answer in answers] == [IP, ERROR, CP, ERROR, GENP]
+    assert [answers[i].fail() for i in (1, 3)] == ['badMessageCheck', 'badRequest'], 'nested once, not twice'
+    assert answers[0].check(gate.root, client.secret).status() == answers[2].check(gate.root).status() == 0
+    assert gate.json('cert', 'show', serial_hex(answers[0].cert()))['owner'] == f'device:{client.id}'
+    assert through_of(gate, client) == ['keywrightd through station:CMP-LINE']
+    again = unpacked(station.post(batch(station, second, first).der()).check(gate.root))
+    assert [one.der() for one in again] == [answers[2].der(), answers[0].der()], 'the same message, the same answer'
+    confirm = cert_conf(answers[2], Message(second), load_key(born, 'idevid')).der()
+    answers = unpacked(station.post(batch(station, confirm, anew(station, info, b'c' * 16)).der()).check(gate.root))
+    assert [answer.type for answer in answers] == [PKICONF, GENP]
+
+
+def test_a_batch_whose_answers_have_no_room(gate, station):
+    """The first ones are answered; what is left out was not begun, and comes again."""
+    info = station.request('genm', *station.by_cert('station'), '-infotype', 'caCerts')
+    asked = [anew(station, info, bytes([0x80 + i]) * 16) for i in range(8)]
+    answers = unpacked(station.post(batch(station, *asked).der()).check(gate.root))
+    assert 2 <= len(answers) < len(asked) and {answer.type for answer in answers} == {GENP}
+    assert [one.field(4) for one in answers] == [Message(one).field(4) for one in asked[:len(answers)]]
+    (rest,) = unpacked(station.post(batch(station, *asked[:-3:-1]).der()).check(gate.root))[:1]
+    assert rest.field(4) == Message(asked[-1]).field(4)
 
 
 def test_who_is_no_station_nests_nothing(gate, station, born, client):

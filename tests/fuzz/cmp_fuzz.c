@@ -55,7 +55,8 @@ static void take_body(struct kw_span content)
 {
     struct cmp_revocation revocation;
     struct cmp_confirmation confirmation;
-    struct kw_span inner;
+    struct kw_span inner[CMP_NESTED_MAX];
+    unsigned n = 0;
     char text[64];
     int64_t id = 0;
 
@@ -68,8 +69,11 @@ static void take_body(struct kw_span content)
     if (kw_ok(cmp_confirmation_read(NULL, content, &confirmation))) {
         within(confirmation.hash, content);
     }
-    if (kw_ok(cmp_nested_read(NULL, content, &inner))) {
-        within(inner, content);
+    if (kw_ok(cmp_nested_read(NULL, content, inner, &n))) {
+        need(n > 0 && n <= CMP_NESTED_MAX);
+        for (unsigned i = 0; i < n; i++) {
+            within(inner[i], content);
+        }
     }
     (void)kw_ok(cmp_poll_read(NULL, content, &id));
     cmp_error_text(content, text, sizeof(text));

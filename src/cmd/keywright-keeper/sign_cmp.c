@@ -45,18 +45,40 @@ static bool is_fresh(const struct cmp_case *c)
     return c->message->sender_nonce.len >= CMP_NONCE_MIN;
 }
 
-/* A key that could also ask would be a registration authority's. */
-static bool is_answer(const struct cmp_case *c)
+static bool is_answer_type(enum cmp_type type)
 {
     static const enum cmp_type answers[] = {CMP_IP,      CMP_CP,   CMP_KUP,   CMP_RP,
                                             CMP_PKICONF, CMP_GENP, CMP_ERROR, CMP_POLLREP};
 
     for (size_t i = 0; i < KW_COUNT(answers); i++) {
-        if (answers[i] == c->message->type) {
+        if (answers[i] == type) {
             return true;
         }
     }
     return false;
+}
+
+/* A batch of answers (RFC 9483 section 5.2.2.2); nothing that asks is in it, at any depth. */
+static bool nests_answers(struct kw_span content)
+{
+    struct kw_span at[CMP_NESTED_MAX];
+    struct cmp_message message;
+    struct kw_op quiet;
+    unsigned n = 0;
+
+    kw_op_init(&quiet, NULL, 0);
+    bool good = kw_ok(cmp_nested_read(&quiet, content, at, &n));
+    for (unsigned i = 0; good && i < n; i++) {
+        good = kw_ok(cmp_read(&quiet, at[i], &message)) && is_answer_type(message.type);
+    }
+    return good;
+}
+
+/* A key that could also ask would be a registration authority's. */
+static bool is_answer(const struct cmp_case *c)
+{
+    return c->message->type == CMP_NESTED ? nests_answers(c->message->content)
+                                          : is_answer_type(c->message->type);
 }
 
 #define ROW(name, holds, says) {(name), (holds), (says)} /* keeps the table readable */

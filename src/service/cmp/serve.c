@@ -8,7 +8,6 @@
 #include "os/rng.h"
 #include "service/cmp/serving.h"
 
-#define NESTED "nested"
 enum {
     TIME_OFF_S = 3600,
     EXTRA_MAX = 2 * CMP_CHAIN_MAX + 1
@@ -41,7 +40,7 @@ static const struct kind {
     {CMP_CERTCONF, "",                   cmp_confirm   },
     {CMP_POLLREQ,  "",                   cmp_poll      },
     {CMP_ERROR,    "",                   cmp_hear_error},
-    {CMP_NESTED,   NESTED,               refuse_nested }, /* in another one; see unwrap() */
+    {CMP_NESTED,   CMP_NESTED_PATH,      refuse_nested }, /* in another one; see nested.c */
 };
 
 static kw_status check_operation(struct kw_op *op, const char *operation)
@@ -73,7 +72,7 @@ static kw_status choose(struct kw_op *op, struct serving *it, const char *operat
 /* --- what holds for every message (RFC 9483 section 3.5)
  * ------------------------------------------ */
 
-static kw_status check_header(struct kw_op *op, struct serving *it)
+kw_status cmp_check_header(struct kw_op *op, struct serving *it)
 {
     const struct cmp_message *message = &it->message;
     int64_t off = message->time - it->now_s;
@@ -193,7 +192,7 @@ static kw_status put_answer(struct kw_op *op, struct store_txn *txn, void *ctx)
 }
 
 /* An answer leaves only when it is known what was said. */
-static kw_status finish(struct kw_op *op, struct serving *it, struct kw_bytes **ret)
+kw_status cmp_finish(struct kw_op *op, struct serving *it, struct kw_bytes **ret)
 {
     AUTO(kw_bytes) *der = NULL;
 
@@ -248,8 +247,7 @@ static void say_why(const struct kw_op *op, enum kw_code code, char text[CMP_TEX
     (void)kw_text_copy(text, CMP_TEXT_MAX, own && *cause ? cause : kw_code_meaning(code));
 }
 
-static kw_status refuse(struct kw_op *op, struct serving *it, kw_status failed,
-                        struct kw_bytes **ret)
+kw_status cmp_refuse(struct kw_op *op, struct serving *it, kw_status failed, struct kw_bytes **ret)
 {
     char text[CMP_TEXT_MAX];
     struct cmp_status_info info = {
@@ -263,7 +261,7 @@ static kw_status refuse(struct kw_op *op, struct serving *it, kw_status failed,
     it->n_chain = 0;
     it->remember = false;
     TRY(op, put_refusal(op, it, &info));
-    return finish(op, it, ret);
+    return cmp_finish(op, it, ret);
 }
 
 /* --- the whole -----------------------------------------------------------------------------------
@@ -274,7 +272,7 @@ static kw_status handle(struct kw_op *op, struct serving *it, const char *operat
 {
     const struct kind *kind = NULL;
 
-    TRY(op, check_header(op, it));
+    TRY(op, cmp_check_header(op, it));
     TRY(op, find_replay(op, it, ret));
     if (*ret) {
         return KW_OK;
@@ -285,7 +283,7 @@ static kw_status handle(struct kw_op *op, struct serving *it, const char *operat
     return kind->handle(op, it);
 }
 
-static void serving_done(struct serving *it)
+void cmp_serving_done(struct serving *it)
 {
     kw_wipe(it->secret_text, sizeof(it->secret_text));
     kw_secret_free(it->secret);
@@ -300,83 +298,23 @@ static kw_status serve(struct kw_op *op, struct serving *it, const char *operati
     kw_status status = handle(op, it, operation, ret);
 
     if (!kw_ok(status)) {
-        return refuse(op, it, status, ret);
+        return cmp_refuse(op, it, status, ret);
     }
-    return *ret ? KW_OK : finish(op, it, ret);
+    return *ret ? KW_OK : cmp_finish(op, it, ret);
 }
 
-/* RFC 9483 section 5.2.2.1: transactionID and senderNonce are those of the message in it. */
-static kw_status check_copied(struct kw_op *op, struct serving *it, const struct cmp_message *inner)
-{
-    it->fail = CMP_BAD_REQUEST;
-    ENSURE(op, kw_span_equal(inner->transaction_id, it->message.transaction_id), KW_E_INPUT,
-           "the transactionID of the message in it is another one");
-    it->fail = CMP_BAD_SENDER_NONCE;
-    ENSURE(op, kw_span_equal(inner->sender_nonce, it->message.sender_nonce), KW_E_INPUT,
-           "the senderNonce of the message in it is another one");
-    return KW_OK;
-}
-
-/* Batching (section 5.2.2.2) is a server's choice, and not ours. */
-static kw_status take_inner(struct kw_op *op, struct serving *it, struct kw_span *ret)
-{
-    struct cmp_message inner;
-
-    kw_status status = cmp_nested_read(op, it->message.content, ret);
-    it->fail = status.code == KW_E_UNSUPPORTED ? CMP_BAD_REQUEST : CMP_BAD_DATA_FORMAT;
-    TRY(op, status);
-    TRY(op, cmp_read(op, *ret, &inner), "the message in it");
-    return check_copied(op, it, &inner);
-}
-
-/*
- * A station put its protection around a device's message (RFC 9483 section 5.2.2.1): it is a
- * signature and holds, the station is in force, and what is in it belongs to the same transaction.
- * What is in it is then served by its own protection, as if it had come by itself: the station adds
- * no right, and is named in what is recorded.
- */
-static kw_status unwrap(struct kw_op *op, struct serving *it, struct kw_span *ret)
-{
-    TRY(op, check_header(op, it));
-    it->fail = CMP_WRONG_INTEGRITY;
-    ENSURE(op, cmp_protection_of(&it->message) != CMP_PROTECT_MAC, KW_E_DENIED,
-           "what is put around a message is a signature");
-    TRY(op, cmp_who(op, it));
-    it->fail = CMP_NOT_AUTHORIZED;
-    ENSURE(op, it->cert && !*it->device_id, KW_E_DENIED, "'%s' puts its protection around nothing",
-           it->owner);
-    return take_inner(op, it, ret);
-}
-
-static kw_status serve_read(struct kw_op *op, struct serving *it, const char *operation,
-                            struct kw_span message, struct kw_bytes **ret)
+kw_status cmp_serve_one(struct kw_op *op, struct serving *it, const char *operation,
+                        struct kw_span message, struct kw_bytes **ret)
 {
     TRY(op, cmp_read(op, message, &it->message));
     digest_sha256(message, it->sha256);
     return serve(op, it, operation, ret);
 }
 
-/* The answer is the inner message's own, protected as that one was (RFC 9483 section 5.2.2.1). */
-static kw_status serve_nested(struct kw_op *op, struct serving *outer, const char *operation,
-                              struct kw_bytes **ret)
-{
-    __attribute__((cleanup(serving_done))) struct serving it = {
-        .service = outer->service, .profile = outer->profile, .now_s = outer->now_s};
-    struct kw_span inner = {0};
-
-    kw_status status = unwrap(op, outer, &inner);
-    if (!kw_ok(status)) {
-        return refuse(op, outer, status, ret);
-    }
-    it.all = service_authorities(it.service);
-    it.through = outer->owner;
-    return serve_read(op, &it, strcmp(operation, NESTED) == 0 ? "" : operation, inner, ret);
-}
-
 kw_status cmp_serve(struct kw_op *op, struct service *service, const char *profile,
                     const char *operation, struct kw_span message, struct kw_bytes **ret)
 {
-    __attribute__((cleanup(serving_done))) struct serving it = {
+    __attribute__((cleanup(cmp_serving_done))) struct serving it = {
         .service = service, .profile = profile, .now_s = os_clock_unix_s()};
     const struct bound_profile *known = NULL;
     AUTO(kw_bytes) *answer = NULL;
@@ -388,8 +326,8 @@ kw_status cmp_serve(struct kw_op *op, struct service *service, const char *profi
     it.all = service_authorities(service);
     ENSURE(op, it.all->cmp_key, KW_E_UNSUPPORTED, "this server has no signer for CMP");
     TRY(op, cmp_read(op, message, &it.message));
-    TRY(op, it.message.type == CMP_NESTED ? serve_nested(op, &it, operation, &answer)
-                                          : serve_read(op, &it, operation, message, &answer));
+    TRY(op, it.message.type == CMP_NESTED ? cmp_serve_nested(op, &it, operation, &answer)
+                                          : cmp_serve_one(op, &it, operation, message, &answer));
     *ret = TAKE(answer);
     return KW_OK;
 }

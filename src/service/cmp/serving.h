@@ -18,8 +18,11 @@ enum {
     CMP_STATION_MAX = 10000, /* of a station, which speaks for many */
     CMP_ALL_MAX = 100000,    /* some 300 MB of answers at most */
     CMP_CHAIN_MAX = AUTHORITIES_PATH_MAX,
-    CMP_TEXT_MAX = KW_OP_TEXT_MAX
+    CMP_TEXT_MAX = KW_OP_TEXT_MAX,
+    CMP_BATCH_ROOM = 15000,   /* of answers in one: what a keeper signs at once, less the header */
+    CMP_BATCH_RESERVE = 3500, /* a message is begun only where an answer of usual size has room */
 };
+#define CMP_NESTED_PATH "nested" /* the operation in the address */
 
 struct serving {
     struct service *service;
@@ -59,6 +62,23 @@ struct serving {
 kw_status cmp_who(struct kw_op *op, struct serving *it);
 /* The asker as enrolment wants it; borrows from `it`. */
 struct enrol_asker cmp_asker(const struct serving *it);
+
+/* --- serve.c, nested.c ------------------------------------------------------------------------ */
+
+/* What holds for every message (RFC 9483 section 3.5). */
+kw_status cmp_check_header(struct kw_op *op, struct serving *it);
+/* One message by itself: its answer, or a refusal that is its answer. `it` has service, profile,
+ * now_s, all and, where a station handed it on, through. A failure: nothing can be answered. */
+kw_status cmp_serve_one(struct kw_op *op, struct serving *it, const char *operation,
+                        struct kw_span message, struct kw_bytes **ret);
+/* it->message is a nested one, read. */
+kw_status cmp_serve_nested(struct kw_op *op, struct serving *it, const char *operation,
+                           struct kw_bytes **ret);
+/* Protect what it->type and it->content say; remembered where it->remember says so. */
+kw_status cmp_finish(struct kw_op *op, struct serving *it, struct kw_bytes **ret);
+/* Answer that it failed, as it->fail says. */
+kw_status cmp_refuse(struct kw_op *op, struct serving *it, kw_status failed, struct kw_bytes **ret);
+void cmp_serving_done(struct serving *it);
 
 /* One kind of request each: the answer's type and content, or a failure. */
 kw_status cmp_ask_cert(struct kw_op *op, struct serving *it);

@@ -30,21 +30,28 @@ static struct cmp_header right(void)
     };
 }
 
-static struct kw_span protected_part(const struct cmp_header *header, enum cmp_type type)
+static struct kw_span protected_content(const struct cmp_header *header, enum cmp_type type,
+                                        struct kw_span content)
 {
     static uint8_t room[KEEPER_CMP_MAX];
     static struct kw_out caught;
     AUTO(privkey) *key = NULL;
-    AUTO(kw_bytes) *content = NULL;
     AUTO(kw_bytes) *der = NULL;
     struct cmp_protector protector = {0};
 
     caught = KW_OUT_ARRAY(room);
     assert_ok(privkey_remote(NULL, purpose_public[PURPOSE_CMP], catch, &caught, NULL, &key));
-    assert_ok(cmp_confirm_reply(NULL, &content));
     protector.key = key;
-    assert_ok(cmp_build(NULL, header, type, kw_bytes_span(content), &protector, &der));
+    assert_ok(cmp_build(NULL, header, type, content, &protector, &der));
     return kw_out_span(&caught);
+}
+
+static struct kw_span protected_part(const struct cmp_header *header, enum cmp_type type)
+{
+    AUTO(kw_bytes) *content = NULL;
+
+    assert_ok(cmp_confirm_reply(NULL, &content));
+    return protected_content(header, type, kw_bytes_span(content));
 }
 
 static struct keeper_reply ask(struct kw_span octets)
@@ -85,6 +92,68 @@ static void the_key_asks_for_nothing(void **state)
     for (size_t i = 0; i < KW_COUNT(types); i++) {
         refused(&header, types[i], "cmp-type:");
     }
+}
+
+/* --- batches ---------------------------------------------------------------------------------- */
+
+static struct kw_bytes *whole(enum cmp_type type, struct kw_span content)
+{
+    struct cmp_header header = right();
+    struct kw_out caught = {0};
+    uint8_t room[KEEPER_CMP_MAX];
+    AUTO(privkey) *key = NULL;
+    struct kw_bytes *der = NULL;
+
+    caught = KW_OUT_ARRAY(room);
+    assert_ok(privkey_remote(NULL, purpose_public[PURPOSE_CMP], catch, &caught, NULL, &key));
+    struct cmp_protector protector = {.key = key};
+    assert_ok(cmp_build(NULL, &header, type, content, &protector, &der));
+    return der;
+}
+
+/* A nested message with one of each. */
+static struct kw_span batch_of(const enum cmp_type types[], unsigned n)
+{
+    struct kw_bytes *inner[CMP_NESTED_MAX + 1] = {0};
+    struct kw_span spans[CMP_NESTED_MAX + 1];
+    struct cmp_header header = right();
+    AUTO(kw_bytes) *content = NULL;
+    AUTO(kw_bytes) *nothing = NULL;
+
+    assert_ok(cmp_confirm_reply(NULL, &nothing));
+    for (unsigned i = 0; i < n; i++) {
+        inner[i] = whole(types[i], kw_bytes_span(nothing));
+        spans[i] = kw_bytes_span(inner[i]);
+    }
+    assert_ok(cmp_list_value(NULL, spans, n, &content));
+    for (unsigned i = 0; i < n; i++) {
+        kw_bytes_free(inner[i]);
+    }
+    return protected_content(&header, CMP_NESTED, kw_bytes_span(content));
+}
+
+static void batch_refused(const enum cmp_type types[], unsigned n)
+{
+    attack_begin();
+    struct keeper_reply reply = ask(batch_of(types, n));
+    attack_check(&keeper_rows[KEEPER_ROW_SIGN_CMP], &reply, KW_E_DENIED, "cmp-type:");
+}
+
+static void a_batch_has_answers_alone(void **state)
+{
+    static const enum cmp_type good[] = {CMP_IP,      CMP_CP,   CMP_KUP,   CMP_RP,
+                                         CMP_PKICONF, CMP_GENP, CMP_ERROR, CMP_POLLREP};
+    static const enum cmp_type asks[] = {CMP_IP, CMP_IR}, twice[] = {CMP_NESTED};
+    static const enum cmp_type many[CMP_NESTED_MAX + 1] = {CMP_IP, CMP_IP, CMP_IP, CMP_IP, CMP_IP,
+                                                           CMP_IP, CMP_IP, CMP_IP, CMP_IP};
+
+    (void)state;
+    struct keeper_reply reply = ask(batch_of(good, KW_COUNT(good)));
+    (void)purpose_good(KEEPER_ROW_SIGN_CMP, &reply);
+    batch_refused(asks, KW_COUNT(asks));
+    batch_refused(twice, KW_COUNT(twice));
+    batch_refused(many, KW_COUNT(many));
+    batch_refused(NULL, 0);
 }
 
 static void wrong_headers(void **state)
@@ -133,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_signed),
         cmocka_unit_test(the_key_asks_for_nothing),
+        cmocka_unit_test(a_batch_has_answers_alone),
         cmocka_unit_test(wrong_headers),
         cmocka_unit_test(not_der),
     };
