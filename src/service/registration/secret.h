@@ -9,12 +9,11 @@ kw_status secret_make(struct kw_op *op, int64_t now_ms, uint32_t hours,
                       char text[DEVICE_SECRET_TEXT], struct store_device *device);
 /**
  * Is it right, in time, and unused (or used by this very request)?
- * Errors: KW_E_AUTH wrong; KW_E_EXPIRED; KW_E_STATE used, or none was given out; KW_E_LIMIT too
- * many wrong ones.
+ * Errors: KW_E_AUTH wrong; KW_E_EXPIRED; KW_E_STATE used, or none was given out.
  */
 kw_status secret_check(struct kw_op *op, const struct store_device *device, const char *text,
                        int64_t now_ms, const uint8_t csr[KW_HASH_BYTES]);
-/* The same, and a wrong one is counted and recorded. */
+/* The same; the first DEVICE_SECRET_TRIES wrong ones are counted and recorded. */
 kw_status secret_try(struct kw_op *op, struct service *service, const struct store_device *device,
                      const char *text, int64_t now_ms, const uint8_t csr[KW_HASH_BYTES]);
 
