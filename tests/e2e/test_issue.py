@@ -113,3 +113,35 @@ def test_possession_is_proven(gate, tmp_path):
                      who=gate.operator)
     assert reply.status == 400 and 'does not verify' in reply.text, reply
     assert gate.json('cert', 'list', '--owner', 'user:thief')['items'] == []
+
+
+def told(gate, *words):
+    """What a mistake of the operator's is told, in its last line; a mistake in the line itself ends with status 2."""
+    done = gate.cli(*words, check=False)
+    assert done.returncode == 2, done
+    return done.stderr.splitlines()[-1]
+
+
+def test_mistakes_name_themselves(gate, tmp_path):
+    """What was wrong, and not everything there is; what a file lacks is no "no such object"."""
+    other = tmp_path / 'other.txt'
+    other.write_text('id,product\n')
+    assert "no 'devise'" in told(gate, 'devise')
+    assert "no 'regster'" in told(gate, 'device', 'regster', 'X')
+    listed = gate.cli('device', 'regster', check=False).stderr
+    assert 'device register ID' in listed and 'cert issue' not in listed
+    assert 'no device in the file' in told(gate, 'device', 'import', other)
+    for words in (('cert', 'issue', '--profile', 'tls-client', '--name', 'x', '--csr', other),
+                  ('profile', 'check', '--profile', 'tls-client', '--name', 'x', '--csr', other),
+                  ('ca', 'sign', other, '--offline', tmp_path)):
+        assert 'no certification request' in told(gate, *words)
+    for words in ('ca', 'install', other), ('lint', 'cert', other):
+        assert 'no certificate' in told(gate, *words)
+
+
+def test_lists_are_no_numbers(gate):
+    """A plan's counts and samples stand in lists of their own, not as octets of memory among its fields."""
+    gate.device()
+    shown = gate.cli('revoke', 'plan', '--profile', 'ldevid', '--reason', 'superseded', '--dry-run').stdout
+    fields = {line.split()[0] for line in shown.split('What it means')[0].splitlines() if line}
+    assert fields >= {'id', 'state', 'digest', 'deadline'} and not fields & {'counts', 'samples', 'enforced'}

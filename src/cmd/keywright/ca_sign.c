@@ -60,8 +60,8 @@ static kw_status read_order(struct kw_op *op, const char *path, struct kw_span t
     AUTO(kw_bytes) *der = NULL;
 
     struct kw_span rest = text;
-    TRY(op, kw_pem_next(&rest, "CERTIFICATE REQUEST", KW_CSR_MAX, &der), "%s holds no request",
-        path);
+    ENSURE(op, kw_ok(kw_pem_next(&rest, "CERTIFICATE REQUEST", KW_CSR_MAX, &der)), KW_E_INPUT,
+           "%s holds no certification request (PEM)", path);
     TRY(op, csr_parse(op, kw_bytes_span(der), &ret->csr), "request in %s", path);
     while (rest.len > 0 && (rest.p[0] == '\n' || rest.p[0] == '\r')) {
         rest = KW_SPAN(rest.p + 1, rest.len - 1);

@@ -200,6 +200,7 @@ static kw_status send_piece(struct kw_op *op, struct import *it)
 static kw_status send_file(struct kw_op *op, struct import *it)
 {
     char line[LINE_ROOM];
+    bool any = false;
 
     if (!it->json) {
         ENSURE(op, read_line(it, it->header), KW_E_INPUT, "the file is empty");
@@ -209,6 +210,7 @@ static kw_status send_file(struct kw_op *op, struct import *it)
         if (!*line) {
             continue;
         }
+        any = true;
         it->lines[it->n++] = it->line;
         TRY(op, kw_bytes_append_text(it->piece, line));
         TRY(op, kw_bytes_append_text(it->piece, "\n"));
@@ -217,6 +219,8 @@ static kw_status send_file(struct kw_op *op, struct import *it)
         }
     }
     ENSURE(op, !ferror(it->file), KW_E_IO, "reading the file");
+    ENSURE(op, any, KW_E_INPUT, "there is no device in the file%s",
+           it->json ? "" : ", whose first line names the columns");
     return send_piece(op, it);
 }
 

@@ -109,7 +109,8 @@ static kw_status print_terms(struct kw_op *op, const struct kw_bytes *answer)
                      line->source);
         n_refused += strcmp(line->verdict, "refused") == 0;
     }
-    ENSURE(op, n_refused == 0, KW_E_DENIED, "it would be refused, for %u reasons", n_refused);
+    ENSURE(op, n_refused == 0, KW_E_DENIED, "it would be refused, for %u reason%s", n_refused,
+           n_refused == 1 ? "" : "s");
     return KW_OK;
 }
 

@@ -54,7 +54,9 @@ kw_status cli_read_cert(struct kw_op *op, const char *path, struct cert **ret)
         TRY(op, cert_parse(op, span, ret), "%s", path);
         return KW_OK;
     }
-    TRY(op, cert_parse_pem(op, span, ret, 1, &n), "%s", path);
+    kw_status status = cert_parse_pem(op, span, ret, 1, &n);
+    ENSURE(op, status.code != KW_E_NOT_FOUND, KW_E_INPUT, "%s holds no certificate", path);
+    TRY(op, status, "%s", path);
     return KW_OK;
 }
 

@@ -323,6 +323,20 @@ static void print_help(FILE *out)
     (void)fputs("'keywright NOUN VERB --help' tells its options.\n", out);
 }
 
+/* What there is under a noun. False: there is no such noun. */
+static bool print_noun(FILE *out, const char *noun)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < KW_COUNT(commands); i++) {
+        if (strcmp(commands[i].noun, noun) == 0) {
+            print_command(out, &commands[i]);
+            any = true;
+        }
+    }
+    return any;
+}
+
 static void print_command_help(const struct command *command)
 {
     print_command(stdout, command);
@@ -455,6 +469,30 @@ static int run(const struct command *command, int argc, char **argv, int first)
     return fflush(stdout) == 0 ? CLI_OK : CLI_REFUSED;
 }
 
+/* No command of ours: what was wrong, and what there is instead of it. */
+static int explain(int argc, char **argv)
+{
+    bool help = has_help(argc, argv) || (argc > 1 && strcmp(argv[1], "help") == 0);
+    bool of_noun = help && argc > 2 && print_noun(stdout, argv[1]);
+
+    if (argc < 2 || help) {
+        if (!of_noun) {
+            print_help(stdout);
+        }
+        return help ? CLI_OK : CLI_USAGE;
+    }
+    if (print_noun(stderr, argv[1])) {
+        (void)fprintf(stderr, "keywright %s: %s%.60s%s\n", argv[1],
+                      argc > 2 ? "there is no '" : "a verb is missing", argc > 2 ? argv[2] : "",
+                      argc > 2 ? "' here" : "");
+    } else {
+        (void)fprintf(stderr,
+                      "keywright: there is no '%.60s'; 'keywright --help' lists all there is\n",
+                      argv[1]);
+    }
+    return CLI_USAGE;
+}
+
 int main(int argc, char **argv)
 {
     int first = 0;
@@ -469,9 +507,7 @@ int main(int argc, char **argv)
         return CLI_OK;
     }
     if (!command) {
-        bool asked = argc < 2 || has_help(argc, argv) || strcmp(argv[1], "help") == 0;
-        print_help(asked ? stdout : stderr);
-        return asked && argc > 1 ? CLI_OK : CLI_USAGE;
+        return explain(argc, argv);
     }
     if (has_help(argc, argv)) {
         print_command_help(command);

@@ -53,6 +53,12 @@ static const char *cell(const struct codec_field *field, const void *obj, char t
     }
 }
 
+/* What one cell holds; lists and octets are the verb's own to print. */
+static bool is_plain(const struct codec_field *field)
+{
+    return field->type <= CODEC_TIME_S;
+}
+
 static kw_status print_json(struct kw_span json)
 {
     (void)printf("%.*s\n", (int)json.len, (const char *)json.p);
@@ -73,7 +79,7 @@ kw_status cli_show(struct kw_op *op, const struct cli *cli, const struct view *v
     kw_status status = codec_json_decode(op, json, view->fields, view->n, obj);
     for (unsigned i = 0; kw_ok(status) && i < view->n; i++) {
         const struct codec_field *field = &view->fields[i];
-        if (field->type != CODEC_STRINGS) {
+        if (is_plain(field)) {
             (void)printf("%-14s %s\n", field->name, cell(field, obj, text));
         }
     }

@@ -266,7 +266,9 @@ kw_status ca_install(struct kw_op *op, struct service *service, struct kw_span p
     unsigned n = 0;
     AUTO(cert) *cert = NULL;
 
-    TRY(op, cert_parse_pem(op, pem, &cert, 1, &n), "the CA's new certificate");
+    kw_status read = cert_parse_pem(op, pem, &cert, 1, &n);
+    ENSURE(op, read.code != KW_E_NOT_FOUND, KW_E_INPUT, "there is no certificate in PEM");
+    TRY(op, read, "the CA's new certificate");
     pthread_mutex_lock(&service->rotation);
     kw_status status = install(op, service, cert, ret_id);
     pthread_mutex_unlock(&service->rotation);

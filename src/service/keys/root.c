@@ -129,9 +129,12 @@ static kw_status read_bundle(struct kw_op *op, struct kw_span pem, struct bundle
 {
     struct kw_span rest = pem;
 
-    TRY(op, cert_parse_pem(op, pem, it->certs, BUNDLE_MAX, &it->n));
+    kw_status status = cert_parse_pem(op, pem, it->certs, BUNDLE_MAX, &it->n);
+    ENSURE(op, status.code != KW_E_NOT_FOUND, KW_E_INPUT, "there is no certificate in PEM");
+    TRY(op, status);
     ENSURE(op, it->n >= 3, KW_E_INPUT, "a root and its two link certificates are expected");
-    TRY(op, kw_pem_next(&rest, "X509 CRL", PEM_ROOM, &it->crl), "there is no CRL of the root");
+    ENSURE(op, kw_ok(kw_pem_next(&rest, "X509 CRL", PEM_ROOM, &it->crl)), KW_E_INPUT,
+           "there is no CRL of the root in PEM");
     return KW_OK;
 }
 
