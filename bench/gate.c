@@ -166,6 +166,21 @@ pid_t gate_child_of(pid_t pid)
     return found;
 }
 
+/* keywrightd starts it through a process of its own, keywright-start. */
+static pid_t keeper_of(pid_t server)
+{
+    char path[64], name[32] = "";
+    pid_t keeper = gate_child_of(gate_child_of(server));
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)keeper);
+    FILE *file = fopen(path, "re");
+    if (!file || !fgets(name, sizeof(name), file) || strncmp(name, "keywright-keep", 14) != 0) {
+        bench_die("process %d is no keeper but '%s'", (int)keeper, name);
+    }
+    (void)fclose(file);
+    return keeper;
+}
+
 void gate_start(struct bench_gate *gate)
 {
     char path[512], endpoints[256];
@@ -181,7 +196,7 @@ void gate_start(struct bench_gate *gate)
         }
         (void)usleep(STEP_US);
     }
-    gate->keeper = gate_child_of(gate->server);
+    gate->keeper = keeper_of(gate->server);
 }
 
 void gate_end(struct bench_gate *gate)
