@@ -403,16 +403,6 @@ kw_status cert_exts_make(struct kw_op *op, const struct cert_spec *spec, STACK_O
     return KW_OK;
 }
 
-static kw_status set_name(struct kw_op *op, struct kw_span dn, const char *what, X509_NAME **name)
-{
-    X509_NAME *decoded = NULL;
-
-    TRY(op, der_decode(op, ASN1_ITEM_rptr(X509_NAME), dn, what, &decoded));
-    X509_NAME_free(*name);
-    *name = decoded;
-    return KW_OK;
-}
-
 static kw_status set_fields(struct kw_op *op, const struct cert_spec *spec, enum key_alg issuer_alg,
                             struct cert_tbs *tbs)
 {
@@ -424,8 +414,8 @@ static kw_status set_fields(struct kw_op *op, const struct cert_spec *spec, enum
     X509_ALGOR_free(tbs->sig_alg);
     tbs->sig_alg = NULL;
     TRY(op, signed_alg_new(op, issuer_alg, &tbs->sig_alg));
-    TRY(op, set_name(op, spec->issuer_dn, "issuer name", &tbs->issuer));
-    TRY(op, set_name(op, spec->subject_dn, "subject name", &tbs->subject));
+    TRY(op, cert_tbs_name(op, spec->issuer_dn, "issuer name", tbs->issuer));
+    TRY(op, cert_tbs_name(op, spec->subject_dn, "subject name", tbs->subject));
     TRY(op, der_time_set(op, tbs->validity->not_before, spec->not_before), "notBefore");
     TRY(op, der_time_set(op, tbs->validity->not_after, spec->not_after), "notAfter");
     OSSL_ENSURE(op, ASN1_STRING_set(tbs->key, key.p, (int)key.len), KW_E_MEMORY, "public key");

@@ -171,15 +171,12 @@ static kw_status read_version(struct kw_op *op, struct cert *cert)
     return KW_OK;
 }
 
-static struct kw_span name_der(const X509_NAME *name)
+/* By OpenSSL alone, whose opinion is asked for here. */
+static kw_status check_name(struct kw_op *op, struct kw_span dn, const char *what)
 {
-    const unsigned char *der = NULL;
-    size_t len = 0;
+    AUTO(X509_NAME) *name = NULL;
 
-    if (!X509_NAME_get0_der(name, &der, &len)) {
-        return KW_SPAN(NULL, 0);
-    }
-    return KW_SPAN(der, len);
+    return der_decode(op, ASN1_ITEM_rptr(X509_NAME), dn, what, &name);
 }
 
 static kw_status read_fields(struct kw_op *op, struct cert *cert)
@@ -187,8 +184,10 @@ static kw_status read_fields(struct kw_op *op, struct cert *cert)
     const struct cert_tbs *tbs = cert->tbs;
 
     cert->serial = der_string(tbs->serial);
-    cert->issuer = name_der(tbs->issuer);
-    cert->subject = name_der(tbs->subject);
+    cert->issuer = der_string(tbs->issuer);
+    cert->subject = der_string(tbs->subject);
+    TRY(op, check_name(op, cert->issuer, "issuer name"));
+    TRY(op, check_name(op, cert->subject, "subject name"));
     TRY(op, read_version(op, cert));
     TRY(op, der_serial_check(op, tbs->serial, KW_SERIAL_MAX));
     TRY(op, der_time_get(op, tbs->validity->not_before, &cert->not_before), "notBefore");

@@ -60,13 +60,9 @@ static kw_status change_issuer(struct kw_op *op, const struct cert_again *again,
 {
     static const int nids[] = {NID_authority_key_identifier, NID_crl_distribution_points,
                                NID_info_access};
-    X509_NAME *name = NULL;
     AUTO(ext_list) *fresh = NULL;
 
-    TRY(op, der_decode(op, ASN1_ITEM_rptr(X509_NAME), cert_subject(again->issuer), "issuer name",
-                       &name));
-    X509_NAME_free(tbs->issuer);
-    tbs->issuer = name;
+    TRY(op, cert_tbs_name(op, cert_subject(again->issuer), "issuer name", tbs->issuer));
     X509_ALGOR_free(tbs->sig_alg);
     tbs->sig_alg = NULL;
     TRY(op, signed_alg_new(op, issuer_alg, &tbs->sig_alg));

@@ -10,25 +10,29 @@ struct cert_validity {
 };
 
 /*
- * RFC 5280 section 4.1, without the unique identifiers, which it forbids to make. The key stays
- * raw: X509 would have it decoded by OpenSSL 3's generic decoders, at ten times the cost of
- * pubkey_parse().
+ * RFC 5280 section 4.1, without the unique identifiers, which it forbids to make. Names and key
+ * stay raw. X509 would have the key decoded by OpenSSL 3's generic decoders, at ten times the cost
+ * of pubkey_parse(); X509_NAME takes a name apart, puts it together and makes a form of it to
+ * compare, none of which is asked for here: dn_check() says whether it is one.
  */
 struct cert_tbs {
     ASN1_INTEGER *version; /* NULL = v1 */
     ASN1_INTEGER *serial;
     X509_ALGOR *sig_alg;
-    X509_NAME *issuer;
+    ASN1_STRING *issuer; /* DER Name */
     struct cert_validity *validity;
-    X509_NAME *subject;
-    ASN1_STRING *key;    /* DER SubjectPublicKeyInfo */
-    STACK_OF(ext) *exts; /* NULL = absent */
+    ASN1_STRING *subject; /* DER Name */
+    ASN1_STRING *key;     /* DER SubjectPublicKeyInfo */
+    STACK_OF(ext) *exts;  /* NULL = absent */
 };
 DECLARE_ASN1_ITEM(cert_tbs)
 
 kw_status cert_tbs_new(struct kw_op *op, struct cert_tbs **ret);
 void cert_tbs_free(struct cert_tbs *tbs);
 KW_OWNED(cert_tbs, struct cert_tbs, cert_tbs_free)
+
+/* Put a name in its place. Errors: KW_E_INPUT it is none. */
+kw_status cert_tbs_name(struct kw_op *op, struct kw_span dn, const char *what, ASN1_STRING *ret);
 
 /* The extensions that a description asks for, added to *exts (NULL: a new list). Errors as
  * cert_build()'s. */

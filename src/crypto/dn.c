@@ -191,6 +191,16 @@ static bool read_usual(struct kw_span der, struct rdn at[RDNS_USUAL], unsigned *
     return kw_ok(kw_reader_end(&rdns)) && kw_ok(kw_reader_end(&whole));
 }
 
+kw_status dn_check(struct kw_op *op, struct kw_span der, const char *what)
+{
+    AUTO(X509_NAME) *name = NULL;
+    struct rdn rdns[RDNS_USUAL];
+    unsigned n = 0;
+
+    return read_usual(der, rdns, &n) ? KW_OK
+                                     : der_decode(op, ASN1_ITEM_rptr(X509_NAME), der, what, &name);
+}
+
 /* --- text ------------------------------------------------------------------------------------- */
 
 /* Cut at a character, never inside one. */

@@ -14,6 +14,8 @@ struct dn_part {
 /* Build a Name, one attribute a RDN, in the order given. KW_E_INPUT for characters or lengths that
  * X.520 forbids. */
 kw_status dn_build(struct kw_op *op, const struct dn_part parts[], unsigned n, struct kw_out *der);
+/* Is it a Name in DER? KW_E_INPUT "WHAT: …". */
+kw_status dn_check(struct kw_op *op, struct kw_span der, const char *what);
 /* RFC 4514 text for people ("CN=…,O=…"), cut to fit, never for comparison. Returns text; "?" where
  * not DER. */
 const char *dn_text(struct kw_span der, char *text, size_t cap);

@@ -99,22 +99,28 @@ kw_status os_pool_new(struct kw_op *op, const char *name, unsigned n_threads, un
     return KW_OK;
 }
 
+/* Lock held. */
+static kw_status put_job(struct os_pool *pool, struct job job)
+{
+    if (pool->stopping) {
+        return KW_FAIL(KW_E_UNAVAILABLE);
+    }
+    if (pool->n_waiting == pool->max_waiting) {
+        return KW_FAIL(KW_E_LIMIT);
+    }
+    pool->ring[(pool->first + pool->n_waiting) % pool->max_waiting] = job;
+    pool->n_waiting++;
+    return KW_OK;
+}
+
 kw_status os_pool_submit(struct os_pool *pool, void (*job)(void *ctx), void *ctx)
 {
-    kw_status status = KW_OK;
-
     (void)pthread_mutex_lock(&pool->lock);
-    if (pool->stopping) {
-        status = KW_FAIL(KW_E_UNAVAILABLE);
-    } else if (pool->n_waiting == pool->max_waiting) {
-        status = KW_FAIL(KW_E_LIMIT);
-    } else {
-        unsigned at = (pool->first + pool->n_waiting) % pool->max_waiting;
-        pool->ring[at] = (struct job){job, ctx};
-        pool->n_waiting++;
-        (void)pthread_cond_signal(&pool->work);
-    }
+    kw_status status = put_job(pool, (struct job){job, ctx});
     (void)pthread_mutex_unlock(&pool->lock);
+    if (kw_ok(status)) {
+        (void)pthread_cond_signal(&pool->work); /* who is woken finds the lock free */
+    }
     return status;
 }
 

@@ -2,13 +2,14 @@
 #include "store/registration.h"
 #include "store/store_internal.h"
 
-enum { BLOCKED_ADD, BLOCKED_GET, BLOCKED_LIST, PUBKEY_LIKE };
+enum { BLOCKED_ADD, BLOCKED_FIND, BLOCKED_LIST, PUBKEY_LIKE };
 
 static const char *const sql[] = {
     [BLOCKED_ADD] = "INSERT INTO blocked_key (kind, id, list, added_ms) VALUES (?1, ?2, ?3, ?4)"
                     " ON CONFLICT DO NOTHING",
-    [BLOCKED_GET] = "SELECT b.kind, b.id, n.text, b.added_ms FROM blocked_key b"
-                    " JOIN name n ON n.id = b.list WHERE b.kind = ?1 AND b.id = ?2",
+    [BLOCKED_FIND] = "SELECT b.kind, b.id, n.text, b.added_ms FROM blocked_key b"
+                     " JOIN name n ON n.id = b.list WHERE (b.kind = 1 AND b.id = ?1)"
+                     " OR (b.kind = 2 AND b.id = ?2) OR (b.kind = 3 AND b.id = ?3) LIMIT 1",
     [BLOCKED_LIST] = "SELECT b.kind, b.id, n.text, b.added_ms FROM blocked_key b"
                      " JOIN name n ON n.id = b.list WHERE (b.kind, b.id) > (?1, ?2)"
                      " ORDER BY b.kind, b.id LIMIT ?3",
@@ -45,16 +46,16 @@ static kw_status read_row(struct kw_op *op, const struct store_rows *rows,
     return KW_OK;
 }
 
-kw_status store_blocked_get(struct kw_op *op, struct store *store, enum blocked_kind kind,
-                            struct kw_span id, struct store_blocked *ret)
+kw_status store_blocked_find(struct kw_op *op, struct store *store,
+                             const struct kw_span names[BLOCKED_MODULUS], struct store_blocked *ret)
 {
     AUTO(store_reader) *reader = NULL;
     AUTO(store_rows) *rows = NULL;
 
     TRY(op, store_reader_take(op, store, &reader));
     TRY(op,
-        store_first(op, reader->conn, &statements, BLOCKED_GET, ARGS(V_INT(kind), V_BLOB(id)),
-                    &rows),
+        store_first(op, reader->conn, &statements, BLOCKED_FIND,
+                    ARGS(V_BLOB(names[0]), V_BLOB(names[1]), V_BLOB(names[2])), &rows),
         "looking a key up in the block list");
     ENSURE(op, rows, KW_E_NOT_FOUND, "the key is not blocked");
     return read_row(op, rows, ret);

@@ -55,8 +55,6 @@ kw_status store_ra_request_list(struct kw_op *op, struct store *store,
 
 /* --- batches ---------------------------------------------------------------------------------- */
 /* Stored: append only. */
-enum batch_state { BATCH_OPEN = 1, BATCH_CLOSING, BATCH_CLOSED, BATCH_QUARANTINED };
-
 struct store_batch {
     char name[KW_NAME_MAX];
     char product[KW_NAME_MAX];
@@ -98,9 +96,11 @@ struct store_blocked {
 /* ret_new: it was not there before. */
 kw_status store_blocked_add(struct kw_op *op, struct store_txn *txn,
                             const struct store_blocked *blocked, bool *ret_new);
-/* KW_E_NOT_FOUND. */
-kw_status store_blocked_get(struct kw_op *op, struct store *store, enum blocked_kind kind,
-                            struct kw_span id, struct store_blocked *ret);
+/* Any of a key's names, by kind from BLOCKED_SPKI on (empty: it has none of that kind).
+ * KW_E_NOT_FOUND. */
+kw_status store_blocked_find(struct kw_op *op, struct store *store,
+                             const struct kw_span names[BLOCKED_MODULUS],
+                             struct store_blocked *ret);
 /* In order of kind and id, behind `after` (NULL = from the start). */
 kw_status store_blocked_list(struct kw_op *op, struct store *store,
                              const struct store_blocked *after, unsigned max,

@@ -104,6 +104,8 @@ kw_status store_backup(struct kw_op *op, struct store *store, const char *path);
 kw_status store_verify(struct kw_op *op, const char *path);
 
 /* --- devices ---------------------------------------------------------------------------------- */
+enum batch_state { BATCH_OPEN = 1, BATCH_CLOSING, BATCH_CLOSED, BATCH_QUARANTINED };
+
 struct store_device {
     char id[KW_NAME_MAX]; /* unique for all time */
     char product[KW_NAME_MAX];
@@ -111,6 +113,7 @@ struct store_device {
                                */
     char hw_type[64];         /* dotted OID for hardwareModuleName */
     char batch[KW_NAME_MAX];  /* it was made in; "" = none */
+    enum batch_state batch_state; /* now (read only; store_batch_update() sets it); 0 = none */
     enum device_state state;
     int64_t registered_ms, last_seen_ms; /* 0 = never */
     char agent[KW_NAME_MAX];             /* what it said of itself in its last hello */

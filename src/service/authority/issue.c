@@ -329,8 +329,7 @@ kw_status authority_issue(struct kw_op *op, struct service *service,
     TRY(op, service_profile(op, service, request->profile, &it.profile));
     TRY(op, find_ca(op, &it));
     TRY(op, terms_check(op, request->terms, &at_key_algs, check_key(op, &it)));
-    TRY(op, terms_check(op, request->terms, &at_quality,
-                        quality_check(op, service, request->key, request->owner)));
+    TRY(op, terms_check(op, request->terms, &at_quality, quality_check(op, service, request->key)));
     describe_cert(&it);
     describe_key(&it);
     if (request->terms) {

@@ -18,8 +18,9 @@ struct log_sequencer {
     struct tlog_edge edge;   /* committer thread only */
     struct tlog_edge before; /* the same before the batch in hand, to go back to */
 
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t grew;
+    pthread_mutex_t lock;     /* guards all below */
+    pthread_cond_t grew;      /* those who wait for more entries */
+    pthread_cond_t ending;    /* the signer, while it lets entries gather */
     bool hurry;               /* the server stops: nobody waits any more */
     struct tlog_edge durable; /* the committed tree; its root is computed when a head is signed */
     struct checkpoint head;   /* the newest signed one; size 0 before the first */
@@ -42,6 +43,7 @@ kw_status log_new(struct kw_op *op, struct log_sequencer **ret)
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&log->grew, &monotonic);
+    pthread_cond_init(&log->ending, &monotonic);
     pthread_condattr_destroy(&monotonic);
     *ret = log;
     return KW_OK;
@@ -54,6 +56,7 @@ void log_free(struct log_sequencer *log)
     }
     log_stop(log);
     pthread_cond_destroy(&log->grew);
+    pthread_cond_destroy(&log->ending);
     pthread_mutex_destroy(&log->lock);
     pthread_mutex_destroy(&log->signing);
     log_keys_done(&log->keys);
@@ -114,8 +117,8 @@ static void sealed(bool durable, void *ctx)
     }
     pthread_mutex_lock(&log->lock);
     tlog_edge_copy(&log->durable, &log->edge);
-    pthread_cond_broadcast(&log->grew); /* the signer, and who follows */
     pthread_mutex_unlock(&log->lock);
+    pthread_cond_broadcast(&log->grew);
 }
 
 void log_hooks(struct log_sequencer *log, struct store_config *config)
@@ -431,7 +434,7 @@ static void pause_ms(struct log_sequencer *log, unsigned ms)
     struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
 
     pthread_mutex_lock(&log->lock);
-    while (!log->stop && pthread_cond_timedwait(&log->grew, &log->lock, &until) == 0) {
+    while (!log->stop && pthread_cond_timedwait(&log->ending, &log->lock, &until) == 0) {
     }
     pthread_mutex_unlock(&log->lock);
 }
@@ -468,6 +471,7 @@ void log_stop(struct log_sequencer *log)
     pthread_mutex_lock(&log->lock);
     log->stop = true;
     pthread_cond_broadcast(&log->grew);
+    pthread_cond_broadcast(&log->ending);
     pthread_mutex_unlock(&log->lock);
     pthread_join(log->thread, NULL);
     log->running = false;

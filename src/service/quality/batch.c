@@ -209,27 +209,10 @@ kw_status batch_give_back(struct kw_op *op, struct store_txn *txn,
     return store_batch_update(op, txn, &batch);
 }
 
-kw_status batch_refuse_quarantined(struct kw_op *op, struct service *service, const char *owner)
+kw_status batch_refuse_quarantined(struct kw_op *op, const struct store_device *device)
 {
-    static const char prefix[] = "device:";
-    struct store_device device;
-    struct store_batch batch;
-
-    if (strncmp(owner, prefix, sizeof(prefix) - 1) != 0) {
-        return KW_OK;
-    }
-    TRY(op, store_device_get(op, service->store, owner + sizeof(prefix) - 1, &device));
-    if (!*device.batch) {
-        return KW_OK;
-    }
-    kw_status status = store_batch_get(op, service->store, device.batch, &batch);
-    if (status.code == KW_E_NOT_FOUND) {
-        kw_op_clear(op);
-        return KW_OK;
-    }
-    TRY(op, status);
-    ENSURE(op, batch.state != BATCH_QUARANTINED, KW_E_DENIED,
-           "batch '%s' is in quarantine: nothing is issued to its units", batch.name);
+    ENSURE(op, device->batch_state != BATCH_QUARANTINED, KW_E_DENIED,
+           "batch '%s' is in quarantine: nothing is issued to its units", device->batch);
     return KW_OK;
 }
 

@@ -24,8 +24,8 @@ kw_status batch_admit(struct kw_op *op, struct service *service, struct store_tx
 /* In the same change: it was not registered after all. */
 kw_status batch_give_back(struct kw_op *op, struct store_txn *txn,
                           const struct store_device *device);
-/* KW_E_DENIED the owner is a device of a batch in quarantine. */
-kw_status batch_refuse_quarantined(struct kw_op *op, struct service *service, const char *owner);
+/* KW_E_DENIED the device, as just read, is of a batch in quarantine. */
+kw_status batch_refuse_quarantined(struct kw_op *op, const struct store_device *device);
 
 /**
  * Close it: nothing is registered any more, and its keys are compared (in the background; the state

@@ -87,40 +87,22 @@ kw_status blocklist_parse_line(struct kw_span line, struct store_blocked *ret)
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
-static struct kw_span name_of(const struct key_names *names, enum blocked_kind kind)
-{
-    switch (kind) {
-    case BLOCKED_SPKI:
-        return KW_SPAN_ARRAY(names->spki);
-    case BLOCKED_NUMBER:
-        return KW_SPAN_ARRAY(names->number);
-    default:
-        return names->has_modulus ? KW_SPAN_ARRAY(names->modulus) : KW_SPAN(NULL, 0);
-    }
-}
-
 kw_status blocklist_find(struct kw_op *op, struct service *service, const struct pubkey *key,
                          bool *ret_blocked, struct store_blocked *ret)
 {
     struct key_names names;
 
-    *ret_blocked = false;
     TRY(op, key_names(op, key, &names));
-    for (unsigned i = 0; i < KW_COUNT(forms); i++) {
-        struct kw_span name = name_of(&names, forms[i].kind);
-        if (name.len == 0) {
-            continue;
-        }
-        kw_status status = store_blocked_get(op, service->store, forms[i].kind, name, ret);
-        if (status.code == KW_E_NOT_FOUND) {
-            kw_op_clear(op);
-            continue;
-        }
-        TRY(op, status);
-        *ret_blocked = true;
+    const struct kw_span spans[BLOCKED_MODULUS] = {
+        KW_SPAN_ARRAY(names.spki), KW_SPAN_ARRAY(names.number),
+        KW_SPAN(names.modulus, names.has_modulus ? sizeof(names.modulus) : 0)};
+    kw_status status = store_blocked_find(op, service->store, spans, ret);
+    *ret_blocked = kw_ok(status);
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
         return KW_OK;
     }
-    return KW_OK;
+    return status;
 }
 
 /* --- whom it hits ----------------------------------------------------------------------------- */

@@ -2,7 +2,6 @@
 
 #include "crypto/rsa_quality.h"
 #include "crypto/weak_key.h"
-#include "service/quality/batch.h"
 #include "service/quality/blocklist.h"
 
 static kw_status check_rsa(struct kw_op *op, struct service *service, const struct pubkey *key)
@@ -46,10 +45,8 @@ static kw_status (*const checks[])(struct kw_op *op, struct service *service,
     check_blocklist,
 };
 
-kw_status quality_check(struct kw_op *op, struct service *service, const struct pubkey *key,
-                        const char *owner)
+kw_status quality_check(struct kw_op *op, struct service *service, const struct pubkey *key)
 {
-    TRY(op, batch_refuse_quarantined(op, service, owner));
     for (unsigned i = 0; i < KW_COUNT(checks); i++) {
         TRY(op, checks[i](op, service, key));
     }

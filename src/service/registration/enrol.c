@@ -9,6 +9,7 @@
 #include "service/attest/attest.h"
 #include "service/authority/issue.h"
 #include "service/log/gap.h"
+#include "service/quality/batch.h"
 #include "service/registration/device.h"
 #include "service/registration/requests.h"
 #include "service/registration/secret.h"
@@ -18,7 +19,7 @@ static kw_status refuse_states(struct kw_op *op, const struct store_device *devi
 {
     ENSURE(op, device->state == DEVICE_REGISTERED || device->state == DEVICE_ACTIVE, KW_E_STATE,
            "device '%s' is %s", device->id, device_state_text(device->state));
-    return KW_OK;
+    return batch_refuse_quarantined(op, device);
 }
 
 static kw_status begin(struct kw_op *op, struct enrolment *it)

@@ -182,7 +182,7 @@ kw_status registration_permit(struct kw_op *op, struct service *service,
     if (!is_new) {
         return KW_OK;
     }
-    TRY(op, quality_check(op, service, request->key, owner)); /* nobody is asked about a bad key */
+    TRY(op, quality_check(op, service, request->key)); /* nobody is asked about a bad key */
     TRY(op, store_change(op, service->store, open_in, &it), "request for profile '%s'",
         profile->name);
     return tell_waiting(op);
