@@ -1,25 +1,40 @@
 #include "crypto/digest.h"
 
 #include <assert.h>
-#include <limits.h>
-#include <openssl/hmac.h>
+#include <openssl/core_names.h>
 
 #include "crypto/openssl.h"
 
 /* Fetched once: a fetch by name costs as much as hashing a kilobyte. Never freed. */
 static const EVP_MD *md_sha256;
 static const EVP_MD *md_sha1;
+static EVP_MAC_CTX *hmac_sha256; /* without a key: each use makes a copy of it */
 static CRYPTO_ONCE fetch_once = CRYPTO_ONCE_STATIC_INIT;
+
+static EVP_MAC_CTX *new_hmac(void)
+{
+    char name[] = "SHA256";
+    const OSSL_PARAM digest[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    AUTO(EVP_MAC_CTX) *ctx = EVP_MAC_CTX_new(mac);
+
+    EVP_MAC_free(mac); /* the context has a reference */
+    return ctx && EVP_MAC_CTX_set_params(ctx, digest) == 1 ? TAKE(ctx) : NULL;
+}
 
 static void fetch(void)
 {
     md_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     md_sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+    hmac_sha256 = new_hmac();
 }
 
 static bool fetched(void)
 {
-    return CRYPTO_THREAD_run_once(&fetch_once, fetch) == 1 && md_sha256 && md_sha1;
+    return CRYPTO_THREAD_run_once(&fetch_once, fetch) == 1 && md_sha256 && md_sha1 && hmac_sha256;
 }
 
 void digest_sha256_two(struct kw_span a, struct kw_span b, uint8_t ret[KW_HASH_BYTES])
@@ -56,9 +71,13 @@ kw_status digest_hmac_sha256(struct kw_op *op, const struct kw_secret *key, stru
 {
     struct kw_span k = kw_secret_span(key);
     uint8_t mac[KW_HASH_BYTES];
+    size_t len = 0;
+    AUTO(EVP_MAC_CTX) *ctx = fetched() ? EVP_MAC_CTX_dup(hmac_sha256) : NULL;
 
-    ENSURE(op, k.len <= INT_MAX, KW_E_TOO_LARGE, "HMAC key of %zu octets", k.len);
-    OSSL_ENSURE(op, HMAC(EVP_sha256(), k.p, (int)k.len, data.p, data.len, mac, NULL) != NULL,
+    OSSL_ENSURE(op,
+                ctx && EVP_MAC_init(ctx, k.p, k.len, NULL) == 1 &&
+                    EVP_MAC_update(ctx, data.p, data.len) == 1 &&
+                    EVP_MAC_final(ctx, mac, &len, sizeof(mac)) == 1 && len == sizeof(mac),
                 KW_E_INTERNAL, "computing an HMAC");
     memcpy(ret, mac, sizeof(mac));
     return KW_OK;

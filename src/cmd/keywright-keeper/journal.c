@@ -34,6 +34,8 @@ struct journal {
     struct kw_secret *key;
     size_t n_marks, cap_marks;
     struct mark *marks; /* of rows 1, 257, … */
+    uint64_t unread;    /* the row behind those that were read last; 0: none were */
+    struct mark at_unread;
 };
 
 void journal_free(struct journal *journal)
@@ -137,6 +139,18 @@ static kw_status next_row(struct kw_op *op, const struct journal *journal, struc
     return KW_OK;
 }
 
+/* A reader goes through it page by page: on from the last one, or from the mark before `from`. */
+static void seek(const struct journal *journal, uint64_t from, struct cursor *c)
+{
+    size_t mark = (size_t)((from - 1) / MARK_EVERY);
+    uint64_t marked = (uint64_t)mark * MARK_EVERY + 1;
+    bool goes_on = journal->unread >= marked && journal->unread <= from;
+    const struct mark *start = goes_on ? &journal->at_unread : &journal->marks[mark];
+
+    *c = (struct cursor){.offset = start->offset, .seq = goes_on ? journal->unread : marked};
+    memcpy(c->before, start->before, sizeof(c->before));
+}
+
 kw_status journal_read(struct kw_op *op, struct journal *journal, uint64_t from, unsigned max,
                        struct kw_writer *w, unsigned *ret_n)
 {
@@ -151,10 +165,7 @@ kw_status journal_read(struct kw_op *op, struct journal *journal, uint64_t from,
         *ret_n = 0;
         return KW_OK;
     }
-    size_t mark = (size_t)((from - 1) / MARK_EVERY);
-    c = (struct cursor){.offset = journal->marks[mark].offset,
-                        .seq = (uint64_t)mark * MARK_EVERY + 1};
-    memcpy(c.before, journal->marks[mark].before, sizeof(c.before));
+    seek(journal, from, &c);
     while (n < max && c.seq <= last) {
         TRY(op, next_row(op, journal, &c, &row, &whole));
         ENSURE(op, whole, KW_E_INTEGRITY, "row %llu of the journal was altered",
@@ -164,6 +175,9 @@ kw_status journal_read(struct kw_op *op, struct journal *journal, uint64_t from,
             n++;
         }
     }
+    journal->unread = c.seq;
+    journal->at_unread.offset = c.offset;
+    memcpy(journal->at_unread.before, c.before, sizeof(c.before));
     *ret_n = n;
     return KW_OK;
 }

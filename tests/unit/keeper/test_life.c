@@ -1,4 +1,5 @@
 /* A key's life: time, counts, rotation and destruction, and what a crash may and may not change. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -519,6 +520,28 @@ static void rows_are_found_by_number(void **state)
     assert_int_equal(read_rows(last + 1, rows), 0);
 }
 
+/* As who follows it reads it; meanwhile it grows, and somebody else begins at the start again. */
+static void rows_are_read_page_by_page(void **state)
+{
+    struct keeper_journal_row rows[64];
+    uint64_t from = 1;
+
+    (void)state;
+    for (unsigned i = 0; i < 600; i++) {
+        note("ca", KEEPER_SIGN_CERT, "x");
+    }
+    for (unsigned n = 0; (n = read_rows(from, rows)) > 0; from += n) {
+        assert_int_equal(rows[0].seq, from);
+        assert_int_equal(rows[n - 1].seq, from + n - 1);
+    }
+    assert_int_equal(from, keyring->state->journal_seq + 1);
+    note("ca", KEEPER_SIGN_CERT, "y");
+    assert_int_equal(read_rows(from, rows), 1);
+    assert_int_equal(rows[0].seq, from);
+    assert_int_equal(read_rows(1, rows), 64);
+    assert_int_equal(rows[0].seq, 1);
+}
+
 static void journal_path(char path[256])
 {
     (void)snprintf(path, 256, "%s/journal", rig->vault);
@@ -533,6 +556,35 @@ static enum kw_code try_open(void)
     kw_status status = keyring_open(&op, rig->vault, rig->unlock, false, &other);
     keyring_free(other);
     return status.code;
+}
+
+/* While it is open: by the page in which it lies, and by every page after that. */
+static void a_row_altered_meanwhile_is_noticed(void **state)
+{
+    uint8_t octets[64 * KEEPER_JOURNAL_ROW_MAX];
+    struct keeper_journal_row rows[64];
+    AUTO(kw_bytes) *whole = NULL;
+    char path[256];
+    unsigned n = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 200; i++) {
+        note("ca", KEEPER_SIGN_CERT, "x");
+    }
+    uint64_t last = keyring->state->journal_seq;
+    assert_int_equal(read_rows(last - 99, rows), 64);
+    journal_path(path);
+    assert_ok(os_file_read(NULL, path, 1 << 24, &whole));
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    uint8_t other = whole->p[whole->len - 1] ^ 0x01; /* of the last row's mac */
+    assert_int_equal(pwrite(fd, &other, 1, (off_t)whole->len - 1), 1);
+    assert_int_equal(close(fd), 0);
+    for (unsigned round = 0; round < 2; round++) {
+        struct kw_out out = KW_OUT_ARRAY(octets);
+        struct kw_writer w = kw_writer_of(&out);
+        kw_status status = journal_read(NULL, keyring->journal, last - 35, 64, &w, &n);
+        assert_int_equal(status.code, KW_E_INTEGRITY);
+    }
 }
 
 static void an_altered_journal_is_noticed(void **state)
@@ -609,6 +661,8 @@ int main(void)
         TEST(a_destruction_that_was_cut_short_is_finished),
         TEST(each_use_is_written_down),
         TEST(rows_are_found_by_number),
+        TEST(rows_are_read_page_by_page),
+        TEST(a_row_altered_meanwhile_is_noticed),
         TEST(an_altered_journal_is_noticed),
         TEST(a_torn_row_is_cut_off),
     };
