@@ -123,26 +123,32 @@ static const struct codec_field problem_fields[] = {
     FIELD_STRING("request_id", struct problem, request_id, 0, "finds the request in the log"),
 };
 
-/* "conflict: this public key…" (EST), or the code of an RFC 9457 problem. */
-static void code_of(const struct http_answer *answer, char code[32])
+/* An RFC 9457 problem. False: the answer is none. */
+static bool read_problem(const struct http_answer *answer, struct kw_span body, struct problem *ret)
 {
-    struct kw_span body = answer->body ? kw_bytes_span(answer->body) : KW_SPAN(NULL, 0);
-    struct problem problem = {0};
     struct kw_op quiet;
 
     kw_op_init(&quiet, NULL, 0);
-    if (strcmp(answer->content_type, "application/problem+json") == 0) {
-        (void)kw_ok(
-            codec_json_decode(&quiet, body, problem_fields, KW_COUNT(problem_fields), &problem));
-        memcpy(code, problem.code, sizeof(problem.code));
-        return;
-    }
+    return strcmp(answer->content_type, "application/problem+json") == 0 &&
+           kw_ok(codec_json_decode(&quiet, body, problem_fields, KW_COUNT(problem_fields), ret));
+}
+
+/* "conflict: this public key…" (EST). */
+static void read_text(struct kw_span body, struct problem *ret)
+{
     size_t n = 0;
-    while (n < body.len && n < 31 && body.p[n] != ':') {
+
+    while (n < body.len && n < sizeof(ret->code) - 1 && body.p[n] != ':') {
         n++;
     }
-    memcpy(code, body.p, n);
-    code[n] = 0;
+    memcpy(ret->code, body.p, n);
+    ret->code[n] = 0;
+    while (body.len > 0 && body.p[body.len - 1] <= ' ') { /* it goes into a sentence */
+        body = kw_span_sub(body, 0, body.len - 1);
+    }
+    n = body.len < sizeof(ret->detail) ? body.len : sizeof(ret->detail) - 1;
+    memcpy(ret->detail, body.p, n);
+    ret->detail[n] = 0;
 }
 
 static enum kw_code refusal_of(int http, const char *code)
@@ -158,17 +164,18 @@ static enum kw_code refusal_of(int http, const char *code)
 
 static kw_status refuse(struct kw_op *op, const struct http_answer *answer)
 {
-    char code[32] = "";
-    size_t n = answer->body ? answer->body->len : 0;
+    struct kw_span body = answer->body ? kw_bytes_span(answer->body) : KW_SPAN(NULL, 0);
+    struct problem problem = {0};
 
-    if (n > 0) {
-        code_of(answer, code);
+    if (body.len > 0 && !read_problem(answer, body, &problem)) {
+        problem = (struct problem){0};
+        read_text(body, &problem);
     }
-    while (n > 0 && answer->body->p[n - 1] <= ' ') { /* it goes into a sentence */
-        n--;
-    }
-    return FAIL(op, refusal_of(answer->status, code), "the server refused (%d): %.*s",
-                answer->status, (int)(n < 150 ? n : 150), n ? (const char *)answer->body->p : "");
+    bool numbered = *problem.request_id != '\0';
+    return FAIL(op, refusal_of(answer->status, problem.code), "the server refused (%d): %.*s%s%s%s",
+                answer->status, numbered ? 110 : 150,
+                *problem.detail ? problem.detail : problem.title, numbered ? " (request " : "",
+                problem.request_id, numbered ? ")" : "");
 }
 
 /* The server's alert about our certificate is its refusal, not a reason to distrust it. */

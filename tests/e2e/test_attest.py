@@ -304,6 +304,7 @@ def test_an_unknown_maker(gate, build, tmp_path):
     one = on(gate, tmp_path / 'agent', tpm)
     done = one.do('attest', check=False)
     assert done.returncode != 0 and 'unknown_ek' in words(done), words(done)
+    assert '{' not in words(done), 'a sentence, not what the server sent'
     told = [entry['detail'] for _, entry in gate.log_entries() if entry.get('object') == f'device:{one.id}']
     assert any('was not added; ask its maker for it, and keywright attest trust FILE' in text for text in told), told
     assert shown(one)[:2] == ('suspect', 'unknown_ek')
