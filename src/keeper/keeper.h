@@ -410,8 +410,8 @@ kw_status keeper_approval_at(struct kw_op *op, struct keeper *keeper, uint64_t i
 /* End a request that its requester has not signed. */
 /**
  * Use up an approved request for an operation that the server does without a key:
- * APPROVE_REVOKE_PLAN alone (KW_E_DENIED for others). KW_OK: it was approved, for exactly this
- * subject, and is used now, durably; or no rule wants approval. Errors: those of
+ * APPROVE_REVOKE_PLAN and APPROVE_DEVICE_WIPE (KW_E_DENIED for others). KW_OK: it was approved, for
+ * exactly this subject, and is used now, durably; or no rule wants approval. Errors: those of
  * approvals_require().
  */
 kw_status keeper_approval_use(struct kw_op *op, struct keeper *keeper,

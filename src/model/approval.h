@@ -21,7 +21,8 @@
     X(VAULT_SHARES, "vault-shares", false, "replace the shares that open the vault")               \
     X(VAULT_EXPORT, "vault-export", false, "take an encrypted copy of the vault")                  \
     X(POLICY_CHANGE, "policy-change", false, "change the policy of a key")                         \
-    X(REVOKE_PLAN, "revoke-plan", false, "revoke certificates by a plan: many, or compromised")
+    X(REVOKE_PLAN, "revoke-plan", false, "revoke certificates by a plan: many, or compromised")    \
+    X(DEVICE_WIPE, "device-wipe", false, "order a device to destroy its keys, for ever")
 
 /* Stored and signed: append only. */
 enum approval_op {

@@ -65,6 +65,8 @@ static const struct codec_field config_fields[] = {
               "plans that revoke more certificates than that need approval by others"),
     FIELD_BOOL("revoke_approval_compromise", struct config, revoke_approval_compromise, 0,
                "and plans for a compromise, however few certificates they revoke"),
+    FIELD_BOOL("wipe_approval", struct config, wipe_approval, 0,
+               "ordering a device to wipe itself needs approval by others"),
     FIELD_INT("checkpoint_ms", struct config, checkpoint_ms, 0, 10, 60000,
               "longest time to a signed checkpoint"),
     FIELD_INT("pool_threads", struct config, pool_threads, 0, 1, 256, "handler threads"),

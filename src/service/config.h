@@ -51,6 +51,7 @@ struct config {
     uint32_t ocsp_minutes;   /* life of an OCSP answer */
     uint32_t revoke_approval_above;  /* plans for more certificates than that need approval */
     bool revoke_approval_compromise; /* and those for a compromise, however few */
+    bool wipe_approval;              /* so do orders to devices to wipe themselves */
     uint32_t checkpoint_ms; /* at most so long until an entry is under a signed checkpoint */
     uint32_t pool_threads, loop_threads;
     uint32_t connections_max;

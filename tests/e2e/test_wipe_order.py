@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from harness import AGENT, Agent, run, until, words
+from harness import AGENT, Agent, Gate, run, until, words
 from test_crash_sweep import cut, points_of
 
 NO_IDENTITY = 5
@@ -97,6 +97,32 @@ def test_months_away(own_gate, tmp_path, monkeypatch):
     assert gate.cli('device', 'unwipe', late.id, check=False).returncode == 1, 'there is nothing to take back'
     assert orders_noted(patient) == ['success'] and wipe_of(gate, patient) == 'done' and 'valid' not in states(gate, patient)
     assert patient.do('hello', check=False).returncode == NO_IDENTITY
+
+
+def test_by_two_persons(tmp_path):
+    """Where the configuration says so, one person alone orders nothing; what was signed for one device is for that one."""
+    gate = Gate(tmp_path / 'gate', '--approver', 'bob')
+    config = gate.state / 'keywright.yaml'
+    config.write_text(config.read_text() + 'wipe_approval: true\n')
+    gate.start()
+    try:
+        one, other = gate.register()[0], gate.register()[0]
+        number = gate.request('device', 'wipe', one, '--reason', 'lost in the field', '--hours', 24)
+        row = gate.json('device', 'show', one)
+        assert not row.get('wipe'), row
+        text = gate.cli('approval', 'show', number).stdout
+        assert f'device: {one}' in text and 'lost in the field' in text and 'waits-hours: 24' in text
+        assert gate.cli('approval', 'sign', number, '--yes', check=False).returncode != 0, 'not by who asked'
+        gate.cli('approval', 'sign', number, '--yes', who='bob')
+        assert [gate.json('device', 'show', name).get('wipe', '') for name in (one, other)] == ['ordered', '']
+        told = [entry for _, entry in gate.log_entries() if entry['type'] == 'device.wipe']
+        assert len(told) == 1 and 'lost in the field' in told[0]['detail']
+        gate.cli('device', 'unwipe', one)  # to take it back needs nobody
+        number = gate.request('device', 'wipe', other)
+        gate.cli('approval', 'reject', number, '--yes', who='bob')
+        assert not gate.json('device', 'show', other).get('wipe')
+    finally:
+        gate.stop()
 
 
 def test_cut_between_order_and_wipe(gate, agent, tmp_path):

@@ -16,9 +16,15 @@ static const struct codec_field wipe_fields[] = {
 REST_HANDLER(rest_device_wipe)
 {
     struct wipe_body body = {.hours = WIPE_HOURS_DEFAULT};
+    struct keeper_approval pending = {0};
 
     TRY(op, codec_json_decode(op, request->body, wipe_fields, KW_COUNT(wipe_fields), &body));
-    TRY(op, wipe_order(op, rest_service(ctx), rest_param(request, "id"), body.hours, body.reason));
+    kw_status status = wipe_order(op, rest_service(ctx), rest_param(request, "id"), body.hours,
+                                  body.reason, &pending);
+    if (status.code == KW_E_APPROVAL) {
+        return rest_pending(op, rest_service(ctx), status, &pending, response);
+    }
+    TRY(op, status);
     response->status = 204;
     return KW_OK;
 }

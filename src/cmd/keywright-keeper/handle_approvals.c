@@ -115,8 +115,9 @@ kw_status handle_approval_use(struct kw_op *op, struct server *server, struct re
 {
     const struct keeper_msg *msg = request->msg;
 
-    ENSURE(op, msg->approval_use.subject.op == APPROVE_REVOKE_PLAN, KW_E_DENIED,
-           "approval: %s is approved where it is done",
-           approval_op_text(msg->approval_use.subject.op));
+    const enum approval_op deed = msg->approval_use.subject.op;
+
+    ENSURE(op, deed == APPROVE_REVOKE_PLAN || deed == APPROVE_DEVICE_WIPE, KW_E_DENIED,
+           "approval: %s is approved where it is done", approval_op_text(deed));
     return approvals_require(op, server, &msg->approval_use.subject, msg->approval_use.id);
 }

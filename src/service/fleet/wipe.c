@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "base/hex.h"
+#include "base/reader.h"
 #include "base/time.h"
+#include "base/writer.h"
 #include "crypto/digest.h"
 #include "os/clock.h"
 
@@ -101,20 +103,74 @@ static kw_status change(struct kw_op *op, struct wipe_change *it, const char *sa
     return store_change(op, it->service->store, put, it);
 }
 
-kw_status wipe_order(struct kw_op *op, struct service *service, const char *id, uint32_t hours,
-                     const char *reason)
+static kw_status order_now(struct kw_op *op, struct service *service, const char *id,
+                           uint32_t hours, const char *reason)
 {
     struct wipe_change it = {.service = service, .id = id};
-    struct store_device device;
     char says[96], until[KW_TIME_TEXT];
 
-    TRY(op, store_device_get(op, service->store, id, &device), "device '%s'", id);
     it.order.state = WIPE_ORDERED;
     it.order.ordered_ms = os_clock_unix_ms();
     it.order.until_ms = it.order.ordered_ms + (int64_t)hours * 3600000;
     (void)snprintf(says, sizeof(says), "a wipe is ordered, until %s",
                    kw_time_text(it.order.until_ms / 1000, until));
     return change(op, &it, says, reason);
+}
+
+/* What people sign. */
+static struct approval_subject subject_of(const char *id, uint32_t hours, const char *reason)
+{
+    struct approval_subject subject =
+        approval_subject_of(APPROVE_DEVICE_WIPE, KEY_CLASS_NONE, NULL);
+
+    approval_detail(&subject, "device", "%s", id);
+    approval_detail(&subject, "waits-hours", "%u", hours);
+    approval_detail(&subject, "reason", "%.120s", *reason ? reason : "none given");
+    return subject;
+}
+
+static kw_status ask(struct kw_op *op, struct service *service, const char *id, uint32_t hours,
+                     const char *reason, struct keeper_approval *pending)
+{
+    struct approval_subject subject = subject_of(id, hours, reason);
+    uint8_t room[KW_NAME_MAX + WIPE_REASON_MAX + 16];
+    struct kw_out args = KW_OUT_ARRAY(room);
+    struct kw_writer w = kw_writer_of(&args);
+
+    kw_writer_text(&w, id);
+    kw_writer_u32(&w, hours);
+    kw_writer_text(&w, reason);
+    TRY(op, kw_writer_end(&w), "the order");
+    TRY(op, approval_ask_in(op, service, service->keeper, &subject, kw_out_span(&args), pending));
+    return FAIL(op, KW_E_APPROVAL, "a wipe of device '%s' needs approval", id);
+}
+
+kw_status wipe_order(struct kw_op *op, struct service *service, const char *id, uint32_t hours,
+                     const char *reason, struct keeper_approval *pending)
+{
+    struct store_device device;
+
+    TRY(op, store_device_get(op, service->store, id, &device), "device '%s'", id);
+    return service->config.wipe_approval ? ask(op, service, id, hours, reason, pending)
+                                         : order_now(op, service, id, hours, reason);
+}
+
+/* The keeper verifies the approvals and uses them up; where the server ended behind that, there is
+ * no order: it is asked for again. */
+kw_status wipe_execute(struct kw_op *op, struct service *service,
+                       const struct keeper_approval *approval, struct kw_span args)
+{
+    struct kw_reader r = kw_reader_of(args);
+    char id[KW_NAME_MAX], reason[WIPE_REASON_MAX];
+
+    kw_reader_text(&r, id, sizeof(id));
+    uint32_t hours = kw_reader_u32(&r);
+    kw_reader_text(&r, reason, sizeof(reason));
+    ENSURE(op, kw_ok(kw_reader_end(&r)), KW_E_INTEGRITY, "what was asked for is damaged");
+    struct approval_subject subject = subject_of(id, hours, reason);
+    TRY(op, keeper_approval_use(op, service->keeper, &subject, approval->what.id),
+        "a wipe of device '%s'", id);
+    return order_now(op, service, id, hours, reason);
 }
 
 kw_status wipe_cancel(struct kw_op *op, struct service *service, const char *id, const char *reason)

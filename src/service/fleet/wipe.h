@@ -4,6 +4,7 @@
 #define SERVICE_FLEET_WIPE_H
 
 #include "crypto/cert.h"
+#include "service/approvals/approvals.h"
 #include "service/fleet/time.h"
 
 enum { WIPE_HOURS_DEFAULT = 8784, WIPE_HOURS_MAX = 87600, WIPE_REASON_MAX = 160 };
@@ -21,9 +22,14 @@ kw_status wipe_get(struct kw_op *op, struct service *service, const char *id,
                    struct wipe_order *ret);
 /* Is there one that a device shall obey now? */
 bool wipe_is_open(const struct wipe_order *order, int64_t now_ms);
-/* hours: how long it waits for the device. KW_E_NOT_FOUND no such device. */
+/* hours: how long it waits for the device. KW_E_NOT_FOUND no such device; KW_E_APPROVAL it waits
+ * for others' approval, where wipe_approval of the configuration wants that: *pending is what to
+ * sign. */
 kw_status wipe_order(struct kw_op *op, struct service *service, const char *id, uint32_t hours,
-                     const char *reason);
+                     const char *reason, struct keeper_approval *pending);
+/* The executor of APPROVE_DEVICE_WIPE. */
+kw_status wipe_execute(struct kw_op *op, struct service *service,
+                       const struct keeper_approval *approval, struct kw_span args);
 /* KW_E_STATE there is none that is open. */
 kw_status wipe_cancel(struct kw_op *op, struct service *service, const char *id,
                       const char *reason);
