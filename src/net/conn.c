@@ -69,7 +69,7 @@ void conn_set_phase(struct conn *conn, enum conn_phase phase, size_t to_write)
 
     conn->phase = phase;
     conn->to_write = to_write;
-    conn->due_ms = limits[phase] > 0 ? os_clock_mono_ms() + limits[phase] : 0;
+    conn->due_ms = limits[phase] > 0 ? os_clock_tick_ms() + limits[phase] : 0;
 }
 
 /* The first octets of the next request on a kept-alive connection set its clock going, its first

@@ -27,7 +27,7 @@ static kw_status admit(struct kw_op *op, struct exchange *x, const struct router
 
     TRY(op, find_route(op, x, router));
     const struct route *route = x->route;
-    op->deadline_ms = os_clock_mono_ms() + route->deadline_ms;
+    op->deadline_ms = x->started_ns / 1000000 + route->deadline_ms;
     ENSURE(op, request->body.len <= route->body_max, KW_E_TOO_LARGE,
            "a body of %zu octets, at most %u are taken here", request->body.len, route->body_max);
     ENSURE(op,

@@ -105,7 +105,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 
     (void)fd;
     (void)what;
-    conn_sweep(loop, os_clock_mono_ms());
+    conn_sweep(loop, os_clock_tick_ms());
     if (!loop->draining) {
         open_doors(loop, true); /* after on_accept_error() */
     }

@@ -72,6 +72,11 @@ int64_t os_clock_mono_ms(void)
     return os_clock_mono_ns() / 1000000;
 }
 
+int64_t os_clock_tick_ms(void)
+{
+    return read_ns(CLOCK_MONOTONIC_COARSE) / 1000000;
+}
+
 int64_t os_clock_mono_ns(void)
 {
     return read_ns(CLOCK_MONOTONIC);

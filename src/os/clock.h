@@ -18,5 +18,8 @@ void os_clock_boot_id(uint8_t ret[OS_BOOT_ID_BYTES]);
 /* Monotonic clock in milliseconds and nanoseconds, for deadlines and measuring. */
 int64_t os_clock_mono_ms(void);
 int64_t os_clock_mono_ns(void);
+/* The same clock as of the kernel's last tick, at most 10 ms ago, at a fifth of the cost. For
+ * limits of seconds. */
+int64_t os_clock_tick_ms(void);
 
 #endif

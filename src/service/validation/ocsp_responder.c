@@ -27,11 +27,11 @@ static void reply_error(int status, struct ocsp_reply *ret)
     *ret = (struct ocsp_reply){.der = ocsp_answer_error(status)};
 }
 
-static void reply_entry(struct ocsp_entry *entry, bool cacheable, struct ocsp_reply *ret)
+static void reply_entry(struct ocsp_entry *entry, int64_t max_age_s, struct ocsp_reply *ret)
 {
     *ret = (struct ocsp_reply){
         .der = kw_bytes_span(entry->der),
-        .max_age_s = cacheable ? entry->expires_s - os_clock_unix_s() : 0,
+        .max_age_s = max_age_s,
         .entry = entry,
     };
 }
@@ -41,12 +41,14 @@ static void reply_entry(struct ocsp_entry *entry, bool cacheable, struct ocsp_re
 static bool from_cache(struct service *service, const uint8_t key[KW_HASH_BYTES], bool from_store,
                        struct ocsp_reply *ret)
 {
-    AUTO(ocsp_entry) *entry = ocsp_cache_get(service->ocsp_cache, key, os_clock_unix_s());
+    int64_t now_s = os_clock_unix_s();
+    AUTO(ocsp_entry) *entry = ocsp_cache_get(service->ocsp_cache, key, now_s);
 
     if (!entry || !ocsp_entry_holds(service, entry, from_store)) {
         return false;
     }
-    reply_entry(TAKE(entry), /* cacheable= */ true, ret);
+    int64_t max_age_s = entry->expires_s - now_s;
+    reply_entry(TAKE(entry), max_age_s, ret);
     return true;
 }
 
@@ -125,7 +127,8 @@ static kw_status answer(struct kw_op *op, struct service *service, const struct 
         return KW_OK;
     }
     bool cacheable = keep(service, ca->id, request, query, entry);
-    reply_entry(TAKE(entry), cacheable, ret);
+    int64_t max_age_s = cacheable ? entry->expires_s - os_clock_unix_s() : 0;
+    reply_entry(TAKE(entry), max_age_s, ret);
     return KW_OK;
 }
 
