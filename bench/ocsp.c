@@ -39,16 +39,18 @@ struct empty {
 };
 
 /* What an answer must say besides its type and length (RFC 9919 section 7.2), as long as ours. */
-static const struct header {
+/* clang-format off */
+static const struct {
     const char *name, *value;
     bool for_post;
 } headers[] = {
-    {"Content-Type",  "application/ocsp-response",                                            true },
-    {"ETag",          "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"", false},
-    {"Last-Modified", "Sat, 21 Nov 2026 22:57:00 GMT",                                        false},
-    {"Expires",       "Sat, 21 Nov 2026 23:57:00 GMT",                                        false},
-    {"Cache-Control", "max-age=3599, public, no-transform, must-revalidate",                  true },
+    {"Content-Type", "application/ocsp-response", true},
+    {"ETag", "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"", false},
+    {"Last-Modified", "Sat, 21 Nov 2026 22:57:00 GMT", false},
+    {"Expires", "Sat, 21 Nov 2026 23:57:00 GMT", false},
+    {"Cache-Control", "max-age=3599, public, no-transform, must-revalidate", true},
 };
+/* clang-format on */
 
 static void reply(struct evhttp_request *request, void *arg)
 {
