@@ -106,10 +106,10 @@ static void empty_start(struct empty *empty, size_t len)
         return;
     }
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || event_reinit(base) != 0) {
-        _exit(EXIT_FAILURE);
+        bench_die("floor: its process cannot begin");
     }
     (void)event_base_loop(base, EVLOOP_NO_EXIT_ON_EMPTY);
-    _exit(EXIT_FAILURE);
+    bench_die("floor: its loop ended");
 }
 
 /* --- requests --------------------------------------------------------------------------------- */

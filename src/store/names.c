@@ -78,6 +78,16 @@ kw_status names_find(struct kw_op *op, struct store_txn *txn, enum names_kind ki
     return look_up(op, txn, kind, text, /* add= */ false, ret);
 }
 
+kw_status store_owner_known_txn(struct kw_op *op, struct store_txn *txn, const char *owner,
+                                bool *ret)
+{
+    int64_t id = 0;
+    kw_status status = names_find(op, txn, NAMES_OWNER, owner, &id);
+
+    *ret = kw_ok(status);
+    return status.code == KW_E_NOT_FOUND ? KW_OK : status;
+}
+
 void names_forget(struct names_cache *cache)
 {
     for (unsigned i = 0; i < NAMES_CACHED; i++) {

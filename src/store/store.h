@@ -311,6 +311,9 @@ typedef kw_status (*store_owner_fn)(struct kw_op *op, void *ctx, int64_t id, con
                                     enum device_state device, /* 0: no device */
                                     int64_t last_seen_ms);
 kw_status store_owner_each(struct kw_op *op, struct store *store, store_owner_fn each, void *ctx);
+/* Has this owner ("service:NAME") ever had a certificate, or key, or record? */
+kw_status store_owner_known_txn(struct kw_op *op, struct store_txn *txn, const char *owner,
+                                bool *ret);
 struct store_standing {
     struct kw_span ca, profile, serial; /* borrowed until the next one */
     int64_t owner;                      /* id, as store_owner_each() gave it */

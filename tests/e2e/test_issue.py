@@ -94,6 +94,17 @@ def test_nobody_gets_a_certificate_in_an_operators_name(gate, tmp_path):
     issue(gate, tmp_path, 'operator', 'admin')  # who asks is admin
 
 
+def test_a_name_is_a_services_or_a_devices(gate, tmp_path):
+    """Hubs obey the name in a signer's certificate: who may register devices must not get a service's."""
+    service, device = gate.new_id('cloud-'), gate.new_id()
+    issue(gate, tmp_path, 'tls-client', service)
+    done = gate.cli('device', 'register', service, '--product', 'gadget', check=False)
+    assert done.returncode == 1 and f"'{service}' is the name of a service" in words(done)
+    gate.cli('device', 'register', device, '--product', 'gadget')
+    done = issue(gate, tmp_path, 'tls-client', device, check=False)
+    assert done.returncode == 1 and f"'{device}' is a device" in words(done)
+
+
 def test_a_key_has_one_owner_for_ever(gate, tmp_path):
     key = new_key()
     issue(gate, tmp_path, 'user', 'first', key=key)

@@ -147,6 +147,26 @@ static kw_status check_all(struct kw_op *op, struct grant *it)
     return terms_check(op, it->terms, &at_key, check_key(op, it));
 }
 
+/* As registration refuses a device in a service's name. In the transaction of either: there is no
+ * moment between them. */
+static kw_status refuse_device_name(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct grant *it = ctx;
+    struct store_device device;
+
+    if (profile_subject_of(it->profile) != PROFILE_SUBJECT_SERVICE) {
+        return KW_OK;
+    }
+    kw_status status = store_device_get_txn(op, txn, it->request->name, &device);
+    ENSURE(op, !kw_ok(status), KW_E_CONFLICT, "'%s' is a device; a service needs another name",
+           it->request->name);
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    return status;
+}
+
 static kw_status issue(struct kw_op *op, struct grant *it, struct store_cert *ret)
 {
     uint8_t room[KW_DN_MAX];
@@ -160,6 +180,8 @@ static kw_status issue(struct kw_op *op, struct grant *it, struct store_cert *re
         .event = EVENT_CERT_ISSUE,
         .terms = it->terms,
         .asked = it->csr,
+        .within = refuse_device_name,
+        .within_ctx = it,
     };
 
     TRY(op, build_subject(op, it, &subject));

@@ -85,10 +85,25 @@ static kw_status check_request(struct kw_op *op, const struct device_request *re
     return KW_OK;
 }
 
+/* Who verifies signed data goes by the name in the signer's certificate: a device in a service's
+ * name could command others. */
+static kw_status refuse_service_name(struct kw_op *op, struct store_txn *txn, const char *id)
+{
+    char owner[KW_NAME_MAX + 16];
+    bool known = false;
+
+    (void)snprintf(owner, sizeof(owner), "service:%s", id);
+    TRY(op, store_owner_known_txn(op, txn, owner, &known));
+    ENSURE(op, !known, KW_E_CONFLICT, "'%s' is the name of a service; a device needs another one",
+           id);
+    return KW_OK;
+}
+
 static kw_status insert_device(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     struct device_change *change = ctx;
 
+    TRY(op, refuse_service_name(op, txn, change->device.id));
     TRY(op, batch_admit(op, change->service, txn, &change->device));
     kw_status status = store_device_insert(op, txn, &change->device);
     if (status.code == KW_E_CONFLICT) {
