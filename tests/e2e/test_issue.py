@@ -103,6 +103,7 @@ def test_a_name_is_a_services_or_a_devices(gate, tmp_path):
     gate.cli('device', 'register', device, '--product', 'gadget')
     done = issue(gate, tmp_path, 'tls-client', device, check=False)
     assert done.returncode == 1 and f"'{device}' is a device" in words(done)
+    assert gate.cli('doctor').returncode == 0, 'nothing was signed for it'
 
 
 def test_a_key_has_one_owner_for_ever(gate, tmp_path):

@@ -119,9 +119,9 @@ def cloud(gate, tmp_path_factory):
     return service(gate, tmp_path_factory.mktemp('cloud'), 'cloud-service-backend')
 
 
-def service(gate, folder, name):
+def service(gate, folder, name, profile='tls-client'):
     key = new_key()
-    cert = issue(gate, folder, 'tls-client', name, key=key)
+    cert = issue(gate, folder, profile, name, key=key)
     return Credential(folder, name, key, cert, gate.pem('ca-services'))
 
 
@@ -188,7 +188,7 @@ def test_no_subscription_reaches_beyond_the_own(gate, broker, topic):
     ear.close()
 
 
-def test_who_has_no_certificate_of_ours_stays_outside(gate, broker, tmp_path):
+def test_who_has_no_certificate_of_ours_stays_outside(gate, broker):
     hub = gate.device()
     assert not publish(gate, broker, None, hub.id, f'devices/{hub.id}/data')
     with_chain(gate, hub)
@@ -197,12 +197,23 @@ def test_who_has_no_certificate_of_ours_stays_outside(gate, broker, tmp_path):
     broker.logged('the client id is not that of the certificate')
     hub.idevid.cert_file.write_bytes(hub.idevid.cert_file.read_bytes() + gate.pem('ca-devices'))
     assert not publish(gate, broker, hub.idevid, hub.id, f'devices/{hub.id}/data'), 'an IDevID is for enrolling'
-    impostor = service(gate, tmp_path, hub.id)
-    ear = Listener(gate, broker, hub.ldevid, hub.id)
-    until('the service is known', lambda: publish(gate, broker, impostor, hub.id, 'x')
-          or 'the client id is another identity' in broker.log())
-    assert not ear.cut.is_set(), 'a service of the same name takes no session over'
+
+
+def test_a_namesake_takes_no_session_over(gate, tmp_path):
+    """A user may have a device's name; the broker's session is the device's."""
+    one = Broker(gate, tmp_path / 'b', edit=lambda text: text.replace('service', 'user').replace('tls-client', 'user')).filled()
+    hub = hub_of(gate)
+    comes_in(gate, one, hub)
+    namesake = service(gate, tmp_path, hub.id, 'user')
+    ear = Listener(gate, one, hub.ldevid, hub.id)
+
+    def known():
+        assert not publish(gate, one, namesake, hub.id, 'x')
+        return 'the client id is another identity' in one.log()
+    until('the user is known', known)
+    assert not ear.cut.is_set()
     ear.close()
+    one.stop()
 
 
 def test_tls_1_2_is_refused(gate, broker):

@@ -94,6 +94,44 @@ static kw_status refuse_impersonation(struct kw_op *op, const struct grant *it)
     return KW_OK;
 }
 
+/* As registration refuses a device in a service's name. */
+static kw_status refuse_known(struct kw_op *op, const struct grant *it, kw_status found)
+{
+    ENSURE(op, !kw_ok(found), KW_E_CONFLICT, "'%s' is a device; a service needs another name",
+           it->request->name);
+    if (found.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    return found;
+}
+
+static bool is_service(const struct grant *it)
+{
+    return profile_subject_of(it->profile) == PROFILE_SUBJECT_SERVICE;
+}
+
+static kw_status refuse_device_name(struct kw_op *op, const struct grant *it)
+{
+    struct store_device device;
+
+    return is_service(it)
+               ? refuse_known(op, it,
+                              store_device_get(op, it->service->store, it->request->name, &device))
+               : KW_OK;
+}
+
+/* Again in the transaction: there is no moment between the two. */
+static kw_status refuse_new_device(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct grant *it = ctx;
+    struct store_device device;
+
+    return is_service(it)
+               ? refuse_known(op, it, store_device_get_txn(op, txn, it->request->name, &device))
+               : KW_OK;
+}
+
 static kw_status check_san(struct kw_op *op, const struct grant *it)
 {
     const struct grant_request *request = it->request;
@@ -133,6 +171,8 @@ static const struct terms_place at_name = {"name", "1 to 64 octets; not this ser
                                            "X.520 ub-common-name"},
                                 at_operator = {"subject", "an operator renews in person",
                                                "decision"},
+                                at_service = {"subject", "a service has no device's name",
+                                              "docs/protocol/signed-data.md"},
                                 at_san = {"san_required",
                                           "names are the operator's, never the request's",
                                           "RFC 9525 section 2"},
@@ -143,28 +183,9 @@ static kw_status check_all(struct kw_op *op, struct grant *it)
 {
     TRY(op, terms_check(op, it->terms, &at_name, check_name(op, it)));
     TRY(op, terms_check(op, it->terms, &at_operator, refuse_impersonation(op, it)));
+    TRY(op, terms_check(op, it->terms, &at_service, refuse_device_name(op, it)));
     TRY(op, terms_check(op, it->terms, &at_san, check_san(op, it)));
     return terms_check(op, it->terms, &at_key, check_key(op, it));
-}
-
-/* As registration refuses a device in a service's name. In the transaction of either: there is no
- * moment between them. */
-static kw_status refuse_device_name(struct kw_op *op, struct store_txn *txn, void *ctx)
-{
-    const struct grant *it = ctx;
-    struct store_device device;
-
-    if (profile_subject_of(it->profile) != PROFILE_SUBJECT_SERVICE) {
-        return KW_OK;
-    }
-    kw_status status = store_device_get_txn(op, txn, it->request->name, &device);
-    ENSURE(op, !kw_ok(status), KW_E_CONFLICT, "'%s' is a device; a service needs another name",
-           it->request->name);
-    if (status.code == KW_E_NOT_FOUND) {
-        kw_op_clear(op);
-        return KW_OK;
-    }
-    return status;
 }
 
 static kw_status issue(struct kw_op *op, struct grant *it, struct store_cert *ret)
@@ -180,7 +201,7 @@ static kw_status issue(struct kw_op *op, struct grant *it, struct store_cert *re
         .event = EVENT_CERT_ISSUE,
         .terms = it->terms,
         .asked = it->csr,
-        .within = refuse_device_name,
+        .within = refuse_new_device,
         .within_ctx = it,
     };
 
