@@ -383,9 +383,10 @@ class Gate:
 class Device:
     """A foreign EST client's device: soft keys, IDevID by secret, LDevID by IDevID."""
 
-    def __init__(self, gate, device=None):
+    def __init__(self, gate, device=None, *options):
         self.gate = gate
-        self.id, self.secret = gate.register(device)
+        self.id, self.secret = gate.register(device, *options)
+        self.serial = dict(zip(options, options[1:])).get('--serial', self.id)
         self.folder = gate.folder / 'devices' / self.id
         self.folder.mkdir(parents=True)
         self.idevid = self.get('idevid', secret=(self.id, self.secret))

@@ -76,9 +76,10 @@ static kw_status by_certificate(struct kw_op *op, struct api *api,
     return ret->kind == AUTH_STATION ? check_station(op, request->peer_cert) : KW_OK;
 }
 
+/* The last colon parts them: a device id may be a MAC address, no secret of ours has one. */
 static kw_status split_basic(struct kw_op *op, const char *text, struct http_principal *ret)
 {
-    const char *colon = strchr(text, ':');
+    const char *colon = strrchr(text, ':');
 
     ENSURE(op, colon && colon != text, KW_E_AUTH, "HTTP Basic without a device id");
     int n = snprintf(ret->id, sizeof(ret->id), "%.*s", (int)(colon - text), text);

@@ -281,21 +281,28 @@ const struct cert *authorities_above(const struct authorities *all, const char *
     return NULL;
 }
 
-kw_status authorities_verify(struct kw_op *op, const struct authorities *all,
-                             const struct cert *cert)
+void authorities_tops(const struct authorities *all, struct authorities_tops *ret)
 {
-    struct cert *roots[PLAN_MAX + AUTHORITIES_ROOTS_MAX], *between[PLAN_MAX];
-    unsigned n_roots = authorities_trusted(all, roots), n_between = 0;
-
+    *ret = (struct authorities_tops){0};
+    ret->n_roots = authorities_trusted(all, ret->roots);
     for (unsigned i = 0; i < all->n_above; i++) {
         const struct authority *one = plan_find(all->plan, all->above[i].name);
         if (authority_kind_of(one) == AUTHORITY_ROOT) {
-            roots[n_roots++] = all->above[i].cert;
+            ret->roots[ret->n_roots++] = all->above[i].cert;
         } else {
-            between[n_between++] = all->above[i].cert;
+            ret->between[ret->n_between++] = all->above[i].cert;
         }
     }
-    return cert_verify_path(op, cert, between, n_between, roots, n_roots, NULL, os_clock_unix_s());
+}
+
+kw_status authorities_verify(struct kw_op *op, const struct authorities *all,
+                             const struct cert *cert)
+{
+    struct authorities_tops tops;
+
+    authorities_tops(all, &tops);
+    return cert_verify_path(op, cert, tops.between, tops.n_between, tops.roots, tops.n_roots, NULL,
+                            os_clock_unix_s());
 }
 
 void authorities_cross_name(const struct ca *signer, const struct ca *subject,

@@ -11,8 +11,10 @@
 #include "service/service.h"
 
 enum {
-    AUTHORITIES_ROOTS_MAX = 8, /* keys that the root ever had */
-    AUTHORITIES_PATH_MAX = AUTHORITIES_ROOTS_MAX + 1
+    AUTHORITIES_ROOTS_MAX = 8,   /* keys that the root ever had */
+    AUTHORITIES_BETWEEN_MAX = 8, /* offline CAs between an issuing one and its root */
+    AUTHORITIES_PATH_MAX = 1 + AUTHORITIES_BETWEEN_MAX + AUTHORITIES_ROOTS_MAX,
+    AUTHORITIES_TOPS_MAX = AUTHORITIES_ROOTS_MAX + PLAN_MAX
 };
 
 /* One key of one issuing CA. A CA that was rotated has several, with one name: the newest issues,
@@ -108,10 +110,21 @@ const struct root *authorities_root_find(const struct authorities *all, const ch
 /* The root's certificates that are not retired, newest first, borrowed. How many. */
 unsigned authorities_trusted(const struct authorities *all,
                              struct cert *ret[AUTHORITIES_ROOTS_MAX]);
-/* What goes along with a certificate by this CA: the CA's own, then the links from its root to each
- * root before: so that it is a path for who knows an older root only. Borrowed. How many. */
+/* What goes along with a certificate by this CA: the CA's own, those between it and its root, then
+ * the links from that root to each root before: so that it is a path for who knows an older root
+ * only. Borrowed. How many. */
 unsigned authorities_path(const struct authorities *all, const struct ca *ca,
                           struct cert *ret[AUTHORITIES_PATH_MAX]);
+/* Where the path of this CA ends: the root's newest certificate, or that of the trade's own root;
+ * NULL where that is not here. Borrowed. */
+const struct cert *authorities_root_of(const struct authorities *all, const struct ca *ca);
+/* All that is made in ceremonies: the roots that are trusted, those of trades among them, and the
+ * CAs between these and the issuing ones. Borrowed. */
+struct authorities_tops {
+    unsigned n_roots, n_between;
+    struct cert *roots[AUTHORITIES_TOPS_MAX], *between[PLAN_MAX];
+};
+void authorities_tops(const struct authorities *all, struct authorities_tops *ret);
 /* Is this certificate by one of our roots, directly or through our offline CAs? KW_E_DENIED. */
 kw_status authorities_verify(struct kw_op *op, const struct authorities *all,
                              const struct cert *cert);

@@ -158,13 +158,39 @@ static struct cert *link_of(const struct authorities *all, const struct root *si
     return NULL;
 }
 
+/* An offline authority besides "root" that issued it: a root of a trade, or a CA below one. */
+static struct cert *above_of(const struct authorities *all, const struct cert *cert, bool is_root)
+{
+    for (unsigned i = 0; i < all->n_above; i++) {
+        struct cert *one = all->above[i].cert;
+        bool self_issued = kw_span_equal(cert_subject(one), cert_issuer(one));
+        if (self_issued == is_root && kw_span_equal(cert_subject(one), cert_issuer(cert))) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
+/* The CA, and those above it below a root. */
+static unsigned climb(const struct authorities *all, const struct ca *ca,
+                      struct cert *ret[1 + AUTHORITIES_BETWEEN_MAX])
+{
+    struct cert *next = ca->cert;
+    unsigned n = 0;
+
+    while (next && n <= AUTHORITIES_BETWEEN_MAX) {
+        ret[n++] = next;
+        next = above_of(all, next, /* is_root= */ false);
+    }
+    return n;
+}
+
 unsigned authorities_path(const struct authorities *all, const struct ca *ca,
                           struct cert *ret[AUTHORITIES_PATH_MAX])
 {
-    const struct root *root = root_of(all, ca->cert);
-    unsigned n = 0;
+    unsigned n = climb(all, ca, ret);
+    const struct root *root = root_of(all, ret[n - 1]);
 
-    ret[n++] = ca->cert;
     while (root && root > all->roots) {
         struct cert *link = link_of(all, root - 1, root);
         if (!link) {
@@ -174,4 +200,12 @@ unsigned authorities_path(const struct authorities *all, const struct ca *ca,
         root--;
     }
     return n;
+}
+
+const struct cert *authorities_root_of(const struct authorities *all, const struct ca *ca)
+{
+    struct cert *path[1 + AUTHORITIES_BETWEEN_MAX];
+    unsigned n = climb(all, ca, path);
+
+    return root_of(all, path[n - 1]) ? all->root : above_of(all, path[n - 1], /* is_root= */ true);
 }

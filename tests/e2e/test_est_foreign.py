@@ -7,7 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
-from harness import EST, certs_in, csr_der, new_key, run, spki
+from harness import EST, certs_in, csr_der, new_key, run, spki, words
 
 PKCS10 = ('-H', 'Content-Type: application/pkcs10')
 
@@ -123,6 +123,22 @@ def test_subject_comes_from_the_registry(gate, subject):
     (cert,) = certs_in(reply.body)
     assert subject_of(cert) == {NameOID.ORGANIZATION_NAME: 'Example Maker', NameOID.COMMON_NAME: device,
                                 NameOID.SERIAL_NUMBER: device}
+
+
+@pytest.mark.parametrize('device,options', [('00:1B:44:11:3A:B7', ()), ('UNIT_7', ('--serial', 'S-7'))])
+def test_ids_that_makers_have(gate, person, device, options):
+    """A MAC address has colons, which HTTP Basic has, too; a '_' is no letter of serialNumber (X.520)."""
+    _, secret = gate.register(device, *options)
+    first, second = f'maker-{len(options)}', f'maker-{len(options)}-l'
+    cert = person.enrol(first, '/simpleenroll', '-u', f'{device}:{secret}', subject=f'/CN={device}')
+    assert subject_of(cert)[NameOID.COMMON_NAME] == device
+    assert person.enrol(second, '/simpleenroll', *person.tls(first), subject=f'/CN={device}').subject == cert.subject
+
+
+def test_serial_numbers_that_no_certificate_carries_are_refused_at_once(gate):
+    for options in (('UNIT_8',), ('UNIT-8', '--serial', 'S_8')):
+        done = gate.cli('device', 'register', *options, '--product', 'thermostat-1', check=False)
+        assert done.returncode == 2 and 'PrintableString' in words(done)
 
 
 def test_same_request_again_gives_the_same_certificate(gate):

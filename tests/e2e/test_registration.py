@@ -72,6 +72,8 @@ BAD = {
     'V-15,s15,other,,B-OF-M': 'batch',
     '\ufeffV-16,s16,m,,': 'character',
     'V-17\x01,s17,m,,': 'character',
+    'V_19,,m,,': 'value',
+    'V-20,s_20,m,,': 'value',
 }
 
 

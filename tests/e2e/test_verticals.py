@@ -1,9 +1,13 @@
 """Trades' profiles and CAs: init --vertical installs them, and what they issue passes a strict verifier."""
+import json
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from harness import Device, Gate, KEEPER, KEYWRIGHT, SOURCE, certs_in, csr_der, new_key, run, words
+from cmp_messages import Client
+from harness import (Credential, Device, Gate, KEEPER, KEYWRIGHT, SOURCE, certs_in, csr_der, new_key, run, serial_hex,
+                     words)
 from test_issue import issue
 
 ALL = 'evse,ami,iacs,semi,iov,wearable,medical,factory'
@@ -48,6 +52,59 @@ def test_device_enrols_under_its_trade(trades, tmp_path, profile):
     assert domain(cert) == ([DOMAIN[profile]] if profile in DOMAIN else [])
     chain, root = TREES.get(profile, (['ca-devices'], 'root'))
     strictly(trades, tmp_path, cert, chain, root)
+
+
+@pytest.fixture(scope='module')
+def unit(trades):
+    """A device whose serial number is not its id, as most are."""
+    one = Device(trades, None, '--serial', 'SN-4711')
+    assert one.serial != one.id
+    return one
+
+
+@pytest.mark.parametrize('profile', DEVICES)
+def test_renewal_by_itself(trades, unit, profile):
+    """RFC 7030 section 4.2.2: the subject is that of the certificate which is renewed, whatever the profile made of it;
+    the device shows that certificate alone, whoever its root is."""
+    key = new_key()
+    (cert,) = certs_in(trades.enrol(csr_der(key, unit.id), who=unit.idevid, label=profile).body)
+    own = Credential(unit.folder, profile, key, cert)
+    reply = trades.enrol(csr_der(new_key(), None, subject=cert.subject), who=own, verb='simplereenroll')
+    assert reply.status == 200, reply
+    assert certs_in(reply.body)[0].subject == cert.subject
+    reply = trades.enrol(csr_der(new_key(), 'somebody-else'), who=own, verb='simplereenroll')
+    assert reply.status == 403 and 'somebody-else' in reply.text, 'another name is no renewal'
+
+
+def test_a_first_request_by_the_name_it_will_have(trades, unit):
+    """The charging station's CN is its serial number (OCPP): a client that knows its name asks by it."""
+    assert trades.enrol(csr_der(new_key(), unit.serial), who=unit.idevid, label='charging-station').status == 200
+    assert trades.enrol(csr_der(new_key(), unit.serial), who=unit.idevid, label='ldevid').status == 403, 'its CN is the id'
+
+
+def test_cmp_brings_the_chain(trades, tmp_path):
+    """openssl cmp accepts what leads to the root that it was told, and only that."""
+    one = Client(trades, tmp_path / 'client', *trades.register(None, '--cmp'))
+    one.ask('ir', 'idevid', *one.by_secret())
+    one.ask('cr', 'secc', *one.by_cert('idevid'), '-out_trusted', trades.state / 'certs/above-v2g-root.pem',
+            path='/.well-known/cmp/p/secc')
+    assert one.ask('kur', 'next', *one.by_cert('secc')).subject == one.cert('secc').subject
+
+
+def test_download_with_the_chain_of_the_trade(trades, unit, tmp_path):
+    (cert,) = certs_in(trades.enrol(csr_der(new_key(), unit.id), who=unit.idevid, label='secc').body)
+    path = tmp_path / 'all.pem'
+    trades.cli('cert', 'download', serial_hex(cert), '--chain', '--out', path)
+    run('openssl', 'verify', '-x509_strict', '-CAfile', trades.state / 'certs/above-v2g-root.pem', '-untrusted', path, path)
+    assert path.read_text().count('BEGIN') == 4 and path.read_bytes().endswith(trades.pem('above-v2g-root').strip() + b'\n')
+
+
+def test_signed_time_leads_to_the_root_of_devices(trades, unit, tmp_path):
+    """Devices pin that root; a trade's OCSP signer does not lead there."""
+    reply = trades.ask('devices', 'POST', '/device/v1/time', json.dumps({'nonce': 'ab' * 32}),
+                       {'Content-Type': 'application/json'}, who=unit.ldevid)
+    (tmp_path / 'chain.pem').write_text(json.loads(reply.text)['chain'])
+    run('openssl', 'verify', '-x509_strict', '-CAfile', trades.root, '-untrusted', tmp_path / 'chain.pem', tmp_path / 'chain.pem')
 
 
 @pytest.mark.parametrize('profile,options', GRANTED)

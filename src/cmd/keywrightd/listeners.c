@@ -44,8 +44,8 @@ struct tls_identity_now {
     struct authorities *all;
     struct cert *cert;
     struct privkey *key;
-    struct cert *chain[1 + AUTHORITIES_PATH_MAX], *intermediates[SERVICE_CAS_MAX];
-    struct cert *roots[AUTHORITIES_ROOTS_MAX];
+    struct cert *chain[1 + AUTHORITIES_PATH_MAX], *intermediates[SERVICE_CAS_MAX + PLAN_MAX];
+    struct authorities_tops tops;
     struct tls_server_config config;
 };
 
@@ -59,23 +59,27 @@ static void tls_identity_now_done(struct tls_identity_now *now)
 static void fill_config(struct tls_identity_now *now, struct service *service)
 {
     const struct ca *issuer = authorities_issuer_of(now->all, now->cert);
-    unsigned n = 0;
+    unsigned n = 0, n_between = 0;
 
     now->chain[n++] = now->cert;
     if (issuer) {
         n += authorities_path(now->all, issuer, now->chain + n);
     }
+    authorities_tops(now->all, &now->tops);
     for (unsigned i = 0; i < now->all->n; i++) {
-        now->intermediates[i] = now->all->at[i].cert;
+        now->intermediates[n_between++] = now->all->at[i].cert;
+    }
+    for (unsigned i = 0; i < now->tops.n_between; i++) {
+        now->intermediates[n_between++] = now->tops.between[i];
     }
     now->config = (struct tls_server_config){
         .chain = now->chain,
         .n_chain = n,
         .key = now->key,
-        .client_roots = now->roots,
-        .n_client_roots = authorities_trusted(now->all, now->roots),
+        .client_roots = now->tops.roots,
+        .n_client_roots = now->tops.n_roots,
         .client_intermediates = now->intermediates,
-        .n_client_intermediates = now->all->n,
+        .n_client_intermediates = n_between,
         .client_late_s = status_late_max_s(service),
         .client_required = false, /* the route decides */
         .judge = api_judge_client,

@@ -54,7 +54,10 @@ static kw_status add_path(struct kw_op *op, const struct authorities *all, const
     for (unsigned i = 0; i < n; i++) {
         chain->der[chain->n++] = cert_der(path[i]);
     }
-    chain->der[chain->n++] = cert_der(all->root);
+    const struct cert *root = authorities_root_of(all, ca);
+    if (root) {
+        chain->der[chain->n++] = cert_der(root);
+    }
     return KW_OK;
 }
 

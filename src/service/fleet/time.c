@@ -6,12 +6,14 @@
 #include "os/clock.h"
 #include "service/authorities.h"
 
-/* Any OCSP signer will do: each leads to the root. */
+/* Any OCSP signer will do that leads to the root which devices pin; those of trades' trees do not.
+ */
 static const struct ca *signer_of(const struct authorities *all)
 {
     for (unsigned i = 0; all && i < all->n; i++) {
-        if (all->at[i].ocsp_cert && all->at[i].issues) {
-            return &all->at[i];
+        const struct ca *ca = &all->at[i];
+        if (ca->ocsp_cert && ca->issues && authorities_root_of(all, ca) == all->root) {
+            return ca;
         }
     }
     return NULL;

@@ -44,6 +44,18 @@ kw_status device_check_name(struct kw_op *op, const char *what, const char *text
     return KW_OK;
 }
 
+/* X.520: serialNumber is a PrintableString, which has no '_'. Refused here rather than on the line.
+ */
+static kw_status check_serial(struct kw_op *op, const char *serial, bool given)
+{
+    TRY(op, device_check_name(op, "the serial number", serial));
+    ENSURE(op, !strchr(serial, '_'), KW_E_INPUT,
+           "the serial number '%s' has a '_', which no certificate can carry (X.520, "
+           "PrintableString)%s",
+           serial, given ? "" : "; it is the device id where none is given: give another");
+    return KW_OK;
+}
+
 /* One number of a dotted OID, at most nine digits, no needless zeros; NULL where there is none. */
 static const char *take_arc(const char *text, unsigned long *ret)
 {
@@ -75,8 +87,7 @@ static kw_status check_request(struct kw_op *op, const struct device_request *re
 {
     TRY(op, device_check_name(op, "the device id", request->id));
     TRY(op, device_check_name(op, "the product", request->product));
-    TRY(op, device_check_name(op, "the serial number",
-                              request->serial ? request->serial : request->id));
+    TRY(op, check_serial(op, request->serial ? request->serial : request->id, request->serial));
     if (request->batch) {
         TRY(op, device_check_name(op, "the batch", request->batch));
     }

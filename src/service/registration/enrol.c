@@ -279,7 +279,8 @@ static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char 
     TRY(op, refuse_states(op, &it->device));
     TRY(op, enrol_choose_profile(op, it, profile));
     TRY(op, enrol_check_binding(op, it));
-    TRY(op, subject_refuse_other(op, it->request->subject, &it->device));
+    TRY(op, subject_refuse_other(op, it->service, &it->profile->data, &it->device,
+                                 it->request->subject));
     TRY(op, enrol_check_made(op, it));
     TRY(op, known_or_made(op, it, ret, &again));
     if (again) {
@@ -324,7 +325,8 @@ static kw_status explain(struct kw_op *op, struct enrolment *it, const struct cs
     TRY(op, terms_check(op, terms, &at_device, refuse_states(op, &it->device)));
     TRY(op, enrol_choose_profile(op, it, it->profile->data.name));
     TRY(op, terms_check(op, terms, &at_names,
-                        subject_refuse_other(op, it->request->subject, &it->device)));
+                        subject_refuse_other(op, it->service, &it->profile->data, &it->device,
+                                             it->request->subject)));
     TRY(op, terms_check(op, terms, &at_once, refuse_known(op, it)));
     if (strcmp(it->profile->data.approval, "officer") == 0) {
         terms_tell(terms, &at_approval, NULL, "waits for an officer");
@@ -443,7 +445,8 @@ static kw_status issue_again(struct kw_op *op, struct enrolment *it, const char 
     TRY(op, service_profile(op, it->service, it->old->profile, &it->profile));
     TRY(op, enrol_check_protocol(op, it));
     TRY(op, enrol_check_binding(op, it));
-    TRY(op, subject_refuse_other(op, it->request->subject, &it->device));
+    TRY(op, subject_refuse_other(op, it->service, &it->profile->data, &it->device,
+                                 it->request->subject));
     TRY(op, known_key(op, it, ret, &history));
     if (history == KEY_HAS_CERT) {
         return KW_OK;

@@ -7,8 +7,10 @@
 /* As the profile writes it (subject_dn), of what the registry knows of the device. */
 kw_status subject_build(struct kw_op *op, struct service *service, const struct profile *profile,
                         const struct store_device *device, struct kw_out *der);
-/* A request's subject may be empty or name this device; KW_E_DENIED where it names another one. */
-kw_status subject_refuse_other(struct kw_op *op, struct kw_span subject,
-                               const struct store_device *device);
+/* A request's subject may be empty or name this device, by its id and serial number or as the
+ * profile will; KW_E_DENIED where it names another one. */
+kw_status subject_refuse_other(struct kw_op *op, struct service *service,
+                               const struct profile *profile, const struct store_device *device,
+                               struct kw_span subject);
 
 #endif
