@@ -33,6 +33,13 @@ static const char *const reasons[REVOKE_REASON_MAX] = {
     [REVOKE_AA_COMPROMISE] = "aACompromise",
 };
 
+static const bool bars[REVOKE_REASON_MAX] = {
+    [REVOKE_UNSPECIFIED] = true,         [REVOKE_KEY_COMPROMISE] = true,
+    [REVOKE_AFFILIATION_CHANGED] = true, [REVOKE_CESSATION_OF_OPERATION] = true,
+    [REVOKE_CERTIFICATE_HOLD] = true,    [REVOKE_PRIVILEGE_WITHDRAWN] = true,
+    [REVOKE_AA_COMPROMISE] = true,
+};
+
 /* Numbers come from the store and from peers: any may be out of range or a gap. */
 static const char *text_at(const char *const texts[], unsigned n, unsigned i)
 {
@@ -62,4 +69,9 @@ int revoke_reason_from_text(const char *text)
         }
     }
     return -1;
+}
+
+bool revoke_reason_bars(int reason)
+{
+    return reason >= 0 && reason < REVOKE_REASON_MAX && bars[reason];
 }

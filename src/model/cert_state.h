@@ -2,6 +2,8 @@
 #ifndef MODEL_CERT_STATE_H
 #define MODEL_CERT_STATE_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 /* Stored: append only. */
@@ -28,6 +30,9 @@ enum revoke_reason {
 };
 const char *revoke_reason_text(int reason);    /* "keyCompromise", …; "unknown" */
 int revoke_reason_from_text(const char *text); /* -1 where unknown */
+/* Does it judge the holder? Then a device may not come back with another certificate by itself.
+ * superseded and cACompromise do not: what was wrong there was the certificate, or its issuer. */
+bool revoke_reason_bars(int reason);
 
 /* Stored: append only. */
 enum device_state { DEVICE_REGISTERED = 1, DEVICE_ACTIVE, DEVICE_SUSPENDED, DEVICE_RETIRED };

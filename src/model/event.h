@@ -84,7 +84,8 @@
     X(DEVICE_LOG_BREAK, "device.log_break", "device")                                              \
     X(ROOT_INSTALL, "root.install", "key")                                                         \
     X(ROOT_RETIRE, "root.retire", "key")                                                           \
-    X(DEVICE_WIPE, "device.wipe", "device")
+    X(DEVICE_WIPE, "device.wipe", "device")                                                        \
+    X(DEVICE_READMIT, "device.readmit", "device")
 
 enum event_type {
 #define X(name, text, category) EVENT_##name,

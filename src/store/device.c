@@ -8,7 +8,7 @@ enum { DEVICE_INSERT, DEVICE_UPDATE, DEVICE_FIRMWARE, DEVICE_STATE, DEVICE_GET, 
     " d.last_seen_ms, d.agent, d.root_of_trust, d.simulated, d.secret_hash, d.secret_expires_ms,"  \
     " d.secret_used_csr, d.secret_failures, d.firmware, b.text,"                                   \
     " d.renew_plan, a.verdict, a.level, a.simulated, a.valid_until_ms, a.reset_count,"             \
-    " a.restart_count, coalesce(a.reason, 'no_round'), g.state"                                    \
+    " a.restart_count, coalesce(a.reason, 'no_round'), g.state, d.barred_ms, d.barred_reason"      \
     " FROM owner o JOIN device d ON d.owner = o.id JOIN name p ON p.id = d.product"                \
     " JOIN name h ON h.id = d.hw_type LEFT JOIN name b ON b.id = d.batch"                          \
     " LEFT JOIN batch g ON g.name = d.batch LEFT JOIN attest a ON a.owner = d.owner "
@@ -160,6 +160,8 @@ static kw_status row_read(struct kw_op *op, const struct store_rows *rows, struc
         .secret_failures = (uint32_t)store_row_int(rows, 13),
         .renew_plan = store_row_int(rows, 16),
         .batch_state = (enum batch_state)store_row_int(rows, 24),
+        .barred_ms = store_row_int(rows, 25),
+        .barred_reason = (int)store_row_int(rows, 26),
     };
 
     TRY(op, read_texts(op, rows, &device));

@@ -47,6 +47,7 @@ enum store_noun {
     STORE_NOUN_HEARTBEAT,
     STORE_NOUN_BROKER,
     STORE_NOUN_DEVICE_EVENT,
+    STORE_NOUN_DEVICE_BAR,
     STORE_NOUN_MAX
 };
 enum { STORE_STATEMENTS_MAX = 12 }; /* of one noun */

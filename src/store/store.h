@@ -126,6 +126,10 @@ struct store_device {
                                                unused */
     uint32_t secret_failures;               /* wrong secrets in a row */
     int64_t renew_plan; /* it is to renew for this plan of revocation (read only); 0 = none */
+    /* Since when it may not enrol anew, and for which revocation (read only; store_device_bar()
+     * sets it); 0 = it may. */
+    int64_t barred_ms;
+    int barred_reason;
     /* What it proved (read only; store/attest.h has the whole record, and writes it). */
     struct store_device_attest {
         enum attest_verdict verdict; /* as of its last round: see attest_verdict_now() */
@@ -142,6 +146,13 @@ kw_status store_device_insert(struct kw_op *op, struct store_txn *txn,
 /* Update everything but id, product, serial, hw_type, batch, registered_ms. KW_E_NOT_FOUND. */
 kw_status store_device_update(struct kw_op *op, struct store_txn *txn,
                               const struct store_device *device);
+/* It may not enrol anew, for a revocation with this reason; a mark that is there stays, unless it
+ * is that of a hold. Owners that are no devices have none. */
+kw_status store_device_bar(struct kw_op *op, struct store_txn *txn, const char *owner, int reason,
+                           int64_t at_ms);
+/* It may again; _held: only where the mark is a hold's, and none of its certificates is held. */
+kw_status store_device_unbar(struct kw_op *op, struct store_txn *txn, const char *owner);
+kw_status store_device_unbar_held(struct kw_op *op, struct store_txn *txn, const char *owner);
 kw_status store_device_get(struct kw_op *op, struct store *store, const char *id,
                            struct store_device *ret);
 kw_status store_device_get_txn(struct kw_op *op, struct store_txn *txn, const char *id,

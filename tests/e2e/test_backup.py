@@ -118,6 +118,8 @@ def test_the_log_heals_it(story):
     shown = gate.json('cert', 'show', fingerprint(story.fresh.ldevid.cert))
     assert shown['state'] == 'held'
     assert gate.json('device', 'show', story.retired.id)['state'] == 'retired'
+    assert gate.json('device', 'show', story.stolen.id)['barred'] == 'keyCompromise'
+    assert 'barred' not in gate.json('device', 'show', story.fresh.id)
     # a secret that was used, or given, meanwhile opens nothing
     assert gate.enrol(b'x', secret=(story.fresh.id, story.fresh.secret)).status in (400, 401)
     assert gate.enrol(b'x', secret=story.unused).status in (400, 401)

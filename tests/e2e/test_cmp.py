@@ -66,6 +66,10 @@ def test_a_life_by_signature(gate, born, tmp_path):
     assert (shown['state'], shown['reason']) == ('revoked', 'keyCompromise')
     refused = born.run('rr', '-oldcert', born.folder / 'second.pem', '-revreason', '1', *born.by_cert('idevid'), check=False)
     assert refused.returncode != 0 and 'certRevoked' in words(refused)
+    refused = born.run('cr', *born.by_cert('idevid'), '-newkey', born.key('third'), '-certout', born.folder / 'third.pem', check=False)
+    assert refused.returncode != 0 and 'notAuthorized' in words(refused), 'no way back by the IDevID'
+    gate.cli('device', 'readmit', born.id, '--reason', 'its key was made anew')
+    born.ask('cr', 'third', *born.by_cert('idevid'))
     refused = born.run('genm', *born.by_cert('second'), check=False)
     assert refused.returncode != 0 and 'signerNotTrusted' in words(refused), 'a revoked certificate opens nothing'
 

@@ -87,6 +87,25 @@ def test_no_way_back(gate):
     assert gate.counts() == before
 
 
+def test_no_way_back_by_the_idevid(gate):
+    """The device is barred, whatever becomes of the certificate, until a person lets it."""
+    device = gate.device()
+    revoke(gate, device.ldevid.cert, 'privilegeWithdrawn')
+    assert gate.json('device', 'show', device.id)['barred'] == 'privilegeWithdrawn'
+    before = gate.counts()
+    refused = gate.enrol(csr_der(new_key(), device.id), who=device.idevid)
+    assert (refused.status, 'readmit' in refused.text) == (409, True), refused.text
+    assert gate.counts() == before
+    _, entry = gate.log_entries(10)[-1]
+    assert (entry['type'], entry['object']) == ('cert.refuse', f'device:{device.id}')
+    gate.cli('device', 'readmit', device.id, '--reason', 'the customer has paid')
+    assert 'barred' not in gate.json('device', 'show', device.id)
+    device.ldevid = device.get('ldevid-2', who=device.idevid)
+    assert device.hello().status == 200
+    again = gate.cli('device', 'readmit', device.id, '--reason', 'x', check=False)
+    assert again.returncode == 1 and 'may enrol as it is' in words(again)
+
+
 def test_twice(gate):
     device = gate.device()
     revoke(gate, device.ldevid.cert)

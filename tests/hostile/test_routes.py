@@ -57,6 +57,7 @@ BODIES = {
     f'{API}/devices/import': raw(JSON, lambda gate, device: b'{"id":"A B","product":1}'),
     f'{API}/devices/{{id}}/suspend': REASON,
     f'{API}/devices/{{id}}/resume': REASON,
+    f'{API}/devices/{{id}}/readmit': REASON,
     f'{API}/devices/{{id}}/wipe': obj(reason='r', hours=1),
     f'{API}/devices/{{id}}/wipe/cancel': REASON,
     f'{API}/attest/roots': obj('der', der=B64, simulated=True),

@@ -32,6 +32,10 @@ static void view(const struct store_device *device, struct device_view *ret)
     KW_TEXT_SET(ret->batch, device->batch);
     KW_TEXT_SET(ret->firmware, device->firmware);
     ret->simulated = device->simulated;
+    if (device->barred_ms != 0) {
+        KW_TEXT_SET(ret->barred, revoke_reason_text(device->barred_reason));
+        ret->barred_ms = device->barred_ms;
+    }
     view_attest(&device->attest, ret);
 }
 

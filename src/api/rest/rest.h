@@ -64,6 +64,7 @@ REST_HANDLER(rest_device_suspend);
 REST_HANDLER(rest_device_wipe);
 REST_HANDLER(rest_device_wipe_cancel);
 REST_HANDLER(rest_device_resume);
+REST_HANDLER(rest_device_readmit);
 REST_HANDLER(rest_device_events);
 REST_HANDLER(rest_ek_root_list);
 REST_HANDLER(rest_ek_root_add);

@@ -24,6 +24,7 @@ const struct route rest_routes[] = {
     {HTTP_POST, V1 "/devices/{id}/wipe/cancel", AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_wipe_cancel, ERR, "take the order back, as long as the device did not obey"},
     {HTTP_POST, V1 "/devices/{id}/suspend",     AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_suspend,  ERR, "take a device out of use; its certificates are held"},
     {HTTP_POST, V1 "/devices/{id}/resume",      AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_resume,   ERR, "and into use again"},
+    {HTTP_POST, V1 "/devices/{id}/readmit",     AUTH_OPERATOR, JSON, BODY, MS, 0, rest_device_readmit,  ERR, "let a device enrol anew whose certificate was revoked"},
     {HTTP_GET,  V1 "/attest/roots",             AUTH_OPERATOR, NULL, 0,    MS, 0, rest_ek_root_list,    ERR, "whose endorsement keys are believed"},
     {HTTP_POST, V1 "/attest/roots",             AUTH_OPERATOR, JSON, BODY, MS, 0, rest_ek_root_add,     ERR, "believe a TPM maker's CA, or one endorsement key"},
     {HTTP_GET,  V1 "/attest/crls",              AUTH_OPERATOR, NULL, 0,    MS, 0, rest_ek_crl_list,     ERR, "CRLs of the CAs of endorsement keys"},

@@ -1,6 +1,7 @@
 #include "service/registration/suspend.h"
 
 #include "api/rest/rest.h"
+#include "service/registration/device.h"
 
 struct reason_body {
     char reason[STORE_REASON_MAX];
@@ -26,6 +27,16 @@ REST_HANDLER(rest_device_resume)
 
     TRY(op, codec_json_decode(op, request->body, reason_fields, KW_COUNT(reason_fields), &body));
     TRY(op, device_release(op, rest_service(ctx), rest_param(request, "id"), body.reason));
+    response->status = 204;
+    return KW_OK;
+}
+
+REST_HANDLER(rest_device_readmit)
+{
+    struct reason_body body = {.reason = ""};
+
+    TRY(op, codec_json_decode(op, request->body, reason_fields, KW_COUNT(reason_fields), &body));
+    TRY(op, device_readmit(op, rest_service(ctx), rest_param(request, "id"), body.reason));
     response->status = 204;
     return KW_OK;
 }

@@ -29,6 +29,9 @@ static const struct codec_field device_fields[] = {
                  "that an operator ordered: ordered, done, cancelled, expired"),
     FIELD_TIME("wipe_until", struct device_view, wipe_until_ms, CODEC_OMIT_EMPTY,
                "so long the order waits for the device"),
+    FIELD_STRING("barred", struct device_view, barred, CODEC_OMIT_EMPTY,
+                 "from enrolling anew: the reason of the revocation; see 'device readmit'"),
+    FIELD_TIME("barred_since", struct device_view, barred_ms, CODEC_OMIT_EMPTY, "since when"),
 };
 static const struct codec_field reference_fields[] = {
     FIELD_STRING("name", struct reference_view, name, 0, "of the set"),

@@ -28,7 +28,8 @@ struct device_view {
     char agent[KW_NAME_MAX], root_of_trust[KW_NAME_MAX], batch[KW_NAME_MAX], firmware[FIRMWARE_MAX];
     bool simulated;
     char attestation[16], attestation_reason[32], assurance_level[16], wipe[16];
-    int64_t attested_until_ms, wipe_until_ms;
+    int64_t attested_until_ms, wipe_until_ms, barred_ms;
+    char barred[24];
 };
 /* A set of events of measured boots; a product whose units have a secure element. */
 struct reference_view {

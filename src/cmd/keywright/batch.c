@@ -76,6 +76,15 @@ kw_status cli_device_suspend(struct kw_op *op, struct cli *cli)
     return KW_OK;
 }
 
+kw_status cli_device_readmit(struct kw_op *op, struct cli *cli)
+{
+    AUTO(kw_bytes) *answer = NULL;
+
+    TRY(op, cli_post_reason(op, cli, "devices", "readmit", &answer));
+    (void)printf("device %s may enrol anew\n", cli->args[0]);
+    return KW_OK;
+}
+
 kw_status cli_device_resume(struct kw_op *op, struct cli *cli)
 {
     AUTO(kw_bytes) *answer = NULL;

@@ -203,6 +203,7 @@ kw_status cli_device_wipe(struct kw_op *op, struct cli *cli);
 kw_status cli_device_unwipe(struct kw_op *op, struct cli *cli);
 kw_status cli_device_suspend(struct kw_op *op, struct cli *cli);
 kw_status cli_device_resume(struct kw_op *op, struct cli *cli);
+kw_status cli_device_readmit(struct kw_op *op, struct cli *cli);
 kw_status cli_batch_list(struct kw_op *op, struct cli *cli);
 kw_status cli_batch_show(struct kw_op *op, struct cli *cli);
 kw_status cli_batch_open(struct kw_op *op, struct cli *cli);

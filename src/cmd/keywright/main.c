@@ -176,6 +176,7 @@ static const struct command {
     {"device", "unwipe",   "ID",         REMOTE | OPT(REASON),                   cli_device_unwipe,   "take that order back"},
     {"device", "suspend",  "ID",         REMOTE | OPT(REASON),                   cli_device_suspend,  "take a device out of use for a while; its certificates are held"},
     {"device", "resume",   "ID",         REMOTE | OPT(REASON),                   cli_device_resume,   "take a device into use again"},
+    {"device", "readmit",  "ID",         REMOTE | OPT(REASON),                   cli_device_readmit,  "let a device enrol anew whose certificate was revoked"},
     {"batch",  "list",     NULL,         REMOTE,                                 cli_batch_list,      "batches of units"},
     {"batch",  "show",     "NAME",       REMOTE,                                 cli_batch_show,      "one batch"},
     {"batch",  "open",     "NAME",       REMOTE | OPT(PRODUCT) | OPT(QUOTA),     cli_batch_open,      "open a batch; registering a device into it does so, too"},

@@ -63,6 +63,7 @@ static kw_status record_deed(struct kw_op *op, struct service *service, struct s
                                             [CERT_STATE_HELD] = EVENT_CERT_HOLD,
                                             [CERT_STATE_REVOKED] = EVENT_CERT_REVOKE};
     char serial[2 * KW_SERIAL_MAX + 1], plan[40] = "";
+    const char *unconfirmed = deed->unconfirmed ? AUTHORITY_UNCONFIRMED : "";
     struct event event = {.type = types[deed->next], .unix_ms = deed->now_ms};
 
     kw_hex(KW_SPAN(cert->serial, cert->serial_len), serial, sizeof(serial));
@@ -70,9 +71,31 @@ static kw_status record_deed(struct kw_op *op, struct service *service, struct s
         (void)snprintf(plan, sizeof(plan), ", plan %lld", (long long)deed->plan);
     }
     (void)snprintf(event.object, sizeof(event.object), "cert:%.48s/%.40s", cert->ca, serial);
-    (void)snprintf(event.detail, sizeof(event.detail), "%.95s of %.95s, reason %s%s", cert->profile,
-                   cert->owner, revoke_reason_text(deed->reason), plan);
+    (void)snprintf(event.detail, sizeof(event.detail), "%.95s of %.95s, reason %s%s%s",
+                   cert->profile, cert->owner, revoke_reason_text(deed->reason), plan, unconfirmed);
     return service_record(op, service, txn, &event);
+}
+
+/* The successor of what is superseded stands for its device, unless a key was taken. */
+static bool bars(const struct store_cert_brief *cert, const struct authority_deed *deed)
+{
+    bool in_use = cert->state != CERT_STATE_SUPERSEDED || is_compromise(deed->reason);
+
+    return deed->next != CERT_STATE_VALID && !deed->unconfirmed && in_use &&
+           revoke_reason_bars(deed->reason);
+}
+
+kw_status authority_bar_device(struct kw_op *op, struct store_txn *txn,
+                               const struct store_cert_brief *cert,
+                               const struct authority_deed *deed)
+{
+    if (strncmp(cert->owner, "device:", strlen("device:")) != 0) {
+        return KW_OK;
+    }
+    if (bars(cert, deed)) {
+        return store_device_bar(op, txn, cert->owner, deed->reason, deed->now_ms);
+    }
+    return cert->state == CERT_STATE_HELD ? store_device_unbar_held(op, txn, cert->owner) : KW_OK;
 }
 
 kw_status authority_do(struct kw_op *op, struct service *service, struct store_txn *txn,
@@ -83,6 +106,7 @@ kw_status authority_do(struct kw_op *op, struct service *service, struct store_t
     TRY(op, check_deed(op, cert, deed));
     TRY(op, store_cert_set_state(op, txn, cert->row, deed->next, release ? 0 : deed->now_ms / 1000,
                                  release ? 0 : deed->reason));
+    TRY(op, authority_bar_device(op, txn, cert, deed));
     TRY(op, step_key(op, txn, cert, deed));
     return record_deed(op, service, txn, cert, deed);
 }
@@ -105,37 +129,54 @@ static kw_status do_alone(struct kw_op *op, struct store_txn *txn, void *ctx)
 }
 
 static kw_status change_alone(struct kw_op *op, struct service *service,
-                              const struct store_cert *cert, enum cert_state next, int reason)
+                              const struct store_cert *cert, const struct authority_deed *deed)
 {
-    struct lone_deed it = {
-        .service = service,
-        .row = cert->row,
-        .deed = {.next = next, .reason = reason, .now_ms = os_clock_unix_ms()}
-    };
+    struct lone_deed it = {.service = service, .row = cert->row, .deed = *deed};
 
+    it.deed.now_ms = os_clock_unix_ms();
     TRY(op, store_change(op, service->store, do_alone, &it), "recording the revocation");
     return KW_OK;
 }
 
-kw_status authority_revoke(struct kw_op *op, struct service *service, const struct store_cert *cert,
-                           int reason)
+static kw_status revoke_alone(struct kw_op *op, struct service *service,
+                              const struct store_cert *cert, const struct authority_deed *deed)
 {
     char when[KW_TIME_TEXT];
 
     ENSURE(op, cert->state != CERT_STATE_REVOKED, KW_E_STATE, "it was revoked already at %s (%s)",
            kw_time_text(cert->revoked_s, when), revoke_reason_text(cert->reason));
-    return change_alone(op, service, cert, CERT_STATE_REVOKED, reason);
+    return change_alone(op, service, cert, deed);
+}
+
+kw_status authority_revoke(struct kw_op *op, struct service *service, const struct store_cert *cert,
+                           int reason)
+{
+    return revoke_alone(op, service, cert,
+                        &(struct authority_deed){.next = CERT_STATE_REVOKED, .reason = reason});
+}
+
+kw_status authority_withdraw(struct kw_op *op, struct service *service,
+                             const struct store_cert *cert)
+{
+    return revoke_alone(op, service, cert,
+                        &(struct authority_deed){.next = CERT_STATE_REVOKED,
+                                                 .reason = REVOKE_CESSATION_OF_OPERATION,
+                                                 .unconfirmed = true});
 }
 
 kw_status authority_hold(struct kw_op *op, struct service *service, const struct store_cert *cert)
 {
-    return change_alone(op, service, cert, CERT_STATE_HELD, REVOKE_CERTIFICATE_HOLD);
+    return change_alone(
+        op, service, cert,
+        &(struct authority_deed){.next = CERT_STATE_HELD, .reason = REVOKE_CERTIFICATE_HOLD});
 }
 
 kw_status authority_release(struct kw_op *op, struct service *service,
                             const struct store_cert *cert)
 {
-    return change_alone(op, service, cert, CERT_STATE_VALID, REVOKE_CERTIFICATE_HOLD);
+    return change_alone(
+        op, service, cert,
+        &(struct authority_deed){.next = CERT_STATE_VALID, .reason = REVOKE_CERTIFICATE_HOLD});
 }
 
 /* --- finding ---------------------------------------------------------------------------------- */

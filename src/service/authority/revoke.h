@@ -24,10 +24,21 @@ struct authority_deed {
     enum cert_state next;
     int reason;
     int64_t now_ms;
-    int64_t plan; /* 0 = none */
+    int64_t plan;     /* 0 = none */
+    bool unconfirmed; /* its device did not take it: it says nothing about the device */
 };
 kw_status authority_do(struct kw_op *op, struct service *service, struct store_txn *txn,
                        const struct store_cert_brief *cert, const struct authority_deed *deed);
+/* What of it stays with the device, whatever becomes of the certificate: one that is revoked while
+ * in use, or on hold, for what its device did (revoke_reason_bars()) bars the device from enrolling
+ * anew until device_readmit(). cert: as it was before. */
+kw_status authority_bar_device(struct kw_op *op, struct store_txn *txn,
+                               const struct store_cert_brief *cert,
+                               const struct authority_deed *deed);
+/* Revoke a certificate that its device was sent and did not take. KW_E_STATE revoked before. */
+kw_status authority_withdraw(struct kw_op *op, struct service *service,
+                             const struct store_cert *cert);
+#define AUTHORITY_UNCONFIRMED ", not confirmed" /* in the log's entry of it */
 /* Find by "ca/serialhex", serial hex (any CA) or fingerprint hex. KW_E_NOT_FOUND, KW_E_INPUT. */
 kw_status authority_find(struct kw_op *op, struct service *service, const char *id,
                          struct store_cert *ret);

@@ -136,7 +136,7 @@ kw_status cmp_cert_by_row(struct kw_op *op, struct service *service, int64_t row
 
 kw_status cmp_withdraw(struct kw_op *op, struct service *service, const struct store_cert *cert)
 {
-    kw_status status = authority_revoke(op, service, cert, REVOKE_CESSATION_OF_OPERATION);
+    kw_status status = authority_withdraw(op, service, cert);
 
     if (status.code == KW_E_STATE) {
         kw_op_clear(op);

@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/time.h"
 #include "os/clock.h"
+#include "service/authority/revoke.h"
 #include "service/event_text.h"
 #include "service/log/keys.h"
 #include "service/log/log.h"
@@ -201,6 +202,19 @@ static kw_status retire_key(struct kw_op *op, struct store_txn *txn, const uint8
                : KW_OK;
 }
 
+/* What a revocation, hold or release leaves with its device. */
+static kw_status tell_device(struct kw_op *op, struct store_txn *txn, const struct store_cert *cert,
+                             const struct event *event, const struct authority_deed *deed)
+{
+    struct store_cert_brief brief = {.state = cert->state};
+    struct authority_deed told = *deed;
+
+    KW_TEXT_SET(brief.owner, cert->owner);
+    told.now_ms = event->unix_ms;
+    told.unconfirmed = strstr(event->detail, AUTHORITY_UNCONFIRMED) != NULL;
+    return authority_bar_device(op, txn, &brief, &told);
+}
+
 /* "PROFILE of OWNER, reason REASON" (revoke.c) */
 static kw_status revoked(struct kw_op *op, struct store_txn *txn, struct batch *batch,
                          const struct event *event)
@@ -222,6 +236,10 @@ static kw_status revoked(struct kw_op *op, struct store_txn *txn, struct batch *
     }
     TRY(op, store_cert_set_state(op, txn, cert.row, CERT_STATE_REVOKED, event->unix_ms / 1000,
                                  reason < 0 ? REVOKE_UNSPECIFIED : reason));
+    TRY(op,
+        tell_device(op, txn, &cert, event,
+                    &(struct authority_deed){.next = CERT_STATE_REVOKED,
+                                             .reason = reason < 0 ? REVOKE_UNSPECIFIED : reason}));
     bool stolen = reason == REVOKE_KEY_COMPROMISE || reason == REVOKE_CA_COMPROMISE;
     batch->now.revoked++;
     return retire_key(op, txn, cert.pubkey, stolen ? KEY_EVENT_COMPROMISE : KEY_EVENT_DEACTIVATE,
@@ -247,6 +265,8 @@ static kw_status held(struct kw_op *op, struct store_txn *txn, const struct even
     }
     TRY(op, store_cert_set_state(op, txn, cert.row, next, hold ? event->unix_ms / 1000 : 0,
                                  hold ? REVOKE_CERTIFICATE_HOLD : 0));
+    TRY(op, tell_device(op, txn, &cert, event,
+                        &(struct authority_deed){.next = next, .reason = REVOKE_CERTIFICATE_HOLD}));
     return retire_key(op, txn, cert.pubkey, hold ? KEY_EVENT_SUSPEND : KEY_EVENT_ACTIVATE,
                       event->unix_ms);
 }
@@ -277,6 +297,7 @@ static kw_status registered(struct kw_op *op, struct store_txn *txn, struct batc
     if (strncmp(owner, "device:", 7) != 0 ||
         !read_part(event->detail, "serial number ", device.serial, sizeof(device.serial)) ||
         !read_part(event->detail, "product ", device.product, sizeof(device.product))) {
+        TRY(op, store_device_unbar(op, txn, owner));
         return close_secret(op, txn, owner);
     }
     (void)read_part(event->detail, ", batch ", device.batch, sizeof(device.batch)); /* or none */
@@ -304,6 +325,13 @@ static kw_status resumed(struct kw_op *op, struct store_txn *txn, struct batch *
 {
     (void)batch;
     return device_resume_again(op, txn, event);
+}
+
+static kw_status readmitted(struct kw_op *op, struct store_txn *txn, struct batch *batch,
+                            const struct event *event)
+{
+    (void)batch;
+    return store_device_unbar(op, txn, event->object);
 }
 
 static kw_status batch_told(struct kw_op *op, struct store_txn *txn, struct batch *batch,
@@ -382,6 +410,7 @@ static const struct {
     {EVENT_CERT_RELEASE,     released   },
     {EVENT_DEVICE_REGISTER,  registered },
     {EVENT_DEVICE_RETIRE,    retired    },
+    {EVENT_DEVICE_READMIT,   readmitted },
     {EVENT_KEY_DESTROY,      destroyed  },
     {EVENT_KEY_BLOCK,        blocked    },
     {EVENT_CRL_SIGN,         crl_signed },

@@ -206,7 +206,8 @@ static kw_status put_secret(struct kw_op *op, struct store_txn *txn, void *ctx)
     device.secret_expires_ms = made->secret_expires_ms;
     device.secret_failures = 0;
     TRY(op, store_device_update(op, txn, &device));
-    TRY(op, store_heartbeat_forget(op, txn, made->id)); /* a new life begins */
+    TRY(op, store_device_unbar(op, txn, change->event.object)); /* a new life begins */
+    TRY(op, store_heartbeat_forget(op, txn, made->id));
     TRY(op, store_device_log_forget(op, txn, made->id));
     if (change->wipe.state == WIPE_ORDERED) { /* it was meant for the life before */
         TRY(op, wipe_end(op, txn, made->id, &change->wipe, WIPE_CANCELLED));
@@ -297,6 +298,31 @@ kw_status device_retire(struct kw_op *op, struct service *service, const char *i
     ENSURE(op, change.device.state != DEVICE_RETIRED || n_revoked > 0, KW_E_STATE,
            "device '%s' is retired already", id);
     return KW_OK;
+}
+
+static kw_status readmit(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    const struct device_change *change = ctx;
+    struct store_device device;
+
+    TRY(op, store_device_get_txn(op, txn, change->device.id, &device));
+    ENSURE(op, device.state != DEVICE_RETIRED, KW_E_STATE, "device '%s' is retired", device.id);
+    ENSURE(op, device.barred_ms != 0, KW_E_STATE, "device '%s' may enrol as it is", device.id);
+    TRY(op, store_device_unbar(op, txn, change->event.object));
+    return service_record(op, change->service, txn, &change->event);
+}
+
+kw_status device_readmit(struct kw_op *op, struct service *service, const char *id,
+                         const char *reason)
+{
+    struct device_change change = {.service = service};
+
+    ENSURE(op, KW_TEXT_SET(change.device.id, id), KW_E_NOT_FOUND, "no device '%.64s'", id);
+    ENSURE(op, *reason && strlen(reason) < STORE_REASON_MAX, KW_E_INPUT,
+           "it needs a reason of at most %d octets", STORE_REASON_MAX - 1);
+    name_object(&change, EVENT_DEVICE_READMIT);
+    KW_TEXT_SET(change.event.detail, reason);
+    return store_change(op, service->store, readmit, &change);
 }
 
 /* --- signs of life ---------------------------------------------------------------------------- */

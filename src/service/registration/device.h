@@ -39,6 +39,11 @@ kw_status device_new_secret(struct kw_op *op, struct service *service, const cha
  */
 kw_status device_retire(struct kw_op *op, struct service *service, const char *id, int reason);
 
+/* Let a device enrol anew that was barred from it by a revocation (authority_bar_device()).
+ * KW_E_STATE it is not barred, or retired; KW_E_INPUT no reason. */
+kw_status device_readmit(struct kw_op *op, struct service *service, const char *id,
+                         const char *reason);
+
 struct device_hello {
     char agent[KW_NAME_MAX];
     char root_of_trust[KW_NAME_MAX];

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/hex.h"
+#include "base/time.h"
 #include "crypto/digest.h"
 #include "crypto/dn.h"
 #include "os/clock.h"
@@ -20,6 +21,25 @@ static kw_status refuse_states(struct kw_op *op, const struct store_device *devi
     ENSURE(op, device->state == DEVICE_REGISTERED || device->state == DEVICE_ACTIVE, KW_E_STATE,
            "device '%s' is %s", device->id, device_state_text(device->state));
     return batch_refuse_quarantined(op, device);
+}
+
+/* What was revoked for what the device did does not come back by another certificate or an older
+ * secret of the same device, even where the one that was revoked has ended. */
+static kw_status refuse_barred(struct kw_op *op, const struct store_device *device)
+{
+    char when[KW_TIME_TEXT];
+
+    ENSURE(op, device->barred_ms == 0, KW_E_STATE,
+           "a certificate of device '%s' was taken back at %s (%s); see 'keywright device readmit'",
+           device->id, kw_time_text(device->barred_ms / 1000, when),
+           revoke_reason_text(device->barred_reason));
+    return KW_OK;
+}
+
+static kw_status refuse_first(struct kw_op *op, const struct store_device *device)
+{
+    TRY(op, refuse_states(op, device));
+    return refuse_barred(op, device);
 }
 
 static kw_status begin(struct kw_op *op, struct enrolment *it)
@@ -176,7 +196,7 @@ static kw_status admit_first(struct kw_op *op, struct store_txn *txn, void *ctx)
     struct store_cert used;
 
     TRY(op, store_device_get_txn(op, txn, it->device.id, &device));
-    TRY(op, refuse_states(op, &device));
+    TRY(op, refuse_first(op, &device));
     TRY(op, registration_settle(op, it->service, txn, &it->profile->data, it->owner,
                                 it->request->sha256));
     if (enrol_is_vouched(it)) {
@@ -276,7 +296,7 @@ static kw_status issue_first(struct kw_op *op, struct enrolment *it, const char 
     struct issue_request request = {.event = EVENT_CERT_ISSUE, .within = admit_first};
     bool again = false;
 
-    TRY(op, refuse_states(op, &it->device));
+    TRY(op, refuse_first(op, &it->device));
     TRY(op, enrol_choose_profile(op, it, profile));
     TRY(op, enrol_check_binding(op, it));
     TRY(op, subject_refuse_other(op, it->service, &it->profile->data, &it->device,
@@ -322,7 +342,7 @@ static kw_status explain(struct kw_op *op, struct enrolment *it, const struct cs
         .event = EVENT_CERT_ISSUE, .within = admit_first, .terms = terms, .asked = csr};
     struct store_cert none;
 
-    TRY(op, terms_check(op, terms, &at_device, refuse_states(op, &it->device)));
+    TRY(op, terms_check(op, terms, &at_device, refuse_first(op, &it->device)));
     TRY(op, enrol_choose_profile(op, it, it->profile->data.name));
     TRY(op, terms_check(op, terms, &at_names,
                         subject_refuse_other(op, it->service, &it->profile->data, &it->device,

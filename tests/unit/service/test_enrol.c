@@ -187,7 +187,7 @@ static void replay_of_a_revoked_one(void **state)
 
     unit_register(place, "D1", &unit);
     assert_ok(&op, unit_enrol(&op, place, &unit, &cert));
-    assert_ok(&op, authority_revoke(&op, place->service, &cert, REVOKE_KEY_COMPROMISE));
+    assert_ok(&op, authority_revoke(&op, place->service, &cert, REVOKE_SUPERSEDED));
     assert_code(&op, unit_enrol(&op, place, &unit, &again), KW_E_CONFLICT);
     unit_done(&unit);
 }
@@ -386,11 +386,105 @@ static void idevid_revoked_in_between(void **state)
 
     unit_register(place, "D1", &unit);
     assert_ok(&op, unit_enrol(&op, place, &unit, &idevid));
-    assert_ok(&op, authority_revoke(&op, place->service, &idevid, REVOKE_KEY_COMPROMISE));
+    assert_ok(&op, authority_revoke(&op, place->service, &idevid, REVOKE_SUPERSEDED));
     unit_new_key(&unit);
     uint64_t certs = rig_counts(place).certs;
     assert_code(&op, unit_enrol_with(&op, place, &unit, &idevid, "", &cert), KW_E_REVOKED);
     assert_int_equal(rig_counts(place).certs, certs);
+    unit_done(&unit);
+}
+
+/* --- no way back by the side door ------------------------------------------------------------- */
+
+struct revocation {
+    enum revoke_reason reason;
+    bool bars;
+};
+
+/* The LDevID ends, the IDevID is still good: what the LDevID was revoked for decides. */
+static void revoked_ldevid_bars(void **state)
+{
+    static const struct revocation cases[] = {
+        {REVOKE_UNSPECIFIED,            true },
+        {REVOKE_KEY_COMPROMISE,         true },
+        {REVOKE_CA_COMPROMISE,          false},
+        {REVOKE_AFFILIATION_CHANGED,    true },
+        {REVOKE_SUPERSEDED,             false},
+        {REVOKE_CESSATION_OF_OPERATION, true },
+        {REVOKE_PRIVILEGE_WITHDRAWN,    true },
+        {REVOKE_AA_COMPROMISE,          true },
+    };
+    struct place *place = *state;
+    TEST_OP(op);
+
+    for (unsigned i = 0; i < KW_COUNT(cases); i++) {
+        struct store_cert idevid, ldevid, cert;
+        struct unit unit;
+        char id[8];
+        (void)snprintf(id, sizeof(id), "B%u", i);
+        unit_register(place, id, &unit);
+        assert_ok(&op, unit_enrol(&op, place, &unit, &idevid));
+        unit_new_key(&unit);
+        assert_ok(&op, unit_enrol_with(&op, place, &unit, &idevid, "", &ldevid));
+        assert_ok(&op, authority_revoke(&op, place->service, &ldevid, cases[i].reason));
+        assert_int_equal(device_of(place, id).barred_ms != 0, cases[i].bars);
+        unit_new_key(&unit);
+        enum kw_code want = cases[i].bars ? KW_E_STATE : KW_CODE_OK;
+        assert_code(&op, unit_enrol_with(&op, place, &unit, &idevid, "", &cert), want);
+        if (cases[i].bars) {
+            assert_ok(&op, device_readmit(&op, place->service, id, "looked at"));
+            assert_ok(&op, unit_enrol_with(&op, place, &unit, &idevid, "", &cert));
+        }
+        assert_code(&op, device_readmit(&op, place->service, id, "again"), KW_E_STATE);
+        unit_done(&unit);
+    }
+}
+
+/* A secret that was made before does not open it, either; one that is made now is a new life. */
+static void old_secret_stays_barred(void **state)
+{
+    struct place *place = *state;
+    struct store_cert idevid, again;
+    struct unit unit;
+    TEST_OP(op);
+
+    unit_register(place, "D1", &unit);
+    assert_ok(&op, unit_enrol(&op, place, &unit, &idevid));
+    assert_ok(&op, device_new_secret(&op, place->service, "D1", 1, /* cmp= */ false, unit.secret));
+    assert_ok(&op, authority_revoke(&op, place->service, &idevid, REVOKE_KEY_COMPROMISE));
+    unit_new_key(&unit);
+    assert_code(&op, unit_enrol(&op, place, &unit, &again), KW_E_STATE);
+    assert_ok(&op, device_new_secret(&op, place->service, "D1", 1, /* cmp= */ false, unit.secret));
+    assert_ok(&op, unit_enrol(&op, place, &unit, &again));
+    unit_done(&unit);
+}
+
+/* On hold: as long as it is held. What has a successor, and what was never taken, bars nothing. */
+static void held_superseded_and_unconfirmed(void **state)
+{
+    struct place *place = *state;
+    struct store_cert idevid, ldevid, next, room;
+    struct unit unit;
+    TEST_OP(op);
+
+    unit_register(place, "D1", &unit);
+    assert_ok(&op, unit_enrol(&op, place, &unit, &idevid));
+    unit_new_key(&unit);
+    assert_ok(&op, unit_enrol_with(&op, place, &unit, &idevid, "", &ldevid));
+    assert_ok(&op, authority_hold(&op, place->service, &ldevid));
+    unit_new_key(&unit);
+    assert_code(&op, unit_enrol_with(&op, place, &unit, &idevid, "", &next), KW_E_STATE);
+    assert_ok(&op, authority_release(&op, place->service, rig_reload(place, &ldevid, &room)));
+    assert_ok(&op, unit_renew(&op, place, &unit, &ldevid, &next));
+    assert_ok(&op, authority_revoke(&op, place->service, rig_reload(place, &ldevid, &room),
+                                    REVOKE_UNSPECIFIED));
+    assert_int_equal(device_of(place, "D1").barred_ms, 0);
+    assert_ok(&op, authority_withdraw(&op, place->service, &next));
+    assert_int_equal(device_of(place, "D1").barred_ms, 0);
+    unit_new_key(&unit);
+    assert_ok(&op, unit_enrol_with(&op, place, &unit, &idevid, "", &next));
+    assert_code(&op, device_readmit(&op, place->service, "D1", ""), KW_E_INPUT);
+    assert_code(&op, device_readmit(&op, place->service, "none", "x"), KW_E_NOT_FOUND);
     unit_done(&unit);
 }
 
@@ -428,6 +522,9 @@ int main(void)
         TEST(retired_in_between),
         TEST(retired_during_enrolment),
         TEST(idevid_revoked_in_between),
+        TEST(revoked_ldevid_bars),
+        TEST(old_secret_stays_barred),
+        TEST(held_superseded_and_unconfirmed),
         TEST(anothers_certificate),
     };
 
