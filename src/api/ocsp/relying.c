@@ -43,7 +43,7 @@ static bool is_fresh(const struct http_request *request, const char *etag,
     const char *since = request->header(request, "If-Modified-Since");
 
     if (has) {
-        return strstr(has, etag) != NULL;
+        return strcmp(has, "*") == 0 || strstr(has, etag) != NULL;
     }
     return since && strcmp(since, last_modified) == 0;
 }
@@ -175,7 +175,9 @@ static kw_status describe_crl(struct kw_op *op, const struct http_request *reque
     char age[48];
 
     (void)snprintf(age, sizeof(age), "max-age=%lld, public",
-                   (long long)(left_s < CRL_MAX_AGE_S ? left_s : CRL_MAX_AGE_S));
+                   (long long)(left_s < 0               ? 0
+                               : left_s < CRL_MAX_AGE_S ? left_s
+                                                        : CRL_MAX_AGE_S));
     TRY(op, http_response_header(op, response, "Cache-Control", age));
     TRY(op, http_response_header(op, response, "ETag", doc->etag));
     TRY(op, http_response_header(op, response, "Last-Modified", doc->last_modified));

@@ -6,7 +6,7 @@
 
 #include "service/authorities.h"
 
-enum { BASES = 2 };
+enum { BASES = 2, CLOCK_STEP_S = 5 };
 
 struct list {
     bool there;
@@ -135,7 +135,7 @@ void crl_lists_touch(struct crl_lists *lists, const struct crl_list_id *id, int6
 }
 
 /* When, by the steady clock. Something new is gathered for a moment; at half of its life each is
- * made again. */
+ * made again, and at once where the clock ran ahead when it was made: nobody believes it. */
 static int64_t due_ms(const struct list *list, const struct crl_pace *pace)
 {
     int64_t due = INT64_MAX;
@@ -148,7 +148,8 @@ static int64_t due_ms(const struct list *list, const struct crl_pace *pace)
     }
     if (list->doc) {
         int64_t half_s = list->doc->next_update - pace->life_s / 2 - pace->now_s;
-        int64_t half_ms = pace->now_ms + (half_s > 0 ? half_s * 1000 : 0);
+        bool to_come = list->doc->this_update > pace->now_s + CLOCK_STEP_S;
+        int64_t half_ms = pace->now_ms + (half_s > 0 && !to_come ? half_s * 1000 : 0);
         due = half_ms < due ? half_ms : due;
     }
     return due < list->again_ms ? list->again_ms : due;

@@ -90,6 +90,18 @@ static void forget_bases(struct crl_maker *maker, unsigned ca)
     bases[0] = bases[1] = (struct crl_base){0};
 }
 
+/* Entries leave behind their end once a list that was made later had them (RFC 5280 section 5.1).
+ * One of a clock that ran ahead proves nothing: they come back. */
+static int64_t ended_before(const struct crl_doc *old)
+{
+    int64_t now_s = os_clock_unix_s();
+
+    if (!old) {
+        return 0;
+    }
+    return old->this_update < now_s ? old->this_update : now_s;
+}
+
 /* For the next start. A delta is made anew then. */
 static void save(struct crl_maker *maker, const struct crl_order *order, struct crl_doc *doc)
 {
@@ -108,7 +120,7 @@ static kw_status make_complete(struct kw_op *op, struct crl_maker *maker, struct
     bool whole = order->id.shard == SHARD_WHOLE;
     uint64_t mark = crl_journal_mark(maker->journal); /* before the store is read */
 
-    order->not_after_from = old ? old->this_update : 0;
+    order->not_after_from = ended_before(old);
     order->has_delta = whole && old && old->entries >= maker->service->config.crl_delta_from;
     kw_status status = crl_make(op, order, ret);
     if (whole && kw_ok(status)) {

@@ -235,6 +235,64 @@ static struct crl_doc *doc_of(size_t len, uint64_t number)
     return doc;
 }
 
+/* Made while the clock ran half a year ahead. */
+static struct crl_doc *doc_to_come(struct crl_doc *doc)
+{
+    doc->this_update = os_clock_unix_s() + 180 * 86400;
+    doc->next_update = doc->this_update + 86400;
+    return doc;
+}
+
+/* What ended only by that clock is listed again, as it has not ended. */
+static void a_clock_that_ran_ahead(void **state)
+{
+    struct place *place = *state;
+    struct unit unit;
+    struct store_cert idevid, ldevid;
+    AUTO(crl_doc) *made = doc_to_come(doc_of(200000, 9));
+    TEST_OP(op);
+
+    assert_ok(&op, service_start(&op, place->service));
+    unit_both(place, "D1", &unit, &idevid, &ldevid);
+    assert_true(ldevid.not_after < made->this_update);
+    change(place, &ldevid, CERT_STATE_REVOKED, REVOKE_KEY_COMPROMISE);
+    wait_reason(place, "devices", &ldevid, REVOKE_KEY_COMPROMISE);
+    place_close(place);
+    assert_ok(&op, place_open(&op, place));
+    assert_ok(&op, crl_doc_save(&op, place->service, "devices", made, NULL, NULL));
+    assert_ok(&op, service_start(&op, place->service));
+    for (unsigned i = 0, len = 200000; i < TRIES && len == 200000; i++) {
+        AUTO(kw_bytes) *der = NULL;
+        assert_ok(&op, crl_get(&op, place->service, "devices", &der));
+        len = (unsigned)der->len;
+        (void)usleep(TRY_US);
+    }
+    assert_int_equal(reason_in(place, "devices", &ldevid), REVOKE_KEY_COMPROMISE);
+    unit_done(&unit);
+}
+
+/* A list of the future is believed by nobody: it is made anew without waiting for its half. */
+static void a_list_to_come_is_due(void **state)
+{
+    AUTO(crl_doc) *doc = doc_of(10, 1);
+    struct crl_lists *lists = NULL;
+    struct crl_list_id id = {.ca = 0}, taken;
+    const struct crl_pace pace = {.now_s = 1000, .now_ms = 5000, .life_s = 1000, .gather_ms = 100};
+    TEST_OP(op);
+
+    (void)state;
+    assert_ok(&op, crl_lists_new(&op, &lists));
+    crl_lists_add(lists, &id);
+    assert_true(crl_lists_take_due(lists, &pace, &taken));
+    crl_lists_settle(lists, &id, doc, 0);
+    assert_false(crl_lists_take_due(lists, &pace, &taken));
+    doc->this_update = 100000;
+    doc->next_update = 101000;
+    crl_lists_settle(lists, &id, doc, 0);
+    assert_true(crl_lists_take_due(lists, &pace, &taken));
+    crl_lists_free(lists);
+}
+
 static void long_documents_in_pieces(void **state)
 {
     struct place *place = *state;
@@ -464,6 +522,8 @@ int main(void)
         TEST(names),
         TEST(hold_and_release),
         TEST(restart),
+        TEST(a_clock_that_ran_ahead),
+        cmocka_unit_test(a_list_to_come_is_due),
         TEST(long_documents_in_pieces),
         TEST(a_cut_document_is_none),
         TEST(saver_keeps_the_newest_of_each),
