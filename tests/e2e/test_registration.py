@@ -77,6 +77,24 @@ BAD = {
 }
 
 
+def test_octets_that_no_line_has(gate, tmp_path):
+    """What stands amid a line is refused with it; it cuts no line off and swallows none."""
+    path = tmp_path / 'odd.csv'
+    path.write_bytes(b'id,product\nW-1,m\0X\nW-2,m\nW-3,ther\rmostat\nW-4\0,m\n\0\nW-5,' + b'm' * 100000 + b'\nW-6,m')
+    preview = import_(gate, path, '--dry-run', check=False)
+    assert preview.returncode == 1 and 'would be refused' in preview.stderr and 'registered yet' in preview.stderr
+    done = import_(gate, path, check=False)
+    assert done.returncode == 1 and '2 registered, 0 known before, 5 refused' in done.stdout
+    assert re.findall(r'^line (\d+): ([a-z-]+)', done.stdout, re.M) == [
+        ('2', 'character'), ('4', 'character'), ('5', 'character'), ('6', 'character'), ('7', 'too-long')]
+    for device in ('W-2', 'W-6'):
+        assert gate.json('device', 'show', device)['product'] == 'm'
+    assert gate.cli('device', 'show', 'W-3', check=False).returncode == 3
+    path.write_bytes(b'id;product\nW-7;m\n')
+    done = import_(gate, path, check=False)
+    assert done.returncode == 2 and "line 1: column 'id;product' is not known" in done.stderr
+
+
 def test_bad_lines_by_class(gate):
     gate.cli('batch', 'open', 'CLOSED', '--product', 'm')
     gate.cli('batch', 'close', 'CLOSED')

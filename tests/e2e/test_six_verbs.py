@@ -1,5 +1,6 @@
 """The six verbs of the founding deck, by the API: apply, revoke, renew, query, download, sync."""
 import json
+import re
 import threading
 import time
 
@@ -248,6 +249,12 @@ def test_sync_external_index(gate, tmp_path):
     foreign.write_text('V\tno time\t\t01\tunknown\t/CN=x\n')
     done = gate.cli('sync', 'check', '--external', foreign, check=False)
     assert done.returncode == 2 and 'line 1' in done.stderr
+    foreign.write_bytes(b'\xef\xbb\xbfserial,state,expires,subject\r\n05,valid,2020-01-01T00:00:00Z,CN=x\r\n' + b'#\n' * 5000 + b'?\n')
+    done = gate.cli('sync', 'check', '--external', foreign, check=False)
+    behind, line = map(int, re.search(r'behind line (\d+): line (\d+) is neither', done.stderr).groups())
+    assert done.returncode == 2 and behind + line == 5003, 'counted in the whole file'
+    done = gate.cli('sync', 'check', '--external', whole, '--ca', 'nosuch', check=False)
+    assert done.returncode == 3 and "no CA 'nosuch'" in done.stderr
 
 
 def test_a_waiting_follower_does_not_hold_the_server_up(tmp_path):

@@ -12,12 +12,17 @@
 
 enum { PIECE_LINES = 500, LINE_ROOM = 2 * CSV_LINE_MAX };
 
+struct line {
+    size_t len;
+    uint8_t at[LINE_ROOM];
+};
+
 struct import {
     struct cli *cli;
     FILE *file;
     FILE *secrets; /* NULL: nobody keeps them */
     bool json;
-    char header[LINE_ROOM];
+    struct line header;
     char path[KW_URI_MAX];
     unsigned line;               /* of the file, read last */
     unsigned lines[PIECE_LINES]; /* of the file, of each line of the piece */
@@ -87,30 +92,42 @@ static kw_status note_id(struct kw_op *op, struct import *it, const char *id, bo
 /* --- reading ---------------------------------------------------------------------------------- */
 
 /* One line without its end. A longer one than the room is cut: the server says that it is too long.
+ * What else is in it stays as it is, octets of 0 and carriage returns too: the server refuses them.
  */
-static bool read_line(struct import *it, char *line)
+static bool read_line(struct import *it, struct line *line)
 {
-    if (!fgets(line, LINE_ROOM, it->file)) {
+    int c = getc_unlocked(it->file);
+
+    if (c == EOF) {
         return false;
     }
-    size_t n = strlen(line);
-    bool whole = n > 0 && line[n - 1] == '\n';
-    for (int c = 0; !whole && (c = fgetc(it->file)) != EOF && c != '\n';) {
+    for (line->len = 0; c != EOF && c != '\n'; c = getc_unlocked(it->file)) {
+        if (line->len < sizeof(line->at)) {
+            line->at[line->len++] = (uint8_t)c;
+        }
     }
-    line[strcspn(line, "\r\n")] = 0;
+    if (line->len > 0 && line->at[line->len - 1] == '\r') {
+        line->len--;
+    }
     it->line++;
     return true;
 }
 
-static kw_status begin_piece(struct kw_op *op, struct import *it)
+static kw_status append_line(struct import *it, const struct line *line)
+{
+    kw_status status = kw_bytes_append(it->piece, KW_SPAN(line->at, line->len));
+
+    return kw_ok(status) ? kw_bytes_append_text(it->piece, "\n") : status;
+}
+
+static kw_status begin_piece(struct import *it)
 {
     it->n = 0;
     it->piece->len = 0;
     if (it->json) {
         return KW_OK;
     }
-    TRY(op, kw_bytes_append_text(it->piece, it->header));
-    return kw_bytes_append_text(it->piece, "\n");
+    return append_line(it, &it->header);
 }
 
 /* --- what the server says --------------------------------------------------------------------- */
@@ -176,10 +193,13 @@ static kw_status send_piece(struct kw_op *op, struct import *it)
         return KW_OK;
     }
     op->deadline_ms = 0; /* each call has its own */
-    TRY(op,
+    kw_status sent =
         cli_post_text(op, it->cli, it->path, it->json ? "application/x-ndjson" : "text/csv",
-                      kw_bytes_span(it->piece), &answer),
-        "lines %u to %u", it->lines[0], it->lines[it->n - 1]);
+                      kw_bytes_span(it->piece), &answer);
+    if (sent.code == KW_E_INPUT && !it->json) { /* lines have their classes: it is the header */
+        TRY(op, sent, "line 1");
+    }
+    TRY(op, sent, "lines %u to %u", it->lines[0], it->lines[it->n - 1]);
     struct import_view *view = calloc(1, sizeof(*view));
     ENSURE(op, view, KW_E_MEMORY, "no memory for the answer");
     kw_status status =
@@ -192,28 +212,27 @@ static kw_status send_piece(struct kw_op *op, struct import *it)
     free(view);
     TRY(op, status);
     TRY(op, flush_secrets(op, it));
-    return begin_piece(op, it);
+    return begin_piece(it);
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
 
 static kw_status send_file(struct kw_op *op, struct import *it)
 {
-    char line[LINE_ROOM];
+    struct line line;
     bool any = false;
 
     if (!it->json) {
-        ENSURE(op, read_line(it, it->header), KW_E_INPUT, "the file is empty");
+        ENSURE(op, read_line(it, &it->header), KW_E_INPUT, "the file is empty");
     }
-    TRY(op, begin_piece(op, it));
-    while (read_line(it, line)) {
-        if (!*line) {
+    TRY(op, begin_piece(it));
+    while (read_line(it, &line)) {
+        if (line.len == 0) {
             continue;
         }
         any = true;
         it->lines[it->n++] = it->line;
-        TRY(op, kw_bytes_append_text(it->piece, line));
-        TRY(op, kw_bytes_append_text(it->piece, "\n"));
+        TRY(op, append_line(it, &line));
         if (it->n == PIECE_LINES) {
             TRY(op, send_piece(op, it));
         }
@@ -300,6 +319,8 @@ kw_status cli_device_import(struct kw_op *op, struct cli *cli)
     free(it->seen.at);
     free(it);
     TRY(op, status);
-    ENSURE(op, !bad, KW_E_CONFLICT, "some lines were refused; the others are registered");
+    ENSURE(op, !bad, KW_E_CONFLICT, "%s",
+           cli->options[OPT_DRY_RUN] ? "some lines would be refused; nothing is registered yet"
+                                     : "some lines were refused; the others are registered");
     return KW_OK;
 }

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "base/uri.h"
 #include "cmd/keywright/sync.h"
+#include "codec/csv.h"
 #include "codec/json.h"
 #include "os/files.h"
 
@@ -170,11 +171,11 @@ static kw_status check_registry(struct kw_op *op, struct cli *cli, struct findin
     return KW_OK;
 }
 
-static struct kw_span take_piece(struct kw_span *rest)
+static struct kw_span take_piece(struct kw_span *rest, unsigned *line)
 {
     size_t n = 0;
 
-    for (unsigned lines = 0; lines < PIECE_LINES && n < rest->len; lines++) {
+    for (unsigned lines = 0; lines < PIECE_LINES && n < rest->len; lines++, (*line)++) {
         const uint8_t *end = memchr(rest->p + n, '\n', rest->len - n);
         n = end ? (size_t)(end - rest->p) + 1 : rest->len;
     }
@@ -195,14 +196,18 @@ static kw_status check_external(struct kw_op *op, struct cli *cli, struct findin
     (void)snprintf(path, sizeof(path), "/api/v1/sync/external?ca=%.*s", (int)encoded->len,
                    (const char *)encoded->p);
     TRY(op, os_file_read(op, cli->options[OPT_EXTERNAL], FILE_MAX, &file));
-    struct kw_span rest = kw_bytes_span(file);
+    struct kw_span text = csv_skip_bom(kw_bytes_span(file));
+    struct kw_span rest = text;
+    unsigned line = 0;
     while (rest.len > 0) {
         AUTO(kw_bytes) *json = NULL;
+        unsigned before = line;
+        struct kw_span piece = take_piece(&rest, &line);
         op->deadline_ms = 0;
-        TRY(op, cli_post_text(op, cli, path, "text/plain", take_piece(&rest), &json));
+        TRY(op, cli_post_text(op, cli, path, "text/plain", piece, &json), "behind line %u", before);
         TRY(op, take(op, cli, json, findings, next));
     }
-    return ca ? cli_sync_missing(op, cli, kw_bytes_span(file), findings) : KW_OK;
+    return ca ? cli_sync_missing(op, cli, text, findings) : KW_OK;
 }
 
 kw_status cli_sync_check(struct kw_op *op, struct cli *cli)

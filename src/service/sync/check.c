@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "codec/csv.h"
 #include "os/clock.h"
+#include "service/authorities.h"
 #include "store/registration.h"
 
 /* clang-format off */
@@ -275,12 +276,32 @@ static kw_status compare_foreign(struct kw_op *op, struct service *service,
     return KW_OK;
 }
 
+/* Of the present, or of one whose certificates are all that is left. */
+static kw_status check_ca(struct kw_op *op, struct service *service, const char *ca)
+{
+    AUTO(authorities) *all = service_authorities(service);
+    const struct ca *found = NULL;
+    const struct store_cert_filter filter = {.ca = ca};
+    struct store_cert cert;
+    unsigned n = 0;
+
+    if (kw_ok(authorities_find(op, all, ca, &found))) {
+        return KW_OK;
+    }
+    kw_op_clear(op);
+    TRY(op, store_cert_list(op, service->store, &filter, 1, &cert, &n));
+    ENSURE(op, n > 0, KW_E_NOT_FOUND, "no CA '%s'", ca);
+    return KW_OK;
+}
+
 kw_status sync_check_external(struct kw_op *op, struct service *service, const char *ca,
                               struct kw_span text, struct drift_list *ret)
 {
     struct kw_span line;
 
     ret->n = ret->checked = 0;
+    TRY(op, ca ? check_ca(op, service, ca) : KW_OK);
+    text = csv_skip_bom(text);
     while (csv_next_line(&text, &line)) {
         struct ca_index_entry entry;
         ret->checked++;
