@@ -20,7 +20,7 @@ enum {
 #define PLAN_COLUMNS                                                                               \
     "SELECT id, state, reason, hold, replace_first, deadline_s, selection, summary, digest, n,"    \
     " created_ms, created_by, started_ms, started_by, ended_ms, overdue, last_row, done,"          \
-    " passed_over, log_size FROM revoke_plan"
+    " passed_over, log_size, issued_since FROM revoke_plan"
 
 static const char *const sql[] = {
     [PLAN_INSERT] = "INSERT INTO revoke_plan (state, reason, hold, replace_first, deadline_s,"
@@ -31,7 +31,7 @@ static const char *const sql[] = {
     [PLAN_ADD] = "INSERT INTO revoke_item (plan, row) VALUES (?1, ?2)",
     [PLAN_UPDATE] = "UPDATE revoke_plan SET state = ?2, started_ms = ?3, started_by = ?4,"
                     " ended_ms = ?5, overdue = ?6, last_row = ?7, done = ?8, passed_over = ?9,"
-                    " log_size = ?10 WHERE id = ?1",
+                    " log_size = ?10, issued_since = ?11 WHERE id = ?1",
     [PLAN_GET] = PLAN_COLUMNS " WHERE id = ?1",
     [PLAN_NEXT] = PLAN_COLUMNS " WHERE id > ?1 AND (1 << state) & ?2 ORDER BY id LIMIT 1",
     [PLAN_ROWS] = "SELECT row FROM revoke_item WHERE plan = ?1 AND row > ?2 ORDER BY row LIMIT ?3",
@@ -52,7 +52,7 @@ static const struct store_statements statements = {STORE_NOUN_REVOKE_PLAN, KW_CO
 _Static_assert(KW_COUNT(sql) <= STORE_STATEMENTS_MAX, "room in every connection");
 
 /* What makes the plan is written once, when it is whole. */
-enum { PLAN_MAKE, CERT_BRIEF, OWNER_DEVICE, OWNER_ROWS, NAME_TEXT };
+enum { PLAN_MAKE, CERT_BRIEF, OWNER_DEVICE, OWNER_ROWS, NAME_TEXT, SINCE };
 static const char *const more_sql[] = {
     [PLAN_MAKE] = "UPDATE revoke_plan SET state = ?2, summary = ?3, digest = ?4, n = ?5"
                   " WHERE id = ?1",
@@ -65,6 +65,9 @@ static const char *const more_sql[] = {
     [OWNER_ROWS] = "SELECT row FROM cert WHERE owner = ?1 AND state IN (1, 2) AND not_after > ?2"
                    " ORDER BY row DESC LIMIT ?3",
     [NAME_TEXT] = "SELECT text FROM name WHERE id = ?1",
+    [SINCE] = "SELECT c.issued_ms, c.state, EXISTS (SELECT 1 FROM cert o INDEXED BY cert_owner"
+              " JOIN revoke_item i ON i.plan = ?1 AND i.row = o.row WHERE o.owner = c.owner)"
+              " FROM cert c ORDER BY c.row DESC LIMIT ?2",
 };
 static const struct store_statements more = {STORE_NOUN_REVOKE_MORE, KW_COUNT(more_sql), more_sql};
 
@@ -118,7 +121,7 @@ kw_status store_plan_update(struct kw_op *op, struct store_txn *txn, const struc
                      ARGS(V_INT(plan->id), V_INT(plan->state), V_INT(plan->started_ms),
                           V_TEXT(plan->started_by), V_INT(plan->ended_ms), V_INT(plan->overdue),
                           V_INT(plan->last_row), V_INT(plan->done), V_INT(plan->passed_over),
-                          V_INT(plan->log_size)));
+                          V_INT(plan->log_size), V_INT(plan->issued_since)));
 }
 
 static kw_status read_texts(struct kw_op *op, const struct store_rows *rows, struct store_plan *ret)
@@ -148,6 +151,7 @@ static kw_status read_plan(struct kw_op *op, const struct store_rows *rows, stru
         .done = (uint64_t)store_row_int(rows, 17),
         .passed_over = (uint64_t)store_row_int(rows, 18),
         .log_size = (uint64_t)store_row_int(rows, 19),
+        .issued_since = (uint64_t)store_row_int(rows, 20),
     };
     return read_texts(op, rows, ret);
 }
@@ -359,4 +363,27 @@ kw_status store_name_text(struct kw_op *op, struct store_conn *conn, int64_t id,
     TRY(op, store_first(op, conn, &more, NAME_TEXT, ARGS(V_INT(id)), &rows));
     ENSURE(op, rows, KW_E_NOT_FOUND, "no name %lld", (long long)id);
     return store_row_text(op, rows, 0, ret, KW_NAME_MAX);
+}
+
+/* --- issued meanwhile --------------------------------------------------------------------------
+ */
+
+kw_status store_plan_issued_since(struct kw_op *op, struct store *store,
+                                  const struct store_plan *plan, unsigned most, uint64_t *ret)
+{
+    AUTO(store_reader) *reader = NULL;
+    AUTO(store_rows) *rows = NULL;
+    uint64_t n = 0;
+    bool row = false;
+
+    TRY(op, store_reader_take(op, store, &reader));
+    TRY(op, store_query(op, reader->conn, &more, SINCE, ARGS(V_INT(plan->id), V_INT(most)), &rows));
+    for (;;) {
+        TRY(op, store_next(op, rows, &row), "what was issued since plan %lld", (long long)plan->id);
+        if (!row || store_row_int(rows, 0) < plan->created_ms) {
+            *ret = n;
+            return KW_OK;
+        }
+        n += store_row_int(rows, 1) != CERT_STATE_REVOKED && store_row_int(rows, 2) != 0;
+    }
 }

@@ -36,6 +36,7 @@ struct store_plan {
     bool overdue;
     int64_t last_row;
     uint64_t done, passed_over, log_size;
+    uint64_t issued_since; /* to its owners between its making and its end, and still good */
 };
 
 /* Sets plan->id. */
@@ -60,6 +61,11 @@ kw_status store_plan_has_txn(struct kw_op *op, struct store_txn *txn, int64_t pl
 /* The last of its certificates by a CA. KW_E_NOT_FOUND. */
 kw_status store_plan_last_of(struct kw_op *op, struct store *store, int64_t plan, const char *ca,
                              uint8_t serial[KW_SERIAL_MAX], uint32_t *ret_len);
+
+/* How many certificates its owners got since it was made, among the newest `most` of all, and that
+ * are not revoked. */
+kw_status store_plan_issued_since(struct kw_op *op, struct store *store,
+                                  const struct store_plan *plan, unsigned most, uint64_t *ret);
 
 /* Since when somebody enforces it; what was noted before stays. */
 kw_status store_plan_party(struct kw_op *op, struct store_txn *txn, int64_t plan, const char *party,

@@ -151,6 +151,34 @@ def test_compromise_needs_another_persons_approval(fleet):
     assert other.hello().status == 200
 
 
+def test_an_approval_of_a_cancelled_plan_says_so(fleet):
+    device = enrolled(fleet, 'B-3')
+    number = str(fleet.json('revoke', 'plan', '--device', device.id, '--reason', 'keyCompromise')['id'])
+    request = fleet.request('revoke', 'run', number)
+    fleet.cli('revoke', 'cancel', number, '--reason', 'a mistake')
+    done = fleet.cli('approval', 'sign', request, '--yes', who='bob', check=False)
+    assert done.returncode == 1 and f'plan {number} was cancelled' in done.stderr, words(done)
+    assert device.hello().status == 200
+
+
+def test_what_was_issued_since_the_plan_is_told(fleet):
+    """Who has the stolen key may renew while others still decide: the plan is what they approved, and says what is not in it."""
+    device, other = enrolled(fleet, 'B-3'), enrolled(fleet, 'B-3')
+    number = str(fleet.json('revoke', 'plan', '--device', device.id, '--reason', 'keyCompromise')['id'])
+    request = fleet.request('revoke', 'run', number)
+    device.renew()
+    other.renew()
+    fleet.cli('approval', 'sign', request, '--yes', who='bob')
+    plan = ended(fleet, number)
+    assert plan['done'] == 2 and plan['issued_since'] == 1
+    assert 'Not in it, and good: 1' in fleet.cli('revoke', 'show', number).stdout
+    assert refused(fleet, device.previous) and device.hello().status == 200
+    again = fleet.json('revoke', 'plan', '--device', device.id, '--reason', 'superseded')
+    assert again['certificates'] == 1
+    fleet.cli('revoke', 'run', again['id'])
+    assert ended(fleet, again['id'])['issued_since'] == 0 and refused(fleet, device.ldevid)
+
+
 def test_hold_and_release(fleet):
     device = enrolled(fleet, 'B-4')
     serial = serial_hex(device.ldevid.cert)

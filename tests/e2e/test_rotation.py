@@ -165,6 +165,24 @@ def test_revoked_key_is_followed(gate):
     assert server_key(gate) != before
 
 
+def test_own_certificates_that_are_revoked_go(gate):
+    """A signer of OCSP answers, a TLS server whose certificate is revoked or on hold: the next key of its line does the work."""
+    device, issuer = gate.device(), gate.cert('ca-devices')
+    before, shown = ask_ocsp(gate, device.ldevid.cert, issuer), server_key(gate)
+    gate.cli('cert', 'revoke', f'devices/{serial_hex(before)}', '--reason', 'keyCompromise')
+    (server,) = gate.json('cert', 'list', '--profile', 'tls-server')['items']
+    gate.cli('cert', 'hold', server['fingerprint'])
+    gate.cli('key', 'rotate', 'cmp-signer')  # all lines are looked after with it; else within ten seconds
+    after = ask_ocsp(gate, device.ldevid.cert, issuer)
+    assert after.serial_number != before.serial_number
+    assert after.public_key().public_numbers() != before.public_key().public_numbers()
+    assert server_key(gate) != shown
+    states = {c['serial']: c['state'] for c in gate.json('cert', 'list', '--ca', 'devices', '--profile', 'ocsp-signer')['items']}
+    assert states == {serial_hex(before): 'revoked', serial_hex(after): 'valid'}
+    gate.cli('key', 'rotate', 'ocsp-services')
+    assert ask_ocsp(gate, device.ldevid.cert, issuer) == after, 'once is enough'
+
+
 def test_verbs_and_refusals(gate):
     """Each verb has its place in the key's life, and says why not."""
     for args, word in (

@@ -50,6 +50,7 @@ static void view_plan(const struct store_plan *plan, struct plan_view *ret)
     ret->certificates = plan->n;
     ret->done = plan->done;
     ret->passed_over = plan->passed_over;
+    ret->issued_since = plan->issued_since;
     ret->created_ms = plan->created_ms;
     ret->started_ms = plan->started_ms;
     ret->ended_ms = plan->ended_ms;

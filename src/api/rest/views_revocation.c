@@ -32,6 +32,8 @@ static const struct codec_field plan_fields[] = {
     FIELD_INT("done", struct plan_view, done, 0, 0, 0, "revoked or put on hold"),
     FIELD_INT("passed_over", struct plan_view, passed_over, 0, 0, 0, "that were revoked already"),
     FIELD_INT("waiting", struct plan_view, waiting, 0, 0, 0, "devices that are to renew first"),
+    FIELD_INT("issued_since", struct plan_view, issued_since, 0, 0, 0,
+              "certificates that their owners got after it was made: they are not in it"),
     FIELD_TIME("created", struct plan_view, created_ms, 0, "when it was made"),
     FIELD_STRING("created_by", struct plan_view, created_by, 0, "by whom"),
     FIELD_TIME("started", struct plan_view, started_ms, CODEC_OMIT_EMPTY, "when it was started"),

@@ -22,7 +22,7 @@ struct plan_view {
     uint64_t id;
     char state[16], reason[32], selection[512], digest[VIEW_HEX];
     bool replace_first, needs_approval;
-    uint64_t certificates, done, passed_over, waiting;
+    uint64_t certificates, done, passed_over, waiting, issued_since;
     int64_t created_ms, started_ms, ended_ms, deadline_ms;
     char created_by[KW_NAME_MAX], started_by[KW_NAME_MAX];
     unsigned n_counts, n_samples, n_parties;

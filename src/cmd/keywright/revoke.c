@@ -45,6 +45,11 @@ static void print_next_step(const struct plan_view *plan)
     } else if (strcmp(plan->state, "ready") == 0) {
         (void)printf("\nNothing is revoked yet: keywright revoke run %" PRIu64 "%s\n", plan->id,
                      plan->needs_approval ? "  (others have to approve it)" : "");
+    } else if (plan->issued_since > 0) {
+        (void)printf("\nNot in it, and good: %" PRIu64
+                     " that the same owners got after it was made. "
+                     "Make another plan if they are meant too.\n",
+                     plan->issued_since);
     }
 }
 

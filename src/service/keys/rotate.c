@@ -105,16 +105,42 @@ static kw_status settle_log(struct kw_op *op, struct service *service, struct li
 
 typedef kw_status (*settle_fn)(struct kw_op *op, struct service *service, struct line *line);
 
+/* Its certificate was revoked or put on hold, by hand or by a plan: who looks, refuses what it
+ * signs. (The key itself is revoked by `key revoke`.) */
+static kw_status is_refused(struct kw_op *op, struct service *service,
+                            const struct keeper_key_info *key, bool *ret)
+{
+    AUTO(pubkey) *public = NULL;
+    struct store_pubkey known;
+
+    *ret = false;
+    if (key->spki_len == 0) { /* a secret */
+        return KW_OK;
+    }
+    TRY(op, pubkey_parse(op, KW_SPAN(key->spki, key->spki_len), &public), "key '%s'", key->key_id);
+    kw_status status = store_pubkey_get(op, service->store, pubkey_id(public), &known);
+    if (status.code == KW_E_NOT_FOUND) { /* no certificate yet */
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status, "key '%s'", key->key_id);
+    *ret = known.state == KEY_SUSPENDED || known.state == KEY_DEACTIVATED ||
+           known.state == KEY_COMPROMISED;
+    return KW_OK;
+}
+
 static kw_status settle_line(struct kw_op *op, struct service *service, struct line *line,
                              settle_fn settle)
 {
     const struct keeper_key_info *newest = &line->newest;
+    bool refused = false;
 
     TRY(op, line_newest(op, service, line->base, /* states= */ 0, &line->newest));
     if (newest->state == KEY_SUSPENDED || newest->state == KEY_PRE_ACTIVE) {
         return KW_OK; /* somebody wants it so */
     }
-    if (newest->state != KEY_ACTIVE || /* revoked, or its period is over */
+    TRY(op, is_refused(op, service, newest, &refused));
+    if (newest->state != KEY_ACTIVE || refused || /* revoked, or its period is over */
         line->now_s >= own_renew_at(newest->not_before, newest->not_after)) {
         char old_id[KW_NAME_MAX];
         KW_TEXT_SET(old_id, newest->key_id);

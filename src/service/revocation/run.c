@@ -20,6 +20,7 @@ enum {
     CHUNK_DEADLINE_MS = 30000,
     IDLE_MS = 1000,
     RETRY_MS = 2000,
+    ISSUED_LOOK = 200000, /* newest certificates that are looked at for what came since the plan */
 };
 
 struct revoker {
@@ -107,7 +108,7 @@ static kw_status run_chunk(struct kw_op *op, struct store_txn *txn, void *ctx)
 struct ending {
     struct service *service;
     struct store_plan plan;
-    uint64_t waiting;
+    uint64_t waiting, issued_since;
     int64_t at_ms;
 };
 
@@ -123,12 +124,15 @@ static kw_status end(struct kw_op *op, struct store_txn *txn, void *ctx)
     plan->state = it->waiting > 0 ? PLAN_REPLACING : PLAN_DONE;
     plan->ended_ms = it->at_ms;
     plan->passed_over = it->waiting > 0 ? 0 : plan->n - plan->done;
+    plan->issued_since = it->issued_since;
     TRY(op, store_log_size_txn(op, txn, &plan->log_size));
     TRY(op, store_plan_update(op, txn, plan));
     (void)snprintf(event.object, sizeof(event.object), "plan:%lld", (long long)plan->id);
     (void)snprintf(event.detail, sizeof(event.detail),
-                   "%" PRIu64 " of %" PRIu64 " %s, %" PRIu64 " devices renew first", plan->done,
-                   plan->n, plan->hold ? "put on hold" : "revoked", it->waiting);
+                   "%" PRIu64 " of %" PRIu64 " %s, %" PRIu64 " devices renew first, %" PRIu64
+                   " issued to their owners since the plan was made",
+                   plan->done, plan->n, plan->hold ? "put on hold" : "revoked", it->waiting,
+                   plan->issued_since);
     if (it->waiting == 0) {
         TRY(op, store_plan_party(op, txn, plan->id, "gate", it->at_ms));
         TRY(op, store_plan_party(op, txn, plan->id, "ocsp", it->at_ms));
@@ -144,6 +148,10 @@ static kw_status end_run(struct kw_op *op, struct revoker *revoker, const struct
      * chunk's change returned. */
     it.at_ms = os_clock_unix_ms();
     TRY(op, store_renew_count(op, revoker->service->store, plan->id, &it.waiting));
+    if (!plan->replace_first) { /* there they are wanted */
+        TRY(op, store_plan_issued_since(op, revoker->service->store, plan, ISSUED_LOOK,
+                                        &it.issued_since));
+    }
     TRY(op, store_change(op, revoker->service->store, end, &it), "ending plan %lld",
         (long long)plan->id);
     return KW_OK;

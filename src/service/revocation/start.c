@@ -86,13 +86,19 @@ static kw_status ask(struct kw_op *op, struct service *service, const struct sto
     return FAIL(op, KW_E_APPROVAL, "plan %lld needs approval", (long long)plan->id);
 }
 
+static kw_status check_not_over(struct kw_op *op, const struct store_plan *plan)
+{
+    ENSURE(op, plan->state != PLAN_GATHERING && plan->state != PLAN_ABANDONED, KW_E_STATE,
+           "plan %lld was cancelled, or never whole; make another", (long long)plan->id);
+    return KW_OK;
+}
+
 kw_status revocation_start(struct kw_op *op, struct service *service, int64_t plan,
                            uint64_t approval_id, struct keeper_approval *pending,
                            struct store_plan *ret)
 {
     TRY(op, store_plan_get(op, service->store, plan, ret));
-    ENSURE(op, ret->state != PLAN_GATHERING && ret->state != PLAN_ABANDONED, KW_E_STATE,
-           "plan %lld was cancelled, or never whole; make another", (long long)plan);
+    TRY(op, check_not_over(op, ret));
     if (ret->state != PLAN_READY) {
         return KW_OK;
     }
@@ -121,6 +127,7 @@ kw_status revocation_execute(struct kw_op *op, struct service *service,
     int64_t id = (int64_t)kw_reader_u64(&r);
     ENSURE(op, kw_ok(kw_reader_end(&r)), KW_E_INTEGRITY, "what was asked for is damaged");
     TRY(op, store_plan_get(op, service->store, id, &plan));
+    TRY(op, check_not_over(op, &plan));
     struct approval_subject subject = subject_of(&plan);
     TRY(op, keeper_approval_use(op, service->keeper, &subject, approval->what.id), "plan %lld",
         (long long)id);
