@@ -1,13 +1,16 @@
 #include "fault_vfs.h"
 
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <string.h>
 
-atomic_int fault_syncs, fault_writes, fault_rc, fault_count;
+atomic_int fault_syncs, fault_writes, fault_rc, fault_count, fault_waits;
+static atomic_int dirty_databases;
 
 struct fault_file {
     sqlite3_file base;
     int wal;
+    atomic_bool dirty; /* a database: written since the last sync */
     /* The real file lies behind. */
 };
 
@@ -29,8 +32,18 @@ static int is_due(sqlite3_file *file, atomic_int *left)
     return 1;
 }
 
+static void set_dirty(sqlite3_file *file, bool dirty)
+{
+    struct fault_file *own = (struct fault_file *)file;
+
+    if (!own->wal && atomic_exchange(&own->dirty, dirty) != dirty) {
+        atomic_fetch_add(&dirty_databases, dirty ? 1 : -1);
+    }
+}
+
 static int f_close(sqlite3_file *file)
 {
+    set_dirty(file, false);
     return real_of(file)->pMethods->xClose(real_of(file));
 }
 
@@ -44,6 +57,7 @@ static int f_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
     if (is_due(file, &fault_writes)) {
         return atomic_load(&fault_rc);
     }
+    set_dirty(file, true);
     return real_of(file)->pMethods->xWrite(real_of(file), p, n, at);
 }
 
@@ -56,6 +70,10 @@ static int f_sync(sqlite3_file *file, int flags)
 {
     if (is_due(file, &fault_syncs)) {
         return atomic_load(&fault_rc);
+    }
+    set_dirty(file, false);
+    if (!((struct fault_file *)file)->wal && atomic_load(&dirty_databases) > 0) {
+        atomic_fetch_add(&fault_waits, 1);
     }
     return real_of(file)->pMethods->xSync(real_of(file), flags);
 }
@@ -141,6 +159,7 @@ static int f_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int fl
     int rc = real->xOpen(real, name, real_of(file), flags, out);
 
     ((struct fault_file *)file)->wal = (flags & SQLITE_OPEN_WAL) != 0;
+    atomic_init(&((struct fault_file *)file)->dirty, false);
     file->pMethods = real_of(file)->pMethods ? &methods : NULL;
     return rc;
 }

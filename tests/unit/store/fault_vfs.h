@@ -12,5 +12,8 @@ int fault_vfs_install(void);
 extern atomic_int fault_syncs, fault_writes, fault_rc;
 /* How many have failed. */
 extern atomic_int fault_count;
+/* Times that one descriptor of a database (no WAL) was synced while another had not synced what it
+ * had written: the one waited for the other's. */
+extern atomic_int fault_waits;
 
 #endif

@@ -110,13 +110,39 @@ static void failed_write_changes_nothing(void **state)
     assert_copy_holds(place, 30);
 }
 
+/* Every eighth is of 256 pages, the others go on while those are carried over. */
+static kw_status put_much(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    static uint8_t much[1 << 20];
+    unsigned no = ++*(unsigned *)ctx;
+
+    memset(much, (int)no, sizeof(much));
+    return store_blob_put(op, txn, "much", no, KW_SPAN(much, no % 8 == 0 ? sizeof(much) : 1));
+}
+
+/* What the checkpoint thread has written, it syncs: no commit waits for that. */
+static void checkpoints_leave_no_sync_to_commits(void **state)
+{
+    enum { CHANGES = 512 }; /* the WAL starts again several times */
+    struct place *place = *state;
+    unsigned no = 0;
+
+    atomic_store(&fault_waits, 0);
+    assert_ok(place_open(place));
+    while (no < CHANGES) {
+        assert_ok(store_change(&place->op, place->store, put_much, &no));
+    }
+    place_close(place);
+    assert_int_equal(atomic_load(&fault_waits), 0);
+    assert_int_equal(place_number(place, "SELECT version FROM blob"), CHANGES);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        PLACE_TEST(full_at_commit_changes_nothing),
-        PLACE_TEST(failed_sync_is_settled),
-        PLACE_TEST(sync_that_keeps_failing_is_unsure),
-        PLACE_TEST(failed_write_changes_nothing),
+        PLACE_TEST(full_at_commit_changes_nothing),       PLACE_TEST(failed_sync_is_settled),
+        PLACE_TEST(sync_that_keeps_failing_is_unsure),    PLACE_TEST(failed_write_changes_nothing),
+        PLACE_TEST(checkpoints_leave_no_sync_to_commits),
     };
 
     if (fault_vfs_install() != SQLITE_OK) {
