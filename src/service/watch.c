@@ -16,27 +16,25 @@
 enum {
     LOOK_EVERY_MS = 250,
     RECORD_DEADLINE_MS = 5000,
-    RENEW_EVERY_MS = 10000,
-    STEPS_EVERY_MS = 30000,
-    APPROVALS_EVERY_MS = 5000,
-    REQUESTS_EVERY_MS = 20000,
-    RENEW_DEADLINE_MS = 30000,
-    DATA_EVERY_MS = 5000,
-    CMP_EVERY_MS = 2000,
-    DATA_DEADLINE_MS = 6000,     /* the rest goes on at the next look */
-    DATA_AFTER_FAULT_MS = 60000, /* what is refused now will not be taken at once */
+};
+
+/* What is done at the start, and then again and again. */
+enum watch_chore {
+    WATCH_OWN_KEYS,
+    WATCH_APPROVALS,
+    WATCH_REQUESTS,
+    WATCH_STEPS,
+    WATCH_DATA_KEYS,
+    WATCH_CMP,
+    WATCH_CHORES
 };
 
 struct watch {
     struct service *service;
-    unsigned restarts;    /* of the keeper, recorded so far; the thread's */
-    int64_t approvals_ms; /* when it last looked at requests for approval; the thread's */
-    int64_t requests_ms;  /* when it last looked at enrolments that wait; the thread's */
-    bool resumed;         /* what was approved before the start; the thread's */
-    int64_t renewed_ms;   /* when it last looked at the server's own certificates; the thread's */
-    int64_t cmp_ms;       /* when it last looked at transactions of CMP; the thread's */
-    int64_t data_ms;      /* when it looks at data keys again; the thread's */
-    int64_t steps_ms; /* when it last looked at what the keepers did by themselves; the thread's */
+    /* The thread's: */
+    unsigned restarts;            /* of the keeper, recorded so far */
+    bool resumed;                 /* what was approved before the start */
+    int64_t due_ms[WATCH_CHORES]; /* when each is done next */
     pthread_mutex_t lock;
     pthread_cond_t ending;
     bool stop; /* under lock */
@@ -63,37 +61,83 @@ static void look(struct watch *watch)
 }
 
 /* A renewal that fails is tried again: a third of the period is left for it. */
-static void renew(struct watch *watch)
+static kw_status own_keys(struct kw_op *op, struct watch *watch, bool *ret_more)
 {
-    int64_t now_ms = os_clock_mono_ms();
-    struct kw_op op;
+    (void)ret_more;
+    return keys_settle(op, watch->service, os_clock_unix_s());
+}
 
-    if (now_ms - watch->renewed_ms < RENEW_EVERY_MS) {
-        return;
-    }
-    watch->renewed_ms = now_ms;
-    kw_op_init(&op, "system", now_ms + RENEW_DEADLINE_MS);
-    if (!kw_ok(keys_settle(&op, watch->service, os_clock_unix_s()))) {
-        service_complain(watch->service, &op, "the server's own keys could not be renewed");
-    }
+/* What was approved while nobody could do it, and what nobody approved in time. */
+static kw_status approvals(struct kw_op *op, struct watch *watch, bool *ret_more)
+{
+    (void)ret_more;
+    TRY(op, approval_sweep(op, watch->service, /* run= */ !watch->resumed));
+    watch->resumed = true;
+    return KW_OK;
+}
+
+/* Enrolments that nobody decided on in time. */
+static kw_status requests(struct kw_op *op, struct watch *watch, bool *ret_more)
+{
+    (void)ret_more;
+    return requests_sweep(op, watch->service);
+}
+
+/* What time, and people at the machine, did to the keys. */
+static kw_status steps(struct kw_op *op, struct watch *watch, bool *ret_more)
+{
+    (void)ret_more;
+    return record_own_steps(op, watch->service);
 }
 
 /* After a rotation of their key-encrypting key, data keys go under the new one. */
-static void rewrap(struct watch *watch)
+static kw_status data_keys(struct kw_op *op, struct watch *watch, bool *ret_more)
 {
-    int64_t now_ms = os_clock_mono_ms();
+    return data_settle(op, watch->service, ret_more);
+}
+
+/* Certificates that nobody confirmed in time. */
+static kw_status cmp(struct kw_op *op, struct watch *watch, bool *ret_more)
+{
+    (void)ret_more;
+    return cmp_settle(op, watch->service, os_clock_unix_ms());
+}
+
+/* In milliseconds; a chore that has more to do is done again at the next look. */
+static const struct {
+    int64_t every, after_fault, deadline;
+    kw_status (*run)(struct kw_op *op, struct watch *watch, bool *ret_more);
+    const char *complaint; /* NULL: none */
+} chores[WATCH_CHORES] = {
+    /* clang-format off */
+    [WATCH_OWN_KEYS]  = {10000, 10000, 30000, own_keys, "the server's own keys could not be renewed"},
+    [WATCH_APPROVALS] = {5000, 5000, 30000, approvals, NULL},
+    [WATCH_REQUESTS]  = {20000, 20000, 30000, requests, "requests that lapsed could not be ended"},
+    [WATCH_STEPS]     = {5000, 30000, 30000, steps, "steps of keys could not be recorded"},
+    [WATCH_DATA_KEYS] = {5000, 60000, 6000, data_keys, "data keys could not be rewrapped"},
+    [WATCH_CMP]       = {2000, 2000, 30000, cmp, "transactions of CMP could not be ended"},
+    /* clang-format on */
+};
+
+static void do_chore(struct watch *watch, enum watch_chore chore)
+{
+    int64_t now_ms = os_clock_mono_ms(), next_ms = chores[chore].every;
     bool more = false;
     struct kw_op op;
 
-    if (now_ms < watch->data_ms) {
+    if (now_ms < watch->due_ms[chore]) {
         return;
     }
-    kw_op_init(&op, "system", now_ms + DATA_DEADLINE_MS);
-    kw_status status = data_settle(&op, watch->service, &more);
-    if (!kw_ok(status)) {
-        service_complain(watch->service, &op, "data keys could not be rewrapped");
+    kw_op_init(&op, "system", now_ms + chores[chore].deadline);
+    if (!kw_ok(chores[chore].run(&op, watch, &more))) {
+        next_ms = chores[chore].after_fault;
+        if (chores[chore].complaint) {
+            service_complain(watch->service, &op, chores[chore].complaint);
+        }
+    } else if (more) {
+        next_ms = 0;
     }
-    watch->data_ms = now_ms + (!kw_ok(status) ? DATA_AFTER_FAULT_MS : more ? 0 : DATA_EVERY_MS);
+    watch->due_ms[chore] = now_ms + next_ms;
 }
 
 /* Sleep for a while. False at the end. */
@@ -110,80 +154,13 @@ static bool sleep_on(struct watch *watch)
     return go_on;
 }
 
-/* What was approved while nobody could do it, and what nobody approved in time. */
-static void look_at_approvals(struct watch *watch)
-{
-    int64_t now_ms = os_clock_mono_ms();
-    struct kw_op op;
-
-    if (now_ms - watch->approvals_ms < APPROVALS_EVERY_MS) {
-        return;
-    }
-    watch->approvals_ms = now_ms;
-    kw_op_init(&op, "system", now_ms + RENEW_DEADLINE_MS);
-    if (kw_ok(approval_sweep(&op, watch->service, /* run= */ !watch->resumed))) {
-        watch->resumed = true;
-    }
-}
-
-/* Enrolments that nobody decided on in time. */
-static void look_at_requests(struct watch *watch)
-{
-    int64_t now_ms = os_clock_mono_ms();
-    struct kw_op op;
-
-    if (now_ms - watch->requests_ms < REQUESTS_EVERY_MS) {
-        return;
-    }
-    watch->requests_ms = now_ms;
-    kw_op_init(&op, "system", now_ms + RENEW_DEADLINE_MS);
-    if (!kw_ok(requests_sweep(&op, watch->service))) {
-        service_complain(watch->service, &op, "requests that lapsed could not be ended");
-    }
-}
-
-/* What time did to the keys. */
-static void look_at_steps(struct watch *watch)
-{
-    int64_t now_ms = os_clock_mono_ms();
-    struct kw_op op;
-
-    if (now_ms - watch->steps_ms < STEPS_EVERY_MS) {
-        return;
-    }
-    watch->steps_ms = now_ms;
-    kw_op_init(&op, "system", now_ms + RENEW_DEADLINE_MS);
-    if (!kw_ok(record_own_steps(&op, watch->service))) {
-        service_complain(watch->service, &op, "steps of keys could not be recorded");
-    }
-}
-
-/* Certificates that nobody confirmed in time. */
-static void look_at_cmp(struct watch *watch)
-{
-    int64_t now_ms = os_clock_mono_ms();
-    struct kw_op op;
-
-    if (now_ms - watch->cmp_ms < CMP_EVERY_MS) {
-        return;
-    }
-    watch->cmp_ms = now_ms;
-    kw_op_init(&op, "system", now_ms + RENEW_DEADLINE_MS);
-    if (!kw_ok(cmp_settle(&op, watch->service, os_clock_unix_ms()))) {
-        service_complain(watch->service, &op, "transactions of CMP could not be ended");
-    }
-}
-
 static void *run(void *ctx)
 {
     while (sleep_on(ctx)) {
         look(ctx);
-        renew(ctx);
-        look_at_approvals(ctx);
-        look_at_requests(ctx);
-        look_at_steps(ctx);
-        rewrap(ctx);
-        look_at_cmp(ctx);
+        for (unsigned i = 0; i < WATCH_CHORES; i++) {
+            do_chore(ctx, i);
+        }
     }
     return NULL;
 }
@@ -202,8 +179,6 @@ kw_status watch_start(struct kw_op *op, struct service *service, struct watch **
 
     ENSURE(op, watch, KW_E_MEMORY, "no memory for the watch");
     watch->service = service;
-    watch->renewed_ms = os_clock_mono_ms() - RENEW_EVERY_MS;
-    watch->approvals_ms = os_clock_mono_ms() - APPROVALS_EVERY_MS; /* at once, after a restart */
     pthread_mutex_init(&watch->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
