@@ -48,18 +48,17 @@ struct cert_spec {
     bool is_ca;
     int path_len;                  /* -1 = no limit; only for a CA */
     unsigned key_usage;            /* enum cert_key_usage, critical; a CA has KEY_CERT_SIGN */
-    const char *eku[CERT_EKU_MAX]; /* dotted OIDs */
+    const char *eku[CERT_EKU_MAX]; /* dotted OIDs; a CA's: what its certificates may be for */
     const char *san_dns[CERT_SAN_MAX];
     const char *san_ip[CERT_SAN_MAX]; /* text form */
     const char *san_uri[CERT_SAN_MAX];
     const char *hw_type; /* hardwareModuleName (RFC 4108 section 5): dotted OID, NULL = none */
     struct kw_span hw_serial;
-    /* Name constraints, only for a CA. Lists end at the first NULL, as those above. */
-    struct kw_span permit_dn; /* permitted directoryName subtree, DER */
+    /* Name constraints, only for a CA. Lists end at the first NULL, as those above. No other kinds
+     * of names, and none shut out: Go and Rust know no directoryName here, Java and wolfSSL no "".
+     */
     const char *permit_dns[CERT_SAN_MAX];
     const char *permit_ip[CERT_SAN_MAX]; /* "127.0.0.1/255.255.255.255" */
-    bool exclude_other_dns;              /* without permit_dns: exclude every dNSName ("") */
-    bool exclude_other_ip;               /* without permit_ip: 0.0.0.0/0.0.0.0 and ::/:: */
     const char *crl_url, *ocsp_url, *ca_issuers_url;
     const char *policy_oid[2];
     bool ocsp_nocheck;

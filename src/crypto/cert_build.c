@@ -21,8 +21,7 @@ static bool has_san(const struct cert_spec *spec)
 
 static bool has_constraints(const struct cert_spec *spec)
 {
-    return spec->permit_dn.len > 0 || spec->permit_dns[0] || spec->permit_ip[0] ||
-           spec->exclude_other_dns || spec->exclude_other_ip;
+    return spec->permit_dns[0] || spec->permit_ip[0];
 }
 
 static bool is_empty_name(struct kw_span dn)
@@ -167,18 +166,6 @@ static kw_status add_subtree(struct kw_op *op, STACK_OF(GENERAL_SUBTREE) **list,
     return KW_OK;
 }
 
-static kw_status add_subtree_dn(struct kw_op *op, STACK_OF(GENERAL_SUBTREE) **list,
-                                struct kw_span dn)
-{
-    AUTO(GENERAL_NAME) *name = GENERAL_NAME_new();
-    X509_NAME *directory = NULL;
-
-    OSSL_ENSURE(op, name, KW_E_MEMORY, "name constraints");
-    TRY(op, der_decode(op, ASN1_ITEM_rptr(X509_NAME), dn, "permitted name", &directory));
-    GENERAL_NAME_set0_value(name, GEN_DIRNAME, directory);
-    return add_subtree(op, list, &name);
-}
-
 static kw_status add_subtree_dns(struct kw_op *op, STACK_OF(GENERAL_SUBTREE) **list,
                                  const char *dns)
 {
@@ -224,9 +211,6 @@ static kw_status read_ip_range(struct kw_op *op, const char *text, struct kw_out
 
 static kw_status permit(struct kw_op *op, const struct cert_spec *spec, NAME_CONSTRAINTS *nc)
 {
-    if (spec->permit_dn.len > 0) {
-        TRY(op, add_subtree_dn(op, &nc->permittedSubtrees, spec->permit_dn));
-    }
     for (size_t i = 0; i < CERT_SAN_MAX && spec->permit_dns[i]; i++) {
         ENSURE(op, san_is_dns(spec->permit_dns[i], /* constraint= */ true), KW_E_INPUT,
                "'%s' is no DNS name", spec->permit_dns[i]);
@@ -237,21 +221,6 @@ static kw_status permit(struct kw_op *op, const struct cert_spec *spec, NAME_CON
         struct kw_out range = KW_OUT_ARRAY(room);
         TRY(op, read_ip_range(op, spec->permit_ip[i], &range));
         TRY(op, add_subtree_ip(op, &nc->permittedSubtrees, kw_out_span(&range)));
-    }
-    return KW_OK;
-}
-
-/* A permitted subtree already shuts out all other names of its kind (section 4.2.1.10). */
-static kw_status exclude(struct kw_op *op, const struct cert_spec *spec, NAME_CONSTRAINTS *nc)
-{
-    static const uint8_t everything[32]; /* 0.0.0.0/0.0.0.0 and ::/:: */
-
-    if (spec->exclude_other_dns && !spec->permit_dns[0]) {
-        TRY(op, add_subtree_dns(op, &nc->excludedSubtrees, ""));
-    }
-    if (spec->exclude_other_ip && !spec->permit_ip[0]) {
-        TRY(op, add_subtree_ip(op, &nc->excludedSubtrees, KW_SPAN(everything, 8)));
-        TRY(op, add_subtree_ip(op, &nc->excludedSubtrees, KW_SPAN(everything, 32)));
     }
     return KW_OK;
 }
@@ -267,7 +236,6 @@ static kw_status add_name_constraints(struct kw_op *op, const struct cert_spec *
     nc = NAME_CONSTRAINTS_new();
     OSSL_ENSURE(op, nc, KW_E_MEMORY, "name constraints");
     TRY(op, permit(op, spec, nc));
-    TRY(op, exclude(op, spec, nc));
     return ext_add(op, exts, NID_name_constraints, /* critical= */ true,
                    ASN1_ITEM_rptr(NAME_CONSTRAINTS), nc);
 }

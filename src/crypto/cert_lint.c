@@ -357,11 +357,27 @@ static bool usage_fits_eku(const struct cert_lint_case *c)
     };
 
     for (size_t i = 0; i < KW_COUNT(rows); i++) {
-        if (has_eku(c, rows[i].purpose) && !(cert_key_usage(c->cert) & rows[i].usages)) {
+        if (has_eku(c, rows[i].purpose) && !(cert_key_usage(c->cert) & rows[i].usages) &&
+            !cert_is_ca(c->cert)) {
             return false;
         }
     }
     return true;
+}
+
+/* A CA's own purposes bind its certificates: OpenSSL, Go, NSS and Windows refuse the path. That
+ * there is none for any purpose is another rule's. */
+static bool purposes_permitted(const struct cert_lint_case *c)
+{
+    const struct cert_lint_case above = {.cert = c->issuer};
+    bool permitted = true;
+
+    for (unsigned i = 0; c->issuer && cert_eku_count(c->issuer) > 0 && i < cert_eku_count(c->cert);
+         i++) {
+        const char *purpose = cert_eku(c->cert, i);
+        permitted = permitted && (has_eku(&above, purpose) || strcmp(purpose, ANY_PURPOSE) == 0);
+    }
+    return permitted;
 }
 
 static bool server_has_names(const struct cert_lint_case *c)
@@ -452,6 +468,7 @@ const struct cert_lint cert_lints[] = {
     ROW("eku-once",           "RFC 5280 section 4.2.1.12", eku_each_once,        "a purpose is there twice"),
     ROW("eku-any",            "RFC 5280 section 4.2.1.12", eku_names_purposes,   "it is for any purpose"),
     ROW("eku-usage",          "RFC 5280 section 4.2.1.12", usage_fits_eku,       "usage and purpose contradict each other"),
+    ROW("eku-issuer",         "RFC 5280 section 4.2.1.12", purposes_permitted,   "its issuer is not for one of its purposes"),
     ROW("server-names",       "RFC 9525 section 2",        server_has_names,     "a server without a DNS name or an address"),
     ROW("ocsp-nocheck",       "RFC 6960 section 4.2.2.2.1", nocheck_of_responder, "an OCSP signer without id-pkix-ocsp-nocheck, or that without an OCSP signer"),
     ROW("ski-of-ca",          "RFC 5280 section 4.2.1.2",  ski_of_ca,            "a CA without a subject key identifier"),

@@ -14,7 +14,6 @@ static const struct word kinds[] = {
     {"issuing", AUTHORITY_ISSUING},
 };
 static const struct word names[] = {
-    {"none",  AUTHORITY_NAMES_NONE },
     {"hosts", AUTHORITY_NAMES_HOSTS},
     {"any",   AUTHORITY_NAMES_ANY  },
 };
@@ -148,6 +147,22 @@ static bool hosts_where_they_count(const struct authority *authority)
     return authority->n_hosts == 0 || authority_names_of(authority) == AUTHORITY_NAMES_HOSTS;
 }
 
+/* Its OCSP answers are signed by a certificate of its own (RFC 6960 section 4.2.2.2). */
+static bool purposes_let_ocsp(const struct authority *authority)
+{
+    bool found = authority->n_purposes == 0;
+
+    for (uint32_t i = 0; i < authority->n_purposes; i++) {
+        found |= strcmp(authority->purposes[i], "1.3.6.1.5.5.7.3.9") == 0;
+    }
+    return found;
+}
+
+static bool purposes_of_issuing(const struct authority *authority)
+{
+    return authority->n_purposes == 0 || authority_kind_of(authority) == AUTHORITY_ISSUING;
+}
+
 #define ROW(field, holds, says, source) {(field), (holds), (says), (source)}
 /* clang-format off */
 const struct authority_law authority_laws[] = {
@@ -160,8 +175,10 @@ const struct authority_law authority_laws[] = {
     ROW("validity_hours", validity_given, "either no_end or validity_hours must be given, not both", "RFC 5280 section 4.1.2.5"),
     ROW("path_len", path_len_fits, "only an offline CA has a path length, at least 1: issuing ones have 0, roots none",
         "RFC 5280 section 4.2.1.9"),
-    ROW("names", names_known, "the names are none of none, hosts, any", "RFC 5280 section 4.2.1.10"),
+    ROW("names", names_known, "the names are neither hosts nor any", "RFC 5280 section 4.2.1.10"),
     ROW("hosts", hosts_where_they_count, "hosts go with names: hosts", "RFC 5280 section 4.2.1.10"),
+    ROW("purposes", purposes_of_issuing, "only an issuing CA is bound to purposes", "decision"),
+    ROW("purposes", purposes_let_ocsp, "the purposes of a CA hold its OCSP signer's, 1.3.6.1.5.5.7.3.9", "RFC 6960 section 4.2.2.2"),
 };
 /* clang-format on */
 const size_t authority_laws_count = KW_COUNT(authority_laws);

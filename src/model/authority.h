@@ -15,12 +15,11 @@ enum authority_kind {
 
 /* What its certificate says of names (RFC 5280 section 4.2.1.10). */
 enum authority_names {
-    AUTHORITY_NAMES_NONE = 1, /* subjects of our organization; no DNS name, no address */
-    AUTHORITY_NAMES_HOSTS,    /* … DNS names and addresses of this server and --domain */
-    AUTHORITY_NAMES_ANY,      /* nothing: for relying parties that know no name constraints */
+    AUTHORITY_NAMES_HOSTS = 1, /* DNS names and addresses of this server and --domain only */
+    AUTHORITY_NAMES_ANY,       /* nothing: for relying parties that know no name constraints */
 };
 
-enum { AUTHORITY_HOSTS_MAX = 4 };
+enum { AUTHORITY_HOSTS_MAX = 4, AUTHORITY_PURPOSES_MAX = 6 };
 
 struct authority {
     char name[KW_NAME_MAX]; /* of an issuing one: its id */
@@ -33,9 +32,11 @@ struct authority {
     bool no_end;
     uint32_t validity_hours;
     uint32_t path_len; /* offline: CAs that may stand below it in a path */
-    char names[12];    /* enum authority_names: "none", "hosts", "any" */
+    char names[12];    /* enum authority_names: "hosts", "any" */
     uint32_t n_hosts;  /* hosts: more DNS names and addresses that its certificates may have */
     char hosts[AUTHORITY_HOSTS_MAX][128];
+    uint32_t n_purposes; /* its own extended key usage: what its certificates may be for */
+    char purposes[AUTHORITY_PURPOSES_MAX][48];
 };
 
 /* What an authority must keep to; docs/PROFILES.md prints it. */

@@ -76,7 +76,8 @@ def certificate(subject=None, issuer=CA_NAME, key=LEAF_KEY, signer=CA_KEY, seria
 def ca(**changes):
     exts = {'usage': (usage('key_cert_sign', 'crl_sign'), True),
             'basic': (x509.BasicConstraints(True, 0), True),
-            'constraints': (x509.NameConstraints([x509.DNSName('example')], None), True)}
+            'constraints': (x509.NameConstraints([x509.DNSName('example')], None), True),
+            'purposes': eku(ExtendedKeyUsageOID.CLIENT_AUTH, SERVER, OCSP, ExtendedKeyUsageOID.CODE_SIGNING)}
     exts.update(changes)
     return certificate(CA_NAME, key=CA_KEY, end=NOW + 900 * DAY, start=NOW - 9 * DAY, **exts)
 
@@ -161,6 +162,7 @@ BROKEN = {
     'eku-once': lambda: certificate(eku=eku(ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)),
     'eku-any': lambda: certificate(eku=eku(ObjectIdentifier('2.5.29.37.0'))),
     'eku-usage': lambda: certificate(eku=eku(ExtendedKeyUsageOID.CODE_SIGNING), usage=(usage('key_agreement'), True)),
+    'eku-issuer': lambda: certificate(eku=eku(ExtendedKeyUsageOID.EMAIL_PROTECTION)),
     'server-names': lambda: certificate(eku=eku(SERVER)),
     'ocsp-nocheck': lambda: certificate(eku=eku(OCSP)),
     'ski-of-ca': lambda: certificate(basic=(x509.BasicConstraints(True, 0), True), usage=(usage('key_cert_sign'), True), drop=['ski']),

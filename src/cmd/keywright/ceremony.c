@@ -105,20 +105,18 @@ static kw_status permit_hosts(struct kw_op *op, const struct ceremony_place *pla
 }
 
 static kw_status constrain(struct kw_op *op, const struct ceremony_place *place,
-                           struct kw_out *subtree, struct texts *texts, struct cert_spec *spec)
+                           struct texts *texts, struct cert_spec *spec)
 {
-    enum authority_names names = authority_names_of(place->authority);
+    const struct authority *authority = place->authority;
 
-    if (authority_kind_of(place->authority) == AUTHORITY_ROOT || names == AUTHORITY_NAMES_ANY) {
+    for (uint32_t i = 0; i < authority->n_purposes; i++) {
+        spec->eku[i] = authority->purposes[i];
+    }
+    if (authority_kind_of(authority) == AUTHORITY_ROOT ||
+        authority_names_of(authority) != AUTHORITY_NAMES_HOSTS) {
         return KW_OK;
     }
-    TRY(op, ceremony_name(op, place->organization, NULL, subtree));
-    spec->permit_dn = kw_out_span(subtree);
-    if (names == AUTHORITY_NAMES_HOSTS) {
-        return permit_hosts(op, place, texts, spec);
-    }
-    spec->exclude_other_dns = spec->exclude_other_ip = true;
-    return KW_OK;
+    return permit_hosts(op, place, texts, spec);
 }
 
 static void put_urls(const struct ceremony_place *place, struct texts *texts,
@@ -141,8 +139,8 @@ static kw_status certify(struct kw_op *op, const struct ceremony_place *place,
 {
     const struct authority *authority = place->authority;
     const struct subject_facts facts = {.organization = place->organization};
-    uint8_t room[KW_DN_MAX], subtree_room[KW_DN_MAX], serial[KW_SERIAL_BYTES];
-    struct kw_out name = KW_OUT_ARRAY(room), subtree = KW_OUT_ARRAY(subtree_room);
+    uint8_t room[KW_DN_MAX], serial[KW_SERIAL_BYTES];
+    struct kw_out name = KW_OUT_ARRAY(room);
     struct texts texts = {0};
     int64_t now_s = os_clock_unix_s();
 
@@ -160,7 +158,7 @@ static kw_status certify(struct kw_op *op, const struct ceremony_place *place,
         .path_len = authority_path_len(authority),
         .key_usage = CERT_KU_KEY_CERT_SIGN | CERT_KU_CRL_SIGN,
     };
-    TRY(op, constrain(op, place, &subtree, &texts, &spec));
+    TRY(op, constrain(op, place, &texts, &spec));
     if (issuer) {
         put_urls(place, &texts, &spec);
     }

@@ -21,10 +21,13 @@ const struct codec_field authority_fields[] = {
     FIELD_INT("path_len", struct authority, path_len, 0, 0, 8,
               "offline: how many CAs may stand below it in a path"),
     FIELD_STRING("names", struct authority, names, CODEC_REQUIRED,
-                 "DNS names and addresses that its certificates may have: none; hosts: this "
+                 "DNS names and addresses that its certificates may have: hosts: this "
                  "server's and those of --domain; any: it has no name constraints at all"),
     FIELD_STRINGS("hosts", struct authority, hosts, n_hosts, 0,
                   "names: hosts: further DNS names and addresses that are permitted"),
+    FIELD_STRINGS("purposes", struct authority, purposes, n_purposes, 0,
+                  "what its certificates may be for, dotted OIDs of extended key usages; none: "
+                  "whatever their profiles say"),
 };
 const size_t authority_fields_count = KW_COUNT(authority_fields);
 

@@ -193,6 +193,16 @@ static kw_status find_subject(struct kw_op *op, struct service *service,
     return KW_OK;
 }
 
+static bool same_purposes(const struct authority *authority, const struct cert *cert)
+{
+    bool same = cert_eku_count(cert) == authority->n_purposes;
+
+    for (unsigned i = 0; same && i < authority->n_purposes; i++) {
+        same = strcmp(cert_eku(cert, i), authority->purposes[i]) == 0;
+    }
+    return same;
+}
+
 static kw_status check_bounds(struct kw_op *op, const struct authority *authority,
                               const struct cert *cert)
 {
@@ -205,6 +215,8 @@ static kw_status check_bounds(struct kw_op *op, const struct authority *authorit
            KW_E_INPUT, "the certificate is none of an issuing CA");
     ENSURE(op, constrained == (authority_names_of(authority) != AUTHORITY_NAMES_ANY), KW_E_INPUT,
            "its name constraints are not those of 'names: %s'", authority->names);
+    ENSURE(op, same_purposes(authority, cert), KW_E_INPUT, "it is not for the purposes of CA '%s'",
+           authority->name);
     return KW_OK;
 }
 

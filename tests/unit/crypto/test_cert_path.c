@@ -87,55 +87,6 @@ static void name_constraints_are_kept(void **state)
     assert_int_equal(verdict(cert, NULL, NOW), KW_E_DENIED);
 }
 
-static void excluded_names_are_kept_out(void **state)
-{
-    struct cert_spec spec = sub_spec(pki);
-    struct cert_spec leaf = ldevid_spec(pki);
-
-    (void)state;
-    memset(spec.permit_dns, 0, sizeof(spec.permit_dns));
-    memset(spec.permit_ip, 0, sizeof(spec.permit_ip));
-    spec.exclude_other_dns = true;
-    spec.exclude_other_ip = true;
-    AUTO(cert) *sub = issue(&spec, pki->root_key);
-    AUTO(cert) *plain = issue(&leaf, pki->sub_key);
-    assert_code(cert_verify_path(NULL, plain, &sub, 1, &pki->root, 1, NULL, NOW), KW_CODE_OK);
-    leaf.san_dns[0] = "a.test";
-    AUTO(cert) *dns = issue(&leaf, pki->sub_key);
-    assert_code(cert_verify_path(NULL, dns, &sub, 1, &pki->root, 1, NULL, NOW), KW_E_DENIED);
-    leaf.san_dns[0] = NULL;
-    leaf.san_ip[0] = "::1";
-    AUTO(cert) *ip = issue(&leaf, pki->sub_key);
-    assert_code(cert_verify_path(NULL, ip, &sub, 1, &pki->root, 1, NULL, NOW), KW_E_DENIED);
-}
-
-static void permitted_directory_names_are_kept(void **state)
-{
-    struct cert_spec spec = sub_spec(pki);
-    struct dn_part parts[] = {
-        {"C", "DE"            },
-        {"O", "Keywright Test"}
-    };
-    struct dn_part others[] = {
-        {"C",  "DE"      },
-        {"O",  "Somebody"},
-        {"CN", "DEV1"    }
-    };
-    uint8_t room[KW_DN_MAX], other_room[KW_DN_MAX];
-    struct kw_out within = KW_OUT_ARRAY(room), other = KW_OUT_ARRAY(other_room);
-
-    (void)state;
-    assert_code(dn_build(NULL, parts, 2, &within), KW_CODE_OK);
-    assert_code(dn_build(NULL, others, 3, &other), KW_CODE_OK);
-    spec.permit_dn = kw_out_span(&within);
-    AUTO(cert) *sub = issue(&spec, pki->root_key);
-    assert_code(cert_verify_path(NULL, pki->ldevid, &sub, 1, &pki->root, 1, NULL, NOW), KW_CODE_OK);
-    struct cert_spec leaf = ldevid_spec(pki);
-    leaf.subject_dn = kw_out_span(&other);
-    AUTO(cert) *cert = issue(&leaf, pki->sub_key);
-    assert_code(cert_verify_path(NULL, cert, &sub, 1, &pki->root, 1, NULL, NOW), KW_E_DENIED);
-}
-
 static void a_leaf_issues_nothing_and_path_lengths_hold(void **state)
 {
     struct cert_spec spec = ldevid_spec(pki);
@@ -193,8 +144,6 @@ int main(void)
         cmocka_unit_test(the_purpose_must_be_named),
         cmocka_unit_test(a_missing_link_or_other_root_is_denied),
         cmocka_unit_test(name_constraints_are_kept),
-        cmocka_unit_test(excluded_names_are_kept_out),
-        cmocka_unit_test(permitted_directory_names_are_kept),
         cmocka_unit_test(a_leaf_issues_nothing_and_path_lengths_hold),
         cmocka_unit_test(a_forged_signature_is_denied),
         cmocka_unit_test(other_algorithms_form_paths_too),
