@@ -354,3 +354,36 @@ bool dn_within(struct kw_span name, struct kw_span prefix)
     }
     return kw_span_equal(kw_span_sub(all, 0, first.len), first);
 }
+
+static X509_NAME *name_of(struct kw_span der)
+{
+    X509_NAME *name = NULL;
+
+    (void)der_decode(NULL, ASN1_ITEM_rptr(X509_NAME), der, "name", &name); /* NULL: none */
+    return name;
+}
+
+/* One attribute a RDN, as dn_build() makes them; NULL: no memory. */
+static X509_NAME *backwards(const X509_NAME *name)
+{
+    AUTO(X509_NAME) *turned = X509_NAME_new();
+
+    for (int i = 0; turned && i < X509_NAME_entry_count(name); i++) {
+        if (X509_NAME_add_entry(turned, X509_NAME_get_entry(name, i), 0, 0) != 1) {
+            return NULL;
+        }
+    }
+    return TAKE(turned);
+}
+
+bool dn_same(struct kw_span a, struct kw_span b)
+{
+    AUTO(X509_NAME) *one = name_of(a);
+    AUTO(X509_NAME) *other = name_of(b);
+
+    if (!one || !other) {
+        return false;
+    }
+    AUTO(X509_NAME) *turned = backwards(other);
+    return X509_NAME_cmp(one, other) == 0 || (turned && X509_NAME_cmp(one, turned) == 0);
+}

@@ -24,5 +24,9 @@ kw_status dn_get(struct kw_op *op, struct kw_span der, const char *type, char *v
 /* True where `name` begins with all RDNs of `prefix` (RFC 5280 section 7.1 for directoryName
  * constraints; octet compare). */
 bool dn_within(struct kw_span name, struct kw_span prefix);
+/* The same name by RFC 5280 section 7.1 (case, spaces and string types aside), or its RDNs in the
+ * opposite order, as clients write them that go by the text form of RFC 4514 (Java's). Not for
+ * deciding who somebody is: only to find, among our own names, the one that is meant. */
+bool dn_same(struct kw_span a, struct kw_span b);
 
 #endif

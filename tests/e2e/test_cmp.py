@@ -6,7 +6,8 @@ import time
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cmp_messages import (CERTCONF, CP, ERROR, GENP, IP, KUP, NESTED, PKICONF, POLLREP, POLLREQ, RP, Client, Message, encode,
                           parse)
 from harness import Credential, Gate, new_key, run, serial_hex, until, words
@@ -72,6 +73,26 @@ def test_a_life_by_signature(gate, born, tmp_path):
     born.ask('cr', 'third', *born.by_cert('idevid'))
     refused = born.run('genm', *born.by_cert('second'), check=False)
     assert refused.returncode != 0 and 'signerNotTrusted' in words(refused), 'a revoked certificate opens nothing'
+
+
+def test_an_issuer_named_the_other_way_round(gate, born):
+    """Java's X500Principal.getName() begins at the end: so name Siemens' CmpRaComponent and others oldCertID and rr's issuer."""
+    cert = born.ask('cr', 'turned', *born.by_cert('idevid'))
+    forwards, (name,) = cert.issuer.public_bytes(), parse(cert.issuer.public_bytes())
+    backwards = encode([name[0], name[1][::-1]])
+    for cmd, kind, state, options in (('kur', KUP, 'superseded', ('-newkey', born.key('after'), '-implicit_confirm')),
+                                      ('rr', RP, 'revoked', ('-oldcert', born.folder / 'turned.pem', '-revreason', '4'))):
+        sent = Message(born.request(cmd, *options, *born.by_cert('turned')))
+        octets = encode(sent.body)
+        assert forwards in octets
+        sent.root[1][1] = sent.body = parse(octets.replace(forwards, backwards))[0]
+        if cmd == 'kur':  # the new key signs the request, in which nothing else may have changed
+            (body,) = parse(octets)
+            whole = body[1][0][1][0][1]
+            changed = sent.body[1][0][1][0][1]
+            changed[1] = [0xa1, [whole[1][1][0], [3, b'\0' + load_key(born, 'after').sign(encode(changed[0]), ec.ECDSA(hashes.SHA256()))]]]
+        answer = born.post(sent.sign(load_key(born, 'turned')).der()).check(gate.root)
+        assert answer.type == kind and state_of(gate, cert) == state
 
 
 def test_pkcs10(gate, client):

@@ -1,5 +1,6 @@
 /* Requests for certificates: ir, cr, kur, p10cr, and pollReq for those that waited. */
 #include "crypto/digest.h"
+#include "crypto/dn.h"
 #include "service/cmp/serving.h"
 
 /* What enrolment's refusals mean to the peer, where the bit set before does not say it better. */
@@ -75,7 +76,7 @@ static kw_status check_template(struct kw_op *op, struct serving *it,
     ENSURE(op, !request->other_fields, KW_E_INPUT,
            "serialNumber, signingAlg and unique ids are the issuer's to set");
     for (unsigned i = 0; request->issuer.len > 0 && i < it->all->n; i++) {
-        if (kw_span_equal(request->issuer, cert_subject(it->all->at[i].cert))) {
+        if (dn_same(request->issuer, cert_subject(it->all->at[i].cert))) {
             return KW_OK;
         }
     }
@@ -111,7 +112,7 @@ static kw_status check_old(struct kw_op *op, struct serving *it,
     ENSURE(op,
            request->old_serial.len == 0 ||
                (kw_span_equal(request->old_serial, cert_serial(it->cert)) &&
-                kw_span_equal(request->old_issuer, cert_issuer(it->cert))),
+                dn_same(request->old_issuer, cert_issuer(it->cert))),
            KW_E_INPUT, "oldCertID is not the certificate that protects the message");
     return KW_OK;
 }

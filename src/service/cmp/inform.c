@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "crypto/crl.h"
+#include "crypto/dn.h"
 #include "service/cmp/serving.h"
 #include "service/registration/subject.h"
 #include "service/validation/crl_maker.h"
@@ -154,7 +155,7 @@ static bool name_of_issuer(const struct serving *it, struct kw_span issuer, char
 {
     for (unsigned i = 0; issuer.len > 0 && i < it->all->n; i++) {
         const struct ca *ca = &it->all->at[i];
-        if (ca->issues && kw_span_equal(cert_subject(ca->cert), issuer)) {
+        if (ca->issues && dn_same(cert_subject(ca->cert), issuer)) {
             return kw_text_copy(name, KW_NAME_MAX, ca->id);
         }
     }

@@ -1,6 +1,7 @@
 /* rr: a device ends one of its own certificates (RFC 9483 section 4.2). */
 #include "service/authority/revoke.h"
 
+#include "crypto/dn.h"
 #include "service/cmp/serving.h"
 
 /* What a device may say of its own certificate; the rest is an operator's. */
@@ -24,7 +25,7 @@ static kw_status find(struct kw_op *op, const struct serving *it,
 {
     for (unsigned i = 0; i < it->all->n; i++) {
         const struct ca *ca = &it->all->at[i];
-        if (!kw_span_equal(cert_subject(ca->cert), wanted->issuer)) {
+        if (!dn_same(cert_subject(ca->cert), wanted->issuer)) {
             continue;
         }
         kw_status status =

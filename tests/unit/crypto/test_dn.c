@@ -326,6 +326,49 @@ static void subtrees_are_whole_leading_rdns(void **state)
     assert_false(dn_within(whole, KW_SPAN(NULL, 0)));
 }
 
+static struct kw_span built(struct kw_out *out, const struct dn_part parts[], unsigned n)
+{
+    assert_code(dn_build(NULL, parts, n, out), KW_CODE_OK);
+    return kw_out_span(out);
+}
+
+static void names_are_the_same_however_they_are_written(void **state)
+{
+    const struct dn_part name[] = {
+        {"O",  "Example Maker"},
+        {"CN", "Device CA"    }
+    };
+    const struct dn_part turned[] = {
+        {"CN", "Device CA"    },
+        {"O",  "Example Maker"}
+    };
+    const struct dn_part louder[] = {
+        {"O",  "example  MAKER"},
+        {"CN", "Device CA"     }
+    };
+    const struct dn_part other[] = {
+        {"O",  "Example Maker"},
+        {"CN", "Device CB"    }
+    };
+    const struct dn_part swapped[] = {
+        {"O",  "Device CA"    },
+        {"CN", "Example Maker"}
+    };
+    uint8_t room[KW_DN_MAX], second[KW_DN_MAX];
+    struct kw_out out = KW_OUT_ARRAY(room), next = KW_OUT_ARRAY(second);
+    struct kw_span whole = built(&out, name, 2);
+
+    (void)state;
+    assert_true(dn_same(whole, whole));
+    assert_true(dn_same(whole, built(&next, turned, 2)));
+    assert_true(dn_same(whole, built(&next, louder, 2)));
+    assert_false(dn_same(whole, built(&next, other, 2)));
+    assert_false(dn_same(whole, built(&next, swapped, 2)));
+    assert_false(dn_same(whole, built(&next, name, 1)));
+    assert_false(dn_same(whole, KW_SPAN(NULL, 0)));
+    assert_false(dn_same(KW_SPAN(whole.p, whole.len - 1), whole));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +384,7 @@ int main(void)
         cmocka_unit_test(names_read_as_openssl_reads_them),
         cmocka_unit_test(names_are_built_as_openssl_builds_them),
         cmocka_unit_test(subtrees_are_whole_leading_rdns),
+        cmocka_unit_test(names_are_the_same_however_they_are_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
