@@ -3,8 +3,6 @@
 #include "base/limits.h"
 #include "crypto/der.h"
 
-enum { CERTS_MAX = 32, CMS_MAX = 65536 }; /* a chain with its rollover certificates */
-
 KW_OWNED(PKCS7, PKCS7, PKCS7_free)
 
 /* RFC 5652 section 5.1 without what a degenerate message leaves out. Its SETs are sorted on
@@ -74,8 +72,8 @@ kw_status cms_certs_wrap(struct kw_op *op, const struct kw_span certs[], unsigne
     size_t len = 128;
 
     OSSL_ENSURE(op, info, KW_E_MEMORY, "building certs-only CMS");
-    ENSURE(op, n >= 1 && n <= CERTS_MAX, KW_E_INPUT, "%u certificates, 1 to %d are sent", n,
-           (int)CERTS_MAX);
+    ENSURE(op, n >= 1 && n <= KW_CA_CERTS_MAX, KW_E_INPUT, "%u certificates, 1 to %d are sent", n,
+           (int)KW_CA_CERTS_MAX);
     TRY(op, fill(op, certs, n, info, &len), "building certs-only CMS");
     TRY(op, kw_bytes_new(len, &der));
     TRY(op, der_encode(op, ASN1_ITEM_rptr(cms_info), info, der));
@@ -86,9 +84,9 @@ kw_status cms_certs_wrap(struct kw_op *op, const struct kw_span certs[], unsigne
 kw_status cms_certs_build(struct kw_op *op, struct cert *const certs[], unsigned n,
                           struct kw_bytes **ret)
 {
-    struct kw_span ders[CERTS_MAX];
+    struct kw_span ders[KW_CA_CERTS_MAX];
 
-    for (unsigned i = 0; i < n && i < CERTS_MAX; i++) {
+    for (unsigned i = 0; i < n && i < KW_CA_CERTS_MAX; i++) {
         ders[i] = cert_der(certs[i]);
     }
     return cms_certs_wrap(op, ders, n, ret);
@@ -99,7 +97,8 @@ static kw_status decode(struct kw_op *op, struct kw_span der, PKCS7 **ret)
 {
     const unsigned char *p = der.p;
 
-    ENSURE(op, der.len > 0 && der.len <= CMS_MAX, KW_E_INPUT, "%zu octets of CMS", der.len);
+    ENSURE(op, der.len > 0 && der.len <= KW_CA_CERTS_BYTES, KW_E_INPUT, "%zu octets of CMS",
+           der.len);
     AUTO(PKCS7) *pkcs7 = d2i_PKCS7(NULL, &p, (long)der.len);
     OSSL_ENSURE(op, pkcs7, KW_E_INPUT, "CMS");
     ENSURE(op, p == der.p + der.len, KW_E_INPUT, "octets behind the CMS object");

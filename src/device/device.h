@@ -23,7 +23,7 @@
 
 enum {
     DEVICE_ROOTS_MAX = 3,
-    DEVICE_ISSUERS_MAX = 64,
+    DEVICE_ISSUERS_MAX = KW_CA_CERTS_MAX,
     DEVICE_URL_MAX = 256,
     DEVICE_GRACE_MAX_S = 7 * 86400,
     DEVICE_LEAP_MAX_S = 366 * 86400 /* what one signed word may say the time has moved on */

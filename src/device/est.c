@@ -5,14 +5,14 @@
 #include "crypto/cms.h"
 #include "device/device.h"
 
-enum { LINE = 64, CMS_MAX = 65536 };
+enum { LINE = 64 };
 
 static kw_status decode_certs(struct kw_op *op, struct kw_span body, struct cert *ret[],
                               unsigned max, unsigned *ret_n)
 {
     AUTO(kw_bytes) *der = NULL;
 
-    TRY(op, kw_b64_decode(body, CMS_MAX, &der), "the server's answer is not base64");
+    TRY(op, kw_b64_decode(body, KW_CA_CERTS_BYTES, &der), "the server's answer is not base64");
     return cms_certs_parse(op, kw_bytes_span(der), ret, max, ret_n);
 }
 
@@ -50,7 +50,7 @@ static kw_status keep_issuers(struct kw_op *op, struct device *device, struct ce
 
 kw_status est_cacerts(struct kw_op *op, struct device *device)
 {
-    struct cert *certs[DEVICE_ISSUERS_MAX + 1];
+    struct cert *certs[KW_CA_CERTS_MAX];
     struct http_call call = {.method = HTTP_GET, .path = "/.well-known/est/cacerts"};
     AUTO(kw_bytes) *body = NULL;
     unsigned n = 0;

@@ -7,7 +7,7 @@
 #include "os/files.h"
 #include "rot/dirlock.h"
 
-enum { CONFIG_MAX = 4096, CERTS_MAX = 65536 };
+enum { CONFIG_MAX = 4096, CERTS_MAX = 2 * KW_CA_CERTS_BYTES /* as PEM */ };
 
 static const struct codec_field config_fields[] = {
     FIELD_STRING("server", struct device_config, server, 0, "https URL of the gate"),

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "crypto/csr.h"
 #include "os/clock.h"
+#include "service/authority/chain.h"
 #include "service/keys/ca_birth.h"
 #include "service/keys/line.h"
 #include "service/keys/own.h"
@@ -64,6 +65,7 @@ kw_status ca_request(struct kw_op *op, struct service *service, const char *base
 
     (void)reason; /* the approval's, where there is one */
     TRY(op, authorities_issuing(op, all, base, &ca));
+    TRY(op, chain_room_for_key(op, all, os_clock_unix_s(), /* first= */ false), "CA '%s'", base);
     TRY(op, ca_newest_key(op, service, base, &key));
     if (has_cert(all, &key)) {
         TRY(op, key_rotate(op, service, key.key_id, approval_id, &next));
@@ -211,9 +213,10 @@ static kw_status check(struct kw_op *op, struct service *service, const struct a
     const struct ca *ca = NULL;
 
     TRY(op, ca_birth_check(op, service, all, cert, ret_key));
-    if (ret_key->key_id[0]) {
-        return KW_OK; /* a further CA's first one */
+    if (ret_key->key_id[0]) { /* a further CA's first one */
+        return chain_room_for_key(op, all, os_clock_unix_s(), /* first= */ true);
     }
+    TRY(op, chain_room_for_key(op, all, os_clock_unix_s(), /* first= */ false));
     TRY(op, find_base(op, all, cert, &ca));
     TRY(op, ca_newest_key(op, service, ca->base, ret_key));
     ENSURE(

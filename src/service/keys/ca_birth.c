@@ -5,6 +5,8 @@
 #include "base/pem.h"
 #include "codec/json.h"
 #include "crypto/csr.h"
+#include "os/clock.h"
+#include "service/authority/chain.h"
 #include "service/keys/ca_policy.h"
 #include "service/keys/line.h"
 #include "service/keys/verbs.h"
@@ -145,6 +147,7 @@ kw_status ca_birth_request(struct kw_op *op, struct service *service, const char
     AUTO(kw_bytes) *text = NULL;
 
     TRY(op, find_planned(op, service, all, name, &authority));
+    TRY(op, chain_room_for_key(op, all, os_clock_unix_s(), /* first= */ true), "CA '%s'", name);
     TRY(op, have_keys(op, service, all, authority, approval_id, ret_wanted, &key));
     TRY(op, kw_bytes_new(PEM_ROOM, &text));
     TRY(op, put_csr(op, service, &key, text));

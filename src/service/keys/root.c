@@ -6,6 +6,7 @@
 #include "base/pem.h"
 #include "crypto/crl.h"
 #include "os/clock.h"
+#include "service/authority/chain.h"
 #include "service/keys/ca_birth.h"
 #include "service/keys/own.h"
 
@@ -58,7 +59,7 @@ static kw_status check_turn(struct kw_op *op, const struct authorities *all)
         ENSURE(op, all->roots[i].retired, KW_E_STATE,
                "'%s' is not retired yet; see 'keywright ca retire'", all->roots[i].id);
     }
-    return KW_OK;
+    return chain_room(op, all, os_clock_unix_s(), /* more: it, and two links= */ 3);
 }
 
 /* A name of its own: those who look certificates up by name find each of them. */

@@ -55,6 +55,27 @@ static void certificates_go_there_and_back(void **state)
     assert_null(out[0]);
 }
 
+/* As many as a server hands out at most, with keys as large as we certify them. */
+static void all_that_a_device_holds(void **state)
+{
+    struct cert *in[KW_CA_CERTS_MAX + 1], *out[KW_CA_CERTS_MAX] = {NULL};
+    struct pki *large = pki_new(KEY_ALG_RSA_3072);
+    AUTO(kw_bytes) *der = NULL;
+    AUTO(kw_bytes) *more = NULL;
+    unsigned n = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < KW_COUNT(in); i++) {
+        in[i] = large->sub;
+    }
+    assert_code(cms_certs_build(NULL, in, KW_CA_CERTS_MAX, &der), KW_CODE_OK);
+    assert_code(cms_certs_parse(NULL, kw_bytes_span(der), out, KW_CA_CERTS_MAX, &n), KW_CODE_OK);
+    assert_int_equal(n, KW_CA_CERTS_MAX);
+    unref_all(out, n);
+    assert_code(cms_certs_build(NULL, in, KW_CA_CERTS_MAX + 1, &more), KW_E_INPUT);
+    pki_free(large);
+}
+
 /* RFC 7030 section 4.1.3, RFC 5652 section 5.1: version 1, no digest, id-data without content, no
  * signer. */
 static void the_message_is_degenerate(void **state)
@@ -131,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(certificates_go_there_and_back),
+        cmocka_unit_test(all_that_a_device_holds),
         cmocka_unit_test(the_message_is_degenerate),
         cmocka_unit_test(nothing_to_send_is_refused),
         cmocka_unit_test(other_objects_are_refused),

@@ -1,8 +1,10 @@
 /* The server's own certificates and keys: renewed in time, without a restart. */
 #include "rig.h"
 
+#include "crypto/cms.h"
 #include "crypto/ocsp.h"
 #include "os/clock.h"
+#include "service/authority/chain.h"
 #include "service/keys/ca.h"
 #include "service/keys/line.h"
 #include "service/keys/own.h"
@@ -302,14 +304,59 @@ static void another_owners_key(void **state)
     assert_true(same(before, after));
 }
 
+/* One limit for what is made here, what is handed out and what a device takes; what ended is not
+ * counted, and not handed out. */
+static void no_more_cas_than_a_device_holds(void **state)
+{
+    struct place *place = *state;
+    AUTO(authorities) *now = service_authorities(place->service);
+    struct authorities *all = malloc(sizeof(*all));
+    struct cert *list[CHAIN_MAX];
+    int64_t now_s = os_clock_unix_s(), end_s = INT64_MAX;
+    AUTO(kw_bytes) *der = NULL;
+    TEST_OP(op);
+
+    assert_non_null(all);
+    *all = *now; /* borrows all that is in it */
+    unsigned n = chain_list(all, now_s, list);
+    for (unsigned i = 0; i < n; i++) {
+        end_s = cert_not_after(list[i]) < end_s ? cert_not_after(list[i]) : end_s;
+    }
+    while (all->n < SERVICE_CAS_MAX - 1) {
+        all->at[all->n++].cert = now->at[0].cert;
+    }
+    assert_ok(&op, chain_room_for_key(&op, all, now_s, /* first= */ false));
+    while (chain_list(all, now_s, list) < KW_CA_CERTS_MAX - 1) {
+        all->cross[all->n_cross++].cert = now->at[0].cert;
+    }
+    assert_ok(&op, chain_room_for_key(&op, all, now_s, /* first= */ true));
+    assert_code(&op, chain_room_for_key(&op, all, now_s, /* first= */ false), KW_E_LIMIT);
+    all->cross[all->n_cross++].cert = now->at[0].cert;
+    assert_code(&op, chain_room_for_key(&op, all, now_s, /* first= */ true), KW_E_LIMIT);
+    n = chain_list(all, now_s, list);
+    assert_ok(&op, cms_certs_build(&op, list, n, &der));
+    assert_ok(&op, chain_room_for_key(&op, all, end_s + 1, /* first= */ false));
+    assert_true(chain_list(all, end_s + 1, list) < n);
+    all->at[all->n++].cert = now->at[0].cert;
+    assert_code(&op, chain_room_for_key(&op, all, end_s + 1, /* first= */ true), KW_E_LIMIT);
+    free(all);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(renewed_in_time), TEST(rotate_ocsp),        TEST(rotate_tls),
-        TEST(rotate_log),      TEST(rotated_in_time),    TEST(rotation_that_was_cut),
-        TEST(same_key_again),  TEST(another_owners_key), TEST(lines),
+        TEST(no_more_cas_than_a_device_holds),
+        TEST(renewed_in_time),
+        TEST(rotate_ocsp),
+        TEST(rotate_tls),
+        TEST(rotate_log),
+        TEST(rotated_in_time),
+        TEST(rotation_that_was_cut),
+        TEST(same_key_again),
+        TEST(another_owners_key),
+        TEST(lines),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
