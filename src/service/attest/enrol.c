@@ -44,6 +44,27 @@ static kw_status refuse(struct kw_op *op, struct service *service, const char *d
     return refuse_saying(op, &it);
 }
 
+/* A board was replaced, a TPM was made anew; or it is an attack: a person has to look. */
+static kw_status refuse_changed(struct kw_op *op, struct service *service, const char *device)
+{
+    char detail[STORE_ATTEST_DETAIL];
+    const struct refusal it = {
+        .service = service, .device = device, .reason = ATTEST_R_EK_CHANGED, .detail = detail};
+
+    (void)snprintf(detail, sizeof(detail),
+                   "the device is bound to another TPM; if it was replaced: keywright attest reset "
+                   "%.64s",
+                   device);
+    return refuse_saying(op, &it);
+}
+
+static bool is_another(const uint8_t bound[KW_HASH_BYTES], const uint8_t ek[KW_HASH_BYTES])
+{
+    static const uint8_t none[KW_HASH_BYTES];
+
+    return memcmp(bound, none, sizeof(none)) != 0 && memcmp(bound, ek, KW_HASH_BYTES) != 0;
+}
+
 /* An EK that nobody believes: which CA is missing, and the next step. */
 static kw_status refuse_belief(struct kw_op *op, struct service *service, const char *device,
                                const struct attest_belief *belief)
@@ -119,7 +140,6 @@ static kw_status open_session(struct kw_op *op, struct service *service, struct 
 kw_status attest_enrol(struct kw_op *op, struct service *service, const struct attest_peer *peer,
                        const struct attest_enrolment *asked, struct attest_session *ret)
 {
-    static const uint8_t none[KW_HASH_BYTES];
     struct opening it = {.service = service};
     struct attest_belief belief = {0};
     struct tpm_public ek, ak;
@@ -145,8 +165,8 @@ kw_status attest_enrol(struct kw_op *op, struct service *service, const struct a
     }
     digest_sha256(kw_bytes_span(spki), it.row.ek);
     TRY(op, store_attest_get(op, service->store, peer->device, &row));
-    if (memcmp(row.ek, none, sizeof(none)) != 0 && memcmp(row.ek, it.row.ek, sizeof(none)) != 0) {
-        return refuse(op, service, peer->device, ATTEST_R_EK_CHANGED);
+    if (is_another(row.ek, it.row.ek)) {
+        return refuse_changed(op, service, peer->device);
     }
     KW_TEXT_SET(it.row.device, peer->device);
     KW_TEXT_SET(it.row.root_of_trust, asked->root_of_trust);
@@ -168,6 +188,7 @@ struct taking {
     struct store_attest_session session;
     const struct attest_peer *peer;
     struct kw_span signer; /* empty: no key was certified */
+    bool is_changed;       /* another EK was bound since the session began */
     struct store_attest row;
 };
 
@@ -186,6 +207,8 @@ static kw_status bind(struct kw_op *op, struct store_txn *txn, void *ctx)
     struct store_attest *row = &it->row;
 
     TRY(op, store_attest_get_txn(op, txn, it->device, row));
+    it->is_changed = is_another(row->ek, it->session.ek);
+    ENSURE(op, !it->is_changed, KW_E_CONFLICT, "another EK was bound meanwhile");
     memcpy(row->ek, it->session.ek, sizeof(row->ek));
     memcpy(row->ak, it->session.ak, sizeof(row->ak));
     row->ak_len = it->session.ak_len;
@@ -247,7 +270,8 @@ kw_status attest_activate(struct kw_op *op, struct service *service, const struc
     status = store_change(op, service->store, bind, &it);
     if (status.code == KW_E_CONFLICT) {
         kw_op_clear(op);
-        return refuse(op, service, peer->device, ATTEST_R_EK_TAKEN);
+        return it.is_changed ? refuse_changed(op, service, peer->device)
+                             : refuse(op, service, peer->device, ATTEST_R_EK_TAKEN);
     }
     TRY(op, status, "device '%s'", peer->device);
     *ret = it.row;

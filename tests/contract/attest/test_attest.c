@@ -161,6 +161,47 @@ static void bind_machine(struct place *place, const struct machine *m)
     kw_bytes_free(session.seed);
 }
 
+static kw_status bind_ek(struct kw_op *op, struct store_txn *txn, void *ctx)
+{
+    struct store_attest row;
+
+    TRY(op, store_attest_get_txn(op, txn, "D1", &row));
+    memcpy(row.ek, ctx, sizeof(row.ek));
+    return store_attest_put(op, txn, &row);
+}
+
+/* Two TPMs that begin while none is bound: the second to end does not take the first one's place.
+ */
+static void bound_in_between(void **state)
+{
+    struct place *place = *state;
+    const struct attest_peer peer = peer_of(&ours);
+    uint8_t none[KW_HASH_BYTES] = {0}, other[KW_HASH_BYTES] = {1};
+    struct attest_session session;
+    struct store_attest row;
+    struct unit unit;
+    AUTO(kw_secret) *opened = NULL;
+    TEST_OP(op);
+
+    unit_register(place, "D1", &unit);
+    trust_maker(place, &ours);
+    assert_ok(&op, enrol(&op, place, &ours, &ours, &session));
+    assert_ok(&op, rot_attest_activate(&op, ours.rot, kw_bytes_span(session.blob),
+                                       kw_bytes_span(session.seed), &opened));
+    assert_ok(&op, store_change(&op, place->service->store, bind_ek, other));
+    const struct attest_activation said = {.session = KW_SPAN_ARRAY(session.session),
+                                           .activated = kw_secret_span(opened)};
+    assert_code(&op, attest_activate(&op, place->service, &peer, &said, &row), KW_E_CONFLICT);
+    assert_ok(&op, store_attest_get(&op, place->service->store, "D1", &row));
+    assert_memory_equal(row.ek, other, sizeof(other));
+    assert_int_equal(row.standing.reason, ATTEST_R_EK_CHANGED);
+    assert_non_null(strstr(row.detail, "attest reset D1"));
+    assert_ok(&op, store_change(&op, place->service->store, bind_ek, none));
+    kw_bytes_free(session.blob);
+    kw_bytes_free(session.seed);
+    unit_done(&unit);
+}
+
 /* One round of evidence, as it leaves the device; a test alters it. */
 struct round {
     struct attest_peer peer;
@@ -604,9 +645,13 @@ static void the_log_is_replayed_to_the_quote(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_genuine_tpm_is_trusted),         TEST(each_lie_has_its_reason),
-        TEST(a_new_key_must_lie_in_the_tpm),    TEST(tpm2_checkquote_agrees),
-        TEST(each_of_many_nonces_counts_once),  TEST(a_device_without_tpm_is_at_the_lowest_level),
+        TEST(bound_in_between),
+        TEST(a_genuine_tpm_is_trusted),
+        TEST(each_lie_has_its_reason),
+        TEST(a_new_key_must_lie_in_the_tpm),
+        TEST(tpm2_checkquote_agrees),
+        TEST(each_of_many_nonces_counts_once),
+        TEST(a_device_without_tpm_is_at_the_lowest_level),
         TEST(the_log_is_replayed_to_the_quote), /* last: PCRs stay extended */
     };
 
