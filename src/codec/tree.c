@@ -17,6 +17,7 @@ struct decoder {
     struct kw_op *op; /* may be NULL */
     const struct codec_tree_ops *tree;
     char path[PATH_MAX_TEXT]; /* "subject.names[3]" */
+    unsigned line;            /* of the member that is wrong; 0: not known */
 };
 
 typedef kw_status decode_fn(struct decoder *d, const struct codec_field *field, void *node,
@@ -298,6 +299,22 @@ static kw_status check_required(struct decoder *d, const struct codec_field *fie
     return KW_OK;
 }
 
+static kw_status unknown_field(struct decoder *d, struct kw_span key)
+{
+    int shown = key.len < NAME_SHOWN ? (int)key.len : NAME_SHOWN;
+
+    return FAIL(d->op, KW_E_INPUT, "unknown field '%s%s%.*s'", d->path, d->path[0] ? "." : "",
+                shown, (const char *)key.p);
+}
+
+/* The innermost member's is noted. */
+static void note_line(struct decoder *d, void *cursor)
+{
+    if (d->line == 0 && d->tree->line) {
+        d->line = d->tree->line(cursor);
+    }
+}
+
 /* Calls itself by way of OBJECT and ARRAY rows: as deep as the tables are, whatever the text says.
  */
 static kw_status decode_fields(struct decoder *d, const struct codec_field *fields, size_t n_fields,
@@ -314,13 +331,11 @@ static kw_status decode_fields(struct decoder *d, const struct codec_field *fiel
     }
     while (d->tree->next(node, &cursor, &key, &value)) {
         size_t i = find_field(fields, n_fields, key);
-        if (i == n_fields) {
-            int shown = key.len < NAME_SHOWN ? (int)key.len : NAME_SHOWN;
-            return FAIL(d->op, KW_E_INPUT, "unknown field '%s%s%.*s'", d->path,
-                        d->path[0] ? "." : "", shown, (const char *)key.p);
-        }
-        kw_status status = decode_member(d, &fields[i], value, obj, (seen >> i & 1) != 0);
+        kw_status status = i == n_fields
+                               ? unknown_field(d, key)
+                               : decode_member(d, &fields[i], value, obj, (seen >> i & 1) != 0);
         if (!kw_ok(status)) {
+            note_line(d, cursor);
             return status;
         }
         seen |= UINT64_C(1) << i;
@@ -333,5 +348,9 @@ kw_status codec_tree_decode(struct kw_op *op, const struct codec_tree_ops *tree,
 {
     struct decoder d = {.op = op, .tree = tree};
 
-    return decode_fields(&d, fields, n_fields, root, obj);
+    kw_status status = decode_fields(&d, fields, n_fields, root, obj);
+    if (d.line > 0) {
+        TRY(op, status, "line %u", d.line);
+    }
+    return status;
 }

@@ -14,6 +14,9 @@ struct codec_tree_ops {
     bool (*text)(void *node, struct kw_span *ret);
     bool (*boolean)(void *node, bool *ret);
     bool (*integer)(void *node, int64_t *ret);
+    /* The line of the text, from 1, where the member stands that next() has just given; NULL where
+     * the parser does not keep it. */
+    unsigned (*line)(void *cursor);
 };
 
 /* Errors and obj as codec_json_decode(). */

@@ -112,6 +112,20 @@ static bool integer_of(void *node, int64_t *ret)
     return true;
 }
 
+static unsigned line_of_key(struct fy_node_pair *pair)
+{
+    struct fy_token *token = fy_node_get_scalar_token(fy_node_pair_key(pair));
+    const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
+
+    return mark ? (unsigned)mark->line + 1 : 0;
+}
+
+/* A mapping's cursor is its pair. */
+static unsigned line_of(void *cursor)
+{
+    return line_of_key(cursor);
+}
+
 static const struct codec_tree_ops yaml_tree = {
     .is_object = is_object,
     .is_list = is_list,
@@ -119,6 +133,7 @@ static const struct codec_tree_ops yaml_tree = {
     .text = text_of,
     .boolean = boolean_of,
     .integer = integer_of,
+    .line = line_of,
 };
 
 /* The library's first complaint, in our words and place; nothing goes to stderr. */
@@ -188,6 +203,20 @@ static kw_status check_text(struct kw_op *op, struct kw_span text)
     return KW_OK;
 }
 
+static kw_status open_text(struct kw_op *op, struct kw_span text, struct fy_diag *diag,
+                           struct fy_parser **ret)
+{
+    /* Aliases are not resolved, so that they stay single nodes and is_bare() can refuse them. */
+    struct fy_parse_cfg config = {
+        .flags = FYPCF_QUIET | FYPCF_JSON_NONE | FYPCF_DEFAULT_VERSION_1_2, .diag = diag};
+    AUTO(fy_parser) *parser = fy_parser_create(&config);
+
+    ENSURE(op, parser && fy_parser_set_string(parser, (const char *)text.p, text.len) == 0,
+           KW_E_MEMORY, "reading YAML");
+    *ret = TAKE(parser);
+    return KW_OK;
+}
+
 kw_status codec_yaml_decode(struct kw_op *op, struct kw_span text, const struct codec_field *fields,
                             size_t n_fields, void *obj)
 {
@@ -195,11 +224,37 @@ kw_status codec_yaml_decode(struct kw_op *op, struct kw_span text, const struct 
     AUTO(fy_diag) *diag = fy_diag_create(NULL);
     ENSURE(op, diag, KW_E_MEMORY, "reading YAML");
     fy_diag_set_collect_errors(diag, true);
-    /* Aliases are not resolved, so that they stay single nodes and is_bare() can refuse them. */
-    struct fy_parse_cfg config = {
-        .flags = FYPCF_QUIET | FYPCF_JSON_NONE | FYPCF_DEFAULT_VERSION_1_2, .diag = diag};
-    AUTO(fy_parser) *parser = fy_parser_create(&config);
-    ENSURE(op, parser && fy_parser_set_string(parser, (const char *)text.p, text.len) == 0,
-           KW_E_MEMORY, "reading YAML");
+    AUTO(fy_parser) *parser = NULL;
+    TRY(op, open_text(op, text, diag, &parser));
     return decode_document(op, parser, diag, fields, n_fields, obj);
+}
+
+/* Of a field of the document; 0: it does not stand there. */
+static unsigned find_line(struct kw_span text, const char *field)
+{
+    AUTO(fy_diag) *diag = fy_diag_create(NULL);
+    AUTO(fy_parser) *parser = NULL;
+    struct kw_span key;
+    void *cursor = NULL, *node = NULL;
+
+    if (!diag || !kw_ok(check_text(NULL, text)) || !kw_ok(open_text(NULL, text, diag, &parser))) {
+        return 0;
+    }
+    AUTO(fy_document) *document = fy_parse_load_document(parser);
+    struct fy_node *root = document ? fy_document_root(document) : NULL;
+    while (root && fy_node_is_mapping(root) && next_member(root, &cursor, &key, &node)) {
+        if (kw_span_equal(key, kw_span_text(field))) {
+            return line_of(cursor);
+        }
+    }
+    return 0;
+}
+
+kw_status codec_yaml_refuse(struct kw_op *op, struct kw_span text, const char *field,
+                            const char *says, const char *source)
+{
+    unsigned line = find_line(text, field);
+
+    ENSURE(op, line == 0, KW_E_INPUT, "line %u: %s: %s (%s)", line, field, says, source);
+    return FAIL(op, KW_E_INPUT, "%s: %s (%s)", field, says, source);
 }

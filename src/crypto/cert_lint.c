@@ -204,13 +204,16 @@ static bool san_each_once(const struct cert_lint_case *c)
     return true;
 }
 
-/* "_" is no letter of the preferred name syntax; a wildcard is the whole first label of three. */
+/* "_" is no letter of the preferred name syntax; a wildcard is the whole first label of three; what
+ * ends in a number is an address (RFC 1123 section 2.1). */
 static bool dns_right(const char *name)
 {
     const char *rest = strncmp(name, "*.", 2) == 0 ? name + 2 : name;
-    bool labels = rest == name || strchr(rest, '.');
+    const char *dot = strrchr(rest, '.'), *last = dot ? dot + 1 : rest;
+    bool labels = rest == name || dot;
 
-    return labels && san_is_dns(rest, /* constraint= */ false) && !strchr(rest, '_');
+    return labels && last[strspn(last, "0123456789")] &&
+           san_is_dns(rest, /* constraint= */ false) && !strchr(rest, '_');
 }
 
 static bool san_dns_right(const struct cert_lint_case *c)

@@ -148,6 +148,7 @@ kw_status cmp_revocation_read(struct kw_op *op, struct kw_span content, struct c
 
 /* certConf: the one CertStatus; accepted where statusInfo is absent. */
 struct cmp_confirmation {
+    bool none; /* "an empty CertConfirmContent … rejection of all supplied certificates" */
     struct kw_span hash;
     int64_t id;
     int64_t status;          /* enum cmp_status */

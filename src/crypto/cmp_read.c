@@ -28,7 +28,7 @@ const char *cmp_type_text(enum cmp_type type)
             return types[i].text;
         }
     }
-    return "?";
+    return "a message of this type";
 }
 
 /* --- small readers ---------------------------------------------------------------------------- */

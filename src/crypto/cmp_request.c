@@ -250,9 +250,22 @@ kw_status cmp_revocation_read(struct kw_op *op, struct kw_span content, struct c
 /* --- certConf, pollReq, genm, error ------------------------------------------------------------
  */
 
+/* RFC 9810 section 5.3.18 */
+static bool rejects_all(struct kw_span content)
+{
+    struct kw_reader outer = kw_reader_of(content);
+    struct kw_span list = der_read(&outer, DER_SEQUENCE);
+
+    return kw_ok(kw_reader_end(&outer)) && list.len == 0;
+}
+
 kw_status cmp_confirmation_read(struct kw_op *op, struct kw_span content,
                                 struct cmp_confirmation *ret)
 {
+    if (rejects_all(content)) {
+        *ret = (struct cmp_confirmation){.none = true, .status = CMP_REJECTION};
+        return KW_OK;
+    }
     struct kw_reader one = cmp_read_only(content);
     struct cmp_confirmation it = {.hash = der_read(&one, DER_OCTET_STRING)};
 

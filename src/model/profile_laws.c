@@ -2,6 +2,7 @@
 #include "model/profile.h"
 #include "model/x509_bits.h"
 
+#define SERVER_AUTH "1.3.6.1.5.5.7.3.1"
 _Static_assert((int)PROFILE_LIST_MAX >= (int)POLICY_EKU_MAX, "a rule's EKUs come from a profile");
 
 static bool word_known(const char *field, const char *text)
@@ -206,7 +207,7 @@ static bool encipherment_fits(const struct profile *profile)
 static bool agreement_fits(const struct profile *profile)
 {
     return (usage_of(profile) & MODEL_KU_KEY_AGREEMENT) == 0 ||
-           (algs_of(profile) & MODEL_KEY_ALG_ED25519) == 0;
+           (algs_of(profile) & (MODEL_KEY_ALG_ED25519 | MODEL_KEY_ALG_RSA_3072)) == 0;
 }
 
 static bool oids_fit(const char (*oids)[POLICY_OID_MAX], uint32_t n, uint32_t max)
@@ -247,6 +248,28 @@ static bool eku_names_purposes(const struct profile *profile)
     return !has_eku(profile, "2.5.29.37.0");
 }
 
+static bool purposes_fit_usage(const struct profile *profile)
+{
+    const uint32_t signs = MODEL_KU_DIGITAL_SIGNATURE, agrees = MODEL_KU_KEY_AGREEMENT;
+    const struct {
+        const char *purpose;
+        uint32_t usages;
+    } rows[] = {
+        {SERVER_AUTH,         signs | agrees | MODEL_KU_KEY_ENCIPHERMENT},
+        {"1.3.6.1.5.5.7.3.2", signs | agrees                            },
+        {"1.3.6.1.5.5.7.3.3", signs                                     },
+        {"1.3.6.1.5.5.7.3.8", signs | MODEL_KU_NON_REPUDIATION          },
+        {"1.3.6.1.5.5.7.3.9", signs | MODEL_KU_NON_REPUDIATION          },
+    };
+
+    for (size_t i = 0; i < KW_COUNT(rows); i++) {
+        if (has_eku(profile, rows[i].purpose) && !(usage_of(profile) & rows[i].usages)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool vouches_only_as_station(const struct profile *profile)
 {
     return !has_eku(profile, "1.3.6.1.5.5.7.3.28") ||
@@ -270,6 +293,11 @@ static bool policies_fit(const struct profile *profile)
     return oids_fit(profile->policies, profile->n_policies, KW_COUNT(profile->policies));
 }
 
+static bool status_findable(const struct profile *profile)
+{
+    return profile->crl_url || profile->ocsp_url || profile->ocsp_nocheck;
+}
+
 static bool nocheck_fits(const struct profile *profile)
 {
     return !profile->ocsp_nocheck || profile_subject_of(profile) == PROFILE_SUBJECT_OCSP;
@@ -284,7 +312,8 @@ static bool san_required_fits(const struct profile *profile)
 
 static bool servers_have_names(const struct profile *profile)
 {
-    return profile_subject_of(profile) != PROFILE_SUBJECT_SERVER || profile->san_required;
+    return profile->san_required || (profile_subject_of(profile) != PROFILE_SUBJECT_SERVER &&
+                                     !has_eku(profile, SERVER_AUTH));
 }
 
 static bool hardware_is_a_devices(const struct profile *profile)
@@ -334,6 +363,47 @@ static bool subject_names_the_one(const struct profile *profile)
             (is_device(profile) ? SUBJECT_ID | SUBJECT_SERIAL : SUBJECT_NAME)) != 0;
 }
 
+static bool is_type(const struct profile *profile, uint32_t i, const char *type)
+{
+    size_t len = strlen(type);
+
+    return strncmp(profile->subject_dn[i], type, len) == 0 && profile->subject_dn[i][len] == '=';
+}
+
+/* How many parts of the name are of this type. */
+static unsigned count_type(const struct profile *profile, const char *type)
+{
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < profile->n_subject_dn && i < SUBJECT_PARTS_MAX; i++) {
+        n += is_type(profile, i, type);
+    }
+    return n;
+}
+
+static bool subject_types_known(const struct profile *profile)
+{
+    static const char *const once[] = {"C", "O", "CN", "serialNumber"};
+    unsigned known = count_type(profile, "OU") + count_type(profile, "DC");
+
+    for (size_t i = 0; i < KW_COUNT(once); i++) {
+        unsigned n = count_type(profile, once[i]);
+        if (n > 1) {
+            return false;
+        }
+        known += n;
+    }
+    return known == profile->n_subject_dn;
+}
+
+static bool devices_have_serials(const struct profile *profile)
+{
+    bool by_802_1ar = strcmp(profile->key_class, "device-idevid") == 0 ||
+                      strcmp(profile->key_class, "device-ldevid") == 0;
+
+    return !by_802_1ar || count_type(profile, "serialNumber") == 1;
+}
+
 static bool subject_of_known_facts(const struct profile *profile)
 {
     unsigned known = is_device(profile) ? SUBJECT_ORGANIZATION | SUBJECT_ID | SUBJECT_SERIAL |
@@ -359,6 +429,12 @@ const struct profile_law profile_laws[] = {
         "a device's name has its id or serial, another's has its name", "RFC 5280 section 4.1.2.6"),
     ROW("subject_dn", subject_of_known_facts,
         "devices have id, serial, product and batch, all others a name", "decision"),
+    ROW("subject_dn", subject_types_known,
+        "an attribute is none of C, O, OU, CN, serialNumber and DC, or there twice (OU and DC may be)",
+        "X.520"),
+    ROW("subject_dn", devices_have_serials,
+        "a name for a key of class device-idevid or device-ldevid has a serialNumber",
+        "IEEE 802.1AR-2018 clause 8.6"),
     ROW("key_class", class_known, "there is no such class of keys", "SP 800-57 part 1 section 5.3"),
     ROW("enrol", enrol_known, "no known way to enrol", "decision"),
     ROW("enrol", enrol_fits_subject,
@@ -400,10 +476,13 @@ const struct profile_law profile_laws[] = {
     ROW("key_usage", encipherment_fits,
         "keyEncipherment and dataEncipherment MUST NOT stand beside an EC key",
         "RFC 8813 section 3"),
-    ROW("key_usage", agreement_fits, "Ed25519 signs and agrees on nothing", "RFC 9295 section 3"),
+    ROW("key_usage", agreement_fits, "Ed25519 and RSA keys agree on nothing",
+        "RFC 9295 section 3, RFC 3279 section 2.3.1"),
     ROW("eku", ekus_fit, "an extended key usage is no OID, there twice, or one too many",
         "RFC 5280 section 4.2.1.12"),
     ROW("eku", eku_names_purposes, "anyExtendedKeyUsage makes every other limit void",
+        "RFC 5280 section 4.2.1.12"),
+    ROW("eku", purposes_fit_usage, "its key usage lets it do nothing of a purpose",
         "RFC 5280 section 4.2.1.12"),
     ROW("eku", vouches_only_as_station, "id-kp-cmcRA is a station's: it may speak for every device",
         "RFC 6402 section 2.10"),
@@ -413,6 +492,8 @@ const struct profile_law profile_laws[] = {
         "RFC 9480 section 2.2"),
     ROW("policies", policies_fit, "a policy is no OID, there twice, or one too many",
         "RFC 5280 section 4.2.1.4"),
+    ROW("crl_url", status_findable, "nothing says where its status can be asked",
+        "RFC 5280 section 4.2.1.13"),
     ROW("ocsp_nocheck", nocheck_fits,
         "a certificate that is never checked for revocation is an OCSP signer's",
         "RFC 6960 section 4.2.2.2.1"),

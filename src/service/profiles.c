@@ -68,11 +68,38 @@ struct loading {
     unsigned max, n;
 };
 
-static kw_status check(struct kw_op *op, const struct profile *profile)
+static kw_status check(struct kw_op *op, struct kw_span text, const struct profile *profile)
 {
     const struct profile_law *broken = profile_broken(profile);
 
-    ENSURE(op, !broken, KW_E_INPUT, "%s: %s (%s)", broken->field, broken->says, broken->source);
+    return broken ? codec_yaml_refuse(op, text, broken->field, broken->says, broken->source)
+                  : KW_OK;
+}
+
+static bool share_a_protocol(const struct profile *a, const struct profile *b)
+{
+    for (uint32_t i = 0; i < a->n_protocols; i++) {
+        if (profile_speaks(b, a->protocols[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Which of two it would be, files' names would decide. */
+static kw_status refuse_ambiguous(struct kw_op *op, const struct loading *loading,
+                                  const struct profile *profile)
+{
+    for (unsigned i = 0; i < loading->n; i++) {
+        const struct profile *other = &loading->ret[i].data;
+        ENSURE(op,
+               !profile->unlabelled || !other->unlabelled ||
+                   strcmp(profile->enrol, other->enrol) != 0 || !share_a_protocol(profile, other),
+               KW_E_INPUT,
+               "unlabelled: an enrolment without a label, by the same proof, leads to profile '%s' "
+               "already",
+               other->name);
+    }
     return KW_OK;
 }
 
@@ -101,8 +128,9 @@ static kw_status load_one(struct kw_op *op, const char *name, void *ctx)
                           profile),
         "%s", path);
     profile_fill_defaults(profile);
-    TRY(op, check(op, profile), "%s", path);
+    TRY(op, check(op, kw_bytes_span(text), profile), "%s", path);
     TRY(op, refuse_twice(op, loading, profile), "%s", path);
+    TRY(op, refuse_ambiguous(op, loading, profile), "%s", path);
     loading->n++;
     return KW_OK;
 }

@@ -416,10 +416,15 @@ def test_confirmation_must_fit(gate, born, client, unconfirmed):
     assert state_of(gate, answer.cert()) == 'valid'
 
 
-def test_a_refused_certificate_is_revoked(gate, born, unconfirmed):
+@pytest.mark.parametrize('how', ['status', 'empty'])
+def test_a_refused_certificate_is_revoked(gate, born, unconfirmed, how):
+    """By its status, or by a certConf that confirms nothing (RFC 9810 section 5.3.18)."""
     request, answer, key = unconfirmed
     refusal = cert_conf(answer, request, key)
-    refusal.body[1][0][1][0][1].append([0x30, [[2, b'\x02']]])
+    if how == 'status':
+        refusal.body[1][0][1][0][1].append([0x30, [[2, b'\x02']]])
+    else:
+        refusal.body[1][0][1] = []
     assert born.post(refusal.sign(key).der()).check(gate.root).type == PKICONF
     assert state_of(gate, answer.cert()) == 'revoked'
 

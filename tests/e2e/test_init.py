@@ -92,6 +92,37 @@ def test_failure_leaves_nothing(tmp_path, what):
     init(tmp_path / 'place', check=True)
 
 
+# what stands in ldevid.yaml instead: where the fault is, what is said
+MISTAKES = {
+    'ra: false': ('ra: yes', "line 12: field 'ra' must be true or false"),
+    'validity_hours: 2160': ('validity_hours: 90d', "line 21: field 'validity_hours' must be a whole number"),
+    'key_algs: [ec-p256, ec-p384]': ('key_algs: [ec-p512]', 'line 27: key_algs'),
+    'key_class: device-ldevid': ('key_class: device-ldevid\nsubject_dn: ["O={organization}", "CN={id}"]', 'line 19: subject_dn'),
+    'eku: [1.3.6.1.5.5.7.3.2]': ('eku: [1.3.6.1.5.5.7.3.1]', 'alternative names'),
+    'crl_url: true\nocsp_url: true': ('crl_url: false\nocsp_url: false', 'line 34: crl_url: nothing says where'),
+}
+
+
+@pytest.mark.parametrize('line', MISTAKES)
+def test_a_mistake_in_a_profile_is_told_with_its_line(tmp_path, line):
+    """Before a key is made: what no certificate could be issued by is no profile."""
+    shutil.copytree(SOURCE / 'profiles', tmp_path / 'profiles')
+    path, (instead, says) = tmp_path / 'profiles/ldevid.yaml', MISTAKES[line]
+    assert line in path.read_text()
+    path.write_text(path.read_text().replace(line, instead))
+    done = init(tmp_path, profiles=tmp_path / 'profiles')
+    assert done.returncode != 0 and 'ldevid.yaml' in done.stderr and says in done.stderr, done.stderr
+
+
+def test_two_profiles_for_who_names_none(tmp_path):
+    """A copy under another name would be what devices get, or not, by the files' names."""
+    shutil.copytree(SOURCE / 'profiles', tmp_path / 'profiles')
+    text = (tmp_path / 'profiles/ldevid.yaml').read_text()
+    (tmp_path / 'profiles/plant.yaml').write_text(text.replace('name: ldevid', 'name: plant'))
+    done = init(tmp_path, profiles=tmp_path / 'profiles')
+    assert done.returncode != 0 and "leads to profile 'ldevid' already" in done.stderr, done.stderr
+
+
 def test_interrupted(tmp_path):
     """Killed in the middle: nothing that looks finished, and the next one works."""
     for wait in (0.02, 0.1, 0.3):

@@ -74,11 +74,15 @@ void api_observe(void *ctx, const struct route *route, const struct http_request
                  const struct kw_op *op, int status, int64_t micros)
 {
     unsigned class_ = (unsigned)status / 100;
+    const struct api *api = ctx;
 
-    (void)ctx;
-    (void)route;
     (void)request;
-    (void)op;
+    if (status == 500) { /* the peer is told no more than that it was us */
+        char what[160];
+        (void)snprintf(what, sizeof(what), "request %.40s (%.80s) failed", op->request_id,
+                       route ? route->path : "?");
+        service_complain(api->service, op, what);
+    }
     atomic_fetch_add(&answers[class_ < STATUS_CLASSES ? class_ : 0], 1);
     atomic_fetch_add(&micros_total, (uint64_t)micros);
 }

@@ -110,7 +110,8 @@ static const struct terms_place at_lint = {"lint",
                                               "each key is looked at before it is certified",
                                               "SP 800-57 part 1 section 5.2"};
 
-/* What may not leave is our bug when it is signed; while somebody asks, it is the answer. */
+/* What may not leave is our bug, except where an operator's request brought it about (a name that
+ * the CA's constraints do not permit): then it is the answer. */
 static kw_status lint_as_refusal(struct kw_op *op, kw_status status)
 {
     char why[KW_OP_TEXT_MAX];
@@ -143,7 +144,8 @@ static kw_status look_at(struct kw_op *op, struct kw_span tbs, void *ctx)
     struct looked_at *looked = ctx;
 
     digest_sha256(tbs, looked->it->tbs_sha256);
-    return lint_before_signing(op, tbs, &looked->subject);
+    kw_status status = lint_before_signing(op, tbs, &looked->subject);
+    return looked->it->request->asked ? lint_as_refusal(op, status) : status;
 }
 
 static kw_status build(struct kw_op *op, struct issuance *it, struct kw_bytes **ret)

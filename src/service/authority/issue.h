@@ -24,7 +24,7 @@ struct issue_request {
                       rekey) */
     /* Not NULL: explain and sign nothing; ret of authority_issue() then has no certificate. */
     struct terms *terms;
-    const struct csr *asked; /* with terms: what was asked for */
+    const struct csr *asked; /* an operator's request, or with terms: what was asked for */
     /* Run inside the same transaction before the certificate is inserted: last checks, consumption
      * of secrets. May be NULL. */
     kw_status (*within)(struct kw_op *op, struct store_txn *txn, void *ctx);

@@ -42,8 +42,11 @@ kw_status plan_read(struct kw_op *op, const char *path, struct authority *ret)
                           ret),
         "%s", path);
     const struct authority_law *broken = authority_broken(ret);
-    ENSURE(op, !broken, KW_E_INPUT, "%s: %s: %s (%s)", path, broken->field, broken->says,
-           broken->source);
+    if (broken) {
+        TRY(op,
+            codec_yaml_refuse(op, kw_bytes_span(text), broken->field, broken->says, broken->source),
+            "%s", path);
+    }
     return KW_OK;
 }
 

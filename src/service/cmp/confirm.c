@@ -10,6 +10,8 @@ static kw_status check_hash(struct kw_op *op, struct serving *it,
     struct kw_out hash = KW_OUT_ARRAY(room);
 
     it->fail = CMP_BAD_REQUEST;
+    ENSURE(op, confirmation->id == it->transaction.request_id, KW_E_INPUT,
+           "certReqId is not the request's");
     ENSURE(op, confirmation->hash_alg.len == 0 || it->message.pvno == 3, KW_E_INPUT,
            "hashAlg needs pvno 3");
     it->fail = CMP_BAD_ALG;
@@ -50,10 +52,9 @@ kw_status cmp_confirm(struct kw_op *op, struct serving *it)
     TRY(op, find_unconfirmed(op, it, &cert));
     it->fail = CMP_BAD_DATA_FORMAT;
     TRY(op, cmp_confirmation_read(op, it->message.content, &confirmation));
-    it->fail = CMP_BAD_REQUEST;
-    ENSURE(op, confirmation.id == it->transaction.request_id, KW_E_INPUT,
-           "certReqId is not the request's");
-    TRY(op, check_hash(op, it, &confirmation, &cert));
+    if (!confirmation.none) {
+        TRY(op, check_hash(op, it, &confirmation, &cert));
+    }
     it->fail = CMP_SYSTEM_FAILURE;
     if (confirmation.status != CMP_ACCEPTED && confirmation.status != CMP_GRANTED_WITH_MODS) {
         TRY(op, cmp_withdraw(op, it->service, &cert), "revoking what was refused");

@@ -254,6 +254,9 @@ kw_status cmp_refuse(struct kw_op *op, struct serving *it, kw_status failed, str
         .status = CMP_REJECTION, .fail = fail_of(it, failed.code), .text = text};
 
     say_why(op, failed.code, text);
+    if (info.fail == CMP_SYSTEM_FAILURE) { /* the peer is told no more than that it was us */
+        service_complain(it->service, op, "a CMP message could not be served");
+    }
     kw_op_clear(op);
     kw_bytes_free(TAKE(it->content));
     it->implicit = false;

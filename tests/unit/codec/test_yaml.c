@@ -184,6 +184,8 @@ static const struct bad_case bad_cases[] = {
     BAD(INPUT, "id: x\none: !!map {name: a}\n", "field 'one' must be an object"),
     BAD(INPUT, "id: x\n<<: {note: y}\n", "unknown field '<<'"),
     BAD(INPUT, "id: x\n? [a, b]\n: c\n", "unknown field ''"),
+    BAD(INPUT, "id: x\n# y\n\nnote: [a]\n", "line 4: field 'note' must be a string"),
+    BAD(INPUT, "id: x\none:\n  colour: y\n", "line 3: unknown field 'one.colour'"),
     BAD(INPUT, "id: x\n~: c\n", "unknown field ''"),
 };
 

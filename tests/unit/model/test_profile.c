@@ -50,6 +50,7 @@ static struct profile asked_over_rest(const char *subject)
     profile.n_subject_dn = 0;
     profile_fill_defaults(&profile);
     (void)KW_TEXT_SET(profile.enrol, "none");
+    (void)KW_TEXT_SET(profile.key_class, "service");
     (void)KW_TEXT_SET(profile.protocols[0], "rest");
     profile.n_protocols = 1;
     return profile;
@@ -113,7 +114,7 @@ static void test_server_must_and_service_may_have_names(void **state)
     assert_int_equal(rule_of(&profile).ext_required & MODEL_EXT_SAN, MODEL_EXT_SAN);
     profile = asked_over_rest("service");
     profile.san_from_request = true;
-    profile.crl_url = profile.ocsp_url = false;
+    profile.crl_url = false;
     profile.ca_issuers_url = true;
     profile.n_policies = 1;
     (void)KW_TEXT_SET(profile.policies[0], "2.999.1");
@@ -188,6 +189,9 @@ static void test_rules_fit_into_a_policy(void **state)
     X(person_with_serial, "subject_dn", *p = asked_over_rest("user");                              \
       SET(subject_dn[1], "CN={name}{serial}"))                                                     \
     X(device_with_name, "subject_dn", SET(subject_dn[2], "CN={id}{name}"))                         \
+    X(type_unknown, "subject_dn", SET(subject_dn[2], "UID={id}"))                                  \
+    X(type_twice, "subject_dn", SET(subject_dn[1], "CN={serial}"))                                 \
+    X(device_without_serial, "subject_dn", SET(subject_dn[1], "OU={serial}"))                      \
     X(bad_class, "key_class", SET(key_class, "none"))                                              \
     X(bad_enrol, "enrol", SET(enrol, "password"))                                                  \
     X(device_without_proof, "enrol", SET(enrol, "none"))                                           \
@@ -229,6 +233,10 @@ static void test_rules_fit_into_a_policy(void **state)
     X(usage_of_rsa, "key_usage", SET(key_usage[0], "keyEncipherment"))                             \
     X(agreement_ed25519, "key_usage", SET(key_usage[0], "keyAgreement");                           \
       SET(key_algs[1], "ed25519"))                                                                 \
+    X(agreement_rsa, "key_usage", SET(key_usage[0], "keyAgreement"); SET(key_algs[1], "rsa-3072")) \
+    X(purpose_of_no_usage, "eku", SET(key_usage[0], "nonRepudiation"))                             \
+    X(server_purpose_without_names, "san_required", SET(eku[0], "1.3.6.1.5.5.7.3.1"))              \
+    X(status_nowhere, "crl_url", p->crl_url = p->ocsp_url = false)                                 \
     X(ekus_many, "eku", p->n_eku = POLICY_EKU_MAX + 1)                                             \
     X(eku_word, "eku", SET(eku[0], "clientAuth"))                                                  \
     X(eku_twice, "eku", p->n_eku = 2; SET(eku[1], EKU_CLIENT))                                     \
@@ -334,6 +342,7 @@ static void test_rsa_may_encipher(void **state)
     struct profile profile = ldevid();
 
     (void)KW_TEXT_SET(profile.key_usage[0], "keyEncipherment");
+    profile.n_eku = 0; /* a TLS client signs or agrees */
     profile.n_key_algs = 1;
     (void)KW_TEXT_SET(profile.key_algs[0], "rsa-3072");
     assert_int_equal(rule_of(&profile).key_usage, MODEL_KU_KEY_ENCIPHERMENT);
