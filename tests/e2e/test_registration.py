@@ -18,6 +18,7 @@ def gate(tmp_path_factory):
     text = (profiles / 'idevid.yaml').read_text()
     text = re.sub('^name: idevid$', 'name: officer-idevid', text, count=1, flags=re.M)
     text = re.sub('^approval:.*$', 'approval: officer', text, count=1, flags=re.M)
+    text = re.sub('^unlabelled:.*$', 'unlabelled: false', text, count=1, flags=re.M)
     (profiles / 'officer-idevid.yaml').write_text(text)
     one = Gate(folder / 'gate', '--profiles', profiles)
     one.start()

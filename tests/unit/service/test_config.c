@@ -159,7 +159,7 @@ static void shipped_profiles(void **state)
 
 #define GOOD                                                                                       \
     "name: p\nca: devices\nsubject: device\nenrol: secret\nkey_class: device-idevid\n"             \
-    "key_algs: [ec-p256]\nkey_usage: [digitalSignature]\nprotocols: [est]\n"
+    "key_algs: [ec-p256]\nkey_usage: [digitalSignature]\nprotocols: [est]\ncrl_url: true\n"
 
 static void profile_refusals(void **state)
 {
