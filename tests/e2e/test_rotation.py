@@ -204,11 +204,17 @@ def test_verbs_and_refusals(gate):
 
 # --- a CA changes its key ---------------------------------------------------------------------------
 
-def rotate_ca(gate, folder, ca='devices'):
+def sign_ca(gate, folder, ca='devices'):
+    """The CA's next certificate, which the root signed: to be installed."""
     request, cert = folder / f'{ca}.req', folder / f'{ca}.new.pem'
     gate.approved('ca', 'rotate', ca)
     gate.cli('ca', 'rotate', ca, '--out', request)
     run(KEYWRIGHT, 'ca', 'sign', request, '--offline', gate.offline, '--out', cert)
+    return cert
+
+
+def rotate_ca(gate, folder, ca='devices'):
+    cert = sign_ca(gate, folder, ca)
     gate.cli('ca', 'install', cert)
     return x509.load_pem_x509_certificate(cert.read_bytes())
 
@@ -403,3 +409,43 @@ def test_pages_of_keys(gate):
         assert paged == whole and len(set(paged)) == len(paged)
     for bad in ('keeper.', 'keeper.x', 'keeper.-1', 'keeper.99999999999999999999', 'x'):
         assert gate.operators_get(f'/api/v1/keys?after={bad}').status == 400, bad
+
+
+def test_ca_key_with_its_ocsp_signer_in_another_vault(tmp_path):
+    """The keeper of the OCSP signers learns of the CA's next key by the word of the one before; where it was sealed, later."""
+    vaults = tmp_path / 'vaults.yaml'
+    vaults.write_text(''.join(f'  - name: "{name}"\n    unlock: "passphrase-file:keeper.passphrase"\n    keys: ["{keys}"]\n'
+                              for name, keys in (('issuing', 'ca-*'), ('answering', 'ocsp-*'))).join(('vaults:\n', '')))
+    gate = Gate(tmp_path / 'own', '--vaults', vaults, '--approver', 'bob')
+    gate.start()
+    old, cas = gate.device(), [gate.cert('ca-devices')]
+    next_ = sign_ca(gate, tmp_path)
+    gate.cli('vault', 'seal', 'answering')
+    assert gate.cli('ca', 'install', next_, check=False).returncode == 4
+    assert serial_hex(certs_in(gate.enrol(csr_der(new_key(), old.id), who=old.idevid).body)[0]), 'the old key issues meanwhile'
+    run(KEYWRIGHT, 'vault', 'open', 'answering', '--state', gate.state)
+    until('it is installed', lambda: gate.cli('ca', 'install', next_, check=False).returncode == 0)
+    cas.append(x509.load_pem_x509_certificate(next_.read_bytes()))
+    again = gate.cli('ca', 'install', next_, check=False)
+    assert again.returncode == 1 and 'in use already' in words(again)
+    new = gate.device()
+    issued = [device.ldevid.cert for device in (old, new)]
+
+    def answers():
+        signers = [ask_ocsp(gate, cert, ca, name) for cert, ca, name in zip(issued, cas, ('devices', 'devices.2'))]
+        assert len({signer.public_key().public_numbers() for signer in signers}) == 1, 'one key, delegated by each of the CA\'s'
+    answers()
+    gate.cli('key', 'rotate', 'ocsp-devices')  # the next signer of the line is for both as well
+    gate.cli('vault', 'seal', 'issuing')
+    answers()
+    run(KEYWRIGHT, 'vault', 'open', 'issuing', '--state', gate.state)
+    gate.stop()
+    for name in ('cross-devices.2-by-devices', 'cross-devices-by-devices.2'):  # as where the install was cut
+        (gate.state / f'certs/{name}.pem').unlink()
+    gate.start()
+    answers()
+    gate.cli('ca', 'install', next_)
+    assert gate.cert('cross-devices.2-by-devices').public_key().public_numbers() == cas[1].public_key().public_numbers()
+    assert gate.cli('ca', 'install', next_, check=False).returncode == 1
+    assert new.hello().status in (200, 204)
+    assert gate.stop() == 0

@@ -159,13 +159,11 @@ static kw_status tell_ocsp(struct kw_op *op, struct service *service, const stru
                               cert_public(old->cert), cert_der(cross));
 }
 
-/* Old with new and new with old (RFC 4210 section 4.4). */
-static kw_status make_crosses(struct kw_op *op, struct service *service, const char *id)
+/* The key before; NULL: it is the CA's first. */
+static const struct ca *key_before(const struct authorities *all, const struct ca *new_)
 {
-    AUTO(authorities) *all = service_authorities(service);
-    const struct ca *new_ = NULL, *old = NULL;
+    const struct ca *old = NULL;
 
-    TRY(op, authorities_find(op, all, id, &new_));
     for (unsigned i = 0; i < all->n; i++) {
         const struct ca *ca = &all->at[i];
         if (strcmp(ca->base, new_->base) == 0 && ca->generation < new_->generation &&
@@ -173,6 +171,35 @@ static kw_status make_crosses(struct kw_op *op, struct service *service, const c
             old = ca;
         }
     }
+    return old;
+}
+
+/* The last one that is made. */
+static bool has_crosses(const struct authorities *all, const struct ca *new_)
+{
+    const struct ca *old = key_before(all, new_);
+    char name[KW_NAME_MAX];
+
+    if (!old) {
+        return true;
+    }
+    authorities_cross_name(new_, old, name);
+    for (unsigned i = 0; i < all->n_cross; i++) {
+        if (strcmp(all->cross[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Old with new and new with old (RFC 4210 section 4.4). */
+static kw_status make_crosses(struct kw_op *op, struct service *service, const char *id)
+{
+    AUTO(authorities) *all = service_authorities(service);
+    const struct ca *new_ = NULL;
+
+    TRY(op, authorities_find(op, all, id, &new_));
+    const struct ca *old = key_before(all, new_);
     if (!old) {
         return KW_OK;
     }
@@ -197,13 +224,26 @@ static kw_status find_base(struct kw_op *op, const struct authorities *all, cons
                            const struct ca **ret)
 {
     for (unsigned i = 0; i < all->n; i++) {
-        ENSURE(op, !kw_span_equal(cert_der(all->at[i].cert), cert_der(cert)), KW_E_CONFLICT,
-               "this certificate of CA '%s' is in use already", all->at[i].id);
         if (all->at[i].issues && kw_span_equal(cert_subject(all->at[i].cert), cert_subject(cert))) {
             *ret = &all->at[i];
         }
     }
     ENSURE(op, *ret, KW_E_INPUT, "the certificate has the name of no CA of ours");
+    return KW_OK;
+}
+
+/* An install that was cut (or whose OCSP signers' vault was away) left the certificate and not what
+ * belongs to it: the same again ends it. NULL: it is new. */
+static kw_status find_cut(struct kw_op *op, const struct authorities *all, const struct cert *cert,
+                          const struct ca **ret)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        if (kw_span_equal(cert_der(all->at[i].cert), cert_der(cert))) {
+            ENSURE(op, !has_crosses(all, &all->at[i]), KW_E_CONFLICT,
+                   "this certificate of CA '%s' is in use already", all->at[i].id);
+            *ret = &all->at[i];
+        }
+    }
     return KW_OK;
 }
 
@@ -245,12 +285,10 @@ static kw_status record_install(struct kw_op *op, struct service *service,
     return service_record_alone(op, service, &event);
 }
 
-/* With service->rotation held. The new key issues once its OCSP signer is delegated (keys_settle).
- */
-static kw_status install(struct kw_op *op, struct service *service, const struct cert *cert,
-                         char ret_id[KW_NAME_MAX])
+/* Its certificate, whole and in the set. */
+static kw_status put(struct kw_op *op, struct service *service, const struct authorities *all,
+                     const struct cert *cert, char ret_id[KW_NAME_MAX])
 {
-    AUTO(authorities) *all = service_authorities(service);
     struct keeper_key_info key;
 
     TRY(op, check(op, service, all, cert, &key));
@@ -259,6 +297,23 @@ static kw_status install(struct kw_op *op, struct service *service, const struct
     TRY(op, service_cert_save(op, service, key.key_id, cert_der(cert)));
     TRY(op, own_reload(op, service));
     crl_maker_wake(service, ret_id);
+    return KW_OK;
+}
+
+/* With service->rotation held. The new key issues once its OCSP signer is delegated (keys_settle).
+ */
+static kw_status install(struct kw_op *op, struct service *service, const struct cert *cert,
+                         char ret_id[KW_NAME_MAX])
+{
+    AUTO(authorities) *all = service_authorities(service);
+    const struct ca *cut = NULL;
+
+    TRY(op, find_cut(op, all, cert, &cut));
+    if (cut) {
+        (void)snprintf(ret_id, KW_NAME_MAX, "%s", cut->id);
+    } else {
+        TRY(op, put(op, service, all, cert, ret_id));
+    }
     TRY(op, make_crosses(op, service, ret_id));
     return own_reload(op, service);
 }

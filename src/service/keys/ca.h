@@ -24,7 +24,7 @@ kw_status ca_newest_key(struct kw_op *op, struct service *service, const char *b
  * (keys/ca_birth.h), into use.
  * ret_id: of the CA's new key. Errors: KW_E_INPUT it is not for the newest key of one of our CAs,
  * or allows something else than the one before; KW_E_DENIED it does not lead to our root;
- * KW_E_CONFLICT it is in use already.
+ * KW_E_CONFLICT it is in use already. An install that was cut is ended by the same certificate.
  */
 kw_status ca_install(struct kw_op *op, struct service *service, struct kw_span pem,
                      char ret_id[KW_NAME_MAX]);
