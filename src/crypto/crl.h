@@ -68,6 +68,8 @@ const struct crl_scope *crl_scope_of(const struct crl *crl); /* NULL: all of the
 uint64_t crl_base_number(const struct crl *crl);             /* 0: a complete list */
 const char *crl_delta_url(const struct crl *crl);            /* NULL: none told */
 size_t crl_count(const struct crl *crl);
+/* Below crl_count(), as serial numbers ascend; the span lives as long as the list. */
+void crl_entry_at(const struct crl *crl, size_t i, struct crl_entry *ret);
 /* KW_OK listed (reason and time set), KW_E_NOT_FOUND not listed. */
 kw_status crl_find(const struct crl *crl, struct kw_span serial, int *ret_reason,
                    int64_t *ret_unix);

@@ -395,6 +395,15 @@ size_t crl_count(const struct crl *crl)
     return crl->n_rows;
 }
 
+void crl_entry_at(const struct crl *crl, size_t i, struct crl_entry *ret)
+{
+    const struct row *row = &crl->rows[i];
+
+    *ret = (struct crl_entry){.serial = KW_SPAN(row->serial, row->serial_len),
+                              .revoked_unix = row->revoked_unix,
+                              .reason = row->reason};
+}
+
 kw_status crl_find(const struct crl *crl, struct kw_span serial, int *ret_reason, int64_t *ret_unix)
 {
     struct row key = {0};

@@ -84,6 +84,7 @@
     X(DEVICE_LOG_BREAK, "device.log_break", "device")                                              \
     X(ROOT_INSTALL, "root.install", "key")                                                         \
     X(ROOT_RETIRE, "root.retire", "key")                                                           \
+    X(ROOT_CRL, "root.crl", "key")                                                                 \
     X(DEVICE_WIPE, "device.wipe", "device")                                                        \
     X(DEVICE_READMIT, "device.readmit", "device")
 

@@ -5,6 +5,7 @@
 #include "service/keys/ca.h"
 #include "service/keys/ca_birth.h"
 #include "service/keys/root.h"
+#include "service/keys/root_crl.h"
 
 static void view(const char *id, const char *key_id, const char *subject, const struct cert *cert,
                  const struct cert *ocsp, struct ca_view *ret)
@@ -174,9 +175,32 @@ static kw_status answer_root(struct kw_op *op, void *ctx, const char *id,
     return rest_answer(op, &ca_view, &shown, response);
 }
 
+static kw_status install_crl(struct kw_op *op, void *ctx, struct kw_span pem,
+                             struct http_response *response)
+{
+    struct root_crl_view shown = {0};
+    struct root_crl it;
+
+    TRY(op, root_crl_install(op, rest_service(ctx), pem, &it), "the CRL of an offline CA");
+    KW_TEXT_SET(shown.id, it.id);
+    shown.number = it.number;
+    shown.entries = it.entries;
+    shown.this_update = it.this_update;
+    shown.next_update = it.next_update;
+    response->status = 201;
+    return rest_answer(op, &root_crl_view, &shown, response);
+}
+
+/* A root with what goes with it; or, without any certificate, a list alone. */
 REST_HANDLER(rest_root_install)
 {
     char id[KW_NAME_MAX];
+
+    if (!memmem(request->body.p, request->body.len, "BEGIN CERTIFICATE",
+                strlen("BEGIN CERTIFICATE")) &&
+        memmem(request->body.p, request->body.len, "BEGIN X509 CRL", strlen("BEGIN X509 CRL"))) {
+        return install_crl(op, ctx, request->body, response);
+    }
 
     TRY(op, root_install(op, rest_service(ctx), request->body, id), "the next root");
     response->status = 201;

@@ -81,7 +81,7 @@ const struct route rest_routes[] = {
     {HTTP_POST, V1 "/cas/{ca}/rotate",          AUTH_OPERATOR, JSON, BODY, MS, 0, rest_ca_rotate,       ERR, "the CA's next key, and its request to the root"},
     {HTTP_POST, V1 "/cas",                      AUTH_OPERATOR, JSON, BODY, MS, 0, rest_ca_install,      ERR, "take the root's certificate for a CA's next key, or a further CA's first one, into use"},
     {HTTP_POST, V1 "/cas/{ca}/retire",          AUTH_OPERATOR, JSON, BODY, MS, 0, rest_root_retire,     ERR, "a root that has a successor is trusted and handed out no more"},
-    {HTTP_POST, V1 "/roots",                    AUTH_OPERATOR, "application/x-pem-file", KW_JSON_BODY_MAX, MS, 0, rest_root_install, ERR, "take the next root, as the ceremony made it, into use"},
+    {HTTP_POST, V1 "/roots",                    AUTH_OPERATOR, "application/x-pem-file", KW_JSON_BODY_MAX, MS, 0, rest_root_install, ERR, "take the next root, as the ceremony made it, into use; or the next CRL of an offline CA, alone"},
     {HTTP_GET,  V1 "/profiles",                 AUTH_OPERATOR, NULL, 0,    MS, 0, rest_profile_list,    ERR, "certificate profiles"},
     {HTTP_POST, V1 "/profiles/check",           AUTH_OPERATOR, JSON, BODY, MS, 0, rest_profile_check,   ERR, "what a request would become, line by line; nothing is signed"},
     {HTTP_GET,  V1 "/keys",                     AUTH_OPERATOR, NULL, 0,    MS, 0, rest_key_list,        ERR, "keys: the keeper's, then the devices'"},

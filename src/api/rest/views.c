@@ -169,6 +169,13 @@ static const struct codec_field vault_fields[] = {
               "how often its keeper was started anew"),
 };
 
+static const struct codec_field root_crl_fields[] = {
+    FIELD_STRING("id", struct root_crl_view, id, 0, "root, or another offline CA"),
+    FIELD_INT("number", struct root_crl_view, number, 0, 0, 0, "CRLNumber"),
+    FIELD_INT("entries", struct root_crl_view, entries, 0, 0, 0, "certificates taken back"),
+    FIELD_TIME_S("this_update", struct root_crl_view, this_update, 0, "when it was signed"),
+    FIELD_TIME_S("next_update", struct root_crl_view, next_update, 0, "until when it is good"),
+};
 static const struct codec_field ca_fields[] = {
     FIELD_STRING("id", struct ca_view, id, 0, "CA"),
     FIELD_STRING("key", struct ca_view, key_id, CODEC_OMIT_EMPTY,
@@ -312,6 +319,7 @@ const struct view attest_rule_file = VIEW(attest_rule_file_fields); /* what oper
 const struct view device_event_view = VIEW(device_event_fields);
 const struct view key_view = VIEW(key_fields);
 const struct view ca_view = VIEW(ca_fields);
+const struct view root_crl_view = VIEW(root_crl_fields);
 const struct view vault_view = VIEW(vault_fields);
 const struct view data_key_view = VIEW(data_key_fields);
 const struct view data_rewrap_view = VIEW(data_rewrap_fields);

@@ -93,6 +93,11 @@ struct key_view {
     uint64_t signatures;
 };
 
+struct root_crl_view {
+    char id[KW_NAME_MAX];
+    uint64_t number, entries;
+    int64_t this_update, next_update;
+};
 struct ca_view {
     char id[KW_NAME_MAX], key_id[KW_NAME_MAX], subject[256], fingerprint[VIEW_HEX], state[16];
     int64_t not_before, not_after, ocsp_not_after;
@@ -333,9 +338,9 @@ struct view {
     const struct codec_field *fields;
     unsigned n;
 };
-extern const struct view device_view, cert_view, key_view, ca_view, log_view, proof_view,
-    backup_view, backup_told_view, secret_view, problem_view, approval_view, roster_view,
-    vault_view;
+extern const struct view device_view, cert_view, key_view, ca_view, root_crl_view, log_view,
+    proof_view, backup_view, backup_told_view, secret_view, problem_view, approval_view,
+    roster_view, vault_view;
 extern const struct view finding_view, lifecycle_view, data_key_view, data_rewrap_view;
 extern const struct view station_view, station_page;
 extern const struct view import_view, feed_view, feed_page, consumer_view, consumer_page,

@@ -76,7 +76,8 @@ kw_status cli_ca_install(struct kw_op *op, struct cli *cli)
 
     TRY(op, os_file_read(op, cli->args[0], BUNDLE_MAX, &text));
     if (memmem(text->p, text->len, "X509 CRL", strlen("X509 CRL"))) {
-        return ca_root_install(op, cli, kw_bytes_span(text));
+        bool alone = !memmem(text->p, text->len, "BEGIN CERTIFICATE", strlen("BEGIN CERTIFICATE"));
+        return (alone ? ca_crl_install : ca_root_install)(op, cli, kw_bytes_span(text));
     }
     ENSURE(op, text->len < sizeof(install.pem), KW_E_TOO_LARGE, "%s is no single certificate",
            cli->args[0]);

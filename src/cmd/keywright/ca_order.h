@@ -15,5 +15,7 @@ bool ca_root_is_request(struct kw_span text);
 kw_status ca_root_sign(struct kw_op *op, const struct cli *cli, struct kw_span text);
 /* `ca install` of the bundle. */
 kw_status ca_root_install(struct kw_op *op, struct cli *cli, struct kw_span bundle);
+/* `ca install` of an offline CA's next list. */
+kw_status ca_crl_install(struct kw_op *op, struct cli *cli, struct kw_span pem);
 
 #endif

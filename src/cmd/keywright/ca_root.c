@@ -112,7 +112,7 @@ static kw_status make_bundle(struct kw_op *op, const struct succession *it, stru
     TRY(op, put_link(op, &it->old, &it->next, into));
     TRY(op, put_link(op, &it->next, &it->old, into));
     TRY(op, put_cas(op, it, into));
-    TRY(op, ceremony_sign_crl(op, &it->next, &crl));
+    TRY(op, ceremony_sign_crl(op, &it->next, /* number= */ 1, NULL, 0, &crl));
     return kw_pem_encode("X509 CRL", kw_bytes_span(crl), into);
 }
 

@@ -422,26 +422,36 @@ kw_status ceremony_sign_link(struct kw_op *op, const struct ceremony_root *signe
     return cert_build(op, &spec, signer->key, ret);
 }
 
-static kw_status no_entries(struct kw_op *op, void *ctx, struct crl_entry *ret, bool *ret_more)
+struct entries {
+    const struct crl_entry *at;
+    size_t n, next;
+};
+
+static kw_status next_entry(struct kw_op *op, void *ctx, struct crl_entry *ret, bool *ret_more)
 {
+    struct entries *entries = ctx;
+
     (void)op;
-    (void)ctx;
-    (void)ret;
-    *ret_more = false;
+    *ret_more = entries->next < entries->n;
+    if (*ret_more) {
+        *ret = entries->at[entries->next++];
+    }
     return KW_OK;
 }
 
-kw_status ceremony_sign_crl(struct kw_op *op, const struct ceremony_root *root,
-                            struct kw_bytes **ret)
+kw_status ceremony_sign_crl(struct kw_op *op, const struct ceremony_root *root, uint64_t number,
+                            const struct crl_entry at[], size_t n, struct kw_bytes **ret)
 {
+    struct entries entries = {.at = at, .n = n};
     int64_t now_s = os_clock_unix_s();
     struct crl_spec spec = {
         .issuer_dn = cert_subject(root->cert),
         .issuer_key = cert_public(root->cert),
-        .number = 1,
+        .number = number,
         .this_update = now_s,
         .next_update = now_s + YEAR_S,
-        .next = no_entries,
+        .next = next_entry,
+        .ctx = &entries,
     };
 
     return crl_build(op, &spec, root->key, ret);

@@ -4,6 +4,7 @@
 #define CMD_KEYWRIGHT_CEREMONY_H
 
 #include "crypto/cert.h"
+#include "crypto/crl.h"
 #include "model/authority.h"
 #include "service/service.h"
 
@@ -40,9 +41,9 @@ kw_status ceremony_make_offline(struct kw_op *op, const char *dir,
 kw_status ceremony_sign_ca(struct kw_op *op, const struct ceremony_root *issuer,
                            const struct ceremony_place *place, const struct pubkey *key,
                            struct kw_bytes **ret);
-/* Its CRL, empty, for a year. */
-kw_status ceremony_sign_crl(struct kw_op *op, const struct ceremony_root *root,
-                            struct kw_bytes **ret);
+/* Its CRL, for a year, with these entries: their serial numbers ascend. */
+kw_status ceremony_sign_crl(struct kw_op *op, const struct ceremony_root *root, uint64_t number,
+                            const struct crl_entry at[], size_t n, struct kw_bytes **ret);
 /* Open the root of a ceremony with the shares that are in `dir`. KW_E_DENIED too few of them. Free
  * with ceremony_root_done() in any case. */
 kw_status ceremony_open_root(struct kw_op *op, const char *dir, struct ceremony_root *ret);

@@ -101,6 +101,7 @@ enum cli_option {
     OPT_PCRS,
     OPT_INTO,
     OPT_REFERENCE,
+    OPT_REVOKE,
     OPT_MAX_OPTION
 };
 /* A set of them: more than 64. */
@@ -275,6 +276,7 @@ kw_status cli_data_rewrap(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_list(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_create(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_rotate(struct kw_op *op, struct cli *cli);
+kw_status cli_ca_crl(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_sign(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_retire(struct kw_op *op, struct cli *cli);
 kw_status cli_ca_install(struct kw_op *op, struct cli *cli);

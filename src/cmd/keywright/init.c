@@ -112,7 +112,7 @@ static kw_status make_offline(struct kw_op *op, struct init *it, const struct au
                  one->name, dir, it->m, it->n);
     authorities_above_file(one->name, name);
     TRY(op, service_cert_save(op, it->service, name, cert_der(made->cert)));
-    TRY(op, ceremony_sign_crl(op, made, &crl));
+    TRY(op, ceremony_sign_crl(op, made, /* number= */ 1, NULL, 0, &crl));
     put.der = crl;
     return store_change(op, it->service->store, put_root_crl, &put);
 }

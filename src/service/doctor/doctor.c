@@ -4,11 +4,14 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "crypto/crl.h"
 #include "keeper/msg.h"
 #include "os/clock.h"
+#include "service/authorities.h"
 #include "service/keys/data.h"
+#include "service/keys/root_crl.h"
 
-enum { DAY_S = 86400, SOON_DAYS = 14, DISK_WARNING_PERCENT = 10 };
+enum { DAY_S = 86400, SOON_DAYS = 14, LIST_SOON_DAYS = 30, DISK_WARNING_PERCENT = 10 };
 
 const char *finding_level_text(enum finding_level level)
 {
@@ -144,6 +147,68 @@ static kw_status look_at_certs(struct kw_op *op, const struct visit *visit)
                 "certificates", "", text);
 }
 
+/* A CA that its root has taken back is believed by nobody who looks, whatever it goes on to issue.
+ */
+static kw_status look_at_taken_back(struct kw_op *op, const struct visit *visit,
+                                    const struct authorities *all, const struct crl *crl)
+{
+    char text[256];
+    int64_t when = 0;
+    int why = 0;
+
+    for (unsigned i = 0; i < all->n; i++) {
+        const struct ca *ca = &all->at[i];
+        if (!ca->issues || !kw_span_equal(cert_issuer(ca->cert), crl_issuer(crl)) ||
+            !kw_ok(crl_find(crl, cert_serial(ca->cert), &why, &when))) {
+            continue;
+        }
+        (void)snprintf(text, sizeof(text),
+                       "its certificate is on its root's CRL, and it issues: keywright key revoke "
+                       "%.60s, keywright ca rotate %.60s",
+                       ca->key_id, ca->base);
+        TRY(op, tell(op, visit, FINDING_FAULT, "root lists", ca->id, text));
+    }
+    return KW_OK;
+}
+
+static kw_status look_at_list_of(struct kw_op *op, const struct visit *visit,
+                                 const struct authorities *all, const char *id)
+{
+    AUTO(crl_doc) *doc = NULL;
+    AUTO(crl) *crl = NULL;
+    char text[320];
+
+    if (!kw_ok(root_crl_lend(op, visit->service, id, &doc))) {
+        (void)snprintf(text, sizeof(text), "%.300s", kw_op_cause(op));
+        kw_op_clear(op);
+        return tell(op, visit, FINDING_FAULT, "root lists", id, text);
+    }
+    int64_t left_days = (doc->next_update - os_clock_unix_s()) / DAY_S;
+    (void)snprintf(
+        text, sizeof(text), "CRL %llu, %llu certificates taken back, ends in %lld days%s",
+        (unsigned long long)doc->number, (unsigned long long)doc->entries, (long long)left_days,
+        left_days < LIST_SOON_DAYS ? ": make the next one, keywright ca crl" : "");
+    TRY(op, tell(op, visit, left_days < LIST_SOON_DAYS ? FINDING_WARNING : FINDING_OK, "root lists",
+                 id, text));
+    TRY(op, crl_parse(op, kw_bytes_span(doc->der), &crl));
+    return look_at_taken_back(op, visit, all, crl);
+}
+
+static kw_status look_at_root_lists(struct kw_op *op, const struct visit *visit)
+{
+    AUTO(authorities) *all = service_authorities(visit->service);
+
+    for (unsigned i = 0; i < all->n_roots; i++) {
+        if (!all->roots[i].retired) {
+            TRY(op, look_at_list_of(op, visit, all, all->roots[i].id));
+        }
+    }
+    for (unsigned i = 0; i < all->n_above; i++) {
+        TRY(op, look_at_list_of(op, visit, all, all->above[i].name));
+    }
+    return KW_OK;
+}
+
 static kw_status look_at_disk(struct kw_op *op, const struct visit *visit)
 {
     struct statvfs about;
@@ -205,12 +270,13 @@ static const struct {
     const char *check;
     kw_status (*look)(struct kw_op *op, const struct visit *visit);
 } checks[] = {
-    {"journal",      look_at_journal  },
-    {"keeper",       look_at_keeper   },
-    {"period",       look_at_keys     },
-    {"data keys",    look_at_data_keys},
-    {"certificates", look_at_certs    },
-    {"disk",         look_at_disk     },
+    {"journal",      look_at_journal   },
+    {"keeper",       look_at_keeper    },
+    {"period",       look_at_keys      },
+    {"data keys",    look_at_data_keys },
+    {"certificates", look_at_certs     },
+    {"root lists",   look_at_root_lists},
+    {"disk",         look_at_disk      },
 };
 
 /* A part that cannot be asked is a finding; the others are looked at all the same. */

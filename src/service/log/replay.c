@@ -9,6 +9,7 @@
 #include "os/clock.h"
 #include "service/authority/revoke.h"
 #include "service/event_text.h"
+#include "service/keys/root_crl.h"
 #include "service/log/keys.h"
 #include "service/log/log.h"
 #include "service/quality/batch.h"
@@ -392,28 +393,40 @@ static kw_status crl_signed(struct kw_op *op, struct store_txn *txn, struct batc
     return store_counter_raise(op, txn, name, number);
 }
 
+/* "ca:root", "CRL N with M entries" (keys/root_crl.c): the list itself is not in the log. */
+static kw_status root_crl_served(struct kw_op *op, struct store_txn *txn, struct batch *batch,
+                                 const struct event *event)
+{
+    (void)batch;
+    if (strncmp(event->object, "ca:", 3) != 0 || strncmp(event->detail, "CRL ", 4) != 0) {
+        return KW_OK;
+    }
+    return root_crl_told(op, txn, event->object + 3, strtoull(event->detail + 4, NULL, 10));
+}
+
 static const struct {
     enum event_type type;
     kw_status (*apply)(struct kw_op *op, struct store_txn *txn, struct batch *batch,
                        const struct event *event);
 } effects[] = {
-    {EVENT_CERT_ISSUE,       issued     },
-    {EVENT_CERT_RENEW,       issued     },
-    {EVENT_CERT_REVOKE,      revoked    },
-    {EVENT_CERT_HOLD,        put_on_hold},
-    {EVENT_DEVICE_SUSPEND,   suspended  },
-    {EVENT_DEVICE_RESUME,    resumed    },
-    {EVENT_BATCH_OPEN,       batch_told },
-    {EVENT_BATCH_CLOSE,      batch_told },
-    {EVENT_BATCH_QUARANTINE, batch_told },
-    {EVENT_BATCH_RELEASE,    batch_told },
-    {EVENT_CERT_RELEASE,     released   },
-    {EVENT_DEVICE_REGISTER,  registered },
-    {EVENT_DEVICE_RETIRE,    retired    },
-    {EVENT_DEVICE_READMIT,   readmitted },
-    {EVENT_KEY_DESTROY,      destroyed  },
-    {EVENT_KEY_BLOCK,        blocked    },
-    {EVENT_CRL_SIGN,         crl_signed },
+    {EVENT_CERT_ISSUE,       issued         },
+    {EVENT_CERT_RENEW,       issued         },
+    {EVENT_CERT_REVOKE,      revoked        },
+    {EVENT_CERT_HOLD,        put_on_hold    },
+    {EVENT_DEVICE_SUSPEND,   suspended      },
+    {EVENT_DEVICE_RESUME,    resumed        },
+    {EVENT_BATCH_OPEN,       batch_told     },
+    {EVENT_BATCH_CLOSE,      batch_told     },
+    {EVENT_BATCH_QUARANTINE, batch_told     },
+    {EVENT_BATCH_RELEASE,    batch_told     },
+    {EVENT_CERT_RELEASE,     released       },
+    {EVENT_DEVICE_REGISTER,  registered     },
+    {EVENT_DEVICE_RETIRE,    retired        },
+    {EVENT_DEVICE_READMIT,   readmitted     },
+    {EVENT_KEY_DESTROY,      destroyed      },
+    {EVENT_KEY_BLOCK,        blocked        },
+    {EVENT_CRL_SIGN,         crl_signed     },
+    {EVENT_ROOT_CRL,         root_crl_served},
 };
 
 /* --- the whole -------------------------------------------------------------------------------- */

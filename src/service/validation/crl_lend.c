@@ -1,6 +1,7 @@
 /* Lists as they are given out. */
 #include "os/clock.h"
 #include "service/authorities.h"
+#include "service/keys/root_crl.h"
 #include "service/log/gap.h"
 #include "service/validation/crl_maker_internal.h"
 
@@ -26,7 +27,7 @@ kw_status crl_lend(struct kw_op *op, struct service *service, const char *stem,
     struct crl_list_id id;
 
     if (authorities_above(all, stem)) { /* made in the ceremony: its key is not here */
-        return crl_doc_load(op, service, stem, ret);
+        return root_crl_lend(op, service, stem, ret);
     }
     TRY(op, crl_list_find(op, all, stem, &id));
     if (atomic_load(&service->gap.open)) {
