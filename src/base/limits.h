@@ -11,7 +11,7 @@ enum {
     KW_URI_MAX = 1024,    /* request targets and root-of-trust URIs */
     KW_DN_MAX = 512,      /* DER of a distinguished name */
     KW_SERIAL_MAX = 20,   /* RFC 5280 section 4.1.2.2 */
-    KW_SERIAL_BYTES = 16, /* what we issue: 127 random bits, top bit clear */
+    KW_SERIAL_BYTES = 16, /* what we issue: 6 octets of time, 80 random bits */
     KW_HASH_BYTES = 32,   /* SHA-256 */
     KW_SIG_MAX = 512,     /* RSA-4096; ECDSA and Ed25519 are far below */
     KW_SPKI_MAX = 1024,   /* RSA-4096 SubjectPublicKeyInfo is 550 */

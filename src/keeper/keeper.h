@@ -210,8 +210,8 @@ kw_status keeper_key_destroy(struct kw_op *op, struct keeper *keeper, const char
                              struct keeper_destroyed *ret);
 /**
  * n (1..256) fresh serial numbers from the keeper's random generator. A certificate is signed only
- * under a serial that was handed out here and was not used yet, so every serial has 127 random
- * bits, whatever the gate does.
+ * under a serial that was handed out here and was not used yet, so every serial has 80 random bits
+ * (behind the time in milliseconds), whatever the gate does.
  */
 kw_status keeper_serials(struct kw_op *op, struct keeper *keeper, const char *ca_key_id, unsigned n,
                          uint8_t ret[][KW_SERIAL_BYTES]);

@@ -6,6 +6,7 @@
 #include "cmd/keywright-keeper/purposes.h"
 #include "cmd/keywright-keeper/server.h"
 #include "keeper/subjects.h"
+#include "os/clock.h"
 
 kw_status handle_hello(struct kw_op *op, struct server *server, struct request *request)
 {
@@ -143,13 +144,15 @@ kw_status handle_serials(struct kw_op *op, struct server *server, struct request
     const struct keeper_msg *msg = request->msg;
     struct keeper_key *ca = NULL;
     unsigned n = msg->serials.n;
+    int64_t now_ms = os_clock_unix_ms();
 
     _Static_assert(KEEPER_SERIALS_MAX * KW_SERIAL_BYTES <= sizeof(request->octets), "room");
     /* a serial signs nothing; a CA that only tells what became of its certificates needs some too
      */
     TRY(op, keyring_use(op, server->keyring, msg->key_id, KEEPER_SIGN_CRL, request->now_unix, &ca));
     for (unsigned i = 0; i < n; i++) {
-        TRY(op, serials_make(op, ca->serials, request->octets + (size_t)i * KW_SERIAL_BYTES));
+        TRY(op,
+            serials_make(op, ca->serials, now_ms, request->octets + (size_t)i * KW_SERIAL_BYTES));
     }
     request->answer.serials.n = (uint16_t)n;
     request->answer.serials.octets = KW_SPAN(request->octets, (size_t)n * KW_SERIAL_BYTES);

@@ -66,14 +66,22 @@ static void unlink_place(struct serials *serials, unsigned place)
     serials->used[place] = true;
 }
 
-kw_status serials_make(struct kw_op *op, struct serials *serials, uint8_t ret[KW_SERIAL_BYTES])
+/* RFC 5280 section 4.1.2.2: positive; whatever the time, the first octet is neither 0 nor 0x80. */
+static void write_time(int64_t now_ms, uint8_t serial[KW_SERIAL_BYTES])
+{
+    for (unsigned i = 0; i < SERIALS_TIME_OCTETS; i++) {
+        serial[i] = (uint8_t)((uint64_t)now_ms >> (8 * (SERIALS_TIME_OCTETS - 1 - i)));
+    }
+    serial[0] = (uint8_t)((serial[0] & 0x3f) | 0x40);
+}
+
+kw_status serials_make(struct kw_op *op, struct serials *serials, int64_t now_ms,
+                       uint8_t ret[KW_SERIAL_BYTES])
 {
     uint8_t serial[KW_SERIAL_BYTES];
 
-    do {
-        TRY(op, os_random(op, serial, sizeof(serial)), "a serial number");
-        serial[0] &= 0x7f; /* RFC 5280 section 4.1.2.2: positive */
-    } while (serial[0] == 0);
+    TRY(op, os_random(op, serial, sizeof(serial)), "a serial number");
+    write_time(now_ms, serial);
     unsigned place = serials->next_place;
     unlink_place(serials, place);
     memcpy(serials->at[place], serial, sizeof(serial));

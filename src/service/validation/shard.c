@@ -4,8 +4,7 @@
 
 #include "base/time.h"
 
-/* Serial numbers are random: any of their octets spread certificates evenly. Those of an imported
- * CA may count up, so it is the last ones that are taken. */
+/* The last octets spread certificates evenly: random ones where we issue, a count elsewhere. */
 static unsigned spread(struct kw_span serial, unsigned n)
 {
     uint32_t tail = 0;

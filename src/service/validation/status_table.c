@@ -38,7 +38,7 @@ unsigned status_name_put(struct status_names *names, struct kw_span text)
 
 /* --- one segment ------------------------------------------------------------------------------ */
 
-/* Serial numbers are random, except those of an imported CA: stirred as MurmurHash3 ends. */
+/* Serial numbers begin alike, and an imported CA's may count up: stirred as MurmurHash3 ends. */
 static uint64_t hash_of(unsigned ca, const uint8_t serial[KW_SERIAL_BYTES])
 {
     uint64_t a = 0, b = 0;
