@@ -54,6 +54,13 @@ def test_device_enrols_under_its_trade(trades, tmp_path, profile):
     strictly(trades, tmp_path, cert, chain, root)
 
 
+def test_a_trades_root_has_no_next_key(trades):
+    """No link fits into its paths: the refusal says what is to be done. Sub-CA 2 is a CA as others are."""
+    for name, what in (('v2g-root', 'root'), ('cpo-sub1', 'offline CA')):
+        done = trades.cli('ca', 'rotate', name, check=False)
+        assert done.returncode == 1 and f"trade's {what}" in words(done) and 'docs/PROFILES.md' in words(done), words(done)
+
+
 @pytest.fixture(scope='module')
 def unit(trades):
     """A device whose serial number is not its id, as most are."""

@@ -55,6 +55,19 @@ static kw_status put_request(struct kw_op *op, struct service *service, const st
     return kw_pem_encode("CERTIFICATE", cert_der(ca->cert), into);
 }
 
+/* ISO 15118-2 gives a path a root and two CAs at most, so no link certificate fits into one; its
+ * parties learn of a root by other ways. */
+static kw_status refuse_offline(struct kw_op *op, const struct service *service, const char *name)
+{
+    const struct authority *one = plan_find(&service->plan, name);
+
+    ENSURE(op, !one || authority_kind_of(one) == AUTHORITY_ISSUING, KW_E_STATE,
+           "'%s' is a trade's %s: its next key is another tree, of a ceremony of its own; see "
+           "docs/PROFILES.md, 'A trade's tree ends'",
+           name, authority_kind_of(one) == AUTHORITY_ROOT ? "root" : "offline CA");
+    return KW_OK;
+}
+
 kw_status ca_request(struct kw_op *op, struct service *service, const char *base,
                      const char *reason, uint64_t approval_id, struct kw_bytes **ret)
 {
@@ -64,6 +77,7 @@ kw_status ca_request(struct kw_op *op, struct service *service, const char *base
     AUTO(kw_bytes) *pem = NULL;
 
     (void)reason; /* the approval's, where there is one */
+    TRY(op, refuse_offline(op, service, base));
     TRY(op, authorities_issuing(op, all, base, &ca));
     TRY(op, chain_room_for_key(op, all, os_clock_unix_s(), /* first= */ false), "CA '%s'", base);
     TRY(op, ca_newest_key(op, service, base, &key));
