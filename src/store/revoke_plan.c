@@ -52,7 +52,7 @@ static const struct store_statements statements = {STORE_NOUN_REVOKE_PLAN, KW_CO
 _Static_assert(KW_COUNT(sql) <= STORE_STATEMENTS_MAX, "room in every connection");
 
 /* What makes the plan is written once, when it is whole. */
-enum { PLAN_MAKE, CERT_BRIEF, OWNER_DEVICE, OWNER_ROWS, NAME_TEXT, SINCE };
+enum { PLAN_MAKE, CERT_BRIEF, OWNER_DEVICE, OWNER_ROWS, NAME_TEXT, SINCE, OPERATORS };
 static const char *const more_sql[] = {
     [PLAN_MAKE] = "UPDATE revoke_plan SET state = ?2, summary = ?3, digest = ?4, n = ?5"
                   " WHERE id = ?1",
@@ -65,6 +65,9 @@ static const char *const more_sql[] = {
     [OWNER_ROWS] = "SELECT row FROM cert WHERE owner = ?1 AND state IN (1, 2) AND not_after > ?2"
                    " ORDER BY row DESC LIMIT ?3",
     [NAME_TEXT] = "SELECT text FROM name WHERE id = ?1",
+    [OPERATORS] = "SELECT c.row FROM owner o JOIN cert c INDEXED BY cert_owner ON c.owner = o.id"
+                  " WHERE o.text >= 'operator:' AND o.text < 'operator;' AND c.state = 1"
+                  " AND c.not_after > ?1 LIMIT ?2",
     [SINCE] = "SELECT c.issued_ms, c.state, EXISTS (SELECT 1 FROM cert o INDEXED BY cert_owner"
               " JOIN revoke_item i ON i.plan = ?1 AND i.row = o.row WHERE o.owner = c.owner)"
               " FROM cert c ORDER BY c.row DESC LIMIT ?2",
@@ -192,16 +195,11 @@ kw_status store_plan_next(struct kw_op *op, struct store *store, int64_t after, 
     return read_plan(op, rows, ret);
 }
 
-kw_status store_plan_rows(struct kw_op *op, struct store *store, int64_t plan, int64_t after,
-                          unsigned max, int64_t ret[], unsigned *ret_n)
+static kw_status take_rows(struct kw_op *op, struct store_rows *rows, unsigned max, int64_t ret[],
+                           unsigned *ret_n)
 {
-    AUTO(store_reader) *reader = NULL;
-    AUTO(store_rows) *rows = NULL;
     bool row = true;
 
-    TRY(op, store_reader_take(op, store, &reader));
-    TRY(op, store_query(op, reader->conn, &statements, PLAN_ROWS,
-                        ARGS(V_INT(plan), V_INT(after), V_INT(max)), &rows));
     for (*ret_n = 0; *ret_n < max; (*ret_n)++) {
         TRY(op, store_next(op, rows, &row));
         if (!row) {
@@ -210,6 +208,18 @@ kw_status store_plan_rows(struct kw_op *op, struct store *store, int64_t plan, i
         ret[*ret_n] = store_row_int(rows, 0);
     }
     return KW_OK;
+}
+
+kw_status store_plan_rows(struct kw_op *op, struct store *store, int64_t plan, int64_t after,
+                          unsigned max, int64_t ret[], unsigned *ret_n)
+{
+    AUTO(store_reader) *reader = NULL;
+    AUTO(store_rows) *rows = NULL;
+
+    TRY(op, store_reader_take(op, store, &reader));
+    TRY(op, store_query(op, reader->conn, &statements, PLAN_ROWS,
+                        ARGS(V_INT(plan), V_INT(after), V_INT(max)), &rows));
+    return take_rows(op, rows, max, ret, ret_n);
 }
 
 kw_status store_plan_has_txn(struct kw_op *op, struct store_txn *txn, int64_t plan, int64_t row,
@@ -341,18 +351,25 @@ kw_status store_owner_rows(struct kw_op *op, struct store_conn *conn, int64_t ow
                            unsigned max, int64_t ret[], unsigned *ret_n)
 {
     AUTO(store_rows) *rows = NULL;
-    bool row = true;
 
     TRY(op, store_query(op, conn, &more, OWNER_ROWS, ARGS(V_INT(owner), V_INT(now_s), V_INT(max)),
                         &rows));
-    for (*ret_n = 0; *ret_n < max; (*ret_n)++) {
-        TRY(op, store_next(op, rows, &row));
-        if (!row) {
-            return KW_OK;
-        }
-        ret[*ret_n] = store_row_int(rows, 0);
-    }
-    return KW_OK;
+    return take_rows(op, rows, max, ret, ret_n);
+}
+
+kw_status store_operator_rows(struct kw_op *op, struct store_conn *conn, int64_t now_s,
+                              unsigned max, int64_t ret[], unsigned *ret_n)
+{
+    AUTO(store_rows) *rows = NULL;
+
+    TRY(op, store_query(op, conn, &more, OPERATORS, ARGS(V_INT(now_s), V_INT(max)), &rows));
+    return take_rows(op, rows, max, ret, ret_n);
+}
+
+kw_status store_operator_rows_txn(struct kw_op *op, struct store_txn *txn, int64_t now_s,
+                                  unsigned max, int64_t ret[], unsigned *ret_n)
+{
+    return store_operator_rows(op, txn->conn, now_s, max, ret, ret_n);
 }
 
 kw_status store_name_text(struct kw_op *op, struct store_conn *conn, int64_t id,

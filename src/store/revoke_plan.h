@@ -108,6 +108,11 @@ kw_status store_owner_device(struct kw_op *op, struct store_conn *conn, int64_t 
  * max. */
 kw_status store_owner_rows(struct kw_op *op, struct store_conn *conn, int64_t owner, int64_t now_s,
                            unsigned max, int64_t ret[], unsigned *ret_n);
+/* Rows of the operators' certificates that are valid at now_s. At most max. */
+kw_status store_operator_rows(struct kw_op *op, struct store_conn *conn, int64_t now_s,
+                              unsigned max, int64_t ret[], unsigned *ret_n);
+kw_status store_operator_rows_txn(struct kw_op *op, struct store_txn *txn, int64_t now_s,
+                                  unsigned max, int64_t ret[], unsigned *ret_n);
 /* The text of a name's number. */
 kw_status store_name_text(struct kw_op *op, struct store_conn *conn, int64_t id,
                           char ret[KW_NAME_MAX]);

@@ -438,11 +438,19 @@ def test_points_in_certificates_lead_there(gate):
     assert urls[x509.AuthorityInformationAccessOID.OCSP] == f'{gate.url("relying")}/ocsp/devices'
 
 
-def test_operator_certificate_revoked(own_gate):
-    """The operator's own certificate: the command that revokes it is the last one."""
+def test_operator_certificate_revoked(own_gate, tmp_path):
+    """The operator's own certificate: the command that revokes it is the last one, and somebody else is left."""
     live = own_gate.connect('operators', own_gate.operator)
     assert own_gate.ask('operators', 'GET', '/api/v1/about', connection=live).status == 200
     cert = x509.load_pem_x509_certificate(own_gate.operator.cert_file.read_bytes())
+    for command in (('cert', 'revoke', fingerprint(cert)), ('cert', 'hold', fingerprint(cert)),
+                    ('revoke', 'plan', '--ca', 'services', '--dry-run')):
+        done = own_gate.cli(*command, check=False)
+        assert done.returncode == 1 and 'operator\'s certificate' in done.stderr and 'issue' in done.stderr, words(done)
+    request, key = tmp_path / 'carol.csr', tmp_path / 'carol.key'
+    run('openssl', 'req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-subj', '/CN=carol',
+        '-out', request)
+    own_gate.cli('cert', 'issue', '--profile', 'operator', '--name', 'carol', '--csr', request, '--out', tmp_path / 'carol.pem')
     revoke(own_gate, cert)
     assert own_gate.ask('operators', 'GET', '/api/v1/about', connection=live).status == 403
     assert own_gate.cli('device', 'list', check=False).returncode != 0

@@ -119,12 +119,31 @@ struct lone_deed {
     struct authority_deed deed;
 };
 
+/* Who takes the last operator's certificate back has nobody left who could issue another. */
+static kw_status check_operators(struct kw_op *op, struct store_txn *txn,
+                                 const struct store_cert_brief *cert,
+                                 const struct authority_deed *deed)
+{
+    int64_t rows[2] = {0};
+    unsigned n = 0;
+
+    if (strncmp(cert->owner, "operator:", 9) != 0 || cert->state != CERT_STATE_VALID) {
+        return KW_OK;
+    }
+    TRY(op, store_operator_rows_txn(op, txn, deed->now_ms / 1000, 2, rows, &n));
+    ENSURE(op, n != 1 || rows[0] != cert->row, KW_E_STATE,
+           "it is the last operator's certificate: issue another one first (keywright cert issue "
+           "--profile operator)");
+    return KW_OK;
+}
+
 static kw_status do_alone(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     const struct lone_deed *it = ctx;
     struct store_cert_brief cert;
 
     TRY(op, store_cert_brief_txn(op, txn, it->row, &cert));
+    TRY(op, check_operators(op, txn, &cert, &it->deed));
     return authority_do(op, it->service, txn, &cert, &it->deed);
 }
 

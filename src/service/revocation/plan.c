@@ -192,6 +192,30 @@ static kw_status count_owner(struct kw_op *op, struct store_conn *conn, struct m
     return KW_OK;
 }
 
+static bool is_in(const struct making *making, int64_t row)
+{
+    const struct meant wanted = {.row = row};
+
+    return bsearch(&wanted, making->at, making->n, sizeof(making->at[0]), by_row) != NULL;
+}
+
+/* Nobody could end what follows, or issue another credential. */
+static kw_status check_operators(struct kw_op *op, struct store_conn *conn,
+                                 const struct making *making)
+{
+    int64_t rows[OWNER_ROWS];
+    unsigned n = 0, left = 0;
+
+    TRY(op, store_operator_rows(op, conn, making->now_s, OWNER_ROWS, rows, &n));
+    for (unsigned i = 0; i < n; i++) {
+        left += !is_in(making, rows[i]);
+    }
+    ENSURE(op, n == 0 || left > 0, KW_E_STATE,
+           "no operator's certificate would be left: issue one that is not meant first (of a CA's "
+           "next key, where all of the CA's are: keywright ca rotate)");
+    return KW_OK;
+}
+
 static kw_status count_all(struct kw_op *op, struct store_conn *conn, void *ctx)
 {
     struct making *making = ctx;
@@ -209,7 +233,7 @@ static kw_status count_all(struct kw_op *op, struct store_conn *conn, void *ctx)
         TRY(op, count_owner(op, conn, making, &making->at[i], next - i));
     }
     qsort(making->at, making->n, sizeof(making->at[0]), by_row);
-    return KW_OK;
+    return check_operators(op, conn, making);
 }
 
 /* --- exactly which ---------------------------------------------------------------------------- */
