@@ -189,20 +189,17 @@ static kw_status append_attribute(struct kw_op *op, X509_ATTRIBUTE *one, struct 
     return der_encode(op, ASN1_ITEM_rptr(X509_ATTRIBUTE), one, into);
 }
 
-/* Key, name and attributes, one DER element after the other. */
+/* Key, name and attributes, one DER element after the other: not the signature, which clients make
+ * anew when the answer was lost. */
 static kw_status hash_asked(struct kw_op *op, struct csr *csr)
 {
     AUTO(kw_bytes) *asked = NULL;
     const STACK_OF(X509_ATTRIBUTE) *list = csr->info->attributes;
 
-    memcpy(csr->asked, csr->sha256, sizeof(csr->asked));
-    if (!csr->has_challenge) {
-        return KW_OK;
-    }
     TRY(op, kw_bytes_new(csr->der->len, &asked));
     TRY(op, kw_bytes_append(asked, der_string(csr->info->key)));
     TRY(op, kw_bytes_append(asked, csr_subject(csr)));
-    for (int i = 0; i < sk_X509_ATTRIBUTE_num(list); i++) {
+    for (int i = 0; list && i < sk_X509_ATTRIBUTE_num(list); i++) {
         TRY(op, append_attribute(op, sk_X509_ATTRIBUTE_value(list, i), asked));
     }
     digest_sha256(kw_bytes_span(asked), csr->asked);

@@ -21,8 +21,8 @@ KW_OWNED(csr, struct csr, csr_free)
 /* All borrowed. */
 struct kw_span csr_der(const struct csr *csr);
 const uint8_t *csr_sha256(const struct csr *csr);
-/* SHA-256 of what is asked for, without the challengePassword: the same for the same request made
- * anew for another connection. Without one it is csr_sha256(). */
+/* SHA-256 of what is asked for, without signature and challengePassword: the same for the same
+ * request made anew, for another connection too. */
 const uint8_t *csr_asked_sha256(const struct csr *csr);
 const struct pubkey *csr_public(const struct csr *csr);
 struct kw_span csr_subject(const struct csr *csr); /* DER Name: a request, never an authorisation */

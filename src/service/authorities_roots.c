@@ -175,12 +175,15 @@ static struct cert *above_of(const struct authorities *all, const struct cert *c
 static unsigned climb(const struct authorities *all, const struct ca *ca,
                       struct cert *ret[1 + AUTHORITIES_BETWEEN_MAX])
 {
-    struct cert *next = ca->cert;
-    unsigned n = 0;
+    unsigned n = 1;
 
-    while (next && n <= AUTHORITIES_BETWEEN_MAX) {
-        ret[n++] = next;
-        next = above_of(all, next, /* is_root= */ false);
+    ret[0] = ca->cert;
+    while (n <= AUTHORITIES_BETWEEN_MAX) {
+        struct cert *above = above_of(all, ret[n - 1], /* is_root= */ false);
+        if (!above) {
+            break;
+        }
+        ret[n++] = above;
     }
     return n;
 }

@@ -2,7 +2,7 @@
 
 #include "store/store_internal.h"
 
-enum { CMP_BEGIN, CMP_ANSWERED, CMP_END, CMP_GET, CMP_DUE, CMP_COUNT };
+enum { CMP_BEGIN, CMP_ANSWERED, CMP_END, CMP_GET, CMP_DUE, CMP_COUNT, CMP_OTHERS };
 
 /* The order of columns that row_read() takes. */
 #define CMP_COLUMNS                                                                                \
@@ -20,6 +20,8 @@ static const char *const sql[] = {
     [CMP_DUE] = CMP_COLUMNS "WHERE deadline_ms <= ?1 ORDER BY deadline_ms LIMIT ?2",
     [CMP_COUNT] = "SELECT (SELECT count(*) FROM cmp_transaction WHERE owner = ?1),"
                   " (SELECT count(*) FROM cmp_transaction)",
+    [CMP_OTHERS] = "SELECT count(*) FROM cmp_transaction WHERE owner = ?1 AND id <> ?2"
+                   " AND asked = ?3",
 };
 static const struct store_statements statements = {STORE_NOUN_CMP, KW_COUNT(sql), sql};
 _Static_assert(KW_COUNT(sql) <= STORE_STATEMENTS_MAX, "room in every connection");
@@ -144,5 +146,23 @@ kw_status store_cmp_count(struct kw_op *op, struct store *store, const char *own
     ENSURE(op, rows, KW_E_INTERNAL, "counting gave no row");
     *ret_of_owner = (uint64_t)store_row_int(rows, 0);
     *ret_all = (uint64_t)store_row_int(rows, 1);
+    return KW_OK;
+}
+
+kw_status store_cmp_others(struct kw_op *op, struct store *store, const struct store_cmp *it,
+                           uint64_t *ret_n)
+{
+    AUTO(store_reader) *reader = NULL;
+    AUTO(store_rows) *rows = NULL;
+
+    TRY(op, store_reader_take(op, store, &reader));
+    TRY(op,
+        store_first(op, reader->conn, &statements, CMP_OTHERS,
+                    ARGS(V_TEXT(it->owner), V_BLOB(KW_SPAN(it->id, it->id_len)),
+                         V_BLOB(KW_SPAN_ARRAY(it->asked))),
+                    &rows),
+        "other transactions of a request");
+    ENSURE(op, rows, KW_E_INTERNAL, "counting gave no row");
+    *ret_n = (uint64_t)store_row_int(rows, 0);
     return KW_OK;
 }

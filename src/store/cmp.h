@@ -50,4 +50,8 @@ kw_status store_cmp_due(struct kw_op *op, struct store *store, int64_t now_ms, u
 /* How many there are: of this owner, and of all. */
 kw_status store_cmp_count(struct kw_op *op, struct store *store, const char *owner,
                           uint64_t *ret_of_owner, uint64_t *ret_all);
+/* How many others of the same owner ask for the very same certificate. */
+kw_status store_cmp_others(struct kw_op *op, struct store *store, const struct store_cmp *it,
+                           uint64_t *ret_n);
+
 #endif

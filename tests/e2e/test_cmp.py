@@ -441,6 +441,11 @@ def test_not_confirmed_in_time(own_gate, tmp_path):
     client = Client(own_gate, tmp_path / 'client', *own_gate.register(None, '--cmp'))
     client.ask('ir', 'idevid', *client.by_secret())
     key = load_key(client, 'idevid')
+    lost = Message(client.request('cr', *client.by_cert('idevid'), '-newkey', client.key('again')))
+    first = client.post(lost.der()).cert()
+    client.run('cr', *client.by_cert('idevid'), '-newkey', client.folder / 'again.key', '-certout', client.folder / 'again.pem')
+    again = client.cert('again')
+    assert again == first, 'the same key, asked with another proof, in another transaction'
     pairs = []
     for name in ('kept', 'lost'):
         request = Message(client.request('cr', *client.by_cert('idevid'), '-newkey', client.key(name)))
@@ -453,6 +458,7 @@ def test_not_confirmed_in_time(own_gate, tmp_path):
     own_gate.start()
     until('what was not confirmed is revoked', lambda: state_of(own_gate, pairs[1][1].cert()) == 'revoked')
     assert state_of(own_gate, pairs[0][1].cert()) == 'valid'
+    assert state_of(own_gate, again) == 'valid', 'its first answer, which was lost, is not held against it'
     assert state_of(own_gate, client.cert('idevid')) == 'valid'
 
 

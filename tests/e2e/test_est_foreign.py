@@ -161,6 +161,21 @@ def test_same_renewal_again_gives_the_same_certificate(gate):
     assert certs_in(first.body) == certs_in(again.body)
 
 
+def test_the_answer_was_lost_and_the_request_is_signed_anew(gate):
+    """A client that keeps its key and no request: each signature is another one, what it asks is the same."""
+    device, secret = gate.register()
+    key = new_key()
+    first, again = (gate.enrol(csr_der(key, device), secret=(device, secret)) for _ in range(2))
+    assert (first.status, again.status) == (200, 200), again
+    assert certs_in(first.body) == certs_in(again.body)
+    assert gate.enrol(csr_der(new_key(), device), secret=(device, secret)).status == 409, 'another key is another request'
+    full = gate.device()
+    key = new_key()
+    first, again = (gate.enrol(csr_der(key, full.id), who=full.ldevid, verb='simplereenroll') for _ in range(2))
+    assert (first.status, again.status) == (200, 200), again
+    assert certs_in(first.body) == certs_in(again.body)
+
+
 ENCODINGS = {
     'wrapped': base64.encodebytes,
     'unwrapped': base64.b64encode,

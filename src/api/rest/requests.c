@@ -18,7 +18,9 @@ static void view(const struct store_ra_request *request, struct request_view *re
     KW_TEXT_SET(ret->via, request->via);
     KW_TEXT_SET(ret->subject, request->subject);
     kw_hex(KW_SPAN_ARRAY(request->key), ret->key, sizeof(ret->key));
-    kw_hex(KW_SPAN_ARRAY(request->sha256), ret->sha256, sizeof(ret->sha256));
+    uint8_t sha256[KW_HASH_BYTES];
+    requests_sha256(request, sha256);
+    kw_hex(KW_SPAN_ARRAY(sha256), ret->sha256, sizeof(ret->sha256));
     KW_TEXT_SET(ret->decided_by, request->decided_by);
     KW_TEXT_SET(ret->reason, request->reason);
     ret->opened_ms = request->opened_ms;

@@ -128,7 +128,7 @@ static kw_status read_crmf(struct kw_op *op, struct serving *it, struct kw_span 
     TRY(op, check_old(op, it, request));
     TRY(op, check_template(op, it, request));
     TRY(op, check_pop(op, it, request));
-    digest_sha256(request->whole, asked->sha256);
+    digest_sha256(request->request, asked->sha256); /* a proof that is made anew asks the same */
     asked->enrol = (struct enrol_request){
         .key = request->key, .subject = request->subject, .sha256 = asked->sha256};
     return KW_OK;

@@ -35,12 +35,26 @@ static bool may_have_cert(const struct store_cmp *transaction)
            (transaction->state == STORE_CMP_BEGUN && transaction->type != CMP_RR);
 }
 
+/* Another transaction brought the same certificate, as the peer asked again when no answer came:
+ * whether it is wanted is said there. */
+static kw_status is_alone(struct kw_op *op, struct service *service,
+                          const struct store_cmp *transaction, bool *ret)
+{
+    uint64_t n = 0;
+
+    TRY(op, store_cmp_others(op, service->store, transaction, &n));
+    *ret = n == 0;
+    return KW_OK;
+}
+
 static kw_status settle_one(struct kw_op *op, struct service *service,
                             const struct store_cmp *transaction)
 {
     struct store_cert cert;
+    bool alone = false;
 
-    if (may_have_cert(transaction)) {
+    TRY(op, is_alone(op, service, transaction, &alone));
+    if (alone && may_have_cert(transaction)) {
         kw_status status = find_cert(op, service, transaction, &cert);
         if (kw_ok(status)) {
             TRY(op, cmp_withdraw(op, service, &cert), "a certificate that was not confirmed");

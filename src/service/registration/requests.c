@@ -4,6 +4,7 @@
 
 #include "base/hex.h"
 #include "base/time.h"
+#include "crypto/digest.h"
 #include "crypto/dn.h"
 #include "os/clock.h"
 #include "service/quality/quality.h"
@@ -280,4 +281,12 @@ kw_status requests_sweep(struct kw_op *op, struct service *service)
         TRY(op, store_change(op, service->store, lapse_in, &it), "request %lld", (long long)due.id);
     }
     return KW_OK;
+}
+
+void requests_sha256(const struct store_ra_request *request, uint8_t ret[KW_HASH_BYTES])
+{
+    memcpy(ret, request->sha256, KW_HASH_BYTES);
+    if (request->csr_len > 0) {
+        digest_sha256(KW_SPAN(request->csr, request->csr_len), ret);
+    }
 }

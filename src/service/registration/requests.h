@@ -42,6 +42,8 @@ kw_status registration_settle(struct kw_op *op, struct service *service, struct 
  */
 kw_status requests_decide(struct kw_op *op, struct service *service, int64_t id,
                           enum ra_event event, const char *reason, struct store_ra_request *ret);
+/* SHA-256 of the request's file, as an officer computes it; over CMP, of what it asks. */
+void requests_sha256(const struct store_ra_request *request, uint8_t ret[KW_HASH_BYTES]);
 /* End those whose time is over; some at a time. */
 kw_status requests_sweep(struct kw_op *op, struct service *service);
 

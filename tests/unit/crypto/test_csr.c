@@ -104,7 +104,7 @@ static void openssl_requests_are_read(void **state)
 static void what_is_asked_is_not_the_challenge(void **state)
 {
     AUTO(privkey) *key = NULL, *other = NULL;
-    AUTO(csr) *a = NULL, *b = NULL, *c = NULL, *d = NULL, *plain = NULL;
+    AUTO(csr) *a = NULL, *b = NULL, *c = NULL, *d = NULL, *plain = NULL, *signed_anew = NULL;
 
     (void)state;
     assert_code(privkey_generate(NULL, KEY_ALG_EC_P256, &key), KW_CODE_OK);
@@ -118,12 +118,16 @@ static void what_is_asked_is_not_the_challenge(void **state)
     assert_code(csr_parse(NULL, kw_bytes_span(two), &b), KW_CODE_OK);
     assert_code(csr_parse(NULL, kw_bytes_span(name), &c), KW_CODE_OK);
     assert_code(csr_parse(NULL, kw_bytes_span(another), &d), KW_CODE_OK);
+    AUTO(kw_bytes) *anew = openssl_request(key, NULL, "DNS:a.test");
     assert_code(csr_parse(NULL, kw_bytes_span(without), &plain), KW_CODE_OK);
+    assert_code(csr_parse(NULL, kw_bytes_span(anew), &signed_anew), KW_CODE_OK);
     assert_memory_not_equal(csr_sha256(a), csr_sha256(b), 32);
     assert_memory_equal(csr_asked_sha256(a), csr_asked_sha256(b), 32);
     assert_memory_not_equal(csr_asked_sha256(a), csr_asked_sha256(c), 32);
     assert_memory_not_equal(csr_asked_sha256(a), csr_asked_sha256(d), 32);
-    assert_memory_equal(csr_asked_sha256(plain), csr_sha256(plain), 32);
+    assert_memory_not_equal(csr_sha256(plain), csr_sha256(signed_anew), 32);
+    assert_memory_equal(csr_asked_sha256(plain), csr_asked_sha256(signed_anew), 32);
+    assert_memory_equal(csr_asked_sha256(plain), csr_asked_sha256(a), 32);
 }
 
 static void odd_attributes_are_refused(void **state)
