@@ -67,6 +67,12 @@ def test_an_issued_operator_operates(gate, tmp_path):
     gate.cli('cert', 'list', '--admin', folder)
 
 
+def test_a_request_as_keytool_writes_it(gate, tmp_path):
+    path = csr_file(tmp_path, new_key())
+    path.write_text(path.read_text().replace('CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST'))
+    assert 'BEGIN CERTIFICATE' in gate.cli('cert', 'issue', '--profile', 'user', '--name', 'duke', '--csr', path).stdout
+
+
 # --- refusals --------------------------------------------------------------------------------------
 
 def test_names_of_the_request_are_not_taken(gate, tmp_path):
@@ -146,6 +152,8 @@ def test_mistakes_name_themselves(gate, tmp_path):
     other.write_text('id,product\n')
     assert "no 'devise'" in told(gate, 'devise')
     assert "no 'regster'" in told(gate, 'device', 'regster', 'X')
+    (tmp_path / 'request.der').write_bytes(csr_der(new_key(), 'x'))
+    assert '-inform DER' in told(gate, 'cert', 'issue', '--profile', 'user', '--name', 'x', '--csr', tmp_path / 'request.der')
     listed = gate.cli('device', 'regster', check=False).stderr
     assert 'device register ID' in listed and 'cert issue' not in listed
     assert 'no device in the file' in told(gate, 'device', 'import', other)

@@ -55,8 +55,10 @@ static kw_status read_body(struct kw_op *op, struct issue_body *body, struct kw_
     struct kw_span rest = kw_span_text(body->csr);
     unsigned n_dns = 0, n_ip = 0;
 
-    ENSURE(op, kw_ok(kw_pem_next(&rest, "CERTIFICATE REQUEST", KW_CSR_MAX, keep)), KW_E_INPUT,
-           "the field csr holds no certification request in PEM");
+    ENSURE(op,
+           kw_ok(kw_pem_next(&rest, "CERTIFICATE REQUEST", KW_CSR_MAX, keep)) ||
+               kw_ok(kw_pem_next(&rest, "NEW CERTIFICATE REQUEST", KW_CSR_MAX, keep)),
+           KW_E_INPUT, "the field csr holds no certification request in PEM");
     *ret = (struct grant_request){
         .profile = body->profile, .name = body->name, .csr = kw_bytes_span(*keep)};
     for (uint32_t i = 0; i < body->n_san; i++) {
