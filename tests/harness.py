@@ -56,11 +56,21 @@ def until(what, condition, seconds=DEADLINE_S):
         time.sleep(0.02)
 
 
+def own_ports():
+    """Below those that the kernel gives to connections; no two workers of pytest-xdist share any: one
+    could take what the other found free and does not listen on yet."""
+    workers = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1'))
+    worker = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))
+    width = 20000 // workers
+    return range(12000 + worker * width, 12000 + (worker + 1) * width)
+
+
 def free_ports(n, adjacent=False):
-    """Ports that nobody has now, below those that the kernel gives to connections."""
+    """Ports that nobody has now."""
+    of = own_ports()
     for _ in range(2000):
-        first = random.randrange(12000, 32000)
-        ports = [first + i if adjacent else random.randrange(12000, 32000) for i in range(n)]
+        first = random.choice(of)
+        ports = [first + i if adjacent else random.choice(of) for i in range(n)]
         sockets = [socket.socket() for _ in ports]
         try:
             for one, port in zip(sockets, ports):

@@ -58,7 +58,9 @@ static kw_status big(struct kw_op *op, void *ctx, const struct http_request *req
     size_t n = strtoul(request->query, NULL, 10);
     ENSURE(op, n <= BODY_MAX, KW_E_INPUT, "more than any test asks for");
     TRY(op, kw_bytes_new(n, &body));
-    memset(body->p, 'x', n);
+    if (n > 0) {
+        memset(body->p, 'x', n);
+    }
     body->len = n;
     response->body = TAKE(body);
     return KW_OK;
