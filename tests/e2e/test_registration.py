@@ -216,6 +216,18 @@ def test_a_blocked_key(gate, tmp_path):
     assert len(certs_in(reply.body)) == 1
 
 
+def test_what_is_no_block_list(gate, tmp_path):
+    """A list that blocks nothing is no success: zeroes that a crash left, an empty file, a line that is none."""
+    path = tmp_path / 'list.txt'
+    for content, why in ((b'', 'there is no entry'), (b'# nothing\n', 'there is no entry'), (bytes(100), 'line 1 is no entry'),
+                         (b'#\n' * 20000 + b'?\n', 'behind line 20000: line 1 is no entry'), (b'a' * 64 + b'\0b\n', 'line 1')):
+        path.write_bytes(content)
+        done = gate.cli('blocklist', 'import', path, check=False)
+        assert done.returncode == 2 and why in done.stderr, words(done)
+    path.write_bytes(b'\xef\xbb\xbf' + b'c' * 64 + b'\r\n')
+    assert '1 keys blocked' in gate.cli('blocklist', 'import', path).stdout
+
+
 def test_the_same_request_under_another_name(gate):
     first, first_secret = gate.register()
     second, second_secret = gate.register()

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/uri.h"
 #include "cmd/keywright/cli.h"
+#include "codec/csv.h"
 #include "codec/json.h"
 #include "os/files.h"
 
@@ -111,11 +112,11 @@ kw_status cli_blocklist_hits(struct kw_op *op, struct cli *cli)
 /* --- files ------------------------------------------------------------------------------------ */
 
 /* Some lines of a text. */
-static struct kw_span take_piece(struct kw_span *rest)
+static struct kw_span take_piece(struct kw_span *rest, unsigned *line)
 {
     size_t n = 0;
 
-    for (unsigned lines = 0; lines < PIECE_LINES && n < rest->len; lines++) {
+    for (unsigned lines = 0; lines < PIECE_LINES && n < rest->len; lines++, (*line)++) {
         const uint8_t *end = memchr(rest->p + n, '\n', rest->len - n);
         n = end ? (size_t)(end - rest->p) + 1 : rest->len;
     }
@@ -153,21 +154,26 @@ kw_status cli_blocklist_import(struct kw_op *op, struct cli *cli)
     AUTO(kw_bytes) *file = NULL;
 
     TRY(op, os_file_read(op, cli->args[0], FILE_MAX, &file));
-    struct kw_span rest = kw_bytes_span(file);
+    struct kw_span rest =
+        is_dat(cli->args[0]) ? kw_bytes_span(file) : csv_skip_bom(kw_bytes_span(file));
+    unsigned line = 0;
     ENSURE(op, !is_dat(cli->args[0]) || rest.len % DAT_RECORD == 0, KW_E_INPUT,
            "%s is not made of records of %d octets", cli->args[0], DAT_RECORD);
     while (rest.len > 0) {
         AUTO(kw_bytes) *made = NULL;
         struct kw_span piece = {0};
+        unsigned before = line;
         op->deadline_ms = 0; /* each call has its own */
         if (is_dat(cli->args[0])) {
             TRY(op, dat_piece(op, &rest, &made));
             piece = kw_bytes_span(made);
         } else {
-            piece = take_piece(&rest);
+            piece = take_piece(&rest, &line);
         }
-        TRY(op, post(op, cli, piece, &totals));
+        TRY(op, post(op, cli, piece, &totals), "behind line %u", before);
     }
+    ENSURE(op, totals.added + totals.known > 0, KW_E_INPUT, "there is no entry in %s",
+           cli->args[0]);
     totals.hits = 0; /* all kinds of entries, now */
     TRY(op, walk(op, cli, &totals));
     print_totals(cli, &totals);

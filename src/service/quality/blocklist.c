@@ -37,7 +37,7 @@ static const struct form *form_of(enum blocked_kind kind)
 
 static struct kw_span trimmed(struct kw_span line)
 {
-    while (line.len > 0 && strchr(" \t\r", line.p[line.len - 1])) {
+    while (line.len > 0 && memchr(" \t\r", line.p[line.len - 1], 3)) {
         line.len--;
     }
     while (line.len > 0 && (*line.p == ' ' || *line.p == '\t')) {
