@@ -35,16 +35,18 @@ static int count_pages(void *ctx, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
-/* Carry over what can be; what cannot (readers, disk) waits for the next time. */
-static void pass(struct checkpointer *cp, sqlite3 *db)
+/* Carry over what can be; what cannot (readers, disk) waits for the next time. True: it has come
+ * further. */
+static bool pass(struct checkpointer *cp, sqlite3 *db)
 {
     int in_log = 0, carried = 0;
 
-    if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &carried) ==
-            SQLITE_OK &&
-        carried >= 0) {
-        atomic_store(&cp->carried, carried);
+    if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &carried) !=
+            SQLITE_OK ||
+        carried < 0) {
+        return false;
     }
+    return atomic_exchange(&cp->carried, carried) != carried;
 }
 
 /*
@@ -90,8 +92,9 @@ static void *checkpointer_main(void *ctx)
 
     while (wait_for_work(cp)) {
         atomic_store(&cp->busy, true);
-        pass(cp, cp->reader.db);
-        sync_database(cp);
+        if (pass(cp, cp->reader.db)) {
+            sync_database(cp);
+        }
         atomic_fetch_add(&cp->passes, 1);
         atomic_store(&cp->busy, false);
     }
@@ -121,7 +124,7 @@ void checkpointer_committed(struct checkpointer *cp)
     int rest = pages - atomic_load(&cp->carried);
     unsigned passes = atomic_load(&cp->passes);
     if (passes > 0 && (rest <= REST_PAGES_MAX || passes >= PASSES_MAX)) {
-        pass(cp, cp->writer);
+        (void)pass(cp, cp->writer); /* SQLite has synced what it wrote */
         atomic_store(&cp->passes, 0);
         return;
     }
