@@ -73,8 +73,12 @@ kw_status signed_parse(struct kw_op *op, struct kw_span der, struct signed_der *
 
 kw_status signed_verify(struct kw_op *op, const struct signed_der *object, const struct pubkey *key)
 {
+    const char *digest = key_alg_digest(pubkey_alg(key));
+
     ENSURE(op, object->key_alg == pubkey_alg(key), KW_E_DENIED,
-           "signature algorithm does not fit a key of '%s'", key_alg_text(pubkey_alg(key)));
+           "signature algorithm does not fit a key of '%s': it signs %s%s",
+           key_alg_text(pubkey_alg(key)), digest ? "with " : "without a hash of its own",
+           digest ? digest : "");
     return pubkey_verify(op, key, object->tbs, object->signature);
 }
 

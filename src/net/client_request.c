@@ -23,8 +23,8 @@ static kw_status check_call(struct kw_op *op, const struct http_call *call)
         ENSURE(op, *c > ' ' && *c < 0x7f, KW_E_INPUT,
                "a path with characters that are not encoded");
     }
-    ENSURE(op, !call->user || !strchr(call->user, ':'), KW_E_INPUT,
-           "a user name with a colon"); /* RFC 7617 */
+    ENSURE(op, !call->password || !strchr(call->password, ':'), KW_E_INPUT,
+           "a password with a colon"); /* parted at the last one: device ids may be MAC addresses */
     TRY(op, check_line(op, call->content_type));
     TRY(op, check_line(op, call->accept));
     for (unsigned i = 0; i < KW_COUNT(call->headers) && call->headers[i]; i++) {

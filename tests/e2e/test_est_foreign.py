@@ -5,9 +5,11 @@ import socket
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509.oid import NameOID
-from harness import EST, certs_in, csr_der, new_key, run, spki, words
+from harness import EST, Agent, certs_in, csr_der, name_of, new_key, run, spki, words
 
 PKCS10 = ('-H', 'Content-Type: application/pkcs10')
 
@@ -133,6 +135,23 @@ def test_ids_that_makers_have(gate, person, device, options):
     cert = person.enrol(first, '/simpleenroll', '-u', f'{device}:{secret}', subject=f'/CN={device}')
     assert subject_of(cert)[NameOID.COMMON_NAME] == device
     assert person.enrol(second, '/simpleenroll', *person.tls(first), subject=f'/CN={device}').subject == cert.subject
+
+
+def test_the_agent_goes_by_a_mac_address(gate, tmp_path):
+    device, secret = gate.register('00:1B:44:11:3A:B8')
+    agent = Agent(gate, tmp_path / 'agent', device)
+    agent.put_secret(secret)
+    agent.enrol()
+    agent.do('renew')
+    assert {cert['profile'] for cert in gate.json('cert', 'list', '--owner', f'device:{device}')['items']} == {'idevid', 'ldevid'}
+
+
+def test_a_request_signed_by_another_hash_is_told_which(gate):
+    """openssl req takes SHA-256 for every key."""
+    device, secret = gate.register()
+    request = x509.CertificateSigningRequestBuilder().subject_name(name_of(device)).sign(new_key(ec.SECP384R1()), SHA256())
+    reply = gate.enrol(request.public_bytes(Encoding.DER), secret=(device, secret))
+    assert reply.status == 400 and 'SHA384' in reply.text.replace('-', ''), reply
 
 
 def test_serial_numbers_that_no_certificate_carries_are_refused_at_once(gate):

@@ -187,7 +187,7 @@ static void bad_calls_are_refused(void **state)
         {.method = HTTP_GET, .path = "/a\r\nX: y"},
         {.method = HTTP_GET, .path = "/a", .accept = "x\r\nY: z"},
         {.method = HTTP_GET, .path = "/a", .headers = {"X: y\nZ: z"}},
-        {.method = HTTP_GET, .path = "/a", .user = "a:b", .password = ""},
+        {.method = HTTP_GET, .path = "/a", .user = "a", .password = "b:c"},
     };
     static const char *const urls[] = {"ftp://x/", "file:///etc/passwd", "", "https://"};
     TEST_OP(op);
