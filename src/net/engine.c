@@ -47,6 +47,18 @@ static const struct http_error_style *style_of(const struct exchange *x)
     return is_api ? &http_errors_json : &http_errors_text;
 }
 
+/* Who showed nothing was asked for it, and not refused yet: the challenge says all. Bouncy Castle's
+ * EST client takes one that has a body for a broken connection. */
+static void forget_challenge_text(struct exchange *x)
+{
+    struct http_response *response = &x->response;
+
+    if (!x->request.peer_cert && !x->request.header(&x->request, "Authorization")) {
+        kw_bytes_free(TAKE(response->body));
+        response->content_type = NULL;
+    }
+}
+
 /* Headers that a status owes the client (RFC 9110 sections 10.2.1, 10.2.3, 11.6.1). */
 static void add_error_headers(struct exchange *x, enum kw_code code)
 {
@@ -60,6 +72,7 @@ static void add_error_headers(struct exchange *x, enum kw_code code)
     }
     if (code == KW_E_AUTH && x->route && (x->route->auth & AUTH_SECRET)) {
         (void)http_response_header(NULL, response, "WWW-Authenticate", "Basic realm=\"keywright\"");
+        forget_challenge_text(x);
     }
     if (kw_code_may_retry(code) && response->status >= 400) {
         (void)snprintf(text, sizeof(text), "%d", RETRY_AFTER_S);

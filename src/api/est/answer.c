@@ -40,6 +40,9 @@ static void render(enum kw_code code, const char *public_text, const char *reque
     if (response->status == 202) {
         (void)snprintf(seconds, sizeof(seconds), "%d", RETRY_AFTER_S);
         (void)http_response_header(NULL, response, "Retry-After", seconds); /* the first: it fits */
+        /* Bouncy Castle's client takes a 202 with a body for a broken connection. */
+        kw_bytes_free(TAKE(response->body));
+        response->content_type = NULL;
     }
 }
 

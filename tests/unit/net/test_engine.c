@@ -254,6 +254,7 @@ static void who_is_not_proven_gets_401(void **state)
     assert_int_equal(ask("POST /secret HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n" LAST "\r\n"),
                      401);
     assert_has(answer, "\r\nWWW-Authenticate: Basic realm=\"keywright\"\r\n");
+    assert_has(answer, "\r\nContent-Length: 0\r\n"); /* a challenge, no refusal yet */
     assert_int_equal(ask("POST /secret HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
                          "Authorization: Basic ZGV2OnB3\r\n" LAST "\r\n"),
                      200);
