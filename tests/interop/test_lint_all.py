@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from harness import SOURCE, Device, Gate, certs_in, csr_der, fingerprint, new_key, run, until, words
+from harness import SOURCE, Device, Gate, certs_in, csr_der, fingerprint, need, new_key, run, until, words
 from test_lint import lint, linters  # noqa: F401
 
 sys.path.insert(0, str(SOURCE / 'tests/e2e'))
@@ -198,3 +198,121 @@ def test_parts_and_deltas_are_what_they_say(place):
     shards = {cert.extensions.get_extension_for_class(x509.CRLDistributionPoints).value[0].full_name[0].value.rsplit('/', 1)[1]
               for cert in (one.ldevid.cert for one in place.gone)}
     assert shards <= {'devices.s1.crl', 'devices.s2.crl'} and shards
+
+
+# --- what relying parties of other makes think of it --------------------------------------------------
+
+def chain_of(place, name):
+    """NAME.chain: the certificate and its CAs; the name of its root."""
+    by_name = {cert.subject: one for one, cert in place.certs.items() if one in (*OWN, *TRADES)}
+    names = [name]
+    while (above := by_name[place.certs[names[-1]].issuer]) != names[-1]:
+        names.append(above)
+    (place.folder / f'{name}.chain').write_bytes(b''.join((place.folder / f'{one}.pem').read_bytes() for one in names))
+    return names[-1]
+
+
+def by_root(place):
+    """{root: chains} of everything that was issued."""
+    found = {}
+    for name in sorted(set(CERTS) - {'root'}):
+        found.setdefault(chain_of(place, name), []).append(place.folder / f'{name}.chain')
+    return found
+
+
+def told(judge, *args):
+    """What a judge says of each file."""
+    done = run(SOURCE / f'tests/interop/{judge}', *args, check=False, timeout=120)
+    if done.returncode == 77:
+        pytest.skip(words(done).strip())
+    assert done.returncode == 0, words(done)
+    return {line.split()[0].rsplit('/', 1)[1]: line.split(' ', 1)[1] for line in done.stdout.splitlines()}
+
+
+# Of a certificate without alternative names Java takes a CN that looks so for a DNS name, GnuTLS where there is no EKU either;
+# the services CA does not permit it. docs/PROFILES.md, "What bounds a CA, and who understands it".
+CN_FOR_A_NAME = {'path/judge path': set(), 'java/judge PathJudge': {'broker', 'code-signer', 'crl-signer', 'operator', 'tls-client', 'user'}}
+
+
+@pytest.mark.parametrize('judge', ['path/judge path', 'java/judge PathJudge'])
+def test_paths_of_everything(place, judge):
+    """Go's crypto/x509 and Java's PKIX."""
+    program, verb = judge.split()
+    wrong = {}
+    for root, chains in by_root(place).items():
+        more = ('none', '/') if verb == 'PathJudge' else ()
+        said = told(program, verb, place.folder / f'{root}.pem', *more, *chains)
+        assert len(said) == len(chains)
+        wrong.update({file.removesuffix('.chain'): word for file, word in said.items() if not word.startswith('ok')})
+    assert set(wrong) == CN_FOR_A_NAME[judge] and all('name constraints' in word for word in wrong.values()), wrong
+
+
+def test_paths_by_gnutls(place):
+    for root, chains in by_root(place).items():
+        for chain in chains:
+            said = words(run('certtool', '--verify', '--infile', chain, '--load-ca-certificate', place.folder / f'{root}.pem', check=False))
+            assert ('Chain verification output: Verified' in said) == (chain.name != 'crl-signer.chain'), (chain, said)
+
+
+def test_lists_by_go(place):
+    for name in LISTS:
+        issuer = f'ca-{name.split(".")[0]}' if name != 'root' else 'root'
+        issuer = issuer if issuer in place.certs else f'above-{name}'
+        said = told('path/judge', 'crl', place.folder / f'{issuer}.pem', place.folder / f'{name}.crl')[f'{name}.crl']
+        assert said.startswith('ok'), (name, said)
+
+
+def test_status_by_go(place):
+    (place.folder / 'held.pem').write_bytes(place.held.public_bytes(Encoding.PEM))
+    (place.folder / 'gone.pem').write_bytes(place.revoked.public_bytes(Encoding.PEM))
+    asked = [place.folder / f'{one}.pem' for one in ('ldevid', 'renewed', 'idevid', 'held', 'gone')]
+    said = told('path/judge', 'ocsp', f'{place.gate.url("relying")}/ocsp/devices', place.folder / 'ca-devices.pem', *asked)
+    assert said == {'ldevid.pem': 'ok good good', 'renewed.pem': 'ok good good', 'idevid.pem': 'ok good good',
+                    'held.pem': 'ok revoked revoked', 'gone.pem': 'ok revoked revoked'}
+
+
+@pytest.mark.parametrize('how', ['crl', 'ocsp'])
+def test_revocation_by_java(place, how):
+    """By CRLs in parts with deltas, and by OCSP."""
+    place.certs.update(held=place.held, gone=place.revoked)
+    for name in 'held', 'gone':
+        (place.folder / f'{name}.pem').write_bytes(place.certs[name].public_bytes(Encoding.PEM))
+    names = ('ldevid', 'renewed', 'idevid', 'wearable', 'held', 'gone')
+    for name in names:
+        chain_of(place, name)
+    said = told('java/judge', 'PathJudge', place.folder / 'root.pem', how, place.folder, *(place.folder / f'{one}.chain' for one in names))
+    assert {one.removesuffix('.chain'): 'REVOKED' in word.upper() for one, word in said.items() if word != 'ok'} == {'held': True, 'gone': True}, said
+
+
+def test_ocsptool(place):
+    if need('ocsptool'):
+        pytest.skip('ocsptool is not installed')
+    for name, ca in ('ldevid', 'devices'), ('tls-server', 'services'):
+        said = words(run('ocsptool', f'--ask={place.gate.url("relying")}/ocsp/{ca}', '--load-cert', place.folder / f'{name}.pem',
+                         '--load-issuer', place.folder / f'ca-{ca}.pem', '--load-signer', place.folder / f'ocsp-{ca}.pem', check=False))
+        assert 'Verifying OCSP Response: Success' in said and re.search('Certificate Status: good', said, re.I), said
+
+
+SERVER_JUDGE = '''
+import sys
+from cryptography import x509
+from cryptography.x509.verification import PolicyBuilder, Store
+def read(path):
+    return x509.load_pem_x509_certificates(open(path, 'rb').read())
+root, *chains = sys.argv[1:]
+for path in chains:
+    leaf, *above = read(path)
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    name = x509.DNSName(names.get_values_for_type(x509.DNSName)[0])
+    PolicyBuilder().store(Store(read(root))).build_server_verifier(name).verify(leaf, above)
+    print(path)
+'''
+
+
+def test_servers_by_python_cryptography(place, linters):  # noqa: F811
+    """Its verifier is Rust's; it wants a server's names."""
+    servers = ['tls-server', 'tls-server-issued', 'gateway']
+    for name in servers:
+        assert chain_of(place, name) == 'root'
+    done = run(f'{linters}/python', '-c', SERVER_JUDGE, place.folder / 'root.pem', *(place.folder / f'{one}.chain' for one in servers))
+    assert len(done.stdout.splitlines()) == len(servers)
