@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from harness import SOURCE, Gate, certs_in, csr_der, key_id, new_key, until, words
+from harness import SOURCE, Gate, certs_in, csr_der, fingerprint, key_id, new_key, until, words
 
 
 @pytest.fixture(scope='module')
@@ -184,6 +184,9 @@ def test_suspended_and_back(gate):
     gate.cli('device', 'suspend', device.id, '--reason', 'stolen?')
     assert gate.json('device', 'show', device.id)['state'] == 'suspended'
     until('a held certificate opens no door', lambda: refused_at_the_door(device))
+    done = gate.cli('cert', 'release', fingerprint(device.ldevid.cert), check=False)
+    assert done.returncode == 1 and f'keywright device resume {device.id}' in done.stderr, words(done)
+    assert gate.json('cert', 'show', fingerprint(device.ldevid.cert))['state'] == 'held'
     gate.cli('device', 'resume', device.id)
     assert device.hello().status == 200
     assert gate.cli('device', 'resume', device.id, check=False).returncode == 1

@@ -137,6 +137,28 @@ static kw_status check_operators(struct kw_op *op, struct store_txn *txn,
     return KW_OK;
 }
 
+/* What was held with its device is released with it. */
+static kw_status check_device(struct kw_op *op, struct store_txn *txn,
+                              const struct store_cert_brief *cert,
+                              const struct authority_deed *deed)
+{
+    struct store_device device;
+
+    if (deed->next != CERT_STATE_VALID || strncmp(cert->owner, "device:", 7) != 0) {
+        return KW_OK;
+    }
+    kw_status status = store_device_get_txn(op, txn, cert->owner + 7, &device);
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    ENSURE(op, device.state != DEVICE_SUSPENDED, KW_E_STATE,
+           "device '%s' is suspended, and its certificates with it: keywright device resume %s",
+           device.id, device.id);
+    return KW_OK;
+}
+
 static kw_status do_alone(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     const struct lone_deed *it = ctx;
@@ -144,6 +166,7 @@ static kw_status do_alone(struct kw_op *op, struct store_txn *txn, void *ctx)
 
     TRY(op, store_cert_brief_txn(op, txn, it->row, &cert));
     TRY(op, check_operators(op, txn, &cert, &it->deed));
+    TRY(op, check_device(op, txn, &cert, &it->deed));
     return authority_do(op, it->service, txn, &cert, &it->deed);
 }
 
