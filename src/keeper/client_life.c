@@ -83,9 +83,11 @@ kw_status keeper_key_rotate(struct kw_op *op, struct keeper *keeper, const char 
 }
 
 kw_status keeper_log_line(struct kw_op *op, struct keeper *keeper, const char *key_id,
-                          struct keeper_key_info *ret)
+                          uint64_t approval_id, struct keeper_key_info *ret)
 {
-    struct keeper_msg msg = {.key_rotate = {.new_line = true}};
+    struct keeper_msg msg = {
+        .key_rotate = {.new_line = true, .approval_id = approval_id}
+    };
 
     return next_key(op, keeper, key_id, &msg, ret);
 }

@@ -189,11 +189,12 @@ kw_status keeper_key_rotate(struct kw_op *op, struct keeper *keeper, const char 
 /**
  * Begin a new line of the log that this key signs: a key under the same policy, but of the next
  * free line ("log-2") and its origin (ORIGIN/2), which has signed nothing yet. Only in a ceremony,
- * which is the consent. The old line stays as it is. Errors: KW_E_STATE not in a ceremony, or the
- * key is destroyed; KW_E_INPUT it signs no log; KW_E_LIMIT.
+ * which is the consent; where a rule of the vault says so, others' too (subject_log_line()). The
+ * old line stays as it is. Errors: KW_E_STATE not in a ceremony, or the key is destroyed;
+ * KW_E_INPUT it signs no log; KW_E_LIMIT; KW_E_APPROVAL.
  */
 kw_status keeper_log_line(struct kw_op *op, struct keeper *keeper, const char *key_id,
-                          struct keeper_key_info *ret);
+                          uint64_t approval_id, struct keeper_key_info *ret);
 struct keeper_destroyed {
     char statement[2049];     /* model/statement.h, kind DESTRUCTION */
     char signer[KW_NAME_MAX]; /* "": no key of the vault could sign it */

@@ -41,6 +41,15 @@ struct approval_subject subject_key_rotate(enum key_class class_, const char *ke
     return approval_subject_of(APPROVE_KEY_ROTATE, class_, key_id);
 }
 
+struct approval_subject subject_log_line(const char *key_id, uint64_t tree_size)
+{
+    struct approval_subject subject =
+        approval_subject_of(APPROVE_LOG_LINE, KEY_CLASS_LOG_SIGNER, key_id);
+
+    approval_detail(&subject, "entries", "%llu", (unsigned long long)tree_size);
+    return subject;
+}
+
 static struct approval_subject with_reason(enum approval_op what, enum key_class class_,
                                            const char *key_id, const char *reason)
 {

@@ -20,6 +20,8 @@ struct approval_subject subject_vault_export(const uint8_t recovery[32]);
 kw_status subject_key_create(struct kw_op *op, const struct key_policy *policy,
                              struct approval_subject *ret);
 struct approval_subject subject_key_rotate(enum key_class class_, const char *key_id);
+/* Of the key that signs the line that ends. Detail: entries (of its last signed head). */
+struct approval_subject subject_log_line(const char *key_id, uint64_t tree_size);
 /* Detail: reason. */
 struct approval_subject subject_key_revoke(enum key_class class_, const char *key_id,
                                            const char *reason);

@@ -22,7 +22,8 @@
     X(VAULT_EXPORT, "vault-export", false, "take an encrypted copy of the vault")                  \
     X(POLICY_CHANGE, "policy-change", false, "change the policy of a key")                         \
     X(REVOKE_PLAN, "revoke-plan", false, "revoke certificates by a plan: many, or compromised")    \
-    X(DEVICE_WIPE, "device-wipe", false, "order a device to destroy its keys, for ever")
+    X(DEVICE_WIPE, "device-wipe", false, "order a device to destroy its keys, for ever")           \
+    X(LOG_LINE, "log-line", true, "give up what the log lost, for ever; it goes on as a new one")
 
 /* Stored and signed: append only. */
 enum approval_op {

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import ocsp
-from harness import KEEPER, KEYWRIGHT, Gate, csr_der, fingerprint, new_key, run, until, words
+from harness import KEEPER, KEYWRIGHT, SOURCE, Gate, csr_der, fingerprint, new_key, run, until, words
 
 
 def ocsp_of(gate, cert, ca):
@@ -166,6 +166,34 @@ def test_a_witness_is_believed(story):
 
 def accept(gate, *options, check=True):
     return run(KEYWRIGHT, 'restore', 'accept-loss', '--state', gate.state, '--keeper', KEEPER, *options, check=check)
+
+
+def test_a_loss_is_not_one_persons_to_accept(tmp_path):
+    """Where the vault's rules say so, the keeper wants others' signatures, in a ceremony too."""
+    profiles = tmp_path / 'profiles'
+    shutil.copytree(SOURCE / 'profiles', profiles)
+    with (profiles / 'approvals/rules.yaml').open('a') as rules:
+        rules.write('  - {operation: log-line, approvals: 1, roles: security-officer, hours: 24}\n')
+    gate = Gate(tmp_path / 'own', '--profiles', profiles, '--approver', 'bob', '--approver', 'eve:auditor')
+    gate.start()
+    gate.stop()
+    shutil.copytree(gate.state / 'store', tmp_path / 'yesterday')
+    gate.start()
+    gate.register()
+    quiet(gate)
+    gate.kill()
+    put_back(gate, tmp_path / 'yesterday')
+    key = {name: gate.state / folder / 'operator.key' for name, folder in (('admin', 'admin'), ('bob', 'admin-bob'), ('eve', 'admin-eve'))}
+    why, asked = ('--reason', 'the mirror burned'), ('--as', 'admin', '--key', key['admin'])
+    for more in ((), asked, (*asked, '--approver', f'admin={key["admin"]}'), (*asked, '--approver', f'eve={key["eve"]}'),
+                 (*asked, '--approver', f'bob={key["eve"]}')):
+        refused = accept(gate, *why, *more, check=False)
+        assert refused.returncode != 0 and 'verifier key' not in refused.stdout, words(refused)
+    done = accept(gate, *why, *asked, '--approver', f'bob={key["bob"]}').stdout
+    assert 'operation: log-line' in done and 'entries: ' in done and 'verifier key' in done
+    gate.start()
+    assert listening(gate) == 200
+    assert gate.stop() == 0
 
 
 def crl_number(gate, ca):

@@ -23,6 +23,10 @@ static kw_status begin_line(struct kw_op *op, struct server *server, struct requ
     ENSURE(op, server->mode == KEEPER_CEREMONY, KW_E_STATE,
            "line: a log gets a new line in a ceremony alone");
     TRY(op, find(op, server, request->msg->key_id, &key));
+    const struct key_record *record = state_find(server->keyring->state, request->msg->key_id);
+    struct approval_subject subject =
+        subject_log_line(request->msg->key_id, record ? record->tree_size : 0);
+    TRY(op, approvals_require(op, server, &subject, request->msg->key_rotate.approval_id));
     TRY(op, keyring_line(op, server->keyring, key, &cause, &next), "a new line after '%s'",
         request->msg->key_id);
     return describe_key(op, server->keyring, next, &request->answer.key);

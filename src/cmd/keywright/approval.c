@@ -93,6 +93,12 @@ kw_status cli_approval_keygen(struct kw_op *op, struct cli *cli)
     return cli_write_out(op, cli, kw_bytes_span(pem));
 }
 
+static kw_status load_key(struct kw_op *op, const char *key, struct signer *ret)
+{
+    return strncmp(key, "pkcs11:", 7) == 0 ? load_token(op, key, ret)
+                                           : load_file(op, key, &ret->key);
+}
+
 static kw_status load_signer(struct kw_op *op, struct cli *cli, struct signer *ret)
 {
     const char *as = cli->options[OPT_AS], *key = cli->options[OPT_KEY];
@@ -108,8 +114,7 @@ static kw_status load_signer(struct kw_op *op, struct cli *cli, struct signer *r
         ret->key = privkey_ref(cli->key);
         return KW_OK;
     }
-    return strncmp(key, "pkcs11:", 7) == 0 ? load_token(op, key, ret)
-                                           : load_file(op, key, &ret->key);
+    return load_key(op, key, ret);
 }
 
 /* --- one request ------------------------------------------------------------------------------ */
@@ -185,15 +190,37 @@ static kw_status print_answer(struct kw_op *op, const struct cli *cli, const str
 
 /* --- signing ---------------------------------------------------------------------------------- */
 
+static kw_status sign_text(struct kw_op *op, const struct signer *signer,
+                           enum approval_verdict verdict, const char *text, struct kw_out *sig)
+{
+    uint8_t octets[APPROVAL_SIGNED_MAX];
+    struct kw_out message = KW_OUT_ARRAY(octets);
+
+    TRY(op, approval_signed_octets(verdict, kw_span_text(text), &message), "the text");
+    return privkey_sign(op, signer->key, kw_out_span(&message), sig);
+}
+
+kw_status cli_approval_sign_text(struct kw_op *op, const char *key, enum approval_verdict verdict,
+                                 const char *text, struct kw_out *sig)
+{
+    struct signer signer = {0};
+
+    kw_status status = load_key(op, key, &signer);
+    if (kw_ok(status)) {
+        status = sign_text(op, &signer, verdict, text, sig);
+    }
+    signer_done(&signer);
+    return status;
+}
+
 static kw_status make_signature(struct kw_op *op, const struct signer *signer,
                                 enum approval_verdict verdict, const char *text,
                                 struct kw_bytes *json)
 {
-    uint8_t octets[APPROVAL_SIGNED_MAX], sig_octets[KW_SIG_MAX];
-    struct kw_out message = KW_OUT_ARRAY(octets), sig = KW_OUT_ARRAY(sig_octets);
+    uint8_t sig_octets[KW_SIG_MAX];
+    struct kw_out sig = KW_OUT_ARRAY(sig_octets);
 
-    TRY(op, approval_signed_octets(verdict, kw_span_text(text), &message), "the text");
-    TRY(op, privkey_sign(op, signer->key, kw_out_span(&message), &sig), "signing");
+    TRY(op, sign_text(op, signer, verdict, text, &sig), "signing");
     TRY(op, kw_bytes_printf(json, "{\"verdict\":\"%s\",\"name\":", approval_verdict_text(verdict)));
     TRY(op, codec_json_string(kw_span_text(signer->name), json), "the name");
     TRY(op, kw_bytes_append_text(json, ",\"signature\":\""));

@@ -283,6 +283,9 @@ kw_status cli_ca_install(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_list(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_show(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_sign(struct kw_op *op, struct cli *cli);
+/* A signature over a request's text, without the server. key: PEM file or pkcs11 URI. */
+kw_status cli_approval_sign_text(struct kw_op *op, const char *key, enum approval_verdict verdict,
+                                 const char *text, struct kw_out *sig);
 kw_status cli_approval_reject(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_keygen(struct kw_op *op, struct cli *cli);
 kw_status cli_approval_run(struct kw_op *op, struct cli *cli);

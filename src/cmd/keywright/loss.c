@@ -43,6 +43,54 @@ static void name_person(struct kw_op *op)
                    person ? person->pw_name : "unknown");
 }
 
+/* --- others' consent ---------------------------------------------------------------------------
+ */
+
+static kw_status sign(struct kw_op *op, struct keeper *keeper, enum approval_verdict verdict,
+                      const char *name, const char *key, struct keeper_approval *request)
+{
+    uint8_t room[KW_SIG_MAX];
+    struct kw_out sig = KW_OUT_ARRAY(room);
+
+    TRY(op, cli_approval_sign_text(op, key, verdict, request->text, &sig), "signing as '%s'", name);
+    return keeper_approval_sign(op, keeper, request->what.id, verdict, name, kw_out_span(&sig),
+                                request);
+}
+
+/* "NAME=KEY" */
+static kw_status approve_as(struct kw_op *op, struct keeper *keeper, const char *text,
+                            struct keeper_approval *request)
+{
+    const char *key = strchr(text, '=');
+    char name[KW_NAME_MAX];
+
+    ENSURE(op, key && (size_t)(key - text) < sizeof(name), KW_E_INPUT,
+           "--approver %.40s: NAME=KEY is expected, the key that signs", text);
+    (void)snprintf(name, sizeof(name), "%.*s", (int)(key - text), text);
+    return sign(op, keeper, APPROVAL_APPROVE, name, key + 1, request);
+}
+
+/* All are there, beside the stopped server: the text is shown, and each signs it. */
+static kw_status ask(struct kw_op *op, struct keeper *keeper,
+                     const struct approval_subject *subject, void *ctx, uint64_t *ret_id)
+{
+    const struct cli *cli = ctx;
+    const char *as = cli->options[OPT_AS], *key = cli->options[OPT_KEY];
+    struct keeper_approval request;
+
+    ENSURE(op, as && key && cli->n_approvers > 0, KW_E_APPROVAL,
+           "others have to approve: --as NAME --key KEY of who asks, --approver NAME=KEY for each "
+           "of the others");
+    TRY(op, keeper_approval_open(op, keeper, subject, as, &request));
+    (void)printf("%s\n", request.text);
+    TRY(op, sign(op, keeper, APPROVAL_REQUEST, as, key, &request));
+    for (unsigned i = 0; i < cli->n_approvers; i++) {
+        TRY(op, approve_as(op, keeper, cli->approvers[i], &request));
+    }
+    *ret_id = request.what.id;
+    return KW_OK;
+}
+
 kw_status cli_restore_accept_loss(struct kw_op *op, struct cli *cli)
 {
     char program[KEEPER_PROGRAM_MAX];
@@ -57,7 +105,8 @@ kw_status cli_restore_accept_loss(struct kw_op *op, struct cli *cli)
     TRY(op, keeper_program_find(op, cli->options[OPT_KEEPER], program));
     TRY(op, service_open(op, cli->options[OPT_STATE], &config, &service), "opening %s",
         cli->options[OPT_STATE]);
-    kw_status status = log_accept_loss(op, service, why, &loss);
+    kw_status status =
+        log_accept_loss(op, service, why, &(struct loss_approval){.ask = ask, .ctx = cli}, &loss);
     struct kw_op own;
     kw_op_init(&own, NULL, 0);
     kw_status given = owners_set(&own, &service->config); /* what a part of it wrote, too */

@@ -117,7 +117,7 @@ static const struct {
     [OPT_APPROVALS] = {"approvals",    false, "M",       "so many others must approve (1)"                    },
     [OPT_IN_VAULT] = {"in-vault",     false, "NAME",    "people and rules of this vault (main)"               },
     [OPT_APPROVER] = {"approver",     false, "WHO",
-                  "NAME[=CERT|PUBKEY][:ROLE,...], repeatable; without a file a credential is made"       },
+                  "NAME[=CERT|PUBKEY][:ROLE,...], repeatable; without a file a credential is made; restore accept-loss: NAME=KEY"       },
     [OPT_PASSPHRASE_FILE] = {"passphrase-file", false, "FILE", "passphrase of a vault; else it is asked for"},
     [OPT_NEW_SECRET] = {"new-secret",   true,  "",        "allow a new passphrase or new shares for ten minutes"},
     [OPT_VAULTS] = {"vaults",       false, "FILE",    "YAML list `vaults` of further vaults"},
@@ -277,7 +277,7 @@ static const struct command {
     {"backup", "list",     NULL,         REMOTE | OPT(KEY),                      cli_backup_list,     "backups that were made, and whose secrets they hold; --key ID: those that hold this key's"},
     {"backup", "verify",   "FILE",       OPT(VKEY) | OPT(SHARE_FILE),            cli_backup_verify,   "is a backup whole and unaltered; with the shares also its content"},
     {"restore", "replay",  NULL,         OPT(STATE) | OPT(LOG) | OPT(KEEPER),    cli_restore_replay,  "let a restored store learn from an exported log what happened since"},
-    {"restore", "accept-loss", NULL,     OPT(STATE) | OPT(REASON) | OPT(KEEPER), cli_restore_accept_loss, "where no export reaches the last signed head: go on as a new log, and say so in it"},
+    {"restore", "accept-loss", NULL,     OPT(STATE) | OPT(REASON) | OPT(KEEPER) | OPT(AS) | OPT(KEY) | OPT(APPROVER), cli_restore_accept_loss, "where no export reaches the last signed head: go on as a new log, and say so in it"},
     {"restore", "secrets", "FILE",       OPT(STATE) | OPT(VKEY) | OPT(SHARE_FILE) | OPT(KEEPER), cli_restore_secrets, "bring escrowed keys for data back from a backup, by shares"},
     {"restore", NULL,      "FILE",       OPT(STATE) | OPT(VKEY) | OPT(SHARE_FILE) | OPT(VAULT) | OPT(UNLOCK) | OPT(CHECKPOINT), cli_restore, "a state folder from a backup"},
 };

@@ -6,6 +6,7 @@
 
 #include "base/hex.h"
 #include "base/time.h"
+#include "keeper/subjects.h"
 #include "os/clock.h"
 #include "service/event_text.h"
 #include "service/keys/line.h"
@@ -26,6 +27,7 @@ _Static_assert(sizeof((struct loss){0}.vkey) >= CHECKPOINT_VKEY_MAX, "room");
 struct accepting {
     struct service *service;
     const char *why;
+    const struct loss_approval *approve;
     unsigned newest;          /* line in which the keeper has keys */
     unsigned signed_line;     /* newest one of which it signed a head; 0: none */
     char signer[KW_NAME_MAX]; /* a key of that line, not destroyed */
@@ -178,6 +180,25 @@ static kw_status activate(struct kw_op *op, const struct accepting *it, const ch
                                  /* approval_id= */ 0, NULL);
 }
 
+/* The keeper makes its key, with others' consent where the vault's rules want that. */
+static kw_status make_line(struct kw_op *op, const struct accepting *it,
+                           struct keeper_key_info *ret)
+{
+    struct keeper *keeper = service_keeper(it->service, it->signer);
+    struct keeper_key_life life;
+    uint64_t approval_id = 0;
+    kw_status status = keeper_log_line(op, keeper, it->signer, /* approval_id= */ 0, ret);
+
+    if (status.code != KW_E_APPROVAL || !it->approve || !it->approve->ask) {
+        return status;
+    }
+    kw_op_clear(op);
+    TRY(op, keeper_key_history(op, keeper, it->signer, &life));
+    struct approval_subject subject = subject_log_line(it->signer, life.tree_size);
+    TRY(op, it->approve->ask(op, keeper, &subject, it->approve->ctx, &approval_id));
+    return keeper_log_line(op, keeper, it->signer, approval_id, ret);
+}
+
 /* The keeper chooses name and origin, and signed nothing of them. */
 static kw_status begin_line(struct kw_op *op, struct accepting *it)
 {
@@ -186,7 +207,7 @@ static kw_status begin_line(struct kw_op *op, struct accepting *it)
     AUTO(pubkey) *key = NULL;
 
     if (it->next == 0) {
-        TRY(op, keeper_log_line(op, service_keeper(it->service, it->signer), it->signer, &made));
+        TRY(op, make_line(op, it, &made));
         it->next = log_line_of(made.key_id);
     }
     log_line_name(it->next, name);
@@ -288,10 +309,10 @@ static kw_status put_aside_seen(struct kw_op *op, const struct accepting *it)
 }
 
 kw_status log_accept_loss(struct kw_op *op, struct service *service, const char *why,
-                          struct loss *ret)
+                          const struct loss_approval *approve, struct loss *ret)
 {
     __attribute__((cleanup(accepting_done))) struct accepting it = {
-        .service = service, .why = why, .loss = ret};
+        .service = service, .why = why, .approve = approve, .loss = ret};
 
     *ret = (struct loss){.have = log_head_now(service).size, .until_ms = os_clock_unix_ms()};
     ENSURE(op, ret->have > 0, KW_E_CONFLICT, "the store is empty: restore a backup first");

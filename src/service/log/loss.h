@@ -11,6 +11,7 @@
 #ifndef SERVICE_LOG_LOSS_H
 #define SERVICE_LOG_LOSS_H
 
+#include "model/approval.h"
 #include "service/service.h"
 
 struct loss {
@@ -22,15 +23,25 @@ struct loss {
     char vkey[256]; /* verifier key of the new line */
 };
 
+struct loss_approval {
+    kw_status (*ask)(struct kw_op *op, struct keeper *keeper,
+                     const struct approval_subject *subject, void *ctx, uint64_t *ret_id);
+    void *ctx;
+};
+
 /**
  * service: opened in a ceremony, nothing else under way. Where it was cut, doing it again goes on.
  *
- * Errors  KW_E_CONFLICT nothing is missing; or a witness (store/seen.checkpoint) saw more than the
+ * approve: where a rule of the vault wants it (operation log-line); gets the signatures of people
+ * who are there, and says which request has them. May be NULL.
+ *
+ * Errors  KW_E_APPROVAL others have to approve, and nobody asked them
+ *         KW_E_CONFLICT nothing is missing; or a witness (store/seen.checkpoint) saw more than the
  *         keeper remembers: then the vault was put back too, and its counters are not to be
  *         trusted; or the new key would be in another vault than the old one; those of
  * log_confirm().
  */
 kw_status log_accept_loss(struct kw_op *op, struct service *service, const char *why,
-                          struct loss *ret);
+                          const struct loss_approval *approve, struct loss *ret);
 
 #endif

@@ -141,6 +141,19 @@ static struct keeper_reply ask_line(const char *key_id)
     return rig_ask(attack_rig, row(KEEPER_ROW_KEY_ROTATE), &msg, -1);
 }
 
+/* Where a rule names it, one person beside the stopped server is not enough. */
+static void a_new_line_needs_whom_the_rules_name(void **state)
+{
+    (void)state;
+    (void)rig_end(attack_rig);
+    rig_start(attack_rig, /* ceremony= */ true);
+    attack_begin();
+    struct keeper_reply reply = ask_line("log");
+    attack_check(row(KEEPER_ROW_KEY_ROTATE), &reply, KW_E_APPROVAL, "approval: log-line");
+    (void)rig_end(attack_rig);
+    rig_start(attack_rig, /* ceremony= */ false);
+}
+
 /* A second history is another log, and only a person beside the stopped server begins it. */
 static void a_new_line_in_a_ceremony_alone(void **state)
 {
@@ -345,6 +358,7 @@ int main(void)
     };
     static const struct CMUnitTest people[] = {
         cmocka_unit_test(an_approval_is_for_this_alone),
+        cmocka_unit_test(a_new_line_needs_whom_the_rules_name),
     };
 
     int failed = cmocka_run_group_tests_name("life", alone, attack_setup_serving, attack_teardown);
