@@ -234,16 +234,15 @@ static bool bounds_equal(const struct cert *a, const struct cert *b)
            cert_ext_critical(a) == cert_ext_critical(b);
 }
 
-static kw_status find_base(struct kw_op *op, const struct authorities *all, const struct cert *cert,
-                           const struct ca **ret)
+/* The CA that issues under the certificate's name; NULL: none of ours. */
+static const struct ca *find_base(const struct authorities *all, const struct cert *cert)
 {
     for (unsigned i = 0; i < all->n; i++) {
         if (all->at[i].issues && kw_span_equal(cert_subject(all->at[i].cert), cert_subject(cert))) {
-            *ret = &all->at[i];
+            return &all->at[i];
         }
     }
-    ENSURE(op, *ret, KW_E_INPUT, "the certificate has the name of no CA of ours");
-    return KW_OK;
+    return NULL;
 }
 
 /* An install that was cut (or whose OCSP signers' vault was away) left the certificate and not what
@@ -264,14 +263,13 @@ static kw_status find_cut(struct kw_op *op, const struct authorities *all, const
 static kw_status check(struct kw_op *op, struct service *service, const struct authorities *all,
                        const struct cert *cert, struct keeper_key_info *ret_key)
 {
-    const struct ca *ca = NULL;
-
     TRY(op, ca_birth_check(op, service, all, cert, ret_key));
     if (ret_key->key_id[0]) { /* a further CA's first one */
         return chain_room_for_key(op, all, os_clock_unix_s(), /* first= */ true);
     }
     TRY(op, chain_room_for_key(op, all, os_clock_unix_s(), /* first= */ false));
-    TRY(op, find_base(op, all, cert, &ca));
+    const struct ca *ca = find_base(all, cert);
+    ENSURE(op, ca, KW_E_INPUT, "the certificate has the name of no CA of ours");
     TRY(op, ca_newest_key(op, service, ca->base, ret_key));
     ENSURE(
         op,
