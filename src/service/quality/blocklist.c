@@ -35,9 +35,14 @@ static const struct form *form_of(enum blocked_kind kind)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
 static struct kw_span trimmed(struct kw_span line)
 {
-    while (line.len > 0 && memchr(" \t\r", line.p[line.len - 1], 3)) {
+    while (line.len > 0 && is_blank(line.p[line.len - 1])) {
         line.len--;
     }
     while (line.len > 0 && (*line.p == ' ' || *line.p == '\t')) {
