@@ -6,11 +6,16 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "os/clock.h"
 #include "os/rng.h"
+
+enum { LOCK_STEP_MS = 2 };
 
 void os_fd_close(int *fd)
 {
@@ -462,4 +467,17 @@ kw_status os_dir_each(struct kw_op *op, const char *path, const char *suffix,
         TRY(op, each(op, names.at[i], ctx), "file '%s' of '%s'", names.at[i], path);
     }
     return KW_OK;
+}
+
+bool os_fd_lock(int fd, int64_t until_ms)
+{
+    const struct timespec step = {.tv_nsec = LOCK_STEP_MS * 1000000L};
+
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if ((errno != EWOULDBLOCK && errno != EINTR) || os_clock_mono_ms() >= until_ms) {
+            return false;
+        }
+        (void)nanosleep(&step, NULL); /* an early wake-up only tries again sooner */
+    }
+    return true;
 }

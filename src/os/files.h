@@ -48,6 +48,9 @@ bool os_file_exists(const char *path);
 kw_status os_dir_each(struct kw_op *op, const char *path, const char *suffix,
                       kw_status (*each)(struct kw_op *op, const char *name, void *ctx), void *ctx);
 
+/* The exclusive lock of an open file (flock(2)), waiting for it until then (os_clock_mono_ms()):
+ * who has it may be ending. False, and errno, where there is none: EWOULDBLOCK it is still held. */
+bool os_fd_lock(int fd, int64_t until_ms);
 /* A descriptor that closes itself when its scope is left: OS_FD_AUTO int fd = -1; */
 void os_fd_close(int *fd);
 #define OS_FD_AUTO __attribute__((cleanup(os_fd_close)))

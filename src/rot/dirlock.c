@@ -3,26 +3,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
-#include <time.h>
 
 #include "os/clock.h"
 #include "os/files.h"
 
-enum { WAIT_MAX_MS = 5000, WAIT_STEP_MS = 2 };
+enum { WAIT_MAX_MS = 5000 };
 
 static kw_status lock(struct kw_op *op, const char *path, int flags, int *ret_fd)
 {
-    const struct timespec step = {.tv_nsec = WAIT_STEP_MS * 1000000L};
     int64_t until_ms = op->deadline_ms ? op->deadline_ms : os_clock_mono_ms() + WAIT_MAX_MS;
     OS_FD_AUTO int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     ENSURE(op, fd >= 0, KW_E_IO, "opening '%s': %s", path, strerror(errno));
-    while (flock(fd, LOCK_EX | LOCK_NB)) {
-        ENSURE(op, errno == EWOULDBLOCK || errno == EINTR, KW_E_IO, "locking '%s': %s", path,
-               strerror(errno));
-        ENSURE(op, os_clock_mono_ms() < until_ms, KW_E_UNAVAILABLE,
-               "another process holds '%s'; retry", path);
-        (void)nanosleep(&step, NULL); /* an early wake-up only tries again sooner */
+    if (!os_fd_lock(fd, until_ms)) {
+        ENSURE(op, errno == EWOULDBLOCK, KW_E_IO, "locking '%s': %s", path, strerror(errno));
+        return FAIL(op, KW_E_UNAVAILABLE, "another process holds '%s'; retry", path);
     }
     *ret_fd = fd;
     fd = -1;

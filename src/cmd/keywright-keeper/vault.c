@@ -2,14 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "cmd/keywright-keeper/vault_header.h"
+#include "os/clock.h"
 #include "os/files.h"
 #include "os/rng.h"
 
-enum { DIR_MODE = 0700, FILE_MODE = 0600, KEK_BYTES = VAULT_KEK_BYTES };
+enum { DIR_MODE = 0700, FILE_MODE = 0600, KEK_BYTES = VAULT_KEK_BYTES, LOCK_WAIT_MS = 3000 };
 _Static_assert(VAULT_CORE_BYTES == 2 * KEK_BYTES, "KEK and lasting key");
 
 static kw_status path_of(struct kw_op *op, const struct vault *vault, const char *name,
@@ -29,7 +29,8 @@ static bool is_there(const struct vault *vault, const char *name)
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
-/* Two keepers on one vault would each believe in its own last CRL number. */
+/* Two keepers on one vault would each believe in its own last CRL number. One that was killed with
+ * its server, or whose server was, lives on while the kernel finishes what it writes. */
 static kw_status lock(struct kw_op *op, struct vault *vault)
 {
     char path[KW_PATH_BYTES];
@@ -37,7 +38,7 @@ static kw_status lock(struct kw_op *op, struct vault *vault)
     TRY(op, path_of(op, vault, "lock", path));
     vault->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
     ENSURE(op, vault->lock_fd >= 0, KW_E_IO, "cannot open '%s': %s", path, strerror(errno));
-    ENSURE(op, flock(vault->lock_fd, LOCK_EX | LOCK_NB) == 0, KW_E_UNAVAILABLE,
+    ENSURE(op, os_fd_lock(vault->lock_fd, os_clock_mono_ms() + LOCK_WAIT_MS), KW_E_UNAVAILABLE,
            "another keeper uses the vault '%s'", vault->dir);
     return KW_OK;
 }

@@ -30,7 +30,7 @@ struct vault {
  */
 kw_status vault_create(struct kw_op *op, const char *dir, const char *unlock, struct vault *ret);
 /* Open one. KW_E_NOT_FOUND none; KW_E_INTEGRITY; KW_E_DENIED; KW_E_UNAVAILABLE another keeper has
- * it. */
+ * it, three seconds later too (one that was killed may still be ending). */
 kw_status vault_open(struct kw_op *op, const char *dir, const char *unlock, struct vault *ret);
 void vault_done(struct vault *vault);
 

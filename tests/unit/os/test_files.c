@@ -1,12 +1,15 @@
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../base/check.h"
+#include "os/clock.h"
 #include "os/files.h"
 
 static struct kw_op op;
@@ -355,6 +358,34 @@ static void the_first_failure_ends_the_walk(void **state)
     assert_non_null(strstr(kw_op_message(&op, text, sizeof(text)), "'stop.yaml'"));
 }
 
+static void a_lock_is_waited_for(void **state)
+{
+    (void)state;
+    assert_ok(os_path_join(&op, path, sizeof(path), folder, "lock"));
+    OS_FD_AUTO int held = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    OS_FD_AUTO int wanted = open(path, O_RDWR | O_CLOEXEC);
+    assert_true(os_fd_lock(held, 0));
+    errno = 0;
+    assert_false(os_fd_lock(wanted, os_clock_mono_ms() + 20));
+    assert_int_equal(errno, EWOULDBLOCK);
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork(); /* the lock lives as long as one of both has it */
+    if (child == 0) {
+        char octet;
+        (void)close(ends[1]);
+        (void)!read(ends[0], &octet, 1);
+        (void)usleep(50000);
+        _exit(0);
+    }
+    assert_true(child > 0);
+    os_fd_close(&held);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    assert_true(os_fd_lock(wanted, os_clock_mono_ms() + 60000));
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -376,6 +407,7 @@ int main(void)
         TEST(folders_are_made_with_their_parents),
         TEST(files_come_sorted),
         TEST(the_first_failure_ends_the_walk),
+        TEST(a_lock_is_waited_for),
     };
     return cmocka_run_group_tests_name("files", tests, NULL, NULL);
 }
