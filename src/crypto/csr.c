@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "base/pem.h"
 #include "base/utf8.h"
 #include "crypto/digest.h"
 #include "crypto/ext.h"
@@ -336,4 +337,17 @@ kw_status csr_build(struct kw_op *op, struct kw_span subject_dn, const struct pr
     TRY(op, der_encode(op, ASN1_ITEM_rptr(csr_info), info, tbs));
     TRY(op, signed_build(op, kw_bytes_span(tbs), key, ret), "signing a certification request");
     return KW_OK;
+}
+
+bool csr_find_pem(struct kw_span text, struct kw_bytes **ret)
+{
+    static const char *const labels[] = {"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"};
+
+    for (size_t i = 0; i < KW_COUNT(labels); i++) {
+        struct kw_span rest = text;
+        if (kw_ok(kw_pem_next(&rest, labels[i], KW_CSR_MAX, ret))) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -2,6 +2,8 @@
 #ifndef CRYPTO_CSR_H
 #define CRYPTO_CSR_H
 
+#include <stdbool.h>
+
 #include "base/bytes.h"
 #include "base/op.h"
 #include "crypto/privkey.h"
@@ -17,6 +19,10 @@ struct csr; /* a parsed request whose signature was verified: there is no other 
 kw_status csr_parse(struct kw_op *op, struct kw_span der, struct csr **ret);
 void csr_free(struct csr *csr);
 KW_OWNED(csr, struct csr, csr_free)
+
+/* The DER of the first request in a text. False: there is none. The older label is keytool's and
+ * Windows' (RFC 7468 section 7). */
+bool csr_find_pem(struct kw_span text, struct kw_bytes **ret);
 
 /* All borrowed. */
 struct kw_span csr_der(const struct csr *csr);

@@ -52,13 +52,10 @@ static kw_status put_san(struct kw_op *op, const char *text, struct grant_reques
 static kw_status read_body(struct kw_op *op, struct issue_body *body, struct kw_bytes **keep,
                            struct grant_request *ret)
 {
-    struct kw_span rest = kw_span_text(body->csr);
     unsigned n_dns = 0, n_ip = 0;
 
-    ENSURE(op,
-           kw_ok(kw_pem_next(&rest, "CERTIFICATE REQUEST", KW_CSR_MAX, keep)) ||
-               kw_ok(kw_pem_next(&rest, "NEW CERTIFICATE REQUEST", KW_CSR_MAX, keep)),
-           KW_E_INPUT, "the field csr holds no certification request in PEM");
+    ENSURE(op, csr_find_pem(kw_span_text(body->csr), keep), KW_E_INPUT,
+           "the field csr holds no certification request in PEM");
     *ret = (struct grant_request){
         .profile = body->profile, .name = body->name, .csr = kw_bytes_span(*keep)};
     for (uint32_t i = 0; i < body->n_san; i++) {

@@ -317,6 +317,7 @@ kw_status cli_backup_list(struct kw_op *op, struct cli *cli);
 kw_status cli_backup_verify(struct kw_op *op, struct cli *cli);
 kw_status cli_restore(struct kw_op *op, struct cli *cli);
 kw_status cli_restore_replay(struct kw_op *op, struct cli *cli);
+kw_status cli_restore_operator(struct kw_op *op, struct cli *cli);
 kw_status cli_restore_accept_loss(struct kw_op *op, struct cli *cli);
 kw_status cli_restore_secrets(struct kw_op *op, struct cli *cli);
 

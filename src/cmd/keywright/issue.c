@@ -1,10 +1,10 @@
 /* cert issue: a certificate by the operator's word; profile check: what it would become. */
 #include <stdio.h>
 
-#include "base/pem.h"
 #include "cmd/keywright/cli.h"
 #include "codec/json.h"
 #include "crypto/cert.h"
+#include "crypto/csr.h"
 #include "os/files.h"
 
 struct wish {
@@ -44,24 +44,14 @@ static kw_status take_san(struct kw_op *op, const char *given, struct wish *wish
     return KW_OK;
 }
 
-/* The older label is keytool's and Windows' (RFC 7468 section 7). */
-static bool has_request(struct kw_span text)
-{
-    AUTO(kw_bytes) *one = NULL;
-    AUTO(kw_bytes) *other = NULL;
-    struct kw_span rest = text;
-
-    return kw_ok(kw_pem_next(&rest, "CERTIFICATE REQUEST", KW_CSR_MAX, &one)) ||
-           kw_ok(kw_pem_next(&rest, "NEW CERTIFICATE REQUEST", KW_CSR_MAX, &other));
-}
-
 static kw_status read_csr(struct kw_op *op, const char *path, struct wish *wish)
 {
     AUTO(kw_bytes) *text = NULL;
+    AUTO(kw_bytes) *der = NULL;
 
     ENSURE(op, path, KW_E_INPUT, "--csr FILE is missing: the certification request (PEM)");
     TRY(op, os_file_read(op, path, sizeof(wish->csr) - 1, &text));
-    ENSURE(op, has_request(kw_bytes_span(text)), KW_E_INPUT,
+    ENSURE(op, csr_find_pem(kw_bytes_span(text), &der), KW_E_INPUT,
            "%s holds no certification request in PEM (openssl req -inform DER makes it of DER)",
            path);
     memcpy(wish->csr, text->p, text->len);

@@ -1,13 +1,12 @@
 /* `keywright restore accept-loss`: the log goes on as a new line, as nobody can bring the rest of
  * the old one back. A ceremony beside the stopped server. */
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/time.h"
 #include "cmd/keywright/cli.h"
 #include "cmd/keywright/owners.h"
+#include "cmd/keywright/people.h"
 #include "service/log/loss.h"
 
 static const char ADVICE[] =
@@ -32,15 +31,6 @@ static void say(const struct loss *loss)
                  "verifier key   %s\n%s",
                  loss->have, loss->lost_size, loss->old_origin, since, until, loss->new_origin,
                  loss->vkey, ADVICE);
-}
-
-/* Who sits there; root where it cannot be told. */
-static void name_person(struct kw_op *op)
-{
-    const struct passwd *person = getpwuid(getuid());
-
-    (void)snprintf(op->principal, sizeof(op->principal), "local:%.60s",
-                   person ? person->pw_name : "unknown");
 }
 
 /* --- others' consent ---------------------------------------------------------------------------
@@ -101,7 +91,7 @@ kw_status cli_restore_accept_loss(struct kw_op *op, struct cli *cli)
 
     ENSURE(op, cli->options[OPT_STATE] && why && *why, KW_E_INPUT,
            "--state DIR and --reason TEXT are needed");
-    name_person(op);
+    people_at_machine(op);
     TRY(op, keeper_program_find(op, cli->options[OPT_KEEPER], program));
     TRY(op, service_open(op, cli->options[OPT_STATE], &config, &service), "opening %s",
         cli->options[OPT_STATE]);

@@ -278,6 +278,7 @@ static const struct command {
     {"backup", "verify",   "FILE",       OPT(VKEY) | OPT(SHARE_FILE),            cli_backup_verify,   "is a backup whole and unaltered; with the shares also its content"},
     {"restore", "replay",  NULL,         OPT(STATE) | OPT(LOG) | OPT(KEEPER),    cli_restore_replay,  "let a restored store learn from an exported log what happened since"},
     {"restore", "accept-loss", NULL,     OPT(STATE) | OPT(REASON) | OPT(KEEPER) | OPT(AS) | OPT(KEY) | OPT(APPROVER), cli_restore_accept_loss, "where no export reaches the last signed head: go on as a new log, and say so in it"},
+    {"restore", "operator", NULL,        OPT(STATE) | OPT(NAME) | OPT(CSR) | OPT(OUT) | OPT(KEEPER), cli_restore_operator, "where no operator's certificate is good any more: one, beside the stopped server"},
     {"restore", "secrets", "FILE",       OPT(STATE) | OPT(VKEY) | OPT(SHARE_FILE) | OPT(KEEPER), cli_restore_secrets, "bring escrowed keys for data back from a backup, by shares"},
     {"restore", NULL,      "FILE",       OPT(STATE) | OPT(VKEY) | OPT(SHARE_FILE) | OPT(VAULT) | OPT(UNLOCK) | OPT(CHECKPOINT), cli_restore, "a state folder from a backup"},
 };

@@ -1,6 +1,8 @@
 #include "cmd/keywright/people.h"
 
+#include <pwd.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/pem.h"
 #include "codec/yaml.h"
@@ -166,4 +168,12 @@ void people_print(const struct roster *roster)
     if (!all) {
         (void)printf("               enrol them: keywright approval enroll NAME --public FILE\n");
     }
+}
+
+void people_at_machine(struct kw_op *op)
+{
+    const struct passwd *person = getpwuid(getuid());
+
+    (void)snprintf(op->principal, sizeof(op->principal), "local:%.60s",
+                   person ? person->pw_name : "unknown");
 }

@@ -6,6 +6,9 @@
 #include "crypto/pubkey.h"
 #include "model/roster.h"
 
+/* The operation's principal: who sits at the machine ("local:root"); root where it cannot be told.
+ */
+void people_at_machine(struct kw_op *op);
 /* The key of a PEM file: a certificate's, or a public key. */
 kw_status people_read_key(struct kw_op *op, const char *path, struct pubkey **ret);
 /* Add a person. KW_E_INPUT a name or key twice, or too long; KW_E_LIMIT. */

@@ -6,9 +6,10 @@
 #include "base/secret.h"
 #include "cmd/keywright/cli.h"
 #include "codec/json.h"
+#include "os/clock.h"
 #include "os/files.h"
 
-enum { CREDENTIAL_MAX = 16384, URL_MAX = 256, ANSWER_MAX = 8 << 20 };
+enum { CREDENTIAL_MAX = 16384, URL_MAX = 256, ANSWER_MAX = 8 << 20, SOON_DAYS = 30 };
 static const char ADMIN_DEFAULT[] = "/var/lib/keywright/admin";
 
 const char *cli_admin_dir(const struct cli *cli)
@@ -63,6 +64,23 @@ static kw_status load_url(struct kw_op *op, const char *dir, char url[URL_MAX])
     return KW_OK;
 }
 
+/* Only an operator can issue an operator's certificate, so nobody may be surprised by the last end.
+ */
+static void tell_of_end(const struct cert *own)
+{
+    int64_t left_s = cert_not_after(own) - os_clock_unix_s();
+
+    if (left_s < 0) {
+        (void)fprintf(stderr, "keywright: your certificate has ended; another operator can issue "
+                              "you one, else: keywright restore operator\n");
+    } else if (left_s < (int64_t)SOON_DAYS * 86400) {
+        (void)fprintf(stderr,
+                      "keywright: your certificate ends in %lld days; while it is good: keywright "
+                      "cert issue --profile operator --name YOU --csr FILE\n",
+                      (long long)(left_s / 86400));
+    }
+}
+
 kw_status cli_connect(struct kw_op *op, struct cli *cli)
 {
     const char *dir = cli_admin_dir(cli);
@@ -75,6 +93,7 @@ kw_status cli_connect(struct kw_op *op, struct cli *cli)
     TRY(op, load_url(op, dir, url));
     TRY(op, load_certs(op, dir, "root.pem", cli->root, CLI_ROOTS_MAX, &cli->n_roots));
     TRY(op, load_certs(op, dir, "operator.pem", cli->own, 1, &n_own));
+    tell_of_end(cli->own[0]);
     TRY(op, load_key(op, dir, &cli->key));
     struct http_client_config config = {
         .base_url = url,

@@ -10,8 +10,15 @@
 #include "service/authorities.h"
 #include "service/keys/data.h"
 #include "service/keys/root_crl.h"
+#include "store/revoke_plan.h"
 
-enum { DAY_S = 86400, SOON_DAYS = 14, LIST_SOON_DAYS = 30, DISK_WARNING_PERCENT = 10 };
+enum {
+    DAY_S = 86400,
+    SOON_DAYS = 14,
+    LIST_SOON_DAYS = 30,
+    OPERATORS_SOON_DAYS = 30,
+    DISK_WARNING_PERCENT = 10
+};
 
 const char *finding_level_text(enum finding_level level)
 {
@@ -147,6 +154,26 @@ static kw_status look_at_certs(struct kw_op *op, const struct visit *visit)
                 "certificates", "", text);
 }
 
+static kw_status count_operators(struct kw_op *op, struct store_conn *conn, void *ctx)
+{
+    int64_t row[1], soon_s = os_clock_unix_s() + (int64_t)OPERATORS_SOON_DAYS * DAY_S;
+
+    return store_operator_rows(op, conn, soon_s, 1, row, ctx);
+}
+
+/* Who asks has one that is good now; but it may be the last, and nobody could issue another. */
+static kw_status look_at_operators(struct kw_op *op, const struct visit *visit)
+{
+    unsigned n = 0;
+    char text[256];
+
+    TRY(op, store_read(op, visit->service->store, count_operators, &n));
+    (void)snprintf(text, sizeof(text), "%s operator's certificate is good for %d days more%s",
+                   n ? "an" : "no", OPERATORS_SOON_DAYS,
+                   n ? "" : ": keywright cert issue --profile operator, before the last one ends");
+    return tell(op, visit, n ? FINDING_OK : FINDING_WARNING, "operators", "", text);
+}
+
 /* A CA that its root has taken back is believed by nobody who looks, whatever it goes on to issue.
  */
 static kw_status look_at_taken_back(struct kw_op *op, const struct visit *visit,
@@ -275,6 +302,7 @@ static const struct {
     {"period",       look_at_keys      },
     {"data keys",    look_at_data_keys },
     {"certificates", look_at_certs     },
+    {"operators",    look_at_operators },
     {"root lists",   look_at_root_lists},
     {"disk",         look_at_disk      },
 };
