@@ -96,8 +96,8 @@ def test_no_way_back_by_the_idevid(gate):
     refused = gate.enrol(csr_der(new_key(), device.id), who=device.idevid)
     assert (refused.status, 'readmit' in refused.text) == (409, True), refused.text
     assert gate.counts() == before
-    _, entry = gate.log_entries(10)[-1]
-    assert (entry['type'], entry['object']) == ('cert.refuse', f'device:{device.id}')
+    told = [entry['type'] for _, entry in gate.log_entries(10) if entry['object'] == f'device:{device.id}']
+    assert told[-1] == 'cert.refuse', told
     gate.cli('device', 'readmit', device.id, '--reason', 'the customer has paid')
     assert 'barred' not in gate.json('device', 'show', device.id)
     device.ldevid = device.get('ldevid-2', who=device.idevid)
