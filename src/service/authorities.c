@@ -305,43 +305,6 @@ kw_status authorities_verify(struct kw_op *op, const struct authorities *all,
                             os_clock_unix_s());
 }
 
-void authorities_cross_name(const struct ca *signer, const struct ca *subject,
-                            char name[KW_NAME_MAX])
-{
-    (void)snprintf(name, KW_NAME_MAX, "cross-%.40s-by-%.40s", subject->id, signer->id);
-}
-
-static kw_status add_cross(struct kw_op *op, struct service *service, struct authorities *all,
-                           const struct ca *signer, const struct ca *subject)
-{
-    struct cross *cross = &all->cross[all->n_cross];
-
-    if (all->n_cross == SERVICE_CAS_MAX) {
-        return KW_OK; /* the newest ones are found first */
-    }
-    authorities_cross_name(signer, subject, cross->name);
-    kw_status status = service_cert_load(op, service, cross->name, &cross->cert);
-    if (status.code == KW_E_NOT_FOUND) {
-        kw_op_clear(op);
-        return KW_OK;
-    }
-    TRY(op, status);
-    all->n_cross++;
-    return KW_OK;
-}
-
-static kw_status add_crosses(struct kw_op *op, struct service *service, struct authorities *all)
-{
-    for (unsigned i = all->n; i-- > 0;) {
-        for (unsigned k = all->n; k-- > 0;) {
-            if (i != k && strcmp(all->at[i].base, all->at[k].base) == 0) {
-                TRY(op, add_cross(op, service, all, &all->at[i], &all->at[k]));
-            }
-        }
-    }
-    return KW_OK;
-}
-
 /* Of two keys of one CA: the later one, once it can tell what becomes of its certificates. */
 static bool is_before(const struct ca *a, const struct ca *b)
 {
@@ -392,7 +355,8 @@ static kw_status load(struct kw_op *op, struct service *service, struct authorit
 
     TRY(op, load_above(op, service, all));
     TRY(op, add_cas(op, service, old, all));
-    TRY(op, add_crosses(op, service, all));
+    TRY(op, authorities_load_lists(op, service, all));
+    TRY(op, authorities_load_crosses(op, service, all));
     mark_issuing(all);
     TRY(op, bind_cmp(op, service, all));
     for (unsigned i = 0; i < service->n_profiles; i++) {

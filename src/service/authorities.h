@@ -20,13 +20,14 @@ enum {
 /* One key of one issuing CA. A CA that was rotated has several, with one name: the newest issues,
  * the older ones sign CRLs and answer by OCSP for what they have issued. */
 struct ca {
-    char id[KW_NAME_MAX];     /* "devices"; of the second key "devices.2" */
-    char base[KW_NAME_MAX];   /* "devices" */
-    unsigned generation;      /* 1, 2, … */
-    unsigned index;           /* in the set; one id keeps its place while the server runs */
-    bool issues;              /* the newest of its base */
-    char key_id[KW_NAME_MAX]; /* keeper's key: "ca-devices" */
-    char subject[256];        /* its name as text */
+    char id[KW_NAME_MAX];         /* "devices"; of the second key "devices.2" */
+    char base[KW_NAME_MAX];       /* "devices" */
+    unsigned generation;          /* 1, 2, … */
+    unsigned index;               /* in the set; one id keeps its place while the server runs */
+    bool issues;                  /* the newest of its base */
+    char key_id[KW_NAME_MAX];     /* keeper's key: "ca-devices" */
+    char taken_back[KW_NAME_MAX]; /* whose list has it, or a CA above it: "root"; "": none's */
+    char subject[256];            /* its name as text */
     struct cert *cert;
     struct privkey *crl_key;       /* the CA's key for CRLs */
     char ocsp_key_id[KW_NAME_MAX]; /* the keeper's key that ocsp_cert is for; "" without one */
@@ -131,6 +132,11 @@ kw_status authorities_verify(struct kw_op *op, const struct authorities *all,
 /* What the cross certificate of `subject` by `signer` is called. */
 void authorities_cross_name(const struct ca *signer, const struct ca *subject,
                             char name[KW_NAME_MAX]);
+/* Is its certificate, or one above it, on the list (CRL) that the server has of who issued it? It
+ * issues nothing then; CRLs and OCSP answers go on for what it has issued. */
+bool ca_is_taken_back(const struct ca *ca);
+/* KW_E_STATE, with words that say what is next. */
+kw_status ca_refuse_taken_back(struct kw_op *op, const struct ca *ca);
 /* Whose name and, where the certificate tells it, whose key a certificate says it was issued by;
  * NULL where that is none of ours. The signature is not looked at. */
 const struct ca *authorities_issuer_of(const struct authorities *all, const struct cert *cert);

@@ -171,9 +171,8 @@ static struct cert *above_of(const struct authorities *all, const struct cert *c
     return NULL;
 }
 
-/* The CA, and those above it below a root. */
-static unsigned climb(const struct authorities *all, const struct ca *ca,
-                      struct cert *ret[1 + AUTHORITIES_BETWEEN_MAX])
+unsigned authorities_climb(const struct authorities *all, const struct ca *ca,
+                           struct cert *ret[1 + AUTHORITIES_BETWEEN_MAX])
 {
     unsigned n = 1;
 
@@ -191,7 +190,7 @@ static unsigned climb(const struct authorities *all, const struct ca *ca,
 unsigned authorities_path(const struct authorities *all, const struct ca *ca,
                           struct cert *ret[AUTHORITIES_PATH_MAX])
 {
-    unsigned n = climb(all, ca, ret);
+    unsigned n = authorities_climb(all, ca, ret);
     const struct root *root = root_of(all, ret[n - 1]);
 
     while (root && root > all->roots) {
@@ -208,7 +207,7 @@ unsigned authorities_path(const struct authorities *all, const struct ca *ca,
 const struct cert *authorities_root_of(const struct authorities *all, const struct ca *ca)
 {
     struct cert *path[1 + AUTHORITIES_BETWEEN_MAX];
-    unsigned n = climb(all, ca, path);
+    unsigned n = authorities_climb(all, ca, path);
 
     return root_of(all, path[n - 1]) ? all->root : above_of(all, path[n - 1], /* is_root= */ true);
 }

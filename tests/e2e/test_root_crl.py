@@ -2,9 +2,13 @@
 import shutil
 
 import pytest
+from cmp_messages import Client
 from cryptography import x509
-from harness import KEYWRIGHT, Gate, run, words
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509 import ocsp
+from harness import EST, KEYWRIGHT, Gate, certs_in, csr_der, fingerprint, new_key, run, spki, until, words
 from test_backup import quiet
+from test_rotation import rotate_ca
 
 
 @pytest.fixture(scope='module')
@@ -61,7 +65,7 @@ def test_a_ca_is_taken_back(gate, tmp_path):
     assert verify(gate, tmp_path, gate.operator.cert_file, 'services').returncode == 0, 'another CA is not concerned'
     assert [e for _, e in gate.log_entries() if e['type'] == 'root.crl'][-1]['detail'].startswith('CRL 3 with 1 entries')
     done = gate.cli('doctor', check=False)
-    assert done.returncode == 5 and 'it issues: keywright key revoke ca-devices' in done.stdout
+    assert done.returncode == 5 and 'it issues nothing: keywright ca rotate devices' in done.stdout
     # what is not taken
     for args, why in (((more, '--revoke', devices), 'on the list already'), ((more, '--revoke', gate.root), 'does not revoke itself'),
                       ((more, '--revoke', device.ldevid.cert_file), 'not issued by'), ((more, '--reason', 'superseded'), 'goes with'),
@@ -69,7 +73,8 @@ def test_a_ca_is_taken_back(gate, tmp_path):
                       ((fetch(gate, tmp_path / 'other', 'devices'),), 'not of the CA'), ((devices,), 'no CRL')):
         done = next_list(gate, args[0], tmp_path / 'none', *args[1:], check=False)
         assert done.returncode in (1, 2) and why in done.stderr and not (tmp_path / 'none').exists(), words(done)
-    done = gate.cli('ca', 'install', more, check=False)
+    assert gate.json('ca', 'install', more)['number'] == 3, 'the same again ends what was cut'
+    done = gate.cli('ca', 'install', again, check=False)
     assert done.returncode == 1 and 'served already' in done.stderr
     next_list(gate, again, tmp_path / 'three')
     next_list(gate, tmp_path / 'three', tmp_path / 'four')
@@ -99,3 +104,75 @@ def test_yesterdays_store_serves_no_older_list(own_gate, tmp_path):
     assert 'list 2 of \'root\' was lost with a restore' in gate.cli('doctor', check=False).stdout
     gate.cli('ca', 'install', newer)
     assert served(gate) == (2, {gate.cert('ca-devices').serial_number})
+
+
+def refused(gate, tmp_path, device, client):
+    """Every way to a device's certificate where their CA was taken back, and what each says."""
+    (new, secret), (other, other_secret) = gate.register(), gate.register(None, '--cmp')
+    before = gate.counts('certificates|public_keys')
+    for reply in (gate.enrol(csr_der(new_key(), device.id), who=device.idevid),
+                  gate.enrol(csr_der(new_key(), device.id), who=device.ldevid, verb='simplereenroll'),
+                  gate.enrol(csr_der(new_key(), new), secret=(new, secret))):
+        assert reply.status == 409 and 'bad_state' in reply.text, reply
+        assert 'CA \'devices\' issues nothing: the list of \'root\' takes it back' in reply.text
+    for cmd, who in (('ir', ('-ref', other, '-secret', f'pass:{other_secret}')), ('cr', client.by_cert('idevid')), ('kur', client.by_cert('ldevid'))):
+        out = tmp_path / 'none.pem'
+        done = client.run(cmd, '-newkey', client.key('more'), '-certout', out, *who, check=False)
+        assert done.returncode != 0 and 'devices' in words(done) and not out.exists(), words(done)
+    assert gate.counts('certificates|public_keys') == before
+    assert {one['id']: one.get('state', '') for one in gate.json('ca', 'list')['items']}['devices'] == 'taken back'
+    done = gate.cli('doctor', check=False)
+    assert done.returncode == 5 and 'keywright ca rotate devices' in done.stdout
+
+
+def still_told(gate, cert, ca):
+    """Its own list and OCSP answers, for who has certificates of it: made anew."""
+    gate.cli('cert', 'revoke', fingerprint(cert), '--reason', 'superseded')
+    issuer = gate.cert(f'ca-{ca}')
+    query = ocsp.OCSPRequestBuilder().add_certificate(cert, issuer, hashes.SHA256()).build()
+    reply = gate.ask('relying', 'POST', f'/ocsp/{ca}', query.public_bytes(serialization.Encoding.DER),
+                     {'Content-Type': 'application/ocsp-request'})
+    assert ocsp.load_der_ocsp_response(reply.body).certificate_status == ocsp.OCSPCertStatus.REVOKED
+    until('the list has it', lambda: x509.load_der_x509_crl(gate.curl('relying', f'/crl/{ca}.crl').body)
+          .get_revoked_certificate_by_serial_number(cert.serial_number))
+
+
+def test_a_ca_that_was_taken_back_issues_nothing(tmp_path):
+    """From the list's install on, by no way, after a restart too, until it has another key."""
+    gate = Gate(tmp_path / 'gate', '--approver', 'bob').start()
+    device, other = gate.device(), gate.device()
+    client = Client(gate, tmp_path / 'client', *gate.register(None, '--cmp'))
+    client.ask('ir', 'idevid', *client.by_secret())
+    client.ask('cr', 'ldevid', *client.by_cert('idevid'))
+    newer = tmp_path / 'newer.pem'
+    next_list(gate, fetch(gate, tmp_path / 'last'), newer, '--revoke', gate.state / 'certs/ca-devices.pem', '--reason', 'cACompromise')
+    gate.device()
+    gate.cli('ca', 'install', newer)
+    refused(gate, tmp_path, device, client)
+    still_told(gate, device.ldevid.cert, 'devices')
+    assert gate.stop() == 0
+    gate.start()
+    refused(gate, tmp_path, other, client)
+    still_told(gate, other.idevid.cert, 'devices')
+    # another key: devices go on, and neither key vouches for the other
+    first = gate.cert('ca-devices')
+    rotate_ca(gate, tmp_path)
+    fresh = gate.device()
+    assert fresh.ldevid.cert.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier) \
+        != device.ldevid.cert.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    assert verify(gate, tmp_path, fresh.ldevid.cert_file, 'devices.2').returncode == 0
+    for name in ('cross-devices-by-devices.2', 'cross-devices.2-by-devices'):
+        assert gate.curl('relying', f'/ca/{name}.cer').status == 404
+    handed = certs_in(gate.ask('devices', 'GET', EST + '/cacerts').body)
+    assert [fingerprint(one) for one in handed if spki(one.public_key()) == spki(first.public_key())] == [fingerprint(first)]
+    still_told(gate, fresh.idevid.cert, 'devices.2')
+    assert gate.cli('doctor', check=False).returncode == 0
+    # what operators issue
+    newest, csr = tmp_path / 'newest.pem', tmp_path / 'one.csr'
+    next_list(gate, newer, newest, '--revoke', gate.state / 'certs/ca-services.pem')
+    gate.cli('ca', 'install', newest)
+    csr.write_bytes(x509.load_der_x509_csr(csr_der(new_key(), 'one')).public_bytes(serialization.Encoding.PEM))
+    done = gate.cli('cert', 'issue', '--profile', 'tls-client', '--name', 'one', '--csr', csr, check=False)
+    assert done.returncode == 1 and 'CA \'services\' issues nothing' in done.stderr and 'keywright ca rotate services' in done.stderr
+    gate.device()
+    assert gate.stop() == 0

@@ -300,7 +300,15 @@ def test_ca_key(gate, tmp_path):
     assert {'devices', 'devices.2', 'services', 'root'} == states
 
 
-def test_ca_key_with_its_ocsp_signer_in_another_vault(tmp_path):
+def test_the_key_after_a_revoked_one_of_a_ca(gate, tmp_path):
+    """A key that was revoked vouches for none, and none for it."""
+    gate.approved('key', 'revoke', 'ca-devices', '--reason', 'stolen')
+    rotate_ca(gate, tmp_path)
+    gate.device()
+    assert not list((gate.state / 'certs').glob('cross-devices*'))
+
+
+def test_ca_key_in_another_vault_than_its_ocsp_signer(tmp_path):
     """The vault that answers for the CA learns of the CA's next key by the old key's word."""
     apart = tmp_path / 'vaults.yaml'
     apart.write_text('vaults:\n  - name: "issuing"\n    unlock: "passphrase-file:keeper.passphrase"\n    keys: ["ca-*"]\n')

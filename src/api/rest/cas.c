@@ -26,6 +26,12 @@ static void view_root(const struct root *root, struct ca_view *ret)
     KW_TEXT_SET(ret->state, root->retired ? "retired" : "");
 }
 
+static void view_ca(const struct ca *ca, struct ca_view *ret)
+{
+    view(ca->id, ca->key_id, ca->subject, ca->cert, ca->ocsp_cert, ret);
+    KW_TEXT_SET(ret->state, ca_is_taken_back(ca) ? "taken back" : "");
+}
+
 REST_HANDLER(rest_ca_list)
 {
     AUTO(authorities) *all = service_authorities(rest_service(ctx));
@@ -43,8 +49,7 @@ REST_HANDLER(rest_ca_list)
         TRY(op, rest_item(op, &list, &ca_view, &shown));
     }
     for (unsigned i = 0; i < all->n; i++) {
-        const struct ca *ca = &all->at[i];
-        view(ca->id, ca->key_id, ca->subject, ca->cert, ca->ocsp_cert, &shown);
+        view_ca(&all->at[i], &shown);
         TRY(op, rest_item(op, &list, &ca_view, &shown));
     }
     return codec_json_list_end(op, &list, NULL);
@@ -155,7 +160,7 @@ REST_HANDLER(rest_ca_install)
     TRY(op, ca_install(op, rest_service(ctx), kw_span_text(body.pem), id));
     all = service_authorities(rest_service(ctx));
     TRY(op, authorities_find(op, all, id, &ca));
-    view(ca->id, ca->key_id, ca->subject, ca->cert, ca->ocsp_cert, &shown);
+    view_ca(ca, &shown);
     response->status = 201;
     return rest_answer(op, &ca_view, &shown, response);
 }

@@ -45,6 +45,7 @@ static kw_status find_ca(struct kw_op *op, struct issuance *it)
                it->request->profile);
         TRY(op, authorities_find(op, it->all, it->request->ca, &it->ca));
     }
+    TRY(op, ca_refuse_taken_back(op, it->ca));
     return authorities_signer(op, it->service, it->all, it->profile, it->ca, &it->signer);
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "crypto/crl.h"
 #include "keeper/msg.h"
 #include "os/clock.h"
 #include "service/authorities.h"
@@ -174,35 +173,29 @@ static kw_status look_at_operators(struct kw_op *op, const struct visit *visit)
     return tell(op, visit, n ? FINDING_OK : FINDING_WARNING, "operators", "", text);
 }
 
-/* A CA that its root has taken back is believed by nobody who looks, whatever it goes on to issue.
- */
+/* Nobody gets a certificate of it until it has another key. */
 static kw_status look_at_taken_back(struct kw_op *op, const struct visit *visit,
-                                    const struct authorities *all, const struct crl *crl)
+                                    const struct authorities *all)
 {
     char text[256];
-    int64_t when = 0;
-    int why = 0;
 
     for (unsigned i = 0; i < all->n; i++) {
         const struct ca *ca = &all->at[i];
-        if (!ca->issues || !kw_span_equal(cert_issuer(ca->cert), crl_issuer(crl)) ||
-            !kw_ok(crl_find(crl, cert_serial(ca->cert), &why, &when))) {
+        if (!ca->issues || !ca_is_taken_back(ca)) {
             continue;
         }
         (void)snprintf(text, sizeof(text),
-                       "its certificate is on its root's CRL, and it issues: keywright key revoke "
-                       "%.60s, keywright ca rotate %.60s",
-                       ca->key_id, ca->base);
+                       "the list of '%.60s' takes it back, and it issues nothing: keywright ca "
+                       "rotate %.60s",
+                       ca->taken_back, ca->base);
         TRY(op, tell(op, visit, FINDING_FAULT, "root lists", ca->id, text));
     }
     return KW_OK;
 }
 
-static kw_status look_at_list_of(struct kw_op *op, const struct visit *visit,
-                                 const struct authorities *all, const char *id)
+static kw_status look_at_list_of(struct kw_op *op, const struct visit *visit, const char *id)
 {
     AUTO(crl_doc) *doc = NULL;
-    AUTO(crl) *crl = NULL;
     char text[320];
 
     if (!kw_ok(root_crl_lend(op, visit->service, id, &doc))) {
@@ -215,10 +208,8 @@ static kw_status look_at_list_of(struct kw_op *op, const struct visit *visit,
         text, sizeof(text), "CRL %llu, %llu certificates taken back, ends in %lld days%s",
         (unsigned long long)doc->number, (unsigned long long)doc->entries, (long long)left_days,
         left_days < LIST_SOON_DAYS ? ": make the next one, keywright ca crl" : "");
-    TRY(op, tell(op, visit, left_days < LIST_SOON_DAYS ? FINDING_WARNING : FINDING_OK, "root lists",
-                 id, text));
-    TRY(op, crl_parse(op, kw_bytes_span(doc->der), &crl));
-    return look_at_taken_back(op, visit, all, crl);
+    return tell(op, visit, left_days < LIST_SOON_DAYS ? FINDING_WARNING : FINDING_OK, "root lists",
+                id, text);
 }
 
 static kw_status look_at_root_lists(struct kw_op *op, const struct visit *visit)
@@ -227,13 +218,13 @@ static kw_status look_at_root_lists(struct kw_op *op, const struct visit *visit)
 
     for (unsigned i = 0; i < all->n_roots; i++) {
         if (!all->roots[i].retired) {
-            TRY(op, look_at_list_of(op, visit, all, all->roots[i].id));
+            TRY(op, look_at_list_of(op, visit, all->roots[i].id));
         }
     }
     for (unsigned i = 0; i < all->n_above; i++) {
-        TRY(op, look_at_list_of(op, visit, all, all->above[i].name));
+        TRY(op, look_at_list_of(op, visit, all->above[i].name));
     }
-    return KW_OK;
+    return look_at_taken_back(op, visit, all);
 }
 
 static kw_status look_at_disk(struct kw_op *op, const struct visit *visit)

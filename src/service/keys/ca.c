@@ -188,22 +188,47 @@ static const struct ca *key_before(const struct authorities *all, const struct c
     return old;
 }
 
-/* The last one that is made. */
-static bool has_crosses(const struct authorities *all, const struct ca *new_)
+/* An old key that was taken back is vouched for by nobody; its own word for the new one is for OCSP
+ * signers alone. */
+static void last_cross_name(const struct ca *old, const struct ca *new_, char name[KW_NAME_MAX])
+{
+    if (ca_is_taken_back(old)) {
+        authorities_cross_name(old, new_, name);
+    } else {
+        authorities_cross_name(new_, old, name);
+    }
+}
+
+static kw_status has_crosses(struct kw_op *op, struct service *service,
+                             const struct authorities *all, const struct ca *new_, bool *ret)
 {
     const struct ca *old = key_before(all, new_);
     char name[KW_NAME_MAX];
+    AUTO(cert) *last = NULL;
 
+    *ret = true;
     if (!old) {
-        return true;
+        return KW_OK;
     }
-    authorities_cross_name(new_, old, name);
-    for (unsigned i = 0; i < all->n_cross; i++) {
-        if (strcmp(all->cross[i].name, name) == 0) {
-            return true;
-        }
+    last_cross_name(old, new_, name);
+    kw_status status = service_cert_load(op, service, name, &last);
+    if (status.code == KW_E_NOT_FOUND) {
+        kw_op_clear(op);
+        *ret = false;
+        return KW_OK;
     }
-    return false;
+    return status;
+}
+
+/* A key that was revoked signs nothing, and nobody vouches for it. */
+static kw_status is_hurt(struct kw_op *op, struct service *service, const struct ca *ca, bool *ret)
+{
+    struct keeper_key_life life;
+
+    TRY(op, keeper_key_history(op, service_keeper(service, ca->key_id), ca->key_id, &life),
+        "key '%s'", ca->key_id);
+    *ret = life.state != KEY_ACTIVE && life.state != KEY_DEACTIVATED;
+    return KW_OK;
 }
 
 /* Old with new and new with old (RFC 4210 section 4.4). */
@@ -214,13 +239,17 @@ static kw_status make_crosses(struct kw_op *op, struct service *service, const c
 
     TRY(op, authorities_find(op, all, id, &new_));
     const struct ca *old = key_before(all, new_);
-    if (!old) {
+    bool hurt = true;
+    if (old) {
+        TRY(op, is_hurt(op, service, old, &hurt));
+    }
+    if (hurt) {
         return KW_OK;
     }
     TRY(op, make_cross(op, service, old, new_), "cross certificate of '%s' by '%s'", new_->id,
         old->id);
     TRY(op, tell_ocsp(op, service, old, new_), "telling the OCSP signer of '%s'", new_->base);
-    return make_cross(op, service, new_, old);
+    return ca_is_taken_back(old) ? KW_OK : make_cross(op, service, new_, old);
 }
 
 /* --- installing ------------------------------------------------------------------------------- */
@@ -247,13 +276,16 @@ static const struct ca *find_base(const struct authorities *all, const struct ce
 
 /* An install that was cut (or whose OCSP signers' vault was away) left the certificate and not what
  * belongs to it: the same again ends it. NULL: it is new. */
-static kw_status find_cut(struct kw_op *op, const struct authorities *all, const struct cert *cert,
-                          const struct ca **ret)
+static kw_status find_cut(struct kw_op *op, struct service *service, const struct authorities *all,
+                          const struct cert *cert, const struct ca **ret)
 {
+    bool whole = false;
+
     for (unsigned i = 0; i < all->n; i++) {
         if (kw_span_equal(cert_der(all->at[i].cert), cert_der(cert))) {
-            ENSURE(op, !has_crosses(all, &all->at[i]), KW_E_CONFLICT,
-                   "this certificate of CA '%s' is in use already", all->at[i].id);
+            TRY(op, has_crosses(op, service, all, &all->at[i], &whole));
+            ENSURE(op, !whole, KW_E_CONFLICT, "this certificate of CA '%s' is in use already",
+                   all->at[i].id);
             *ret = &all->at[i];
         }
     }
@@ -320,7 +352,7 @@ static kw_status install(struct kw_op *op, struct service *service, const struct
     AUTO(authorities) *all = service_authorities(service);
     const struct ca *cut = NULL;
 
-    TRY(op, find_cut(op, all, cert, &cut));
+    TRY(op, find_cut(op, service, all, cert, &cut));
     if (cut) {
         (void)snprintf(ret_id, KW_NAME_MAX, "%s", cut->id);
     } else {

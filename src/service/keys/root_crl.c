@@ -7,6 +7,7 @@
 #include "crypto/crl.h"
 #include "os/clock.h"
 #include "service/authorities.h"
+#include "service/keys/own.h"
 
 enum { CRL_PEM_MAX = 1 << 16, SKEW_S = 300, BLOB_NAME_MAX = KW_NAME_MAX + 16 };
 
@@ -162,12 +163,29 @@ static kw_status put(struct kw_op *op, struct store_txn *txn, void *ctx)
     return service_record(op, it->service, txn, &event);
 }
 
+/* An install that was cut before the CAs were looked at again is ended by the same list. */
+static bool is_in_store(struct installing *it)
+{
+    AUTO(crl_doc) *doc = NULL;
+    struct kw_op quiet;
+
+    kw_op_init(&quiet, NULL, 0);
+    return kw_ok(crl_doc_load(&quiet, it->service, it->told.id, &doc)) &&
+           kw_span_equal(kw_bytes_span(doc->der), kw_bytes_span(it->der));
+}
+
+/* What it takes back issues nothing from here on. */
 static kw_status install(struct kw_op *op, struct installing *it)
 {
     TRY(op, find_issuer(op, it));
     TRY(op, check_form(op, it));
-    TRY(op, check_goes_on(op, it));
-    return store_change(op, it->service->store, put, it);
+    if (!is_in_store(it)) {
+        TRY(op, check_goes_on(op, it));
+        TRY(op, store_change(op, it->service->store, put, it));
+    }
+    TRY(op, own_reload(op, it->service),
+        "the list is in force, but CAs that it takes back still issue; install it again");
+    return KW_OK;
 }
 
 kw_status root_crl_install(struct kw_op *op, struct service *service, struct kw_span pem,

@@ -84,7 +84,7 @@ static kw_status settle_ocsp(struct kw_op *op, struct service *service, struct l
 
     for (unsigned i = 0; i < all->n; i++) {
         const struct ca *ca = &all->at[i];
-        if (strcmp(ca->base, line->ca) != 0 ||
+        if (strcmp(ca->base, line->ca) != 0 || ca_is_taken_back(ca) ||
             (ca->ocsp_cert && is_of(ca->ocsp_cert, &line->newest) &&
              !cert_due(ca->ocsp_cert, line->now_s))) {
             continue;

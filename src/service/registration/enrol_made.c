@@ -49,6 +49,7 @@ kw_status enrol_make_key(struct kw_op *op, const struct enrolment *it, struct pu
     const struct ca *ca = NULL;
 
     TRY(op, authorities_issuing(op, all, profile->ca, &ca));
+    TRY(op, ca_refuse_taken_back(op, ca)); /* before a key is made for nothing */
     return keeper_key_birth(op, service_keeper(it->service, ca->key_id), ca->key_id, profile->name,
                             key_alg_from_text(profile->key_algs[0]), it->decrypter->key,
                             it->decrypter->id, ret, it->ret_sealed);
