@@ -47,7 +47,7 @@ const struct route rest_routes[] = {
     {HTTP_GET,  V1 "/feed",                     AUTH_OPERATOR, NULL, 0,    MS, 0, rest_feed,            ERR, "what happened since; since, wait, consumer, max"},
     {HTTP_GET,  V1 "/consumers",                AUTH_OPERATOR, NULL, 0,    MS, 0, rest_consumer_list,   ERR, "who follows the feed, and how far each has come"},
     {HTTP_GET,  V1 "/sync/check",               AUTH_OPERATOR, NULL, 0,    MS, 0, rest_sync_check,      ERR, "where registry, certificates and devices disagree; after"},
-    {HTTP_POST, V1 "/sync/external",            AUTH_OPERATOR, "text/plain", 1 << 20, MS, 0, rest_sync_external, ERR, "a piece of another CA's index against the registry; ca"},
+    {HTTP_POST, V1 "/sync/external",            AUTH_OPERATOR, "text/plain", 1 << 20, MS, 0, rest_sync_external, ERR, "a piece of another CA's index against the registry; ca, line"},
     {HTTP_GET,  V1 "/blocklist",                AUTH_OPERATOR, NULL, 0,    MS, 0, rest_blocklist_list,  ERR, "keys that nobody may use"},
     {HTTP_POST, V1 "/blocklist/{list}",         AUTH_OPERATOR, "text/plain", 2 << 20, MS, 0, rest_blocklist_add, ERR, "block keys; tells which certificates have them"},
     {HTTP_GET,  V1 "/blocklist/hits",           AUTH_OPERATOR, NULL, 0,    MS, 0, rest_blocklist_walk,  ERR, "certificates whose key is blocked; after"},

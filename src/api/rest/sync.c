@@ -100,6 +100,7 @@ static kw_status answer_drifts(struct kw_op *op, const struct drift_list *list, 
 
     ENSURE(op, page, KW_E_MEMORY, "no memory for the answer");
     page->checked = list->checked;
+    page->bad = list->bad;
     KW_TEXT_SET(page->next, next);
     for (unsigned i = 0; i < list->n; i++) {
         struct drift_view *shown = &page->at[page->n++];
@@ -134,11 +135,13 @@ REST_HANDLER(rest_sync_external)
 {
     char text[KW_NAME_MAX];
     const char *ca = NULL;
+    uint64_t line = 1;
 
     TRY(op, rest_query_text(op, request, "ca", text, sizeof(text), &ca));
+    TRY(op, rest_query_u64(op, request, "line", 1, UINT32_MAX, &line));
     struct drift_list *list = calloc(1, sizeof(*list));
     ENSURE(op, list, KW_E_MEMORY, "no memory for findings");
-    kw_status status = sync_check_external(op, rest_service(ctx), ca, request->body, list);
+    kw_status status = sync_check_external(op, rest_service(ctx), ca, line, request->body, list);
     if (kw_ok(status)) {
         status = answer_drifts(op, list, "", response);
     }

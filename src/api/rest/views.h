@@ -190,7 +190,7 @@ struct drift_page {
     unsigned n;
     struct drift_view at[VIEW_DRIFTS];
     char next[KW_NAME_MAX];
-    uint64_t checked;
+    uint64_t checked, bad;
 };
 
 /* What became of the lines of an import. */

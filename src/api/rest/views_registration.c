@@ -57,6 +57,7 @@ static const struct codec_field drift_page_fields[] = {
     FIELD_ARRAY("items", struct drift_page, at, n, 0, drift_fields, "disagreements"),
     FIELD_STRING("next", struct drift_page, next, 0, "give it back as 'after'"),
     FIELD_INT("checked", struct drift_page, checked, 0, 0, 0, "devices, or lines, looked at"),
+    FIELD_INT("bad", struct drift_page, bad, CODEC_OMIT_EMPTY, 0, 0, "lines that nobody can read"),
 };
 const struct view drift_page = {.fields = drift_page_fields, .n = KW_COUNT(drift_page_fields)};
 

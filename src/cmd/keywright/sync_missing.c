@@ -44,7 +44,7 @@ static size_t count_lines(struct kw_span text)
     return n;
 }
 
-/* Lines that are wrong were refused by the server before. */
+/* Lines that are wrong were told of by the server before. */
 static kw_status read_serials(struct kw_op *op, struct kw_span text, struct serials **ret)
 {
     struct serials *all = calloc(1, sizeof(*all) + count_lines(text) * sizeof(all->at[0]));

@@ -30,6 +30,7 @@ static const struct {
     [DRIFT_EXTERNAL_DEVICE] = {"external-device", "revoke %s there, too"},
     [DRIFT_EXTERNAL_STRANGER] = {"external-stranger",
         "keywright device register, or revoke %s there"},
+    [DRIFT_EXTERNAL_LINE] = {"external-line", "correct line %s, and check the index again"},
 };
 /* clang-format on */
 _Static_assert(KW_COUNT(kinds) == DRIFT_KIND_MAX, "every kind has a row");
@@ -294,27 +295,44 @@ static kw_status check_ca(struct kw_op *op, struct service *service, const char 
     return KW_OK;
 }
 
-kw_status sync_check_external(struct kw_op *op, struct service *service, const char *ca,
-                              struct kw_span text, struct drift_list *ret)
+static void note_bad(uint64_t number, struct drift_list *list)
 {
-    struct kw_span line;
+    char name[24];
 
-    ret->n = ret->checked = 0;
+    (void)snprintf(name, sizeof(name), "%llu", (unsigned long long)number);
+    note(list, DRIFT_EXTERNAL_LINE, "line:", name,
+         "is neither of OpenSSL's index.txt nor 'serial,state,expires,subject'");
+    list->bad++;
+}
+
+static kw_status compare_line(struct kw_op *op, struct service *service, const char *ca,
+                              const struct ca_index_entry *entry, struct drift_list *list)
+{
+    if (entry->state == 0) {
+        return KW_OK; /* a comment, a header */
+    }
+    return ca ? compare_own(op, service, ca, entry, list)
+              : compare_foreign(op, service, entry, list);
+}
+
+kw_status sync_check_external(struct kw_op *op, struct service *service, const char *ca,
+                              uint64_t line, struct kw_span text, struct drift_list *ret)
+{
+    struct kw_span one;
+
+    ret->n = ret->checked = ret->bad = 0;
     TRY(op, ca ? check_ca(op, service, ca) : KW_OK);
     text = csv_skip_bom(text);
-    while (csv_next_line(&text, &line)) {
+    for (; csv_next_line(&text, &one); line++) {
         struct ca_index_entry entry;
         ret->checked++;
         ENSURE(op, ret->checked <= CHECK_LINES_MAX, KW_E_TOO_LARGE,
                "an index is taken in pieces of at most %d lines", CHECK_LINES_MAX);
-        ENSURE(op, kw_ok(ca_index_parse(line, &entry)), KW_E_INPUT,
-               "line %u is neither of OpenSSL's index.txt nor 'serial,state,expires,subject'",
-               ret->checked);
-        if (entry.state == 0) {
+        if (!kw_ok(ca_index_parse(one, &entry))) {
+            note_bad(line, ret);
             continue;
         }
-        TRY(op, ca ? compare_own(op, service, ca, &entry, ret)
-                   : compare_foreign(op, service, &entry, ret));
+        TRY(op, compare_line(op, service, ca, &entry, ret));
     }
     return KW_OK;
 }

@@ -25,6 +25,7 @@ enum drift_kind {
     DRIFT_EXTERNAL_END,      /* another end */
     DRIFT_EXTERNAL_DEVICE,   /* valid there, for a device that is retired or suspended here */
     DRIFT_EXTERNAL_STRANGER, /* valid there, for a device that nobody registered */
+    DRIFT_EXTERNAL_LINE,     /* a line of the index that nobody can read */
     DRIFT_KIND_MAX
 };
 const char *drift_kind_text(enum drift_kind kind);
@@ -35,7 +36,7 @@ struct drift {
     char text[256], next_step[256];
 };
 struct drift_list {
-    unsigned n, checked;
+    unsigned n, checked, bad; /* bad: lines that could not be read, those left out among them */
     struct drift at[DRIFTS_MAX];
 };
 
@@ -48,9 +49,11 @@ kw_status sync_check(struct kw_op *op, struct service *service, char after[KW_NA
 /**
  * Compare a piece of another index, at most CHECK_LINES_MAX lines. ca: which of our CAs it is of;
  * NULL: a foreign one, then names are compared: the common name against device ids.
- * KW_E_INPUT names the line. Findings beyond DRIFTS_MAX are left out: give smaller pieces.
+ * line: the number of its first line in the whole index, from 1, for what is said of lines.
+ * A line that cannot be read is a finding. Those beyond DRIFTS_MAX are left out: give smaller
+ * pieces.
  */
 kw_status sync_check_external(struct kw_op *op, struct service *service, const char *ca,
-                              struct kw_span text, struct drift_list *ret);
+                              uint64_t line, struct kw_span text, struct drift_list *ret);
 
 #endif
