@@ -173,9 +173,9 @@ class Client:
         self.gate, self.folder, self.id, self.secret = gate, pathlib.Path(folder), device, secret
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def key(self, name):
+    def key(self, name, curve='P-256'):
         path = self.folder / f'{name}.key'
-        run('openssl', 'genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', path)
+        run('openssl', 'genpkey', '-algorithm', 'EC', '-pkeyopt', f'ec_paramgen_curve:{curve}', '-out', path)
         return path
 
     def by_secret(self, secret=None):

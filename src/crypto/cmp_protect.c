@@ -70,11 +70,7 @@ enum cmp_protection cmp_protection_of(const struct cmp_message *message)
     if (kw_span_equal(oid, password_based_mac) || kw_span_equal(oid, pbmac1)) {
         return CMP_PROTECT_MAC;
     }
-    AUTO(X509_ALGOR) *algor = NULL;
-    if (!kw_ok(der_decode(NULL, ASN1_ITEM_rptr(X509_ALGOR), message->protect_alg, "", &algor))) {
-        return CMP_PROTECT_OTHER;
-    }
-    return signed_alg_of(algor) == KEY_ALG_NONE ? CMP_PROTECT_OTHER : CMP_PROTECT_SIGNATURE;
+    return signed_alg_is_taken(message->protect_alg) ? CMP_PROTECT_SIGNATURE : CMP_PROTECT_OTHER;
 }
 
 /* --- what is protected (RFC 9810 section 5.1.3) ------------------------------------------------
@@ -99,16 +95,11 @@ static kw_status protected_part(struct kw_op *op, struct kw_span header, struct 
 kw_status cmp_verify_signature(struct kw_op *op, const struct cmp_message *message,
                                const struct pubkey *key)
 {
-    AUTO(X509_ALGOR) *algor = NULL;
     AUTO(kw_bytes) *part = NULL;
 
-    TRY(op,
-        der_decode(op, ASN1_ITEM_rptr(X509_ALGOR), message->protect_alg, "protectionAlg", &algor));
-    ENSURE(op, signed_alg_of(algor) == pubkey_alg(key), KW_E_UNSUPPORTED,
-           "protectionAlg is not the signature algorithm of a key of '%s' (with its own hash)",
-           key_alg_text(pubkey_alg(key)));
     TRY(op, protected_part(op, message->header, message->body, &part));
-    return pubkey_verify(op, key, kw_bytes_span(part), message->protection);
+    return signed_verify_request(op, message->protect_alg, kw_bytes_span(part), message->protection,
+                                 key);
 }
 
 /* --- MAC parameters ----------------------------------------------------------------------------

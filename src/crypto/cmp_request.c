@@ -188,14 +188,10 @@ void cmp_cert_request_done(struct cmp_cert_request *request)
 
 kw_status cmp_pop_verify(struct kw_op *op, const struct cmp_cert_request *request)
 {
-    AUTO(X509_ALGOR) *algor = NULL;
-    struct signed_der proof = {.tbs = request->request, .signature = request->pop_signature};
-
     ENSURE(op, request->pop == CMP_POP_SIGNATURE && request->key && !request->pop_input,
            KW_E_DENIED, "there is no signature by the key over the request");
-    TRY(op, der_decode(op, ASN1_ITEM_rptr(X509_ALGOR), request->pop_alg, "algorithm", &algor));
-    proof.key_alg = signed_alg_of(algor);
-    return signed_verify(op, &proof, request->key);
+    return signed_verify_request(op, request->pop_alg, request->request, request->pop_signature,
+                                 request->key);
 }
 
 /* --- rr --------------------------------------------------------------------------------------- */

@@ -218,7 +218,9 @@ static kw_status read_csr(struct kw_op *op, struct kw_span der, struct csr **ret
     TRY(op, signed_parse(op, kw_bytes_span(csr->der), &csr->parts));
     TRY(op, decode(op, csr));
     TRY(op, pubkey_parse(op, der_string(csr->info->key), &csr->key));
-    TRY(op, signed_verify(op, &csr->parts, csr->key), "proof of possession");
+    TRY(op,
+        signed_verify_request(op, csr->parts.alg, csr->parts.tbs, csr->parts.signature, csr->key),
+        "proof of possession");
     TRY(op, read_attributes(op, csr));
     digest_sha256(kw_bytes_span(csr->der), csr->sha256);
     TRY(op, hash_asked(op, csr));

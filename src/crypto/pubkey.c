@@ -364,13 +364,18 @@ void *pubkey_evp(const struct pubkey *key)
 kw_status pubkey_verify(struct kw_op *op, const struct pubkey *key, struct kw_span message,
                         struct kw_span signature)
 {
+    return pubkey_verify_hashed(op, key, key_alg_digest(key->alg), message, signature);
+}
+
+kw_status pubkey_verify_hashed(struct kw_op *op, const struct pubkey *key, const char *hash,
+                               struct kw_span message, struct kw_span signature)
+{
     AUTO(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
-    const char *digest = key_alg_digest(key->alg);
     EVP_PKEY *evp = pubkey_evp(key);
 
-    OSSL_ENSURE(
-        op, ctx && evp && EVP_DigestVerifyInit_ex(ctx, NULL, digest, NULL, NULL, evp, NULL) == 1,
-        KW_E_INTERNAL, "verifying a signature");
+    OSSL_ENSURE(op,
+                ctx && evp && EVP_DigestVerifyInit_ex(ctx, NULL, hash, NULL, NULL, evp, NULL) == 1,
+                KW_E_INTERNAL, "verifying a signature");
     int verdict = EVP_DigestVerify(ctx, signature.p, signature.len, message.p, message.len);
     ERR_clear_error();
     ENSURE(op, verdict == 1, KW_E_DENIED, "signature does not verify");

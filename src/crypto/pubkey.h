@@ -51,5 +51,8 @@ void *pubkey_evp(const struct pubkey *key);
  */
 kw_status pubkey_verify(struct kw_op *op, const struct pubkey *key, struct kw_span message,
                         struct kw_span signature);
+/* The same with another hash, by its OpenSSL name; NULL: Ed25519, which has none of its own. */
+kw_status pubkey_verify_hashed(struct kw_op *op, const struct pubkey *key, const char *hash,
+                               struct kw_span message, struct kw_span signature);
 
 #endif

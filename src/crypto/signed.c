@@ -82,6 +82,67 @@ kw_status signed_verify(struct kw_op *op, const struct signed_der *object, const
     return pubkey_verify(op, key, object->tbs, object->signature);
 }
 
+/* --- requests of others ----------------------------------------------------------------------- */
+
+enum {
+    EC_KEYS = KEY_ALG_BIT(KEY_ALG_EC_P256) | KEY_ALG_BIT(KEY_ALG_EC_P384),
+    RSA_KEYS = KEY_ALG_BIT(KEY_ALG_RSA_3072),
+};
+
+static const struct taken {
+    int nid;
+    unsigned keys; /* KEY_ALG_BIT of those that sign so */
+    const char *hash;
+} taken[] = {
+    {NID_ecdsa_with_SHA256,       EC_KEYS,                      "SHA256"},
+    {NID_ecdsa_with_SHA384,       EC_KEYS,                      "SHA384"},
+    {NID_ecdsa_with_SHA512,       EC_KEYS,                      "SHA512"},
+    {NID_sha256WithRSAEncryption, RSA_KEYS,                     "SHA256"},
+    {NID_sha384WithRSAEncryption, RSA_KEYS,                     "SHA384"},
+    {NID_sha512WithRSAEncryption, RSA_KEYS,                     "SHA512"},
+    {NID_ED25519,                 KEY_ALG_BIT(KEY_ALG_ED25519), NULL    },
+};
+
+/* RFC 4055 section 5: RSA has NULL, absent is taken too; RFC 5758: ECDSA has none. */
+static const struct taken *taken_of(const X509_ALGOR *algor)
+{
+    const ASN1_OBJECT *oid = NULL;
+    int parameters = 0;
+
+    X509_ALGOR_get0(&oid, &parameters, NULL, algor);
+    for (size_t i = 0; i < KW_COUNT(taken); i++) {
+        if (taken[i].nid == OBJ_obj2nid(oid)) {
+            bool fit = parameters == V_ASN1_UNDEF ||
+                       (parameters == V_ASN1_NULL && taken[i].keys == RSA_KEYS);
+            return fit ? &taken[i] : NULL;
+        }
+    }
+    return NULL;
+}
+
+bool signed_alg_is_taken(struct kw_span alg)
+{
+    AUTO(X509_ALGOR) *algor = NULL;
+
+    return kw_ok(der_decode(NULL, ASN1_ITEM_rptr(X509_ALGOR), alg, "", &algor)) && taken_of(algor);
+}
+
+kw_status signed_verify_request(struct kw_op *op, struct kw_span alg, struct kw_span message,
+                                struct kw_span signature, const struct pubkey *key)
+{
+    AUTO(X509_ALGOR) *algor = NULL;
+
+    TRY(op, der_decode(op, ASN1_ITEM_rptr(X509_ALGOR), alg, "signature algorithm", &algor));
+    const struct taken *how = taken_of(algor);
+    ENSURE(op, how && how->keys & KEY_ALG_BIT(pubkey_alg(key)), KW_E_UNSUPPORTED,
+           "signature algorithm is none that is taken of a key of '%s'%s",
+           key_alg_text(pubkey_alg(key)),
+           key_alg_digest(pubkey_alg(key)) ? ": SHA-256, SHA-384 and SHA-512 are" : "");
+    return pubkey_verify_hashed(op, key, how->hash, message, signature);
+}
+
+/* --- making ----------------------------------------------------------------------------------- */
+
 static kw_status assemble(struct kw_span tbs, struct kw_span alg, struct kw_span signature,
                           struct kw_bytes *into)
 {

@@ -21,6 +21,16 @@ kw_status signed_parse(struct kw_op *op, struct kw_span der, struct signed_der *
 /* KW_E_DENIED also where the algorithm is not the one of the key. */
 kw_status signed_verify(struct kw_op *op, const struct signed_der *object,
                         const struct pubkey *key);
+/*
+ * The proof in what others ask for (PKCS#10, CRMF, CMP): SHA-256, SHA-384 or SHA-512 with any key
+ * of the algorithm's kind, since `openssl req` signs with SHA-256 whatever the curve. `alg` is the
+ * DER AlgorithmIdentifier. KW_E_UNSUPPORTED for other algorithms, KW_E_INPUT where it is none,
+ * KW_E_DENIED where the signature is not the key's.
+ */
+kw_status signed_verify_request(struct kw_op *op, struct kw_span alg, struct kw_span message,
+                                struct kw_span signature, const struct pubkey *key);
+/* Does signed_verify_request() take signatures by this algorithm? */
+bool signed_alg_is_taken(struct kw_span alg);
 /* Sign `tbs`, whose own algorithm field is signed_alg_new() of the same key. Errors: those of the
  * key. */
 kw_status signed_build(struct kw_op *op, struct kw_span tbs, const struct privkey *key,

@@ -75,6 +75,19 @@ def test_a_life_by_signature(gate, born, tmp_path):
     assert refused.returncode != 0 and 'signerNotTrusted' in words(refused), 'a revoked certificate opens nothing'
 
 
+@pytest.mark.parametrize('digest', ['sha256', 'sha384', 'sha512'])
+def test_a_hash_is_not_of_the_key(client, digest):
+    """openssl signs with SHA-256 whatever the curve, for the request's own proof as for the message."""
+    for name, cmd, options in (('idevid', 'ir', client.by_secret()), ('ldevid', 'cr', client.by_cert('idevid'))):
+        client.run(cmd, '-newkey', client.key(name, 'P-384'), '-certout', client.folder / f'{name}.pem', '-digest', digest, *options)
+        assert client.cert(name).public_key().key_size == 384
+
+
+def test_sha_1_protects_nothing(born):
+    done = born.run('genm', *born.by_cert('idevid'), '-infotype', 'caCerts', '-digest', 'sha1', check=False)
+    assert done.returncode != 0 and 'badAlg' in words(done), words(done)
+
+
 def test_an_issuer_named_the_other_way_round(gate, born):
     """Java's X500Principal.getName() begins at the end: so name Siemens' CmpRaComponent and others oldCertID and rr's issuer."""
     cert = born.ask('cr', 'turned', *born.by_cert('idevid'))

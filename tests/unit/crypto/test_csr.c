@@ -179,20 +179,61 @@ static void weak_and_unknown_keys_are_unsupported(void **state)
     }
 }
 
-/* SHA-1, or an algorithm of another key, never proves possession. */
-static void other_signature_algorithms_prove_nothing(void **state)
+/* Any hash of SHA-2 whatever the key: `openssl req` signs by a P-384 key with SHA-256. SHA-1, and
+ * other paddings, prove nothing. */
+static void requests_are_signed_with_any_hash_of_sha_2(void **state)
+{
+    const enum key_alg algs[] = {KEY_ALG_EC_P256, KEY_ALG_EC_P384, KEY_ALG_RSA_3072};
+    const struct {
+        const EVP_MD *hash;
+        enum kw_code code;
+    } rows[] = {
+        {EVP_sha256(),   KW_CODE_OK      },
+        {EVP_sha384(),   KW_CODE_OK      },
+        {EVP_sha512(),   KW_CODE_OK      },
+        {EVP_sha1(),     KW_E_UNSUPPORTED},
+        {EVP_sha224(),   KW_E_UNSUPPORTED},
+        {EVP_sha3_256(), KW_E_UNSUPPORTED},
+    };
+
+    (void)state;
+    for (size_t k = 0; k < KW_COUNT(algs); k++) {
+        AUTO(privkey) *key = NULL;
+        assert_code(privkey_generate(NULL, algs[k], &key), KW_CODE_OK);
+        for (size_t i = 0; i < KW_COUNT(rows); i++) {
+            AUTO(X509_REQ) *req = X509_REQ_new();
+            AUTO(csr) *csr = NULL;
+            unsigned char *der = NULL;
+            assert_true(X509_REQ_set_pubkey(req, privkey_evp(key)));
+            assert_true(X509_REQ_sign(req, privkey_evp(key), rows[i].hash) > 0);
+            int n = i2d_X509_REQ(req, &der);
+            assert_code(csr_parse(NULL, KW_SPAN(der, (size_t)n), &csr), rows[i].code);
+            der[n - 1] ^= 1; /* the signature's last octet */
+            AUTO(csr) *forged = NULL;
+            assert_code(csr_parse(NULL, KW_SPAN(der, (size_t)n), &forged),
+                        rows[i].code == KW_CODE_OK ? KW_E_DENIED : rows[i].code);
+            OPENSSL_free(der);
+        }
+    }
+}
+
+static void pss_is_named_where_it_is_refused(void **state)
 {
     AUTO(privkey) *key = NULL;
     AUTO(X509_REQ) *req = X509_REQ_new();
+    AUTO(EVP_MD_CTX) *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *how = NULL;
     AUTO(csr) *csr = NULL;
     unsigned char *der = NULL;
 
     (void)state;
-    assert_code(privkey_generate(NULL, KEY_ALG_EC_P256, &key), KW_CODE_OK);
+    assert_code(privkey_generate(NULL, KEY_ALG_RSA_3072, &key), KW_CODE_OK);
     assert_true(X509_REQ_set_pubkey(req, privkey_evp(key)));
-    assert_true(X509_REQ_sign(req, privkey_evp(key), EVP_sha1()) > 0);
+    assert_true(EVP_DigestSignInit(ctx, &how, EVP_sha256(), NULL, privkey_evp(key)) == 1);
+    assert_true(EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) == 1);
+    assert_true(X509_REQ_sign_ctx(req, ctx) > 0);
     int n = i2d_X509_REQ(req, &der);
-    assert_code(csr_parse(NULL, KW_SPAN(der, (size_t)n), &csr), KW_E_DENIED);
+    assert_code(csr_parse(NULL, KW_SPAN(der, (size_t)n), &csr), KW_E_UNSUPPORTED);
     OPENSSL_free(der);
 }
 
@@ -239,7 +280,8 @@ int main(void)
         cmocka_unit_test(odd_attributes_are_refused),
         cmocka_unit_test(possession_is_proven_or_nothing_is_read),
         cmocka_unit_test(weak_and_unknown_keys_are_unsupported),
-        cmocka_unit_test(other_signature_algorithms_prove_nothing),
+        cmocka_unit_test(requests_are_signed_with_any_hash_of_sha_2),
+        cmocka_unit_test(pss_is_named_where_it_is_refused),
         cmocka_unit_test(damage_is_never_taken),
         cmocka_unit_test(size_has_a_limit),
     };
