@@ -10,8 +10,8 @@
 #include "base/hex.h"
 #include "base/time.h"
 #include "base/uri.h"
-#include "cmd/keywright/owners.h"
 #include "cmd/keywright/scratch.h"
+#include "cmd/keywright/stopped.h"
 #include "cmd/keywright/unpack.h"
 #include "codec/json.h"
 #include "crypto/digest.h"
@@ -104,18 +104,15 @@ static kw_status make_recovery(struct kw_op *op, struct recovery *it)
 }
 
 /* The keeper seals it with its state; the log tells of it. */
-static kw_status tell_keeper(struct kw_op *op, struct cli *cli, const struct recovery *it)
+static kw_status tell_keeper(struct kw_op *op, struct cli *cli, struct service *service, void *ctx)
 {
-    char program[KEEPER_PROGRAM_MAX], hex[2 * BOX_KEY_BYTES + 1];
-    struct keeper_config config = {.program = program, .ceremony = true};
+    const struct recovery *it = ctx;
+    char hex[2 * BOX_KEY_BYTES + 1];
     struct event event = {
         .type = EVENT_KEY_GENERATE, .source = "keywright backup", .object = "key:recovery"};
     unsigned approval = 0;
-    AUTO(service) *service = NULL;
 
     TRY(op, cli_number(op, cli, OPT_APPROVAL, 0, INT32_MAX, &approval));
-    TRY(op, keeper_program_find(op, cli->options[OPT_KEEPER], program));
-    TRY(op, service_open(op, cli->options[OPT_STATE], &config, &service));
     TRY(op, log_confirm(op, service));
     TRY(op, log_gap_refuse(op, service));
     for (unsigned i = 0; i < service->n_vaults; i++) {
@@ -126,8 +123,7 @@ static kw_status tell_keeper(struct kw_op *op, struct cli *cli, const struct rec
     (void)snprintf(event.detail, sizeof(event.detail),
                    "recovery key for backups, %u of %u shares, public key %s", it->m, it->n, hex);
     TRY(op, service_record_alone(op, service, &event));
-    TRY(op, log_checkpoint_now(op, service));
-    return owners_set(op, &service->config);
+    return log_checkpoint_now(op, service);
 }
 
 /* The shares that wait in the folder for their approval. */
@@ -163,7 +159,8 @@ kw_status cli_backup_keys(struct kw_op *op, struct cli *cli)
     ENSURE(op, it.dir, KW_E_INPUT, "--out DIR is missing");
     TRY(op, cli_shares(op, cli, &it.m, &it.n));
     TRY(op, cli->options[OPT_APPROVAL] ? read_recovery(op, &it) : make_recovery(op, &it));
-    TRY(op, cli->options[OPT_STATE] ? tell_keeper(op, cli, &it) : tell_server(op, cli, &it));
+    TRY(op, cli->options[OPT_STATE] ? stopped_do(op, cli, /* ceremony= */ true, tell_keeper, &it)
+                                    : tell_server(op, cli, &it));
     (void)printf("recovery key   %u of %u shares in %s; read back and tried\n"
                  "Take %s away now: the server never needs it.\n",
                  it.m, it.n, it.dir, it.dir);

@@ -301,6 +301,10 @@ kw_status cli_vault_seal(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_clock(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_rekey(struct kw_op *op, struct cli *cli);
 kw_status cli_vault_shares(struct kw_op *op, struct cli *cli);
+enum { CLI_CSR_TEXT_MAX = 2 * KW_CSR_MAX - 1 };
+/* The file of --csr, and the first request in it. KW_E_INPUT no such option, no request in PEM. */
+kw_status cli_read_csr(struct kw_op *op, const struct cli *cli, struct kw_bytes **ret_text,
+                       struct kw_bytes **ret_der);
 /* A certificate in a file, PEM or DER. */
 kw_status cli_read_cert(struct kw_op *op, const char *path, struct cert **ret);
 kw_status cli_filter_check(struct kw_op *op, struct cli *cli);

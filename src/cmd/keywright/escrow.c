@@ -2,8 +2,8 @@
  * A ceremony beside the stopped server. */
 #include <stdio.h>
 
-#include "cmd/keywright/owners.h"
 #include "cmd/keywright/scratch.h"
+#include "cmd/keywright/stopped.h"
 #include "cmd/keywright/unpack.h"
 #include "service/backup/escrow.h"
 
@@ -13,24 +13,20 @@ static void print_fate(void *ctx, const char *key_id, enum escrow_fate fate)
     (void)printf("key            %-20s %s\n", key_id, escrow_fate_text(fate));
 }
 
-static kw_status bring(struct kw_op *op, struct cli *cli, const struct kw_secret *recovery,
-                       const char *dir)
-{
-    char program[KEEPER_PROGRAM_MAX];
-    struct keeper_config config = {.program = program, .ceremony = true};
-    unsigned n_data_keys = 0;
-    AUTO(service) *service = NULL;
+struct escrowed {
+    const struct kw_secret *recovery;
+    const char *dir; /* the backup's state */
+};
 
-    TRY(op, keeper_program_find(op, cli->options[OPT_KEEPER], program));
-    TRY(op, service_open(op, cli->options[OPT_STATE], &config, &service), "opening %s",
-        cli->options[OPT_STATE]);
-    kw_status status = escrow_bring(op, service, dir, recovery, print_fate, NULL, &n_data_keys);
-    struct kw_op own;
-    kw_op_init(&own, NULL, 0);
-    kw_status given = owners_set(&own, &service->config); /* what a part of it wrote, too */
-    TRY(op, status);
+static kw_status bring(struct kw_op *op, struct cli *cli, struct service *service, void *ctx)
+{
+    const struct escrowed *it = ctx;
+    unsigned n_data_keys = 0;
+
+    (void)cli;
+    TRY(op, escrow_bring(op, service, it->dir, it->recovery, print_fate, NULL, &n_data_keys));
     (void)printf("data keys      %u brought back\n", n_data_keys);
-    return given;
+    return KW_OK;
 }
 
 kw_status cli_restore_secrets(struct kw_op *op, struct cli *cli)
@@ -47,5 +43,6 @@ kw_status cli_restore_secrets(struct kw_op *op, struct cli *cli)
     TRY(op, backup_join_shares(op, cli, &recovery));
     (void)snprintf(inner, sizeof(inner), "%s/state", scratch.dir);
     TRY(op, backup_unpack(op, &file, recovery, inner, &size));
-    return bring(op, cli, recovery, inner);
+    struct escrowed escrowed = {.recovery = recovery, .dir = inner};
+    return stopped_do(op, cli, /* ceremony= */ true, bring, &escrowed);
 }

@@ -8,7 +8,8 @@
 #include "os/files.h"
 
 struct wish {
-    char profile[KW_NAME_MAX], name[KW_NAME_MAX], device[KW_NAME_MAX], csr[2 * KW_CSR_MAX];
+    char profile[KW_NAME_MAX], name[KW_NAME_MAX], device[KW_NAME_MAX];
+    char csr[CLI_CSR_TEXT_MAX + 1];
     uint32_t n_san;
     char san[CERT_SAN_MAX][CERT_NAME_TEXT];
 };
@@ -44,16 +45,27 @@ static kw_status take_san(struct kw_op *op, const char *given, struct wish *wish
     return KW_OK;
 }
 
-static kw_status read_csr(struct kw_op *op, const char *path, struct wish *wish)
+kw_status cli_read_csr(struct kw_op *op, const struct cli *cli, struct kw_bytes **ret_text,
+                       struct kw_bytes **ret_der)
+{
+    const char *path = cli->options[OPT_CSR];
+    AUTO(kw_bytes) *text = NULL;
+
+    ENSURE(op, path, KW_E_INPUT, "--csr FILE is missing: the certification request (PEM)");
+    TRY(op, os_file_read(op, path, CLI_CSR_TEXT_MAX, &text));
+    ENSURE(op, csr_find_pem(kw_bytes_span(text), ret_der), KW_E_INPUT,
+           "%s holds no certification request in PEM (openssl req -inform DER makes it of DER)",
+           path);
+    *ret_text = TAKE(text);
+    return KW_OK;
+}
+
+static kw_status take_csr(struct kw_op *op, const struct cli *cli, struct wish *wish)
 {
     AUTO(kw_bytes) *text = NULL;
     AUTO(kw_bytes) *der = NULL;
 
-    ENSURE(op, path, KW_E_INPUT, "--csr FILE is missing: the certification request (PEM)");
-    TRY(op, os_file_read(op, path, sizeof(wish->csr) - 1, &text));
-    ENSURE(op, csr_find_pem(kw_bytes_span(text), &der), KW_E_INPUT,
-           "%s holds no certification request in PEM (openssl req -inform DER makes it of DER)",
-           path);
+    TRY(op, cli_read_csr(op, cli, &text, &der));
     memcpy(wish->csr, text->p, text->len);
     return KW_OK;
 }
@@ -86,7 +98,7 @@ kw_status cli_cert_issue(struct kw_op *op, struct cli *cli)
     TRY(op, take(op, cli, OPT_PROFILE, "profile", wish.profile, sizeof(wish.profile)));
     TRY(op, take(op, cli, OPT_NAME, "name", wish.name, sizeof(wish.name)));
     TRY(op, take_san(op, cli->options[OPT_SAN], &wish));
-    TRY(op, read_csr(op, cli->options[OPT_CSR], &wish));
+    TRY(op, take_csr(op, cli, &wish));
     TRY(op, kw_bytes_new(4096, &json));
     TRY(op, codec_json_encode(op, wish_fields, KW_COUNT(wish_fields), &wish, json));
     TRY(op, cli_post(op, cli, "/api/v1/certs", kw_bytes_span(json), &answer));
@@ -132,7 +144,7 @@ kw_status cli_profile_check(struct kw_op *op, struct cli *cli)
         TRY(op, take(op, cli, OPT_NAME, "name (or --device)", wish.name, sizeof(wish.name)));
     }
     TRY(op, take_san(op, cli->options[OPT_SAN], &wish));
-    TRY(op, read_csr(op, cli->options[OPT_CSR], &wish));
+    TRY(op, take_csr(op, cli, &wish));
     TRY(op, kw_bytes_new(4096, &json));
     TRY(op, codec_json_encode(op, wish_fields, KW_COUNT(wish_fields), &wish, json));
     TRY(op, cli_post(op, cli, "/api/v1/profiles/check", kw_bytes_span(json), &answer));

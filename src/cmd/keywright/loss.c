@@ -4,9 +4,8 @@
 #include <stdio.h>
 
 #include "base/time.h"
-#include "cmd/keywright/cli.h"
-#include "cmd/keywright/owners.h"
 #include "cmd/keywright/people.h"
+#include "cmd/keywright/stopped.h"
 #include "service/log/loss.h"
 
 static const char ADVICE[] =
@@ -81,26 +80,23 @@ static kw_status ask(struct kw_op *op, struct keeper *keeper,
     return KW_OK;
 }
 
+static kw_status accept_loss(struct kw_op *op, struct cli *cli, struct service *service, void *ctx)
+{
+    const struct loss_approval approval = {.ask = ask, .ctx = cli};
+    struct loss loss;
+
+    (void)ctx;
+    TRY(op, log_accept_loss(op, service, cli->options[OPT_REASON], &approval, &loss));
+    say(&loss);
+    return KW_OK;
+}
+
 kw_status cli_restore_accept_loss(struct kw_op *op, struct cli *cli)
 {
-    char program[KEEPER_PROGRAM_MAX];
-    struct keeper_config config = {.program = program, .ceremony = true};
     const char *why = cli->options[OPT_REASON];
-    struct loss loss;
-    AUTO(service) *service = NULL;
 
     ENSURE(op, cli->options[OPT_STATE] && why && *why, KW_E_INPUT,
            "--state DIR and --reason TEXT are needed");
     people_at_machine(op);
-    TRY(op, keeper_program_find(op, cli->options[OPT_KEEPER], program));
-    TRY(op, service_open(op, cli->options[OPT_STATE], &config, &service), "opening %s",
-        cli->options[OPT_STATE]);
-    kw_status status =
-        log_accept_loss(op, service, why, &(struct loss_approval){.ask = ask, .ctx = cli}, &loss);
-    struct kw_op own;
-    kw_op_init(&own, NULL, 0);
-    kw_status given = owners_set(&own, &service->config); /* what a part of it wrote, too */
-    TRY(op, status);
-    say(&loss);
-    return given;
+    return stopped_do(op, cli, /* ceremony= */ true, accept_loss, NULL);
 }

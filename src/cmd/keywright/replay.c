@@ -3,8 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "cmd/keywright/cli.h"
-#include "cmd/keywright/owners.h"
+#include "cmd/keywright/stopped.h"
 #include "service/log/gap.h"
 #include "service/log/log.h"
 #include "service/log/replay.h"
@@ -30,11 +29,12 @@ static kw_status tell(struct kw_op *op, struct service *service, const struct re
     return log_checkpoint_now(op, service);
 }
 
-static kw_status replay(struct kw_op *op, struct cli *cli, struct service *service)
+static kw_status replay(struct kw_op *op, struct cli *cli, struct service *service, void *ctx)
 {
     char text[KW_OP_TEXT_MAX];
     struct replay_result result = {0};
 
+    (void)ctx;
     TRY(op, log_replay(op, service, cli->options[OPT_LOG], &result));
     print_replay(&result);
     ENSURE(op, result.whole, KW_E_UNAVAILABLE, "not whole yet: %s",
@@ -46,18 +46,7 @@ static kw_status replay(struct kw_op *op, struct cli *cli, struct service *servi
 
 kw_status cli_restore_replay(struct kw_op *op, struct cli *cli)
 {
-    char keeper[KEEPER_PROGRAM_MAX];
-    struct keeper_config config = {.program = keeper};
-    AUTO(service) *service = NULL;
-
     ENSURE(op, cli->options[OPT_STATE] && cli->options[OPT_LOG], KW_E_INPUT,
            "--state DIR and --log DIR are needed");
-    TRY(op, keeper_program_find(op, cli->options[OPT_KEEPER], keeper));
-    TRY(op, service_open(op, cli->options[OPT_STATE], &config, &service), "opening %s",
-        cli->options[OPT_STATE]);
-    kw_status status = replay(op, cli, service);
-    struct kw_op own;
-    kw_op_init(&own, NULL, 0);
-    kw_status given = owners_set(&own, &service->config); /* what a part of it wrote, too */
-    return kw_ok(status) ? given : status;
+    return stopped_do(op, cli, /* ceremony= */ false, replay, NULL);
 }

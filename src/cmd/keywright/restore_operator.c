@@ -3,29 +3,15 @@
 #include <stdio.h>
 
 #include "base/pem.h"
-#include "cmd/keywright/cli.h"
-#include "cmd/keywright/owners.h"
 #include "cmd/keywright/people.h"
-#include "crypto/csr.h"
-#include "os/files.h"
+#include "cmd/keywright/stopped.h"
 #include "service/authority/grant.h"
 #include "service/log/log.h"
 
-static kw_status read_request(struct kw_op *op, const char *path, struct kw_bytes **ret)
-{
-    AUTO(kw_bytes) *text = NULL;
-
-    TRY(op, os_file_read(op, path, 2 * KW_CSR_MAX, &text));
-    ENSURE(op, csr_find_pem(kw_bytes_span(text), ret), KW_E_INPUT,
-           "%s holds no certification request in PEM", path);
-    return KW_OK;
-}
-
-static kw_status issue(struct kw_op *op, struct cli *cli, struct service *service,
-                       struct kw_span csr)
+static kw_status issue(struct kw_op *op, struct cli *cli, struct service *service, void *ctx)
 {
     const struct grant_request request = {
-        .profile = "operator", .name = cli->options[OPT_NAME], .csr = csr};
+        .profile = "operator", .name = cli->options[OPT_NAME], .csr = kw_bytes_span(ctx)};
     AUTO(kw_bytes) *pem = NULL;
     struct store_cert cert;
 
@@ -40,21 +26,12 @@ static kw_status issue(struct kw_op *op, struct cli *cli, struct service *servic
 
 kw_status cli_restore_operator(struct kw_op *op, struct cli *cli)
 {
-    char program[KEEPER_PROGRAM_MAX];
-    struct keeper_config config = {.program = program};
-    AUTO(service) *service = NULL;
+    AUTO(kw_bytes) *text = NULL;
     AUTO(kw_bytes) *csr = NULL;
 
     ENSURE(op, cli->options[OPT_STATE] && cli->options[OPT_NAME] && cli->options[OPT_CSR],
            KW_E_INPUT, "--state DIR, --name NAME and --csr FILE are needed");
     people_at_machine(op);
-    TRY(op, read_request(op, cli->options[OPT_CSR], &csr));
-    TRY(op, keeper_program_find(op, cli->options[OPT_KEEPER], program));
-    TRY(op, service_open(op, cli->options[OPT_STATE], &config, &service), "opening %s",
-        cli->options[OPT_STATE]);
-    kw_status status = issue(op, cli, service, kw_bytes_span(csr));
-    struct kw_op own;
-    kw_op_init(&own, NULL, 0);
-    kw_status given = owners_set(&own, &service->config); /* what a part of it wrote, too */
-    return kw_ok(status) ? given : status;
+    TRY(op, cli_read_csr(op, cli, &text, &csr));
+    return stopped_do(op, cli, /* ceremony= */ false, issue, csr);
 }
