@@ -3,37 +3,33 @@
 #include "api/api.h"
 #include "base/b64.h"
 #include "base/secret.h"
+#include "model/object.h"
 #include "service/validation/status.h"
 
 enum { BASIC_MAX = 256 };
 
-/* "device:DEV1" → AUTH_DEVICE and "DEV1". */
-static const struct {
-    const char *prefix;
-    unsigned kind;
-} owners[] = {
-    {"device:",   AUTH_DEVICE  },
-    {"operator:", AUTH_OPERATOR},
-    {"station:",  AUTH_STATION },
-    {"broker:",   AUTH_BROKER  },
+/* Whose certificate opens a door. */
+static const unsigned doors[OBJECT_KIND_MAX] = {
+    [OBJECT_DEVICE] = AUTH_DEVICE,
+    [OBJECT_OPERATOR] = AUTH_OPERATOR,
+    [OBJECT_STATION] = AUTH_STATION,
+    [OBJECT_BROKER] = AUTH_BROKER,
 };
 
 static kw_status name_owner(struct kw_op *op, const struct store_cert_status *status,
                             struct http_principal *ret)
 {
-    for (unsigned i = 0; i < KW_COUNT(owners); i++) {
-        size_t n = strlen(owners[i].prefix);
-        if (strncmp(status->owner, owners[i].prefix, n) == 0) {
-            ret->kind = owners[i].kind;
-            KW_TEXT_SET(ret->id, status->owner + n);
-            KW_TEXT_SET(ret->owner, status->owner);
-            KW_TEXT_SET(ret->profile, status->profile);
-            ret->cert_row = status->row;
-            KW_TEXT_SET(op->principal, status->owner);
-            return KW_OK;
-        }
-    }
-    return FAIL(op, KW_E_DENIED, "a certificate of '%s' does not open this door", status->owner);
+    enum object_kind kind = object_kind(status->owner);
+
+    ENSURE(op, doors[kind], KW_E_DENIED, "a certificate of '%s' does not open this door",
+           status->owner);
+    ret->kind = doors[kind];
+    KW_TEXT_SET(ret->id, object_name(kind, status->owner));
+    KW_TEXT_SET(ret->owner, status->owner);
+    KW_TEXT_SET(ret->profile, status->profile);
+    ret->cert_row = status->row;
+    KW_TEXT_SET(op->principal, status->owner);
+    return KW_OK;
 }
 
 /* RFC 7030 section 3.7: an RA shows id-kp-cmcRA; the name alone makes none. */
@@ -86,7 +82,7 @@ static kw_status split_basic(struct kw_op *op, const char *text, struct http_pri
     ENSURE(op, n < (int)sizeof(ret->id) && KW_TEXT_SET(ret->secret, colon + 1), KW_E_AUTH,
            "device id or registration secret is wrong");
     ret->kind = AUTH_SECRET;
-    (void)snprintf(op->principal, sizeof(op->principal), "device:%.80s", ret->id);
+    object_write(OBJECT_DEVICE, ret->id, op->principal);
     return KW_OK;
 }
 

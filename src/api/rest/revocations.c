@@ -5,6 +5,7 @@
 #include "api/rest/rest.h"
 #include "api/rest/views_revocation.h"
 #include "base/hex.h"
+#include "model/object.h"
 #include "service/revocation/enforced.h"
 
 static const char *state_text(enum plan_state state)
@@ -159,7 +160,7 @@ static kw_status read_wish(struct kw_op *op, struct wish_room *room, struct revo
     }
     if (*body->device) {
         ENSURE(op, !ret->filter.owner, KW_E_INPUT, "a device is an owner: one of them is enough");
-        (void)snprintf(room->owner, sizeof(room->owner), "device:%.80s", body->device);
+        object_write(OBJECT_DEVICE, body->device, room->owner);
         ret->filter.owner = room->owner;
     }
     return read_octets(op, room, &ret->filter);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/keys/ca_policy.h"
 #include "service/keys/own.h"
@@ -20,7 +21,7 @@ static kw_status record_key(struct kw_op *op, struct init *it, const char *key_i
 {
     struct event event = {.type = EVENT_KEY_GENERATE, .source = "keywright init"};
 
-    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", key_id);
+    object_write(OBJECT_KEY, key_id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "%s", detail);
     return service_record_alone(op, it->service, &event);
 }

@@ -6,6 +6,7 @@
 #include "base/pem.h"
 #include "cmd/keywright/people.h"
 #include "keeper/msg.h"
+#include "model/object.h"
 #include "os/files.h"
 
 static kw_status put_admin(struct kw_op *op, struct init *it, const char *dir, const char *name,
@@ -54,7 +55,7 @@ static kw_status make_operator(struct kw_op *op, struct init *it, const char *na
         .profile = "operator", .owner = owner, .custody = "operator's file"};
 
     TRY(op, privkey_generate(op, KEY_ALG_EC_P256, &key));
-    (void)snprintf(owner, sizeof(owner), "operator:%s", name);
+    object_write(OBJECT_OPERATOR, name, owner);
     request.key = privkey_public(key);
     TRY(op, init_issue(op, it, &request, name, file));
     TRY(op, put_operator_key(op, it, dir, key));

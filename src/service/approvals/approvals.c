@@ -5,8 +5,7 @@
 
 #include "base/b64.h"
 #include "base/hex.h"
-
-static const char principal_prefix[] = "operator:";
+#include "model/object.h"
 
 /* Of the record beside the keeper's: not run yet; run, or ended and told to the log. */
 enum { WAITING = 1, DONE = 2 };
@@ -86,11 +85,11 @@ static void put_number(const struct service *service, const struct keeper *keepe
 
 static kw_status requester_of(struct kw_op *op, const char **ret)
 {
-    size_t n = sizeof(principal_prefix) - 1;
+    const char *name = object_name(OBJECT_OPERATOR, op->principal);
 
-    ENSURE(op, strncmp(op->principal, principal_prefix, n) == 0 && op->principal[n], KW_E_DENIED,
+    ENSURE(op, name && *name, KW_E_DENIED,
            "this needs approval, which only an operator can ask for");
-    *ret = op->principal + n;
+    *ret = name;
     return KW_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "base/secret.h"
 #include "crypto/digest.h"
 #include "crypto/tpm_credential.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "os/rng.h"
 #include "service/attest/attest_internal.h"
@@ -232,7 +233,7 @@ static kw_status bind(struct kw_op *op, struct store_txn *txn, void *ctx)
     }
     TRY(op, store_attest_put(op, txn, row));
     TRY(op, store_attest_key_drop(op, txn, it->device));
-    (void)snprintf(event.object, sizeof(event.object), "device:%.80s", it->device);
+    object_write(OBJECT_DEVICE, it->device, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "attestation key bound, EK %s%s",
                    row->ek_how == STORE_EK_PINNED ? "pinned" : "by its certificate",
                    row->simulated ? ", SIMULATED" : "");

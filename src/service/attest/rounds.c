@@ -1,6 +1,7 @@
 /* Rounds of attestation: challenge, evidence, verdict; and who asks for the verdict. */
 #include <stdio.h>
 
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/attest/attest_internal.h"
 
@@ -30,7 +31,7 @@ kw_status attest_tell(struct kw_op *op, struct service *service, struct store_tx
     row->told_until_ms = row->standing.valid_until_ms;
     TRY(op, store_attest_put(op, txn, row));
     attest_level_text(row->level, row->simulated, level);
-    (void)snprintf(event.object, sizeof(event.object), "device:%.80s", row->device);
+    object_write(OBJECT_DEVICE, row->device, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "%s: %s; %s",
                    attest_reason_text(row->standing.reason), row->detail, level);
     return service_record(op, service, txn, &event);
@@ -214,7 +215,7 @@ static kw_status reset(struct kw_op *op, struct store_txn *txn, void *ctx)
     }
     TRY(op, store_attest_put(op, txn, &none));
     TRY(op, store_attest_key_drop(op, txn, it->device));
-    (void)snprintf(event.object, sizeof(event.object), "device:%.80s", it->device);
+    object_write(OBJECT_DEVICE, it->device, event.object);
     return service_record(op, it->service, txn, &event);
 }
 

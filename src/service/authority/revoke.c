@@ -4,6 +4,7 @@
 
 #include "base/hex.h"
 #include "base/time.h"
+#include "model/object.h"
 #include "os/clock.h"
 
 static bool is_compromise(int reason)
@@ -89,7 +90,7 @@ kw_status authority_bar_device(struct kw_op *op, struct store_txn *txn,
                                const struct store_cert_brief *cert,
                                const struct authority_deed *deed)
 {
-    if (strncmp(cert->owner, "device:", strlen("device:")) != 0) {
+    if (object_kind(cert->owner) != OBJECT_DEVICE) {
         return KW_OK;
     }
     if (bars(cert, deed)) {
@@ -127,7 +128,7 @@ static kw_status check_operators(struct kw_op *op, struct store_txn *txn,
     int64_t rows[2] = {0};
     unsigned n = 0;
 
-    if (strncmp(cert->owner, "operator:", 9) != 0 || cert->state != CERT_STATE_VALID) {
+    if (object_kind(cert->owner) != OBJECT_OPERATOR || cert->state != CERT_STATE_VALID) {
         return KW_OK;
     }
     TRY(op, store_operator_rows_txn(op, txn, deed->now_ms / 1000, 2, rows, &n));
@@ -142,12 +143,13 @@ static kw_status check_device(struct kw_op *op, struct store_txn *txn,
                               const struct store_cert_brief *cert,
                               const struct authority_deed *deed)
 {
+    const char *id = object_name(OBJECT_DEVICE, cert->owner);
     struct store_device device;
 
-    if (deed->next != CERT_STATE_VALID || strncmp(cert->owner, "device:", 7) != 0) {
+    if (deed->next != CERT_STATE_VALID || !id) {
         return KW_OK;
     }
-    kw_status status = store_device_get_txn(op, txn, cert->owner + 7, &device);
+    kw_status status = store_device_get_txn(op, txn, id, &device);
     if (status.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);
         return KW_OK;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hex.h"
+#include "model/object.h"
 #include "os/files.h"
 #include "service/backup/package.h"
 #include "service/event_text.h"
@@ -53,11 +54,12 @@ static kw_status take_entry(struct kw_op *op, void *ctx, uint64_t index, struct 
         return KW_OK;
     }
     TRY(op, event_decode(op, entry, &event));
-    if (event.type != EVENT_KEY_DESTROY || strncmp(event.object, "key:", 4) != 0) {
+    const char *key_id = object_name(OBJECT_KEY, event.object);
+    if (event.type != EVENT_KEY_DESTROY || !key_id) {
         return KW_OK;
     }
     ENSURE(op, it->n_gone < GONE_MAX, KW_E_LIMIT, "more than %d destroyed keys", GONE_MAX);
-    (void)snprintf(it->gone[it->n_gone++], KW_NAME_MAX, "%.*s", KW_NAME_MAX - 1, event.object + 4);
+    (void)snprintf(it->gone[it->n_gone++], KW_NAME_MAX, "%.*s", KW_NAME_MAX - 1, key_id);
     return KW_OK;
 }
 
@@ -90,7 +92,7 @@ static kw_status record_key(struct kw_op *op, struct service *service, const cha
 {
     struct event event = {.type = EVENT_BACKUP_RESTORE, .source = "keywright restore"};
 
-    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", key_id);
+    object_write(OBJECT_KEY, key_id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail),
                    "its escrowed secret was brought back from a backup, by shares");
     KW_TEXT_SET(event.key, key_id);

@@ -2,6 +2,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "model/object.h"
 #include "service/cmp/serving.h"
 #include "service/registration/secret.h"
 #include "service/validation/status.h"
@@ -50,14 +51,14 @@ static kw_status check_registry(struct kw_op *op, struct serving *it)
 
 static kw_status name_owner(struct kw_op *op, struct serving *it)
 {
-    static const char device[] = "device:", station[] = "station:";
+    const char *device = object_name(OBJECT_DEVICE, it->status.owner);
 
     KW_TEXT_SET(it->owner, it->status.owner);
-    if (strncmp(it->owner, device, sizeof(device) - 1) == 0) {
-        KW_TEXT_SET(it->device_id, it->owner + sizeof(device) - 1);
+    if (device) {
+        KW_TEXT_SET(it->device_id, device);
         return KW_OK;
     }
-    ENSURE(op, strncmp(it->owner, station, sizeof(station) - 1) == 0, KW_E_DENIED,
+    ENSURE(op, object_kind(it->owner) == OBJECT_STATION, KW_E_DENIED,
            "a certificate of '%s' asks for nothing here", it->owner);
     return KW_OK;
 }
@@ -167,7 +168,7 @@ static kw_status by_mac(struct kw_op *op, struct serving *it)
     it->fail = CMP_NOT_AUTHORIZED;
     ENSURE(op, device.state == DEVICE_REGISTERED || device.state == DEVICE_ACTIVE, KW_E_STATE,
            "device '%s' is %s", device.id, device_state_text(device.state));
-    (void)snprintf(it->owner, sizeof(it->owner), "device:%.80s", device.id);
+    object_write(OBJECT_DEVICE, device.id, it->owner);
     KW_TEXT_SET(it->device_id, device.id);
     struct kw_span text = kw_secret_span(secret);
     (void)snprintf(it->secret_text, sizeof(it->secret_text), "%.*s", (int)text.len,

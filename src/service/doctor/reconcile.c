@@ -8,6 +8,7 @@
 #include "base/reader.h"
 #include "base/writer.h"
 #include "crypto/digest.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/doctor/doctor.h"
 #include "service/log/lines.h"
@@ -377,7 +378,7 @@ kw_status reconcile_acknowledge(struct kw_op *op, struct service *service,
     TRY(op, read_all(op, &books));
     const struct use *use = find_unaccounted(&books, digest);
     ENSURE(op, use, KW_E_NOT_FOUND, "no unaccounted use has this digest");
-    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", use->row.key_id);
+    object_write(OBJECT_KEY, use->row.key_id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "%s (row %llu) acknowledged: %.300s",
                    keeper_journal_what(&use->row), (unsigned long long)use->row.seq, reason);
     memcpy(event.digest, digest, sizeof(event.digest));
@@ -429,7 +430,7 @@ static kw_status record(struct kw_op *op, struct service *service, const struct 
     const struct keeper_journal_row *row = &use->row;
     struct event event = {.type = EVENT_KEY_UNACCOUNTED, .result = "unsure"};
 
-    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", row->key_id);
+    object_write(OBJECT_KEY, row->key_id, event.object);
     (void)snprintf(
         event.detail, sizeof(event.detail),
         "the keeper made a %s for request '%.63s' (row %llu of its journal) that was not "

@@ -1,6 +1,7 @@
 /* What time did to keys, and people to vaults, in the log: nobody asked the server for it. */
 #include <stdio.h>
 
+#include "model/object.h"
 #include "service/doctor/doctor.h"
 
 enum { PAGE = 48 };
@@ -34,7 +35,7 @@ static kw_status record_step(struct kw_op *op, struct store_txn *txn, struct ser
 
     KW_TEXT_SET(event.source, "keywright-keeper");
     (void)snprintf(event.actor, sizeof(event.actor), "keeper:%s", row->who);
-    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", row->key_id);
+    object_write(OBJECT_KEY, row->key_id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail),
                    "'%s' by the keeper itself (row %llu of its journal); see the key's history",
                    keeper_journal_what(row), (unsigned long long)row->seq);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "crypto/digest.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/fleet/heartbeat.h"
 #include "service/registration/suspend.h"
@@ -21,7 +22,7 @@ static kw_status note(struct kw_op *op, struct store_txn *txn, const struct taki
 {
     struct event event = {.type = type};
 
-    (void)snprintf(event.object, sizeof(event.object), "device:%.80s", it->id);
+    object_write(OBJECT_DEVICE, it->id, event.object);
     KW_TEXT_SET(event.detail, detail);
     return service_record(op, it->service, txn, &event);
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/registration/suspend.h"
 #include "store/heartbeat.h"
@@ -20,7 +21,7 @@ static kw_status record(struct kw_op *op, struct store_txn *txn, const struct be
 {
     struct event event = {.type = type};
 
-    (void)snprintf(event.object, sizeof(event.object), "device:%.80s", it->id);
+    object_write(OBJECT_DEVICE, it->id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "%s: it came with heartbeat %llu after %llu",
                    what, (unsigned long long)it->said->counter,
                    (unsigned long long)it->known.counter);

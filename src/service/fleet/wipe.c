@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "base/writer.h"
 #include "crypto/digest.h"
+#include "model/object.h"
 #include "os/clock.h"
 
 /* --- as stored: "wipe:ID", its version the state, two numbers in digits ------------------------
@@ -97,7 +98,7 @@ static kw_status change(struct kw_op *op, struct wipe_change *it, const char *sa
                         const char *reason)
 {
     it->event.type = EVENT_DEVICE_WIPE;
-    (void)snprintf(it->event.object, sizeof(it->event.object), "device:%.80s", it->id);
+    object_write(OBJECT_DEVICE, it->id, it->event.object);
     (void)snprintf(it->event.detail, sizeof(it->event.detail), "%s%s%.250s", says,
                    *reason ? ": " : "", reason);
     return store_change(op, it->service->store, put, it);
@@ -194,7 +195,7 @@ static kw_status record_signed(struct kw_op *op, struct service *service, const 
 
     digest_sha256(kw_span_text(stated->statement), event.digest);
     KW_TEXT_SET(event.key, key_id);
-    (void)snprintf(event.object, sizeof(event.object), "device:%.80s", id);
+    object_write(OBJECT_DEVICE, id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "the device fetched the signed order");
     return service_record_alone(op, service, &event);
 }

@@ -6,6 +6,7 @@
 #include "base/pem.h"
 #include "base/time.h"
 #include "crypto/csr.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/authority/chain.h"
 #include "service/keys/ca_birth.h"
@@ -322,7 +323,7 @@ static kw_status record_install(struct kw_op *op, struct service *service,
     char hex[2 * KW_HASH_BYTES + 1], until[KW_TIME_TEXT];
 
     kw_hex(KW_SPAN(cert_sha256(cert), KW_HASH_BYTES), hex, sizeof(hex));
-    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", key->key_id);
+    object_write(OBJECT_KEY, key->key_id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail),
                    "the CA issues by key '%.80s', certificate %s until %s", key->key_id, hex,
                    kw_time_text(cert_not_after(cert), until));

@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "crypto/digest.h"
 #include "keeper/data.h"
+#include "model/object.h"
 #include "model/policy.h"
 #include "os/clock.h"
 #include "service/keys/line.h"
@@ -375,7 +376,7 @@ static kw_status record_run(struct kw_op *op, struct service *service,
 {
     struct event event = {.type = EVENT_DATA_REWRAP};
 
-    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", told->newest);
+    object_write(OBJECT_KEY, told->newest, event.object);
     (void)snprintf(event.detail, sizeof(event.detail),
                    "%llu data keys are wrapped by '%.95s' now, %llu are not yet; no longer needed: "
                    "%.200s",

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/pem.h"
 #include "crypto/crl.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/authority/chain.h"
 #include "service/keys/ca_birth.h"
@@ -248,7 +249,7 @@ static kw_status record(struct kw_op *op, struct service *service, enum event_ty
     char hex[2 * KW_HASH_BYTES + 1];
 
     kw_hex(KW_SPAN(cert_sha256(cert), KW_HASH_BYTES), hex, sizeof(hex));
-    (void)snprintf(event.object, sizeof(event.object), "ca:%.80s", id);
+    object_write(OBJECT_CA, id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "%s, certificate %s", says, hex);
     return service_record_alone(op, service, &event);
 }

@@ -5,6 +5,7 @@
 #include "base/pem.h"
 #include "base/time.h"
 #include "crypto/crl.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/authorities.h"
 #include "service/keys/own.h"
@@ -155,7 +156,7 @@ static kw_status put(struct kw_op *op, struct store_txn *txn, void *ctx)
     (void)snprintf(name, sizeof(name), "crl:%.80s", it->told.id);
     TRY(op, store_blob_put(op, txn, name, it->told.number, kw_bytes_span(it->der)));
     TRY(op, root_crl_told(op, txn, it->told.id, it->told.number));
-    (void)snprintf(event.object, sizeof(event.object), "ca:%.80s", it->told.id);
+    object_write(OBJECT_CA, it->told.id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail),
                    "CRL %llu with %llu entries, made offline, until %s",
                    (unsigned long long)it->told.number, (unsigned long long)it->told.entries,

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "model/object.h"
 #include "service/keys/line.h"
 #include "service/keys/own.h"
 #include "service/log/gap.h"
@@ -15,7 +16,7 @@ static kw_status record_rotation(struct kw_op *op, struct service *service, cons
 {
     struct event event = {.type = EVENT_KEY_ROTATE};
 
-    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", key->key_id);
+    object_write(OBJECT_KEY, key->key_id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "key '%.80s' (%s) follows '%.80s'",
                    key->key_id, key_class_text(key->class_), old_id);
     return service_record_alone(op, service, &event);

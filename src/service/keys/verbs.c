@@ -7,6 +7,7 @@
 #include "crypto/alg.h"
 #include "crypto/digest.h"
 #include "keeper/subjects.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/authority/revoke.h"
 #include "service/keys/policies.h"
@@ -87,7 +88,7 @@ static kw_status record_in(struct kw_op *op, struct store_txn *txn, void *ctx)
     if (*deed->blob) {
         TRY(op, store_blob_put(op, txn, deed->blob, 1, deed->proof));
     }
-    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", deed->wish->key_id);
+    object_write(OBJECT_KEY, deed->wish->key_id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "%s%s%.95s", deed->detail,
                    *deed->wish->reason ? "; reason: " : "", deed->wish->reason);
     return service_record(op, deed->service, txn, &event);
@@ -352,7 +353,7 @@ kw_status key_create(struct kw_op *op, struct service *service, const struct key
     TRY(op, log_gap_refuse(op, service));
     TRY(op, keeper_key_create_approved(op, keeper, policy, approval_id, &key));
     TRY(op, keeper_key_find(op, keeper, policy->key_id, ret));
-    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", ret->key_id);
+    object_write(OBJECT_KEY, ret->key_id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "%s key made in the keeper, %s",
                    key_class_text(ret->class_), ret->custody);
     return service_record_alone(op, service, &event);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "crypto/digest.h"
+#include "model/object.h"
 #include "service/keys/line.h"
 #include "service/log/lines.h"
 
@@ -126,7 +127,7 @@ static kw_status keep(struct kw_op *op, struct store_txn *txn, void *ctx)
     if (it->is_first) {
         TRY(op, log_vkey_put(op, txn, it->first_vkey));
     }
-    (void)snprintf(event.object, sizeof(event.object), "key:%.80s", it->key_id);
+    object_write(OBJECT_KEY, it->key_id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail),
                    "key '%.80s' follows '%.80s'; verifier key %s", it->key_id, it->before_id,
                    it->vkey);

@@ -6,6 +6,7 @@
 #include "audit/export.h"
 #include "base/hex.h"
 #include "base/time.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/authority/revoke.h"
 #include "service/event_text.h"
@@ -45,11 +46,11 @@ struct cert_name {
 /* "cert:CA/SERIAL" */
 static bool read_cert_name(const char *object, struct cert_name *ret)
 {
-    const char *slash = strchr(object, '/');
+    const char *name = object_name(OBJECT_CERT, object), *slash = strchr(object, '/');
     struct kw_out serial = KW_OUT_ARRAY(ret->serial);
 
-    if (strncmp(object, "cert:", 5) != 0 || !slash ||
-        snprintf(ret->ca, sizeof(ret->ca), "%.*s", (int)(slash - object - 5), object + 5) >=
+    if (!name || !slash ||
+        snprintf(ret->ca, sizeof(ret->ca), "%.*s", (int)(slash - name), name) >=
             (int)sizeof(ret->ca) ||
         !kw_ok(kw_unhex(slash + 1, &serial))) {
         return false;
@@ -145,12 +146,13 @@ static kw_status hold_key(struct kw_op *op, struct store_txn *txn, const struct 
 /* Who got a certificate has used the secret, if the store still has one open. */
 static kw_status close_secret(struct kw_op *op, struct store_txn *txn, const char *owner)
 {
+    const char *id = object_name(OBJECT_DEVICE, owner);
     struct store_device device;
 
-    if (strncmp(owner, "device:", 7) != 0) {
+    if (!id) {
         return KW_OK;
     }
-    kw_status status = store_device_get_txn(op, txn, owner + 7, &device);
+    kw_status status = store_device_get_txn(op, txn, id, &device);
     if (status.code == KW_E_NOT_FOUND) {
         kw_op_clear(op);
         return KW_OK;
@@ -292,17 +294,15 @@ static kw_status registered(struct kw_op *op, struct store_txn *txn, struct batc
                             const struct event *event)
 {
     struct store_device device = {.state = DEVICE_REGISTERED, .hw_type = "1.3.6.1.4.1.32473.1"};
-    char owner[KW_NAME_MAX];
+    const char *owner = event->object, *id = object_name(OBJECT_DEVICE, owner);
 
-    KW_TEXT_SET(owner, event->object);
-    if (strncmp(owner, "device:", 7) != 0 ||
-        !read_part(event->detail, "serial number ", device.serial, sizeof(device.serial)) ||
+    if (!id || !read_part(event->detail, "serial number ", device.serial, sizeof(device.serial)) ||
         !read_part(event->detail, "product ", device.product, sizeof(device.product))) {
         TRY(op, store_device_unbar(op, txn, owner));
         return close_secret(op, txn, owner);
     }
     (void)read_part(event->detail, ", batch ", device.batch, sizeof(device.batch)); /* or none */
-    KW_TEXT_SET(device.id, owner + 7);
+    KW_TEXT_SET(device.id, id);
     device.registered_ms = event->unix_ms;
     kw_status status = store_device_insert(op, txn, &device);
     if (status.code == KW_E_CONFLICT) {
@@ -351,11 +351,11 @@ static kw_status blocked(struct kw_op *op, struct store_txn *txn, struct batch *
 static kw_status retired(struct kw_op *op, struct store_txn *txn, struct batch *batch,
                          const struct event *event)
 {
+    const char *id = object_name(OBJECT_DEVICE, event->object);
     struct store_device device;
 
-    ENSURE(op, strncmp(event->object, "device:", 7) == 0, KW_E_INTEGRITY, "'%.64s' is no device",
-           event->object);
-    TRY(op, store_device_get_txn(op, txn, event->object + 7, &device), "%s", event->object);
+    ENSURE(op, id, KW_E_INTEGRITY, "'%.64s' is no device", event->object);
+    TRY(op, store_device_get_txn(op, txn, id, &device), "%s", event->object);
     device.state = DEVICE_RETIRED;
     device.secret_expires_ms = 0;
     batch->now.retired++;
@@ -375,33 +375,45 @@ static kw_status destroyed(struct kw_op *op, struct store_txn *txn, struct batch
     return retire_key(op, txn, id, KEY_EVENT_DESTROY, event->unix_ms);
 }
 
-/* "ca:CA", "CRL N with M entries" (crl_maker.c): no number is used twice. */
+/* "ca:CA", "CRL N with M entries"; NULL: something else. */
+static const char *read_crl(const struct event *event, unsigned long long *ret_number)
+{
+    const char *ca = object_name(OBJECT_CA, event->object);
+
+    if (!ca || strncmp(event->detail, "CRL ", 4) != 0) {
+        return NULL;
+    }
+    *ret_number = strtoull(event->detail + 4, NULL, 10);
+    return ca;
+}
+
+/* Of crl_maker.c: no number is used twice. */
 static kw_status crl_signed(struct kw_op *op, struct store_txn *txn, struct batch *batch,
                             const struct event *event)
 {
     char name[KW_NAME_MAX + 8], base[KW_NAME_MAX];
     unsigned long long number = 0;
+    const char *ca = read_crl(event, &number);
 
     (void)batch;
-    if (strncmp(event->object, "ca:", 3) != 0 || strncmp(event->detail, "CRL ", 4) != 0) {
+    if (!ca) {
         return KW_OK;
     }
-    number = strtoull(event->detail + 4, NULL, 10);
-    KW_TEXT_SET(base, event->object + 3);
+    KW_TEXT_SET(base, ca);
     base[strcspn(base, ".")] = 0; /* "devices.2" counts with "devices" */
     (void)snprintf(name, sizeof(name), "crl:%s", base);
     return store_counter_raise(op, txn, name, number);
 }
 
-/* "ca:root", "CRL N with M entries" (keys/root_crl.c): the list itself is not in the log. */
+/* Of keys/root_crl.c: the list itself is not in the log. */
 static kw_status root_crl_served(struct kw_op *op, struct store_txn *txn, struct batch *batch,
                                  const struct event *event)
 {
+    unsigned long long number = 0;
+    const char *ca = read_crl(event, &number);
+
     (void)batch;
-    if (strncmp(event->object, "ca:", 3) != 0 || strncmp(event->detail, "CRL ", 4) != 0) {
-        return KW_OK;
-    }
-    return root_crl_told(op, txn, event->object + 3, strtoull(event->detail + 4, NULL, 10));
+    return ca ? root_crl_told(op, txn, ca, number) : KW_OK;
 }
 
 static const struct {

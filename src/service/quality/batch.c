@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/registration/device.h"
 #include "service/registration/suspend.h"
@@ -55,7 +56,7 @@ static kw_status record(struct kw_op *op, struct store_txn *txn, struct service 
 {
     struct event event = {.type = type};
 
-    (void)snprintf(event.object, sizeof(event.object), "batch:%.80s", batch->name);
+    object_write(OBJECT_BATCH, batch->name, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "product %.80s, %llu units, %s%s%.255s",
                    batch->product, (unsigned long long)batch->units, batch_state_text(batch->state),
                    *batch->finding ? ": " : "", batch->finding);
@@ -319,7 +320,7 @@ static kw_status resume_units(struct kw_op *op, struct batch_worker *worker, con
             return KW_OK;
         }
         TRY(op, status);
-        const char *id = owner + strlen("device:");
+        const char *id = object_name(OBJECT_DEVICE, owner);
         TRY(op, pass_over(op, device_resume(op, worker->service, id, cause), id));
     }
     return KW_FAIL(KW_E_UNAVAILABLE);
@@ -331,7 +332,7 @@ static kw_status settle_units(struct kw_op *op, struct batch_worker *worker,
 {
     char cause[KW_NAME_MAX];
 
-    (void)snprintf(cause, sizeof(cause), "batch:%.80s", batch->name);
+    object_write(OBJECT_BATCH, batch->name, cause);
     return batch->state == BATCH_QUARANTINED ? suspend_units(op, worker, batch->name, cause)
                                              : resume_units(op, worker, cause);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "model/object.h"
 #include "service/quality/batch.h"
 
 /* "product P, N units, STATE[: FINDING]" (record() of batch.c) */
@@ -30,12 +31,11 @@ static kw_status read_detail(struct kw_op *op, const char *detail, struct store_
 
 kw_status batch_again(struct kw_op *op, struct store_txn *txn, const struct event *event)
 {
-    static const char prefix[] = "batch:";
+    const char *name = object_name(OBJECT_BATCH, event->object);
     struct store_batch told = {0}, batch;
 
-    ENSURE(op, strncmp(event->object, prefix, sizeof(prefix) - 1) == 0, KW_E_INTEGRITY,
-           "'%.64s' is no batch", event->object);
-    KW_TEXT_SET(told.name, event->object + sizeof(prefix) - 1);
+    ENSURE(op, name, KW_E_INTEGRITY, "'%.64s' is no batch", event->object);
+    KW_TEXT_SET(told.name, name);
     TRY(op, read_detail(op, event->detail, &told));
     kw_status status = store_batch_get_txn(op, txn, told.name, &batch);
     if (status.code == KW_E_NOT_FOUND) {

@@ -5,6 +5,7 @@
 #include "crypto/batch_gcd.h"
 #include "crypto/cert.h"
 #include "crypto/rsa_quality.h"
+#include "model/object.h"
 #include "service/quality/batch.h"
 
 enum { MODULUS_MAX = 512, TOLD_MAX = 5 };
@@ -77,11 +78,11 @@ static kw_status gather_cert(struct kw_op *op, struct gathered *all, const char 
 static kw_status gather_unit(struct kw_op *op, struct service *service, struct gathered *all,
                              const char *id)
 {
-    char owner[2 * KW_NAME_MAX];
+    char owner[KW_NAME_MAX];
     struct store_cert_filter filter = {.owner = owner};
     struct store_cert cert;
 
-    (void)snprintf(owner, sizeof(owner), "device:%s", id);
+    object_write(OBJECT_DEVICE, id, owner);
     for (;;) {
         unsigned n = 0;
         TRY(op, store_cert_list(op, service->store, &filter, 1, &cert, &n));
@@ -141,7 +142,7 @@ static kw_status record_units(struct kw_op *op, struct service *service, const c
         if (!shared[i]) {
             continue;
         }
-        (void)snprintf(event.object, sizeof(event.object), "device:%.80s", all->at[i].id);
+        object_write(OBJECT_DEVICE, all->at[i].id, event.object);
         (void)snprintf(event.detail, sizeof(event.detail),
                        "its RSA key shares a factor with another one of batch %.80s", batch);
         TRY(op, service_record_alone(op, service, &event));

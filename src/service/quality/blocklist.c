@@ -6,11 +6,11 @@
 #include "base/hex.h"
 #include "crypto/cert.h"
 #include "crypto/weak_key.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/registration/device.h"
 
 enum { WALK_MAX = 4000 }; /* well below a second */
-#define LIST_PREFIX "blocklist:"
 
 static const struct form {
     const char *prefix; /* may be left out where `bare` */
@@ -231,7 +231,7 @@ static kw_status record_entry(struct kw_op *op, struct addition *it, struct stor
         return KW_OK;
     }
     it->entry.type = EVENT_KEY_BLOCK;
-    (void)snprintf(it->entry.object, sizeof(it->entry.object), LIST_PREFIX "%.80s", it->list);
+    object_write(OBJECT_BLOCKLIST, it->list, it->entry.object);
     kw_status status = service_record(op, it->service, txn, &it->entry);
     memset(&it->entry, 0, sizeof(it->entry));
     it->len = 0;
@@ -285,12 +285,11 @@ static kw_status add_in(struct kw_op *op, struct store_txn *txn, void *ctx)
 kw_status blocklist_again(struct kw_op *op, struct store_txn *txn, const struct event *event,
                           uint64_t *ret_added)
 {
-    const char *at = event->detail;
+    const char *at = event->detail, *list = object_name(OBJECT_BLOCKLIST, event->object);
     struct store_blocked blocked;
     bool is_new = false;
 
-    ENSURE(op, strncmp(event->object, LIST_PREFIX, sizeof(LIST_PREFIX) - 1) == 0, KW_E_INTEGRITY,
-           "'%.64s' is no block list", event->object);
+    ENSURE(op, list, KW_E_INTEGRITY, "'%.64s' is no block list", event->object);
     for (size_t n = strcspn(at, " "); *at; n = strcspn(at, " ")) {
         ENSURE(op, kw_ok(blocklist_parse_line(KW_SPAN(at, n), &blocked)), KW_E_INTEGRITY,
                "the entry of '%.64s' does not say which keys", event->object);
@@ -298,7 +297,7 @@ kw_status blocklist_again(struct kw_op *op, struct store_txn *txn, const struct 
         if (blocked.kind == 0) {
             continue;
         }
-        KW_TEXT_SET(blocked.list, event->object + sizeof(LIST_PREFIX) - 1);
+        KW_TEXT_SET(blocked.list, list);
         blocked.added_ms = event->unix_ms;
         TRY(op, store_blocked_add(op, txn, &blocked, &is_new));
         *ret_added += is_new;

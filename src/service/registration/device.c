@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "base/time.h"
 #include "crypto/cert.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/authority/revoke.h"
 #include "service/fleet/events.h"
@@ -100,10 +101,10 @@ static kw_status check_request(struct kw_op *op, const struct device_request *re
  * name could command others. */
 static kw_status refuse_service_name(struct kw_op *op, struct store_txn *txn, const char *id)
 {
-    char owner[KW_NAME_MAX + 16];
+    char owner[KW_NAME_MAX];
     bool known = false;
 
-    (void)snprintf(owner, sizeof(owner), "service:%s", id);
+    object_write(OBJECT_SERVICE, id, owner);
     TRY(op, store_owner_known_txn(op, txn, owner, &known));
     ENSURE(op, !known, KW_E_CONFLICT, "'%s' is the name of a service; a device needs another one",
            id);
@@ -130,8 +131,7 @@ static kw_status insert_device(struct kw_op *op, struct store_txn *txn, void *ct
 static void name_object(struct device_change *change, enum event_type type)
 {
     change->event.type = type;
-    (void)snprintf(change->event.object, sizeof(change->event.object), "device:%.80s",
-                   change->device.id);
+    object_write(OBJECT_DEVICE, change->device.id, change->event.object);
 }
 
 static kw_status make_secret(struct kw_op *op, struct service *service, uint32_t hours, bool cmp,
@@ -293,7 +293,7 @@ kw_status device_retire(struct kw_op *op, struct service *service, const char *i
     ENSURE(op, KW_TEXT_SET(change.device.id, id), KW_E_NOT_FOUND, "no device '%.64s'", id);
     name_object(&change, EVENT_DEVICE_RETIRE);
     TRY(op, store_change(op, service->store, retire, &change));
-    (void)snprintf(owner, sizeof(owner), "device:%.80s", id);
+    object_write(OBJECT_DEVICE, id, owner);
     TRY(op, revoke_all(op, service, owner, reason, &n_revoked));
     ENSURE(op, change.device.state != DEVICE_RETIRED || n_revoked > 0, KW_E_STATE,
            "device '%s' is retired already", id);
@@ -540,7 +540,7 @@ static kw_status destroy_key(struct kw_op *op, struct store_txn *txn, void *ctx)
     }
     struct event *event = &it->change.event;
     event->type = EVENT_KEY_DESTROY;
-    (void)snprintf(event->object, sizeof(event->object), "key:%.64s", it->receipt->key_id);
+    object_write(OBJECT_KEY, it->receipt->key_id, event->object);
     KW_TEXT_SET(event->actor, key.owner); /* the receipt's signature says so, nobody else does */
     (void)snprintf(event->detail, sizeof(event->detail), "signed: %.280s; read back: %.280s",
                    it->receipt->proof, it->receipt->readback);
@@ -559,7 +559,7 @@ kw_status device_take_receipt(struct kw_op *op, struct service *service, const c
            receipt->action);
     ENSURE(op, kw_ok(kw_unhex(receipt->key_id, &key)) && key.len == KW_HASH_BYTES, KW_E_INPUT,
            "key id is not a SHA-256 in hexadecimal");
-    (void)snprintf(owner, sizeof(owner), "device:%.80s", id);
+    object_write(OBJECT_DEVICE, id, owner);
     KW_TEXT_SET(it.change.device.id, id);
     TRY(op, find_key(op, service, owner, it.key, &cert));
     TRY(op, verify_receipt(op, id, receipt, cert));

@@ -1,3 +1,4 @@
+#include "model/object.h"
 #include "service/registration/enrol_internal.h"
 
 #include <stdio.h>
@@ -46,7 +47,7 @@ static kw_status begin(struct kw_op *op, struct enrolment *it)
 {
     it->now_ms = os_clock_unix_ms();
     TRY(op, enrol_find_device(op, it));
-    (void)snprintf(it->owner, sizeof(it->owner), "device:%.80s", it->device.id);
+    object_write(OBJECT_DEVICE, it->device.id, it->owner);
     return KW_OK;
 }
 

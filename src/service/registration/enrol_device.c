@@ -1,12 +1,13 @@
 /* Whom an enrolment is for: the one who asks, or the one that a station's request names. */
 #include "crypto/dn.h"
+#include "model/object.h"
 #include "service/registration/enrol_internal.h"
 #include "service/registration/station.h"
 
 /* "station:LINE1" → "LINE1" */
 static const char *station_of(const struct enrolment *it)
 {
-    return it->asker->via + sizeof(STATION_PREFIX) - 1;
+    return object_name(OBJECT_STATION, it->asker->via);
 }
 
 /* A name in the request; "" where it has none. */
@@ -46,8 +47,7 @@ static kw_status find_vouched(struct kw_op *op, struct enrolment *it)
 {
     bool may = false;
 
-    ENSURE(op, strncmp(it->asker->via, STATION_PREFIX, sizeof(STATION_PREFIX) - 1) == 0,
-           KW_E_DENIED, "'%s' is no station", it->asker->via);
+    ENSURE(op, station_of(it), KW_E_DENIED, "'%s' is no station", it->asker->via);
     kw_status status = find_named(op, it);
     if (kw_ok(status)) {
         TRY(op,

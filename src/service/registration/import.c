@@ -6,6 +6,7 @@
 #include "base/utf8.h"
 #include "codec/csv.h"
 #include "codec/json.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/registration/secret.h"
 
@@ -301,7 +302,7 @@ static kw_status meet(struct kw_op *op, struct store_txn *txn, struct import *it
     line->class = IMPORT_RENEWED;
     TRY(op, secret_make(op, os_clock_unix_ms(), it->options->secret_hours, line->secret, found));
     TRY(op, store_device_update(op, txn, found));
-    (void)snprintf(event.object, sizeof(event.object), "device:%.80s", found->id);
+    object_write(OBJECT_DEVICE, found->id, event.object);
     return service_record(op, it->service, txn, &event);
 }
 

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "crypto/digest.h"
 #include "crypto/dn.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/quality/quality.h"
 
@@ -212,7 +213,7 @@ static kw_status refuse_own(struct kw_op *op, const struct store_ra_request *req
     bool own =
         strcmp(op->principal, request->owner) == 0 || strcmp(op->principal, request->via) == 0;
 
-    ENSURE(op, strncmp(op->principal, "operator:", strlen("operator:")) == 0, KW_E_DENIED,
+    ENSURE(op, object_kind(op->principal) == OBJECT_OPERATOR, KW_E_DENIED,
            "only an operator decides on requests");
     ENSURE(op, !own, KW_E_DENIED, "%.64s asked for it; another operator must decide",
            op->principal);

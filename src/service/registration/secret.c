@@ -6,6 +6,7 @@
 #include "base/writer.h"
 #include "crypto/digest.h"
 #include "keeper/data.h"
+#include "model/object.h"
 #include "os/rng.h"
 #include "service/keys/line.h"
 
@@ -173,7 +174,7 @@ static kw_status count_failure(struct kw_op *op, struct store_txn *txn, void *ct
     TRY(op, store_device_get_txn(op, txn, failure->id, &device));
     device.secret_failures++;
     TRY(op, store_device_update(op, txn, &device));
-    (void)snprintf(event.object, sizeof(event.object), "device:%.80s", failure->id);
+    object_write(OBJECT_DEVICE, failure->id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "wrong registration secret, %u in a row",
                    device.secret_failures);
     return service_record(op, failure->service, txn, &event);

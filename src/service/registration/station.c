@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/registration/device.h"
 
@@ -21,7 +22,7 @@ static kw_status prepare(struct kw_op *op, const char *station, const char *prod
     KW_TEXT_SET(change->grant.station, station);
     KW_TEXT_SET(change->grant.product, product);
     change->grant.granted_ms = os_clock_unix_ms();
-    (void)snprintf(event->object, sizeof(event->object), STATION_PREFIX "%.80s", station);
+    object_write(OBJECT_STATION, station, event->object);
     (void)snprintf(event->detail, sizeof(event->detail), "devices of product %.80s", product);
     return KW_OK;
 }

@@ -4,8 +4,6 @@
 
 #include "service/service.h"
 
-#define STATION_PREFIX "station:"
-
 /* Let a station enrol the devices of a product. Its certificate is issued apart from that
  * (`keywright cert issue`, profile station). KW_E_INPUT, KW_E_CONFLICT it may already. */
 kw_status station_grant(struct kw_op *op, struct service *service, const char *station,

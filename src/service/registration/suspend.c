@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/authorities.h"
 #include "service/fleet/heartbeat.h"
@@ -94,15 +95,15 @@ kw_status device_suspend(struct kw_op *op, struct service *service, const char *
 static kw_status check_cause(struct kw_op *op, const struct suspending *it,
                              const struct store_suspension *found)
 {
-    bool by_batch = strncmp(found->cause, "batch:", strlen("batch:")) == 0;
+    const char *batch = object_name(OBJECT_BATCH, found->cause);
 
     if (it->cause) {
         ENSURE(op, strcmp(it->cause, found->cause) == 0, KW_E_STATE,
                "device '%s' was suspended by %.80s", it->id, found->cause);
         return KW_OK;
     }
-    ENSURE(op, !by_batch, KW_E_STATE, "device '%s' is in quarantine with its batch '%.64s'", it->id,
-           found->cause + strlen("batch:"));
+    ENSURE(op, !batch, KW_E_STATE, "device '%s' is in quarantine with its batch '%.64s'", it->id,
+           batch);
     return KW_OK;
 }
 
@@ -170,11 +171,10 @@ kw_status device_release(struct kw_op *op, struct service *service, const char *
 static kw_status find_device(struct kw_op *op, struct store_txn *txn, const struct event *event,
                              struct store_device *ret)
 {
-    static const char prefix[] = "device:";
+    const char *id = object_name(OBJECT_DEVICE, event->object);
 
-    ENSURE(op, strncmp(event->object, prefix, sizeof(prefix) - 1) == 0, KW_E_INTEGRITY,
-           "'%.64s' is no device", event->object);
-    return store_device_get_txn(op, txn, event->object + sizeof(prefix) - 1, ret);
+    ENSURE(op, id, KW_E_INTEGRITY, "'%.64s' is no device", event->object);
+    return store_device_get_txn(op, txn, id, ret);
 }
 
 /* "N certificates held, by CAUSE[: REASON]" (record() above) */

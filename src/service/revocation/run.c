@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/authority/revoke.h"
 #include "service/revocation/enforced.h"
@@ -43,11 +44,6 @@ struct chunk {
     struct store_plan after; /* as it is when this is done */
 };
 
-static const char *device_of(const struct store_cert_brief *cert)
-{
-    return strncmp(cert->owner, "device:", 7) == 0 ? cert->owner + 7 : NULL;
-}
-
 /* Its device can get another one by itself: by renewing what is in force now. */
 static bool can_renew(struct service *service, const struct store_cert_brief *cert)
 {
@@ -55,7 +51,7 @@ static bool can_renew(struct service *service, const struct store_cert_brief *ce
     struct kw_op quiet;
 
     kw_op_init(&quiet, NULL, 0);
-    return device_of(cert) && cert->state == CERT_STATE_VALID &&
+    return object_kind(cert->owner) == OBJECT_DEVICE && cert->state == CERT_STATE_VALID &&
            kw_ok(service_profile(&quiet, service, cert->profile, &profile)) &&
            key_class_from_text(profile->data.key_class) == KEY_CLASS_DEVICE_LDEVID;
 }
@@ -75,14 +71,15 @@ static kw_status run_one(struct kw_op *op, struct store_txn *txn, struct chunk *
                                         .plan = plan->id};
 
     TRY(op, store_cert_brief_txn(op, txn, row, &cert));
-    if (plan->overdue && device_of(&cert)) {
-        TRY(op, store_renew_ask(op, txn, device_of(&cert), 0));
+    const char *device = object_name(OBJECT_DEVICE, cert.owner);
+    if (plan->overdue && device) {
+        TRY(op, store_renew_ask(op, txn, device, 0));
     }
     if (is_done(plan, &cert)) {
         return KW_OK;
     }
     if (plan->replace_first && !plan->overdue && can_renew(chunk->service, &cert)) {
-        return store_renew_ask(op, txn, device_of(&cert), plan->id);
+        return store_renew_ask(op, txn, device, plan->id);
     }
     TRY(op, authority_do(op, chunk->service, txn, &cert, &deed), "certificate of %s", cert.owner);
     plan->done++;

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/reader.h"
 #include "base/writer.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/authority/revoke.h"
 #include "service/revocation/revocation.h"
@@ -131,7 +132,7 @@ kw_status revocation_execute(struct kw_op *op, struct service *service,
     struct approval_subject subject = subject_of(&plan);
     TRY(op, keeper_approval_use(op, service->keeper, &subject, approval->what.id), "plan %lld",
         (long long)id);
-    (void)snprintf(by, sizeof(by), "operator:%.80s", approval->what.requester);
+    object_write(OBJECT_OPERATOR, approval->what.requester, by);
     return start_now(op, service, id, by, &plan);
 }
 
@@ -213,7 +214,7 @@ static kw_status own_rows(struct kw_op *op, struct service *service, const char 
     struct store_cert cert;
     unsigned n = 0;
 
-    (void)snprintf(owner, sizeof(owner), "device:%.80s", device);
+    object_write(OBJECT_DEVICE, device, owner);
     while (it->n < OWN_MAX) {
         TRY(op, store_cert_list(op, service->store, &filter, 1, &cert, &n));
         if (n == 0) {

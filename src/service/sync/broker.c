@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/log/log.h"
 #include "service/sync/feed.h"
@@ -12,17 +13,12 @@ enum { BROKER_ENTRIES = FEED_MAX }; /* of the log looked at for one answer */
 /* --- one client ------------------------------------------------------------------------------- */
 
 /* Whose certificates are for connecting to others. */
-static const char *const kinds[] = {"device:", "service:", "gateway:", "user:"};
-
-static bool is_client(const struct store_client *one)
-{
-    for (unsigned i = 0; i < KW_COUNT(kinds); i++) {
-        if (strncmp(one->owner, kinds[i], strlen(kinds[i])) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
+static const bool is_client[OBJECT_KIND_MAX] = {
+    [OBJECT_DEVICE] = true,
+    [OBJECT_SERVICE] = true,
+    [OBJECT_GATEWAY] = true,
+    [OBJECT_USER] = true,
+};
 
 static const char *state_of(const struct store_client *one)
 {
@@ -42,7 +38,7 @@ static kw_status add(struct kw_op *op, void *ctx, const struct store_client *one
     struct broker_answer *answer = ctx;
     int64_t changed_ms = answer->changed_ms;
 
-    if (!is_client(one)) {
+    if (!is_client[object_kind(one->owner)]) {
         return KW_OK;
     }
     ENSURE(op, answer->n < BROKER_ITEMS_MAX, KW_E_LIMIT, "more certificates than an answer holds");
@@ -109,10 +105,10 @@ static kw_status add_item(struct kw_op *op, struct service *service, const struc
         return KW_OK;
     }
     ret->changed_ms = item->event.unix_ms;
-    if (strncmp(object, "cert:", 5) == 0) {
+    if (object_kind(object) == OBJECT_CERT) {
         return store_client_by_fingerprint(op, service->store, item->fingerprint, add, ret);
     }
-    if (strncmp(object, "device:", 7) == 0) {
+    if (object_kind(object) == OBJECT_DEVICE) {
         return store_clients_of(op, service->store, object, service_now_ms() / 1000, add, ret);
     }
     return KW_OK;

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/time.h"
 #include "codec/csv.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/authorities.h"
 #include "store/registration.h"
@@ -166,10 +167,10 @@ static kw_status check_device(struct kw_op *op, struct service *service,
                               const struct store_device *device, struct drift_list *list)
 {
     int64_t now_ms = os_clock_unix_ms();
-    char owner[2 * KW_NAME_MAX];
+    char owner[KW_NAME_MAX];
     struct holdings holdings;
 
-    (void)snprintf(owner, sizeof(owner), "device:%s", device->id);
+    object_write(OBJECT_DEVICE, device->id, owner);
     TRY(op, count_certs(op, service, owner, now_ms / 1000, &holdings));
     check_holdings(device, &holdings, now_ms, list);
     return check_said(op, service, device, owner, now_ms / 1000, list);

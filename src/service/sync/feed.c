@@ -1,9 +1,9 @@
 #include "service/sync/feed.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/authority/revoke.h"
 #include "service/event_text.h"
@@ -63,29 +63,25 @@ static kw_status look_at_batch(struct kw_op *op, struct service *service, const 
     return KW_OK;
 }
 
-static const struct {
-    const char *prefix;
-    kw_status (*look)(struct kw_op *op, struct service *service, const char *id,
-                      struct feed_item *item);
-} objects[] = {
-    {"device:",  look_at_device },
-    {"cert:",    look_at_cert   },
-    {"request:", look_at_request},
-    {"batch:",   look_at_batch  },
+typedef kw_status (*look_fn)(struct kw_op *op, struct service *service, const char *id,
+                             struct feed_item *item);
+static const look_fn look_at[OBJECT_KIND_MAX] = {
+    [OBJECT_DEVICE] = look_at_device,
+    [OBJECT_CERT] = look_at_cert,
+    [OBJECT_REQUEST] = look_at_request,
+    [OBJECT_BATCH] = look_at_batch,
 };
 
 /* What is not there (it was only attempted) has no state. */
 static void look(struct service *service, struct feed_item *item)
 {
-    const char *object = item->event.object;
+    enum object_kind kind = object_kind(item->event.object);
     struct kw_op own;
 
     kw_op_init(&own, "system", 0);
-    for (unsigned i = 0; i < KW_COUNT(objects); i++) {
-        size_t n = strlen(objects[i].prefix);
-        if (strncmp(object, objects[i].prefix, n) == 0) {
-            (void)objects[i].look(&own, service, object + n, item); /* as said above */
-        }
+    if (look_at[kind]) {
+        const char *id = object_name(kind, item->event.object);
+        (void)look_at[kind](&own, service, id, item); /* as said above */
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "crypto/cert.h"
 #include "crypto/crl.h"
+#include "model/object.h"
 #include "os/clock.h"
 
 /* --- entries ---------------------------------------------------------------------------------- */
@@ -156,7 +157,7 @@ static kw_status record(struct kw_op *op, struct store_txn *txn, void *ctx)
     memcpy(event.digest, change->digest, sizeof(event.digest));
     crl_list_name(order->ca->id, &order->id, name);
     KW_TEXT_SET(event.key, order->ca->key_id);
-    (void)snprintf(event.object, sizeof(event.object), "ca:%.80s", order->ca->id);
+    object_write(OBJECT_CA, order->ca->id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "CRL %llu with %zu entries, list %s",
                    (unsigned long long)change->number, change->entries, name);
     return service_record(op, order->service, txn, &event);

@@ -5,6 +5,7 @@
 #include "crypto/digest.h"
 #include "crypto/filter.h"
 #include "keeper/sign.h"
+#include "model/object.h"
 #include "model/statement.h"
 #include "os/clock.h"
 #include "os/rng.h"
@@ -64,7 +65,7 @@ static kw_status record(struct kw_op *op, struct store_txn *txn, void *ctx)
 
     memcpy(event.digest, it->digest, sizeof(event.digest));
     KW_TEXT_SET(event.key, it->ca->key_id);
-    (void)snprintf(event.object, sizeof(event.object), "ca:%.80s", it->ca->id);
+    object_write(OBJECT_CA, it->ca->id, event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "CRL %llu with %llu entries, list %s.filter",
                    (unsigned long long)it->number, (unsigned long long)it->revoked, it->ca->id);
     return service_record(op, it->service, txn, &event);

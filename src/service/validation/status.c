@@ -1,6 +1,7 @@
 #include "service/validation/status.h"
 
 #include "base/time.h"
+#include "model/object.h"
 #include "service/authorities.h"
 #include "service/log/gap.h"
 #include "service/validation/status_keep.h"
@@ -37,7 +38,7 @@ static kw_status check_overlap(struct kw_op *op, struct service *service,
 static kw_status check_gap(struct kw_op *op, const struct service *service,
                            const struct store_cert_status *status)
 {
-    return strncmp(status->owner, "operator:", 9) == 0 ? KW_OK : log_gap_refuse(op, service);
+    return object_kind(status->owner) == OBJECT_OPERATOR ? KW_OK : log_gap_refuse(op, service);
 }
 
 /* How long a certificate of a profile may go on to renew itself after its end; 0: not at all. */

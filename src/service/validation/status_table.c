@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "model/object.h"
 #include "service/validation/status_table_internal.h"
 
 /* --- names ------------------------------------------------------------------------------------ */
@@ -181,7 +182,7 @@ static void put_cert(struct status_table *table, const struct store_notice *noti
     uint32_t owner = OWNER_NONE;
 
     if (fresh) { /* a device is known, or its state is not (where the table is not filled yet) */
-        bool device = strncmp(notice->owner, "device:", 7) == 0;
+        bool device = object_kind(notice->owner) == OBJECT_DEVICE;
         owner = status_owners_put(&table->owners, notice->owner, device ? OWNER_STATE_UNKNOWN : 0,
                                   /* seen_ms= */ 0, /* newer= */ false);
     }
