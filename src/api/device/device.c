@@ -1,9 +1,9 @@
 /* The device API: who is where, and receipts. */
-#include "service/registration/device.h"
 #include "api/device/broker.h"
 #include "api/device/device_api.h"
 #include "base/time.h"
 #include "codec/json.h"
+#include "service/registration/receipt.h"
 
 struct receipt_message {
     char device[KW_NAME_MAX];

@@ -1,8 +1,8 @@
 /* POST /device/v1/hello: docs/protocol/heartbeat.md. */
+#include "service/registration/hello.h"
 #include "api/device/device_api.h"
 #include "base/time.h"
 #include "codec/json.h"
-#include "service/registration/device.h"
 
 static const struct codec_field hello_fields[] = {
     FIELD_STRING("agent", struct device_hello, agent, CODEC_REQUIRED, "program and version"),

@@ -26,7 +26,7 @@ REST_HANDLER(rest_device_resume)
     struct reason_body body = {.reason = ""};
 
     TRY(op, codec_json_decode(op, request->body, reason_fields, KW_COUNT(reason_fields), &body));
-    TRY(op, device_release(op, rest_service(ctx), rest_param(request, "id"), body.reason));
+    TRY(op, device_resume(op, rest_service(ctx), rest_param(request, "id"), NULL, body.reason));
     response->status = 204;
     return KW_OK;
 }

@@ -321,7 +321,7 @@ static kw_status resume_units(struct kw_op *op, struct batch_worker *worker, con
         }
         TRY(op, status);
         const char *id = object_name(OBJECT_DEVICE, owner);
-        TRY(op, pass_over(op, device_resume(op, worker->service, id, cause), id));
+        TRY(op, pass_over(op, device_resume(op, worker->service, id, cause, ""), id));
     }
     return KW_FAIL(KW_E_UNAVAILABLE);
 }

@@ -4,27 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/b64.h"
-#include "base/hex.h"
-#include "base/time.h"
-#include "crypto/cert.h"
 #include "model/object.h"
 #include "os/clock.h"
 #include "service/authority/revoke.h"
-#include "service/fleet/events.h"
-#include "service/fleet/heartbeat.h"
 #include "service/fleet/wipe.h"
 #include "service/quality/batch.h"
 #include "service/registration/secret.h"
-#include "service/revocation/revocation.h"
 #include "store/device_event.h"
 #include "store/heartbeat.h"
 #include "store/registration.h"
 
-/* The OID for hardwareModuleName where a product names none of its own: the arc for examples of RFC
- * 5612. */
-static const char HW_TYPE_DEFAULT[] = "1.3.6.1.4.1.32473.1";
-enum { ID_MAX = 64, SEEN_EVERY_MS = 30000 };
+enum { ID_MAX = 64 };
 
 struct device_change {
     struct service *service;
@@ -93,7 +83,7 @@ static kw_status check_request(struct kw_op *op, const struct device_request *re
         TRY(op, device_check_name(op, "the batch", request->batch));
     }
     ENSURE(op, !request->hw_type || is_oid(request->hw_type), KW_E_INPUT,
-           "the hardware type must be an object identifier such as 1.3.6.1.4.1.32473.1");
+           "the hardware type must be an object identifier such as " DEVICE_HW_TYPE);
     return KW_OK;
 }
 
@@ -151,7 +141,7 @@ kw_status device_describe(struct kw_op *op, const struct device_request *request
     KW_TEXT_SET(ret->id, request->id);
     KW_TEXT_SET(ret->product, request->product);
     KW_TEXT_SET(ret->serial, request->serial ? request->serial : request->id);
-    ENSURE(op, KW_TEXT_SET(ret->hw_type, request->hw_type ? request->hw_type : HW_TYPE_DEFAULT),
+    ENSURE(op, KW_TEXT_SET(ret->hw_type, request->hw_type ? request->hw_type : DEVICE_HW_TYPE),
            KW_E_INPUT, "the hardware type is too long");
     if (request->batch) {
         KW_TEXT_SET(ret->batch, request->batch);
@@ -228,8 +218,7 @@ kw_status device_new_secret(struct kw_op *op, struct service *service, const cha
     return store_change(op, service->store, put_secret, &change);
 }
 
-/* --- all certificates of one device
- * ------------------------------------------------------------------------------- */
+/* --- all certificates of one device ----------------------------------------------------------- */
 
 /* Somebody else may revoke the same certificate at this moment: as good. */
 static kw_status revoke_one(struct kw_op *op, struct service *service,
@@ -323,247 +312,4 @@ kw_status device_readmit(struct kw_op *op, struct service *service, const char *
     name_object(&change, EVENT_DEVICE_READMIT);
     KW_TEXT_SET(change.event.detail, reason);
     return store_change(op, service->store, readmit, &change);
-}
-
-/* --- signs of life ---------------------------------------------------------------------------- */
-
-struct sign_of_life {
-    struct device_change change;
-    const struct device_hello *hello;
-    char root_of_trust[KW_NAME_MAX];
-    int64_t now_ms;
-    bool names_cert;
-    uint8_t said[KW_HASH_BYTES]; /* the certificate that it calls its own */
-};
-
-static bool is_news(const struct store_device *device, const struct sign_of_life *it)
-{
-    return strcmp(device->agent, it->hello->agent) != 0 ||
-           strcmp(device->root_of_trust, it->root_of_trust) != 0 ||
-           (*it->hello->firmware && strcmp(device->firmware, it->hello->firmware) != 0);
-}
-
-static kw_status note_hello(struct kw_op *op, struct store_txn *txn, void *ctx)
-{
-    struct sign_of_life *it = ctx;
-    struct store_device device;
-
-    TRY(op, store_device_get_txn(op, txn, it->change.device.id, &device));
-    bool news = is_news(&device, it);
-    device.last_seen_ms = it->now_ms;
-    KW_TEXT_SET(device.agent, it->hello->agent);
-    KW_TEXT_SET(device.root_of_trust, it->root_of_trust);
-    device.simulated = it->hello->simulated;
-    if (*it->hello->firmware) {
-        KW_TEXT_SET(device.firmware, it->hello->firmware);
-    }
-    TRY(op, store_device_update(op, txn, &device));
-    if (it->names_cert) {
-        TRY(op, store_device_said(op, txn, device.id, it->said, it->now_ms));
-    }
-    return news ? service_record(op, it->change.service, txn, &it->change.event) : KW_OK;
-}
-
-/* Which certificate it calls its own now; what is no fingerprint is not taken. True: a new one. */
-static bool take_cert_name(struct kw_op *op, struct sign_of_life *it, const char *id)
-{
-    struct kw_out out = KW_OUT_ARRAY(it->said);
-    uint8_t before[KW_HASH_BYTES];
-    int64_t at_ms = 0;
-
-    it->names_cert = kw_ok(kw_unhex(it->hello->certificate, &out)) && out.len == KW_HASH_BYTES;
-    if (!it->names_cert) {
-        return false;
-    }
-    bool same = kw_ok(store_device_says(op, it->change.service->store, id, before, &at_ms)) &&
-                memcmp(before, it->said, sizeof(before)) == 0;
-    kw_op_clear(op);
-    return !same;
-}
-
-/* A word only: what the device obeys is the order that it fetches then. */
-static kw_status tell_wipe(struct kw_op *op, struct service *service, const char *id,
-                           struct device_welcome *ret)
-{
-    struct wipe_order order;
-
-    TRY(op, wipe_get(op, service, id, &order));
-    if (wipe_is_open(&order, os_clock_unix_ms()) && ret->n_actions < DEVICE_ACTIONS_MAX) {
-        (void)snprintf(ret->actions[ret->n_actions++], DEVICE_ACTION_MAX, "wipe");
-    }
-    return KW_OK;
-}
-
-kw_status device_seen(struct kw_op *op, struct service *service, const char *id,
-                      const struct cert *cert, const struct device_hello *hello,
-                      struct device_welcome *ret)
-{
-    struct sign_of_life it = {.change = {.service = service}, .hello = hello};
-    struct store_device *device = &it.change.device;
-
-    ENSURE(op, !*hello->firmware || firmware_valid(hello->firmware), KW_E_INPUT,
-           "a version of firmware has 1 to %d letters, digits and '._+-'", FIRMWARE_MAX - 1);
-    it.now_ms = os_clock_unix_ms();
-    /* A stand-in for hardware says so wherever it is shown, so the word goes into the record. */
-    (void)snprintf(it.root_of_trust, sizeof(it.root_of_trust), "%.80s%s", hello->root_of_trust,
-                   hello->simulated ? " SIMULATED" : "");
-    TRY(op, store_device_get(op, service->store, id, device), "device '%s'", id);
-    TRY(op, fleet_heartbeat(op, service, id, &hello->beat));
-    TRY(op, fleet_events_said(op, service, id, &hello->events, &ret->events_from));
-    TRY(op, revocation_hello(op, service, device, cert, &ret->renew));
-    TRY(op, tell_wipe(op, service, id, ret));
-    bool other_cert = take_cert_name(op, &it, id);
-    if (!other_cert && !is_news(device, &it) && it.now_ms - device->last_seen_ms < SEEN_EVERY_MS) {
-        return KW_OK;
-    }
-    name_object(&it.change, EVENT_DEVICE_HELLO);
-    (void)snprintf(it.change.event.detail, sizeof(it.change.event.detail),
-                   "agent %.90s, root of trust %.90s%s%.63s", hello->agent, it.root_of_trust,
-                   *hello->firmware ? ", firmware " : "", hello->firmware);
-    return store_change(op, service->store, note_hello, &it);
-}
-
-/* --- receipts of destruction
- * -------------------------------------------------------------------------------------- */
-
-/* The public key comes from a certificate of this device: nothing but our own record says whose a
- * key is. */
-static kw_status find_key(struct kw_op *op, struct service *service, const char *owner,
-                          const uint8_t *key, struct cert **ret)
-{
-    struct store_cert_filter filter = {.owner = owner};
-    struct store_cert cert;
-    unsigned n = 0;
-
-    for (;;) {
-        TRY(op, store_cert_list(op, service->store, &filter, 1, &cert, &n));
-        ENSURE(op, n == 1, KW_E_DENIED, "this key is not known as the device's");
-        filter.after_row = cert.row;
-        if (memcmp(cert.pubkey, key, KW_HASH_BYTES) == 0) {
-            return cert_parse(op, KW_SPAN(cert.der, cert.der_len), ret);
-        }
-    }
-}
-
-static kw_status verify_receipt(struct kw_op *op, const char *id,
-                                const struct device_receipt *receipt, const struct cert *cert)
-{
-    AUTO(kw_bytes) *text = NULL;
-    AUTO(kw_bytes) *signature = NULL;
-
-    TRY(op, kw_bytes_new(1024, &text));
-    TRY(op, device_receipt_text(id, receipt, text));
-    TRY(op, kw_b64_decode(kw_span_text(receipt->signature), KW_SIG_MAX, &signature),
-        "signature of the receipt");
-    TRY(op, pubkey_verify(op, cert_public(cert), kw_bytes_span(text), kw_bytes_span(signature)),
-        "receipt");
-    return KW_OK;
-}
-
-enum { CERTS_OF_KEY_MAX = 32 }; /* a key has one; those of the same request again are the same */
-
-struct destruction {
-    struct device_change change;
-    uint8_t key[KW_HASH_BYTES];
-    const struct device_receipt *receipt;
-    unsigned n;
-    int64_t rows[CERTS_OF_KEY_MAX]; /* its certificates */
-};
-
-static kw_status find_certs(struct kw_op *op, const char *owner, struct destruction *it)
-{
-    struct store_cert_filter filter = {.owner = owner};
-    struct store_cert cert;
-    unsigned n = 0;
-
-    for (;;) {
-        TRY(op, store_cert_list(op, it->change.service->store, &filter, 1, &cert, &n));
-        if (n == 0) {
-            return KW_OK;
-        }
-        filter.after_row = cert.row;
-        if (memcmp(cert.pubkey, it->key, KW_HASH_BYTES) == 0) {
-            ENSURE(op, it->n < CERTS_OF_KEY_MAX, KW_E_LIMIT, "the key has too many certificates");
-            it->rows[it->n++] = cert.row;
-        }
-    }
-}
-
-static kw_status end_certs(struct kw_op *op, struct store_txn *txn, const struct destruction *it)
-{
-    const struct authority_deed deed = {.next = CERT_STATE_REVOKED,
-                                        .reason = REVOKE_CESSATION_OF_OPERATION,
-                                        .now_ms = os_clock_unix_ms()};
-    struct store_cert_brief cert;
-
-    for (unsigned i = 0; i < it->n; i++) {
-        TRY(op, store_cert_brief_txn(op, txn, it->rows[i], &cert));
-        if (cert.state != CERT_STATE_REVOKED) {
-            TRY(op, authority_do(op, it->change.service, txn, &cert, &deed));
-        }
-    }
-    return KW_OK;
-}
-
-/* An order is obeyed where the birth identity is gone, which goes last: who keeps that can have all
- * else again, and whoever took one key of a device could say that it was wiped. */
-static kw_status end_wipe(struct kw_op *op, struct store_txn *txn, const struct destruction *it,
-                          const struct store_pubkey *key)
-{
-    bool obeyed = it->change.wipe.state == WIPE_ORDERED && key->class_ == KEY_CLASS_DEVICE_IDEVID;
-
-    return obeyed ? wipe_end(op, txn, it->change.device.id, &it->change.wipe, WIPE_DONE) : KW_OK;
-}
-
-/* The certificates end and the key's record goes to destroyed in one change: there is no moment at
- * which a certificate of a destroyed key is good. */
-static kw_status destroy_key(struct kw_op *op, struct store_txn *txn, void *ctx)
-{
-    struct destruction *it = ctx;
-    struct store_pubkey key;
-    enum key_state next = KEY_STATE_MAX;
-
-    TRY(op, end_certs(op, txn, it));
-    TRY(op, store_pubkey_get_txn(op, txn, it->key, &key));
-    TRY(op, end_wipe(op, txn, it, &key));
-    if (key.state == KEY_DESTROYED) {
-        return KW_OK; /* the same receipt again */
-    }
-    TRY(op, key_step(key.state, KEY_EVENT_DESTROY, &next), "key is %s", key_state_text(key.state));
-    TRY(op, store_pubkey_set_state(op, txn, key.id, next, os_clock_unix_ms()));
-    if (key.class_ == KEY_CLASS_DEVICE_IDEVID) { /* without its birth identity it starts over */
-        TRY(op, store_device_get_txn(op, txn, it->change.device.id, &it->change.device));
-        if (it->change.device.state == DEVICE_ACTIVE) { /* who is suspended or retired stays so */
-            it->change.device.state = DEVICE_REGISTERED;
-            TRY(op, store_device_update(op, txn, &it->change.device));
-        }
-    }
-    struct event *event = &it->change.event;
-    event->type = EVENT_KEY_DESTROY;
-    object_write(OBJECT_KEY, it->receipt->key_id, event->object);
-    KW_TEXT_SET(event->actor, key.owner); /* the receipt's signature says so, nobody else does */
-    (void)snprintf(event->detail, sizeof(event->detail), "signed: %.280s; read back: %.280s",
-                   it->receipt->proof, it->receipt->readback);
-    return service_record(op, it->change.service, txn, event);
-}
-
-kw_status device_take_receipt(struct kw_op *op, struct service *service, const char *id,
-                              const struct device_receipt *receipt)
-{
-    struct destruction it = {.change = {.service = service}, .receipt = receipt};
-    struct kw_out key = KW_OUT_ARRAY(it.key);
-    char owner[KW_NAME_MAX];
-    AUTO(cert) *cert = NULL;
-
-    ENSURE(op, strcmp(receipt->action, "wipe") == 0, KW_E_INPUT, "a receipt of '%s' is not known",
-           receipt->action);
-    ENSURE(op, kw_ok(kw_unhex(receipt->key_id, &key)) && key.len == KW_HASH_BYTES, KW_E_INPUT,
-           "key id is not a SHA-256 in hexadecimal");
-    object_write(OBJECT_DEVICE, id, owner);
-    KW_TEXT_SET(it.change.device.id, id);
-    TRY(op, find_key(op, service, owner, it.key, &cert));
-    TRY(op, verify_receipt(op, id, receipt, cert));
-    TRY(op, find_certs(op, owner, &it));
-    TRY(op, wipe_get(op, service, id, &it.change.wipe));
-    return store_change(op, service->store, destroy_key, &it);
 }

@@ -41,6 +41,25 @@ static kw_status record(struct kw_op *op, struct store_txn *txn, const struct su
     return service_record(op, it->service, txn, &event);
 }
 
+static kw_status put_away(struct kw_op *op, struct store_txn *txn, struct store_device *device,
+                          struct store_suspension *suspension, unsigned *ret_n_certs)
+{
+    suspension->before = device->state;
+    TRY(op, store_suspension_insert(op, txn, suspension));
+    device->state = DEVICE_SUSPENDED;
+    TRY(op, store_device_update(op, txn, device));
+    return store_suspension_hold(op, txn, suspension->owner, suspension->at_ms / 1000, ret_n_certs);
+}
+
+static kw_status take_back(struct kw_op *op, struct store_txn *txn, struct store_device *device,
+                           const struct store_suspension *suspension, unsigned *ret_n_certs)
+{
+    device->state = suspension->before;
+    TRY(op, store_device_update(op, txn, device));
+    TRY(op, store_suspension_release(op, txn, suspension->owner, ret_n_certs));
+    return store_suspension_delete(op, txn, suspension->owner);
+}
+
 static kw_status suspend_in(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
     struct suspending *it = ctx;
@@ -53,11 +72,7 @@ static kw_status suspend_in(struct kw_op *op, struct store_txn *txn, void *ctx)
     KW_TEXT_SET(suspension.owner, it->owner);
     KW_TEXT_SET(suspension.cause, it->cause);
     KW_TEXT_SET(suspension.reason, it->reason);
-    suspension.before = device.state;
-    TRY(op, store_suspension_insert(op, txn, &suspension));
-    device.state = DEVICE_SUSPENDED;
-    TRY(op, store_device_update(op, txn, &device));
-    TRY(op, store_suspension_hold(op, txn, it->owner, it->now_ms / 1000, &it->n_certs));
+    TRY(op, put_away(op, txn, &device, &suspension, &it->n_certs));
     return record(op, txn, it, EVENT_DEVICE_SUSPEND, it->cause, it->reason);
 }
 
@@ -134,36 +149,20 @@ static kw_status resume_in(struct kw_op *op, struct store_txn *txn, void *ctx)
     TRY(op, store_suspension_get_txn(op, txn, it->owner, &found));
     TRY(op, check_cause(op, it, &found));
     TRY(op, end_clone(op, txn, it, &found));
-    device.state = found.before;
-    TRY(op, store_device_update(op, txn, &device));
-    TRY(op, store_suspension_release(op, txn, it->owner, &it->n_certs));
-    TRY(op, store_suspension_delete(op, txn, it->owner));
+    TRY(op, take_back(op, txn, &device, &found, &it->n_certs));
     return record(op, txn, it, EVENT_DEVICE_RESUME, it->cause ? it->cause : op->principal,
                   it->reason);
 }
 
-static kw_status resume(struct kw_op *op, struct suspending *it)
-{
-    TRY(op, begin(op, it));
-    TRY(op, store_change(op, it->service->store, resume_in, it), "resuming device '%s'", it->id);
-    device_suspension_spread(it->service);
-    return KW_OK;
-}
-
 kw_status device_resume(struct kw_op *op, struct service *service, const char *id,
-                        const char *cause)
+                        const char *cause, const char *reason)
 {
-    struct suspending it = {.service = service, .id = id, .cause = cause, .reason = ""};
+    struct suspending it = {.service = service, .id = id, .cause = cause, .reason = reason};
 
-    return resume(op, &it);
-}
-
-kw_status device_release(struct kw_op *op, struct service *service, const char *id,
-                         const char *reason)
-{
-    struct suspending it = {.service = service, .id = id, .reason = reason};
-
-    return resume(op, &it);
+    TRY(op, begin(op, &it));
+    TRY(op, store_change(op, service->store, resume_in, &it), "resuming device '%s'", id);
+    device_suspension_spread(service);
+    return KW_OK;
 }
 
 /* --- from the log ----------------------------------------------------------------------------- */
@@ -205,11 +204,7 @@ kw_status device_suspend_again(struct kw_op *op, struct store_txn *txn, const st
     }
     KW_TEXT_SET(suspension.owner, event->object);
     read_cause(event->detail, &suspension);
-    suspension.before = device.state;
-    TRY(op, store_suspension_insert(op, txn, &suspension));
-    device.state = DEVICE_SUSPENDED;
-    TRY(op, store_device_update(op, txn, &device));
-    return store_suspension_hold(op, txn, event->object, event->unix_ms / 1000, &n_certs);
+    return put_away(op, txn, &device, &suspension, &n_certs);
 }
 
 kw_status device_resume_again(struct kw_op *op, struct store_txn *txn, const struct event *event)
@@ -223,8 +218,5 @@ kw_status device_resume_again(struct kw_op *op, struct store_txn *txn, const str
         return KW_OK;
     }
     TRY(op, store_suspension_get_txn(op, txn, event->object, &found));
-    device.state = found.before;
-    TRY(op, store_device_update(op, txn, &device));
-    TRY(op, store_suspension_release(op, txn, event->object, &n_certs));
-    return store_suspension_delete(op, txn, event->object);
+    return take_back(op, txn, &device, &found, &n_certs);
 }

@@ -19,15 +19,13 @@ kw_status device_suspend_txn(struct kw_op *op, struct service *service, struct s
 void device_suspension_spread(struct service *service);
 /**
  * The device is what it was before, and so are those of its certificates that are still held.
- * cause: NULL = an operator's own; a batch's quarantine ends only with that cause.
- * Errors: KW_E_STATE it is not suspended, or by a batch's quarantine; KW_E_NOT_FOUND.
+ * cause: NULL = an operator's own; a batch's quarantine ends only with that cause. reason: may be
+ * "", but a quarantine for a clone ends only with one; then the next heartbeat is the first again.
+ * Errors: KW_E_STATE it is not suspended, or by a batch's quarantine; KW_E_NOT_FOUND; KW_E_INPUT no
+ * reason where one is needed.
  */
 kw_status device_resume(struct kw_op *op, struct service *service, const char *id,
-                        const char *cause);
-/* An operator's own, with a reason: a quarantine for a clone ends only so, and the next heartbeat
- * is the first again. KW_E_INPUT no reason where one is needed; and those above. */
-kw_status device_release(struct kw_op *op, struct service *service, const char *id,
-                         const char *reason);
+                        const char *cause, const char *reason);
 
 /* What EVENT_DEVICE_SUSPEND or EVENT_DEVICE_RESUME of the log did, done again: after a restore. */
 kw_status device_suspend_again(struct kw_op *op, struct store_txn *txn, const struct event *event);

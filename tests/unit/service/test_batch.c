@@ -59,7 +59,7 @@ static void suspended_and_back(void **state)
     unit_new_key(&unit);
     assert_ok(&op, unit_renew(&op, place, &unit, &ldevid, &renewed));
     assert_code(&op, device_suspend(&op, place->service, "D1", op.principal, ""), KW_E_INPUT);
-    assert_code(&op, device_resume(&op, place->service, "D1", NULL), KW_E_STATE);
+    assert_code(&op, device_resume(&op, place->service, "D1", NULL, ""), KW_E_STATE);
     assert_ok(&op, device_suspend(&op, place->service, "D1", op.principal, "lost"));
     assert_int_equal(state_of(place, "D1"), DEVICE_SUSPENDED);
     assert_int_equal(now(place, &idevid), CERT_STATE_HELD);
@@ -69,7 +69,7 @@ static void suspended_and_back(void **state)
     struct kw_op quiet = as_alice();
     unit_new_key(&unit);
     assert_false(kw_ok(unit_renew(&quiet, place, &unit, &renewed, &more)));
-    assert_ok(&op, device_resume(&op, place->service, "D1", NULL));
+    assert_ok(&op, device_resume(&op, place->service, "D1", NULL, ""));
     assert_int_equal(state_of(place, "D1"), DEVICE_ACTIVE);
     assert_int_equal(now(place, &idevid), CERT_STATE_VALID);
     assert_int_equal(now(place, &ldevid), CERT_STATE_SUPERSEDED); /* as it was */
@@ -158,7 +158,7 @@ static void quarantine(void **state)
     assert_ok(&op, batch_quarantine(&op, place->service, "B1", "bad chip", &batch));
     wait_device(place, "D1", DEVICE_SUSPENDED);
     assert_int_equal(now(place, &cert), CERT_STATE_HELD);
-    assert_code(&op, device_resume(&op, place->service, "D1", NULL), KW_E_STATE);
+    assert_code(&op, device_resume(&op, place->service, "D1", NULL, ""), KW_E_STATE);
     assert_int_equal(state_of(place, "D3"), DEVICE_REGISTERED);
     assert_ok(&op, unit_enrol(&op, place, &other, &more)); /* others are not concerned */
     assert_code(&op, batch_release(&op, place->service, "B1", "", &batch), KW_E_INPUT);
@@ -166,7 +166,7 @@ static void quarantine(void **state)
     wait_device(place, "D1", DEVICE_ACTIVE);
     assert_int_equal(now(place, &cert), CERT_STATE_VALID);
     assert_int_equal(state_of(place, "D2"), DEVICE_SUSPENDED); /* that was another's word */
-    assert_ok(&op, device_resume(&op, place->service, "D2", NULL));
+    assert_ok(&op, device_resume(&op, place->service, "D2", NULL, ""));
     unit_done(&first);
     unit_done(&second);
     unit_done(&other);
@@ -371,7 +371,7 @@ static void the_log_says_it_again(void **state)
         assert_int_equal(state_of(place, "D2"), DEVICE_SUSPENDED);
         assert_int_equal(now(place, &cert), CERT_STATE_HELD);
     }
-    assert_ok(&op, device_resume(&op, place->service, "D1", NULL));
+    assert_ok(&op, device_resume(&op, place->service, "D1", NULL, ""));
     it = (struct doing){device_resume_again, told(place, EVENT_DEVICE_RESUME, "device:D2")};
     assert_ok(&op, store_change(&op, place->service->store, do_in, &it));
     assert_int_equal(state_of(place, "D2"), DEVICE_ACTIVE);

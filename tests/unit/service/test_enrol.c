@@ -6,6 +6,7 @@
 #include "os/clock.h"
 #include "rig.h"
 #include "service/authority/revoke.h"
+#include "service/registration/hello.h"
 #include "service/registration/secret.h"
 #include "service/registration/subject.h"
 

@@ -13,6 +13,7 @@
 #include "service/log/keys.h"
 #include "service/log/log.h"
 #include "service/log/replay.h"
+#include "service/registration/receipt.h"
 
 static void grow(struct place *place, unsigned n)
 {
