@@ -1,10 +1,12 @@
 """The disk is full: 503, nothing lost, and on again when there is room."""
+import json
 import os
 import shutil
 import subprocess
 
 import pytest
-from harness import Gate, csr_der, new_key, run, until
+from cryptography import x509
+from harness import Gate, csr_der, new_key, run, until, words
 
 
 def small_disk(tmp_path, megabytes):
@@ -27,6 +29,16 @@ def disk(tmp_path):
     run('umount', '-l', place)
 
 
+def fill(ballast, but=0):
+    """Write until there is no room; then give so many octets back."""
+    with open(ballast, 'wb', buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(65536))
+        except OSError:
+            file.truncate(max(0, file.tell() - but))
+
+
 def test_disk_full(disk):
     gate = Gate(disk / 'gate')
     gate.log_path = disk.parent / 'server.log'
@@ -34,12 +46,7 @@ def test_disk_full(disk):
     try:
         devices = [gate.device() for _ in range(2)]
         ballast = disk / 'ballast'
-        with open(ballast, 'wb', buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(65536))
-            except OSError:
-                pass
+        fill(ballast)
         live = gate.connect('devices', devices[0].idevid)
 
         def refused():
@@ -62,6 +69,46 @@ def test_disk_full(disk):
         gate.cli('log', 'verify')
     finally:
         gate.stop()
+
+
+@pytest.mark.parametrize('room', [0, 48 << 10, 160 << 10])
+def test_disk_full_in_a_mass_revocation(disk, room):
+    """Wherever the disk is full, between the plan's making and the CA's list: it goes on when there is room, and nothing is done twice."""
+    gate = Gate(disk / 'gate')
+    gate.log_path = disk.parent / 'server.log'
+    gate.start()
+    try:
+        for _ in range(12):
+            ident, secret = gate.register(None, '--batch', 'B-1')
+            assert gate.enrol(csr_der(new_key(), ident), secret=(ident, secret)).status == 200
+        fill(disk / 'ballast', but=room)
+        made, ran = None, None
+        for _ in range(12):  # what fits is done, what does not says so, and the server lives
+            made = made or plan(gate)
+            ran = ran or (made and gate.cli('revoke', 'run', made, check=False).returncode == 0)
+            gate.enrol(csr_der(new_key(), ident), secret=(ident, secret))
+        assert gate.alive()
+        (disk / 'ballast').unlink()
+        made = made or until('a plan can be made', lambda: plan(gate))
+        if not ran:
+            until('it can be run', lambda: gate.cli('revoke', 'run', made, check=False).returncode == 0)
+        done = until('the plan is done', lambda: (p := gate.json('revoke', 'show', made))['state'] == 'done' and p)
+        assert (done['done'], done['passed_over']) == (12, 0)
+        assert {c['state'] for c in gate.json('cert', 'list', '--batch', 'B-1', '--profile', 'idevid')['items']} == {'revoked'}
+        until('the list has them', lambda: len(revoked_in(gate)) == 12)
+        gate.cli('log', 'verify')
+    finally:
+        gate.stop()
+
+
+def plan(gate):
+    made = gate.cli('revoke', 'plan', '--batch', 'B-1', '--profile', 'idevid', '--json', check=False)
+    assert made.returncode == 0 or 'room' in words(made) or 'disk' in words(made), words(made)
+    return str(json.loads(made.stdout)['id']) if made.returncode == 0 else None
+
+
+def revoked_in(gate):
+    return {entry.serial_number for entry in x509.load_der_x509_crl(gate.ask('relying', 'GET', '/crl/devices.crl').body)}
 
 
 def test_no_descriptors_left(tmp_path):
