@@ -8,6 +8,7 @@ import subprocess
 
 import harness
 from harness import KEEPER, run, words
+from test_issue import csr_file
 
 
 def doctor(gate):
@@ -141,3 +142,57 @@ def test_what_time_did_to_keys_is_in_the_log(tmp_path):
     at_day(100)  # the first ones have ended
     harness.until('that is in the log', lambda: {'key:tls-server', 'key:ocsp-devices'} <= ended())
     gate.stop()
+
+
+def edit(gate, profile, old, new):
+    path = gate.state / f'profiles/{profile}.yaml'
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_profiles_beyond_what_was_sealed(own_gate, tmp_path):
+    """Who edits a profile hears at the start what the keeper will refuse; before, devices alone heard, of a 403."""
+    gate = own_gate
+    device = gate.device()
+    assert [one['text'] for one in doctor(gate)[1] if one['check'] == 'profiles'][0].startswith('13, each within')
+    gate.stop()
+    edit(gate, 'ldevid', 'validity_hours: 2160', 'validity_hours: 8760')
+    edit(gate, 'ldevid', 'crl_url: true', 'crl_url: false')
+    edit(gate, 'station', 'validity_hours: 8760', 'validity_hours: 24')  # less is no fault
+    text = (gate.state / 'profiles/tls-client.yaml').read_text()
+    (gate.state / 'profiles/newer.yaml').write_text(text.replace('name: tls-client', 'name: newer'))
+    for name in ('ocsp-signer', 'cmp-signer'):
+        (gate.state / f'profiles/{name}.yaml').unlink()
+    gate.log_path.unlink()
+    gate.start()
+    harness.until('it serves', lambda: 'serving' in gate.log())
+    said = {
+        'ldevid': 'validity_hours of profile \'ldevid\' is 8760, the rule sealed with key \'ca-devices\' says 2160 (and 1 fields more): '
+                  'take it back, or let a CA that is made now issue by it (keywright ca create)',
+        'newer': 'the key \'ca-services\' has no rule for profile \'newer\'',
+        'ocsp-signer': 'the profile is missing, by which the server\'s own certificates are renewed: put its file',
+        'cmp-signer': 'the profile is missing',
+    }
+    for name, text in said.items():
+        assert f'keywrightd: fault: profile \'{name}\': {text}' in gate.log()
+    assert gate.log().count('keywrightd: fault: profile') == len(said)
+    status, found = doctor(gate)
+    shown = {one['object']: one for one in found if one['check'] == 'profiles'}
+    assert status == 5 and set(shown) == set(said)
+    for name, text in said.items():
+        assert shown[name]['level'] == 'fault' and text in shown[name]['text']
+    assert gate.enrol(harness.csr_der(harness.new_key(), device.id), who=device.idevid).status == 403
+    request = csr_file(tmp_path, harness.new_key(), common_name=device.id)
+    done = gate.cli('profile', 'check', '--profile', 'ldevid', '--device', device.id, '--csr', request, check=False)
+    assert done.returncode == 1 and 'validity_hours of profile \'ldevid\' is 8760' in done.stdout
+    config = gate.state / 'keywright.yaml'
+    text = config.read_text()
+    assert 'Example Maker' in text
+    gate.stop()
+    config.write_text(text.replace('Example Maker', 'Others'))
+    gate.log_path.unlink()
+    gate.start()
+    harness.until('it serves', lambda: 'serving' in gate.log())
+    assert ('fault: profile \'user\': subject_dn of profile \'user\' is O=Others, the rule sealed with key \'ca-services\' says '
+            'O=Example Maker: take it back') in gate.log()

@@ -18,6 +18,7 @@
 #include "os/clock.h"
 #include "os/files.h"
 #include "os/sandbox.h"
+#include "service/doctor/doctor.h"
 #include "service/log/gap.h"
 #include "service/log/log.h"
 
@@ -139,6 +140,29 @@ static void warn_of_gap(const struct service *service)
     }
 }
 
+static kw_status tell_fault(struct kw_op *op, void *ctx, const struct finding *finding)
+{
+    char text[512];
+
+    (void)op; /* cannot fail */
+    (void)ctx;
+    if (finding->level == FINDING_FAULT) {
+        (void)snprintf(text, sizeof(text), "fault: profile '%.60s': %.400s", finding->object,
+                       finding->text);
+        log_line(text, NULL);
+    }
+    return KW_OK;
+}
+
+/* An edited file counts from this start on; who asks by it would only hear "denied". */
+static void warn_of_profiles(struct kw_op *op, struct service *service)
+{
+    if (!kw_ok(profiles_look(op, service, tell_fault, NULL))) {
+        log_line("the profiles cannot be looked at", op);
+        kw_op_clear(op);
+    }
+}
+
 static kw_status tell_confinement(struct kw_op *op, struct service *service)
 {
     struct keeper_info keeper;
@@ -159,6 +183,7 @@ static kw_status serve(struct kw_op *op, struct service *service, const sigset_t
     listeners_print(listeners, stderr);
     warn_of_end(service);
     warn_of_gap(service);
+    warn_of_profiles(op, service);
     TRY(op, tell_confinement(op, service));
     log_line("serving", NULL);
     (void)sigwait(stop, &signal); /* fails only for a bad set, which is ours */

@@ -6,6 +6,7 @@
 #include "crypto/alg.h"
 #include "crypto/cert.h"
 #include "crypto/dn.h"
+#include "service/authority/sealed.h"
 
 static const struct terms_place
     at_subject = {"subject", "the profile's subject_dn, filled by the registry",
@@ -93,19 +94,10 @@ static void tell_subject(struct terms *terms, const struct cert *cert, const str
 /* A profile that was added or widened after the CA was made: the keeper would refuse. */
 static kw_status check_rule(struct kw_op *op, struct service *service, const struct explain_case *c)
 {
-    struct key_policy policy;
-    struct policy_rule now;
+    char text[SEALED_TEXT_MAX];
 
-    TRY(op, keeper_key_policy(op, service_keeper(service, c->ca_key_id), c->ca_key_id, &policy));
-    const struct policy_rule *rule = policy_rule_find(&policy, c->profile->name);
-    ENSURE(op, rule, KW_E_DENIED, "the key '%s' has no rule for profile '%s': the CA is older",
-           c->ca_key_id, c->profile->name);
-    TRY(op,
-        profile_rule(c->profile, KW_SPAN(rule->subject_within, rule->subject_within_len), &now));
-    ENSURE(op, policy_rule_equal(&now, rule), KW_E_DENIED,
-           "profile '%s' was changed after it was sealed with the key '%s': what goes beyond the "
-           "sealed rule is refused",
-           c->profile->name, c->ca_key_id);
+    TRY(op, sealed_look(op, service, c->profile, c->ca_key_id, text));
+    ENSURE(op, !*text, KW_E_DENIED, "%s", text);
     return KW_OK;
 }
 

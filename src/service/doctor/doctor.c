@@ -283,6 +283,11 @@ static kw_status look_at_journal(struct kw_op *op, const struct visit *visit)
     return reconcile(op, visit->service, visit->each, visit->ctx);
 }
 
+static kw_status look_at_profiles(struct kw_op *op, const struct visit *visit)
+{
+    return profiles_look(op, visit->service, visit->each, visit->ctx);
+}
+
 /* In the order in which they are told. */
 static const struct {
     const char *check;
@@ -295,6 +300,7 @@ static const struct {
     {"certificates", look_at_certs     },
     {"operators",    look_at_operators },
     {"root lists",   look_at_root_lists},
+    {"profiles",     look_at_profiles  },
     {"disk",         look_at_disk      },
 };
 

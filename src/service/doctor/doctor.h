@@ -36,6 +36,12 @@ typedef kw_status (*finding_fn)(struct kw_op *op, void *ctx, const struct findin
  */
 kw_status doctor_run(struct kw_op *op, struct service *service, finding_fn each, void *ctx);
 
+/* --- service/doctor/profiles.c ---------------------------------------------------------------- */
+
+/* Profiles that go beyond what the keeper signs, and such of the server's own as are missing: a
+ * fault each. Errors: each()'s, and the keepers'; one that is away is passed over. */
+kw_status profiles_look(struct kw_op *op, struct service *service, finding_fn each, void *ctx);
+
 /* --- service/doctor/reconcile.c --------------------------------------------------------------- */
 
 /* The keeper's journal against the log. */

@@ -8,10 +8,12 @@
 
 #include "base/time.h"
 #include "model/profile.h"
+#include "model/rule_gap.h"
 #include "model/x509_bits.h"
 
 #define EKU_CLIENT "1.3.6.1.5.5.7.3.2"
 #define EKU_OCSP "1.3.6.1.5.5.7.3.9"
+#define USAGES "digitalSignature, keyAgreement"
 
 static struct profile ldevid(void)
 {
@@ -348,6 +350,128 @@ static void test_rsa_may_encipher(void **state)
     assert_int_equal(rule_of(&profile).key_usage, MODEL_KU_KEY_ENCIPHERMENT);
 }
 
+/* --- beside what was sealed ------------------------------------------------------------------- */
+
+static void longer(struct profile *profile)
+{
+    profile->validity_hours = 8760;
+}
+
+static void endless(struct profile *profile)
+{
+    profile->no_end = true;
+    profile->validity_hours = profile->overlap_hours = 0;
+}
+
+static void more_algs(struct profile *profile)
+{
+    (void)KW_TEXT_SET(profile->key_algs[profile->n_key_algs++], "ed25519");
+}
+
+static void other_usage(struct profile *profile)
+{
+    (void)KW_TEXT_SET(profile->key_usage[profile->n_key_usage++], "keyAgreement");
+}
+
+static void no_eku(struct profile *profile)
+{
+    profile->n_eku = 0;
+}
+
+static void hardware(struct profile *profile)
+{
+    profile->hardware_module_name = true;
+}
+
+static void birth(struct profile *profile)
+{
+    profile->server_keygen = true;
+}
+
+static void no_crl(struct profile *profile)
+{
+    profile->crl_url = false;
+}
+
+static void no_ocsp(struct profile *profile)
+{
+    profile->ocsp_url = false;
+}
+
+static void a_policy(struct profile *profile)
+{
+    (void)KW_TEXT_SET(profile->policies[profile->n_policies++], "1.2.3.4");
+}
+
+/* The keeper would refuse: each is told with both values. */
+static void test_beyond_what_was_sealed(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*change)(struct profile *profile);
+        const char *field, *now, *sealed;
+    } cases[] = {
+        {longer,      "validity_hours",           "8760",                      "2160"            },
+        {endless,     "validity_hours",           "no end",                    "2160"            },
+        {more_algs,   "key_algs",                 "ec-p256, ec-p384, ed25519", "ec-p256, ec-p384"},
+        {other_usage, "key_usage",                USAGES,                      "digitalSignature"},
+        {no_eku,      "eku",                      "none",                      EKU_CLIENT        },
+        {hardware,    "hardware_module_name",     "true",                      "false"           },
+        {birth,       "server_keygen",            "true",                      "false"           },
+        {no_crl,      "crl_url",                  "no",                        "yes"             },
+        {no_ocsp,     "ocsp_url, ca_issuers_url", "no",                        "yes"             },
+        {a_policy,    "policies",                 "yes",                       "no"              },
+    };
+
+    for (size_t i = 0; i < KW_COUNT(cases); i++) {
+        struct profile before = ldevid(), after = ldevid();
+        struct rule_gap gap;
+        unsigned at = 0;
+        cases[i].change(&after);
+        const struct policy_rule sealed = rule_of(&before), now = rule_of(&after);
+        assert_true(rule_gap_next(&sealed, &now, &at, &gap));
+        assert_string_equal(gap.field, cases[i].field);
+        assert_string_equal(gap.now, cases[i].now);
+        assert_string_equal(gap.sealed, cases[i].sealed);
+    }
+}
+
+static void test_less_than_was_sealed(void **state)
+{
+    (void)state;
+    struct profile before = ldevid(), after = ldevid();
+    struct rule_gap gap;
+    unsigned at = 0;
+
+    after.validity_hours = 720;
+    after.n_key_algs = 1;
+    const struct policy_rule sealed = rule_of(&before), now = rule_of(&after);
+    assert_false(rule_gap_next(&sealed, &now, &at, &gap));
+    at = 0;
+    assert_false(rule_gap_next(&sealed, &sealed, &at, &gap));
+}
+
+/* A server's names: sealed as a must, and as a may. */
+static void test_names_beyond_what_was_sealed(void **state)
+{
+    (void)state;
+    struct profile without = asked_over_rest("server"), may = asked_over_rest("service"),
+                   must = may;
+    struct rule_gap gap;
+    unsigned at = 0;
+
+    (void)KW_TEXT_SET(without.subject, "service");
+    may.san_from_request = must.san_from_request = must.san_required = true;
+    const struct policy_rule none = rule_of(&without), some = rule_of(&may), all = rule_of(&must);
+    assert_true(rule_gap_next(&none, &some, &at, &gap));
+    assert_string_equal(gap.field, "san_from_request");
+    at = 0;
+    assert_true(rule_gap_next(&all, &some, &at, &gap));
+    assert_string_equal(gap.field, "san_required");
+    at = 0;
+    assert_false(rule_gap_next(&some, &all, &at, &gap));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +486,9 @@ int main(void)
         cmocka_unit_test(test_crl_signer_signs_crls_alone),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_rsa_may_encipher),
+        cmocka_unit_test(test_beyond_what_was_sealed),
+        cmocka_unit_test(test_less_than_was_sealed),
+        cmocka_unit_test(test_names_beyond_what_was_sealed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
