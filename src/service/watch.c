@@ -1,11 +1,10 @@
 #include "service/watch.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "os/clock.h"
+#include "os/worker.h"
 #include "service/approvals/approvals.h"
 #include "service/cmp/cmp.h"
 #include "service/doctor/doctor.h"
@@ -35,10 +34,7 @@ struct watch {
     unsigned restarts;            /* of the keeper, recorded so far */
     bool resumed;                 /* what was approved before the start */
     int64_t due_ms[WATCH_CHORES]; /* when each is done next */
-    pthread_mutex_t lock;
-    pthread_cond_t ending;
-    bool stop; /* under lock */
-    pthread_t thread;
+    struct os_worker worker;
 };
 
 static void look(struct watch *watch)
@@ -140,53 +136,29 @@ static void do_chore(struct watch *watch, enum watch_chore chore)
     watch->due_ms[chore] = now_ms + next_ms;
 }
 
-/* Sleep for a while. False at the end. */
-static bool sleep_on(struct watch *watch)
-{
-    int64_t until_ns = os_clock_mono_ns() + (int64_t)LOOK_EVERY_MS * 1000000;
-    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
-
-    pthread_mutex_lock(&watch->lock);
-    while (!watch->stop && pthread_cond_timedwait(&watch->ending, &watch->lock, &until) == 0) {
-    }
-    bool go_on = !watch->stop;
-    pthread_mutex_unlock(&watch->lock);
-    return go_on;
-}
-
 static void *run(void *ctx)
 {
-    while (sleep_on(ctx)) {
-        look(ctx);
+    struct watch *watch = ctx;
+
+    while (os_worker_sleep(&watch->worker, LOOK_EVERY_MS, NULL)) {
+        look(watch);
         for (unsigned i = 0; i < WATCH_CHORES; i++) {
-            do_chore(ctx, i);
+            do_chore(watch, i);
         }
     }
     return NULL;
 }
 
-static void release(struct watch *watch)
-{
-    pthread_cond_destroy(&watch->ending);
-    pthread_mutex_destroy(&watch->lock);
-    free(watch);
-}
-
 kw_status watch_start(struct kw_op *op, struct service *service, struct watch **ret)
 {
     struct watch *watch = calloc(1, sizeof(*watch));
-    pthread_condattr_t monotonic;
 
     ENSURE(op, watch, KW_E_MEMORY, "no memory for the watch");
     watch->service = service;
-    pthread_mutex_init(&watch->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&watch->ending, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&watch->thread, NULL, run, watch) != 0) {
-        release(watch);
-        return FAIL(op, KW_E_MEMORY, "no thread for the watch");
+    kw_status status = os_worker_start(op, &watch->worker, run, watch, "the watch");
+    if (!kw_ok(status)) {
+        free(watch);
+        return status;
     }
     *ret = watch;
     return KW_OK;
@@ -194,13 +166,8 @@ kw_status watch_start(struct kw_op *op, struct service *service, struct watch **
 
 void watch_stop(struct watch *watch)
 {
-    if (!watch) {
-        return;
+    if (watch) {
+        os_worker_stop(&watch->worker);
+        free(watch);
     }
-    pthread_mutex_lock(&watch->lock);
-    watch->stop = true;
-    pthread_cond_signal(&watch->ending);
-    pthread_mutex_unlock(&watch->lock);
-    pthread_join(watch->thread, NULL);
-    release(watch);
 }

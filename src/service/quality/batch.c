@@ -1,16 +1,15 @@
 #include "service/quality/batch.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "model/object.h"
 #include "os/clock.h"
+#include "os/worker.h"
 #include "service/registration/device.h"
 #include "service/registration/suspend.h"
 
-enum { LOOK_EVERY_S = 30, WORK_DEADLINE_MS = 30000 };
+enum { LOOK_EVERY_MS = 30000, WORK_DEADLINE_MS = 30000 };
 
 static const char *const states[] = {
     [BATCH_OPEN] = "open",
@@ -221,21 +220,15 @@ kw_status batch_refuse_quarantined(struct kw_op *op, const struct store_device *
 
 struct batch_worker {
     struct service *service;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool stop, asked; /* under lock */
-    bool unsettled;   /* something failed; the thread's */
-    pthread_t thread;
+    bool unsettled; /* something failed; the thread's */
+    struct os_worker worker;
 };
 
 static bool goes_on(void *ctx)
 {
     struct batch_worker *worker = ctx;
 
-    pthread_mutex_lock(&worker->lock);
-    bool go_on = !worker->stop;
-    pthread_mutex_unlock(&worker->lock);
-    return go_on;
+    return os_worker_goes_on(&worker->worker);
 }
 
 /* The comparison found nothing: closed. */
@@ -380,18 +373,10 @@ static void look(struct batch_worker *worker, bool all)
 
 static bool wait_for_work(struct batch_worker *worker, bool *ret_all)
 {
-    struct timespec until;
+    bool asked = false, go_on = os_worker_sleep(&worker->worker, LOOK_EVERY_MS, &asked);
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &until); /* cannot fail */
-    until.tv_sec += LOOK_EVERY_S;
-    pthread_mutex_lock(&worker->lock);
-    while (!worker->stop && !worker->asked &&
-           pthread_cond_timedwait(&worker->wake, &worker->lock, &until) == 0) {
-    }
-    *ret_all = worker->asked || worker->unsettled;
-    worker->asked = worker->unsettled = false;
-    bool go_on = !worker->stop;
-    pthread_mutex_unlock(&worker->lock);
+    *ret_all = asked || worker->unsettled;
+    worker->unsettled = false;
     return go_on;
 }
 
@@ -405,55 +390,32 @@ static void *run(void *ctx)
     return NULL;
 }
 
-static void release(struct batch_worker *worker)
-{
-    pthread_cond_destroy(&worker->wake);
-    pthread_mutex_destroy(&worker->lock);
-    free(worker);
-}
-
 kw_status batch_worker_start(struct kw_op *op, struct service *service, struct batch_worker **ret)
 {
     struct batch_worker *worker = calloc(1, sizeof(*worker));
-    pthread_condattr_t monotonic;
 
     ENSURE(op, worker, KW_E_MEMORY, "no memory for batches");
     worker->service = service;
-    pthread_mutex_init(&worker->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&worker->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     *ret = worker; /* before the thread asks for it */
-    if (pthread_create(&worker->thread, NULL, run, worker) != 0) {
+    kw_status status = os_worker_start(op, &worker->worker, run, worker, "batches");
+    if (!kw_ok(status)) {
         *ret = NULL;
-        release(worker);
-        return FAIL(op, KW_E_MEMORY, "no thread for batches");
+        free(worker);
     }
-    return KW_OK;
+    return status;
 }
 
 void batch_worker_stop(struct batch_worker *worker)
 {
-    if (!worker) {
-        return;
+    if (worker) {
+        os_worker_stop(&worker->worker);
+        free(worker);
     }
-    pthread_mutex_lock(&worker->lock);
-    worker->stop = true;
-    pthread_cond_signal(&worker->wake);
-    pthread_mutex_unlock(&worker->lock);
-    pthread_join(worker->thread, NULL);
-    release(worker);
 }
 
 void batch_worker_wake(struct service *service)
 {
-    struct batch_worker *worker = service->batches;
-
-    if (worker) {
-        pthread_mutex_lock(&worker->lock);
-        worker->asked = true;
-        pthread_cond_signal(&worker->wake);
-        pthread_mutex_unlock(&worker->lock);
+    if (service->batches) {
+        os_worker_ask(&service->batches->worker);
     }
 }

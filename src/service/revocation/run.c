@@ -5,13 +5,12 @@
  * is done twice.
  */
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "model/object.h"
 #include "os/clock.h"
+#include "os/worker.h"
 #include "service/authority/revoke.h"
 #include "service/revocation/enforced.h"
 #include "service/revocation/revocation.h"
@@ -27,10 +26,7 @@ enum {
 struct revoker {
     struct service *service;
     int64_t looked_ms;
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    bool wake, stop; /* under lock */
-    pthread_t thread;
+    struct os_worker worker;
 };
 
 /* --- one chunk -------------------------------------------------------------------------------- */
@@ -156,21 +152,13 @@ static kw_status end_run(struct kw_op *op, struct revoker *revoker, const struct
 
 /* --- the thread ------------------------------------------------------------------------------- */
 
-static bool stopping(struct revoker *revoker)
-{
-    pthread_mutex_lock(&revoker->lock);
-    bool stop = revoker->stop;
-    pthread_mutex_unlock(&revoker->lock);
-    return stop;
-}
-
 /* Everything left of one plan, or up to the server's end. */
 static kw_status run_plan(struct kw_op *op, struct revoker *revoker, const struct store_plan *plan)
 {
     struct chunk chunk = {.service = revoker->service, .plan = plan->id};
     int64_t last_row = plan->last_row;
 
-    while (!stopping(revoker)) {
+    while (os_worker_goes_on(&revoker->worker)) {
         op->deadline_ms = os_clock_mono_ms() + CHUNK_DEADLINE_MS;
         TRY(op, store_plan_rows(op, revoker->service->store, plan->id, last_row, CHUNK, chunk.rows,
                                 &chunk.n));
@@ -270,23 +258,6 @@ static void look_at_parties(struct revoker *revoker)
     }
 }
 
-/* Sleep up to `ms` or until it is woken. False at the end. */
-static bool sleep_on(struct revoker *revoker, unsigned ms)
-{
-    int64_t until_ns = os_clock_mono_ns() + (int64_t)ms * 1000000;
-    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
-    int timed_out = 0;
-
-    pthread_mutex_lock(&revoker->lock);
-    while (!revoker->stop && !revoker->wake && !timed_out) {
-        timed_out = pthread_cond_timedwait(&revoker->work, &revoker->lock, &until);
-    }
-    revoker->wake = false;
-    bool go_on = !revoker->stop;
-    pthread_mutex_unlock(&revoker->lock);
-    return go_on;
-}
-
 static void *run(void *ctx)
 {
     struct revoker *revoker = ctx;
@@ -295,32 +266,20 @@ static void *run(void *ctx)
     do {
         fine = work_once(revoker);
         look_at_parties(revoker);
-    } while (sleep_on(revoker, fine ? IDLE_MS : RETRY_MS));
+    } while (os_worker_sleep(&revoker->worker, fine ? IDLE_MS : RETRY_MS, NULL));
     return NULL;
-}
-
-static void release(struct revoker *revoker)
-{
-    pthread_cond_destroy(&revoker->work);
-    pthread_mutex_destroy(&revoker->lock);
-    free(revoker);
 }
 
 kw_status revoker_start(struct kw_op *op, struct service *service, struct revoker **ret)
 {
     struct revoker *revoker = calloc(1, sizeof(*revoker));
-    pthread_condattr_t monotonic;
 
     ENSURE(op, revoker, KW_E_MEMORY, "no memory for revocations");
     revoker->service = service;
-    pthread_mutex_init(&revoker->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&revoker->work, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&revoker->thread, NULL, run, revoker) != 0) {
-        release(revoker);
-        return FAIL(op, KW_E_MEMORY, "no thread for revocations");
+    kw_status status = os_worker_start(op, &revoker->worker, run, revoker, "revocations");
+    if (!kw_ok(status)) {
+        free(revoker);
+        return status;
     }
     *ret = revoker;
     return KW_OK;
@@ -328,26 +287,15 @@ kw_status revoker_start(struct kw_op *op, struct service *service, struct revoke
 
 void revoker_stop(struct revoker *revoker)
 {
-    if (!revoker) {
-        return;
+    if (revoker) {
+        os_worker_stop(&revoker->worker);
+        free(revoker);
     }
-    pthread_mutex_lock(&revoker->lock);
-    revoker->stop = true;
-    pthread_cond_signal(&revoker->work);
-    pthread_mutex_unlock(&revoker->lock);
-    pthread_join(revoker->thread, NULL);
-    release(revoker);
 }
 
 void revoker_wake(struct service *service)
 {
-    struct revoker *revoker = service->revoker;
-
-    if (!revoker) {
-        return;
+    if (service->revoker) {
+        os_worker_ask(&service->revoker->worker);
     }
-    pthread_mutex_lock(&revoker->lock);
-    revoker->wake = true;
-    pthread_cond_signal(&revoker->work);
-    pthread_mutex_unlock(&revoker->lock);
 }

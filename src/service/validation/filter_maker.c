@@ -3,9 +3,9 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "os/clock.h"
+#include "os/worker.h"
 #include "service/validation/shard.h"
 
 enum { MINUTE_MS = 60000, RETRY_MS = 2000, MAKE_DEADLINE_MS = 120000 };
@@ -13,11 +13,9 @@ enum { MINUTE_MS = 60000, RETRY_MS = 2000, MAKE_DEADLINE_MS = 120000 };
 /* What is given out, and the thread that makes it. */
 struct filter_shelf {
     struct service *service;
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t ending;
-    bool stop;
+    pthread_mutex_t lock; /* guards the next */
     struct crl_doc *docs[SERVICE_CAS_MAX];
-    pthread_t thread;
+    struct os_worker worker;
 };
 
 static void put(struct filter_shelf *shelf, unsigned ca, struct crl_doc *doc)
@@ -82,26 +80,12 @@ static bool make_all(struct filter_shelf *shelf)
     return good;
 }
 
-/* False at the end. */
-static bool sleep_ms(struct filter_shelf *shelf, int64_t ms)
-{
-    int64_t until_ns = os_clock_mono_ns() + ms * 1000000;
-    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
-
-    (void)pthread_mutex_lock(&shelf->lock);
-    while (!shelf->stop && pthread_cond_timedwait(&shelf->ending, &shelf->lock, &until) == 0) {
-    }
-    bool go_on = !shelf->stop;
-    (void)pthread_mutex_unlock(&shelf->lock);
-    return go_on;
-}
-
 static void *work(void *ctx)
 {
     struct filter_shelf *shelf = ctx;
     int64_t every_ms = (int64_t)shelf->service->config.filter_minutes * MINUTE_MS;
 
-    while (sleep_ms(shelf, make_all(shelf) ? every_ms : RETRY_MS)) {
+    while (os_worker_sleep(&shelf->worker, make_all(shelf) ? every_ms : RETRY_MS, NULL)) {
     }
     return NULL;
 }
@@ -111,30 +95,24 @@ static void release(struct filter_shelf *shelf)
     for (unsigned i = 0; i < SERVICE_CAS_MAX; i++) {
         crl_doc_unref(shelf->docs[i]);
     }
-    (void)pthread_cond_destroy(&shelf->ending);
     (void)pthread_mutex_destroy(&shelf->lock);
     free(shelf);
 }
 
 kw_status filter_shelf_start(struct kw_op *op, struct service *service)
 {
-    pthread_condattr_t monotonic;
-
     if (service->config.filter_minutes == 0) {
         return KW_OK;
     }
     struct filter_shelf *shelf = calloc(1, sizeof(*shelf));
     ENSURE(op, shelf, KW_E_MEMORY, "no memory for revocation filters");
     shelf->service = service;
-    (void)pthread_mutex_init(&shelf->lock, NULL); /* these cannot fail on Linux */
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&shelf->ending, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    (void)pthread_mutex_init(&shelf->lock, NULL); /* cannot fail on Linux */
     load_kept(shelf);
-    if (pthread_create(&shelf->thread, NULL, work, shelf) != 0) {
+    kw_status status = os_worker_start(op, &shelf->worker, work, shelf, "revocation filters");
+    if (!kw_ok(status)) {
         release(shelf);
-        return FAIL(op, KW_E_MEMORY, "no thread for revocation filters");
+        return status;
     }
     atomic_store(&service->filters, shelf);
     return KW_OK;
@@ -142,15 +120,10 @@ kw_status filter_shelf_start(struct kw_op *op, struct service *service)
 
 void filter_shelf_stop(struct filter_shelf *shelf)
 {
-    if (!shelf) {
-        return;
+    if (shelf) {
+        os_worker_stop(&shelf->worker);
+        release(shelf);
     }
-    (void)pthread_mutex_lock(&shelf->lock);
-    shelf->stop = true;
-    (void)pthread_cond_signal(&shelf->ending);
-    (void)pthread_mutex_unlock(&shelf->lock);
-    (void)pthread_join(shelf->thread, NULL);
-    release(shelf);
 }
 
 kw_status filter_lend(struct kw_op *op, struct service *service, const char *ca_id,

@@ -1,10 +1,9 @@
 /* Answers that are asked for are signed anew before they end, so that nobody waits for a signature.
  */
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "os/clock.h"
+#include "os/worker.h"
 #include "service/validation/ocsp_responder.h"
 #include "service/validation/ocsp_sign.h"
 
@@ -12,10 +11,7 @@ enum { LOOK_EVERY_MS = 1000, SIGN_DEADLINE_MS = 5000, EARLY_PART = 8 };
 
 struct ocsp_presigner {
     struct service *service;
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t ending;
-    bool stop;
-    pthread_t thread;
+    struct os_worker worker;
 };
 
 /* In the last eighth of its life, where somebody asked since it was made. */
@@ -66,53 +62,28 @@ unsigned ocsp_presign(struct service *service, int64_t now_s)
     return n;
 }
 
-static bool sleep_on(struct ocsp_presigner *presigner)
-{
-    int64_t until_ns = os_clock_mono_ns() + (int64_t)LOOK_EVERY_MS * 1000000;
-    struct timespec until = {.tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000};
-
-    pthread_mutex_lock(&presigner->lock);
-    while (!presigner->stop &&
-           pthread_cond_timedwait(&presigner->ending, &presigner->lock, &until) == 0) {
-    }
-    bool go_on = !presigner->stop;
-    pthread_mutex_unlock(&presigner->lock);
-    return go_on;
-}
-
 static void *work(void *ctx)
 {
     struct ocsp_presigner *presigner = ctx;
 
-    while (sleep_on(presigner)) {
+    while (os_worker_sleep(&presigner->worker, LOOK_EVERY_MS, NULL)) {
         (void)ocsp_presign(presigner->service, os_clock_unix_s()); /* how many: for tests */
     }
     return NULL;
-}
-
-static void release(struct ocsp_presigner *presigner)
-{
-    pthread_cond_destroy(&presigner->ending);
-    pthread_mutex_destroy(&presigner->lock);
-    free(presigner);
 }
 
 kw_status ocsp_presigner_start(struct kw_op *op, struct service *service,
                                struct ocsp_presigner **ret)
 {
     struct ocsp_presigner *presigner = calloc(1, sizeof(*presigner));
-    pthread_condattr_t monotonic;
 
     ENSURE(op, presigner, KW_E_MEMORY, "no memory for renewing OCSP answers");
     presigner->service = service;
-    pthread_mutex_init(&presigner->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&presigner->ending, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    if (pthread_create(&presigner->thread, NULL, work, presigner) != 0) {
-        release(presigner);
-        return FAIL(op, KW_E_MEMORY, "no thread for renewing OCSP answers");
+    kw_status status =
+        os_worker_start(op, &presigner->worker, work, presigner, "renewing OCSP answers");
+    if (!kw_ok(status)) {
+        free(presigner);
+        return status;
     }
     *ret = presigner;
     return KW_OK;
@@ -120,13 +91,8 @@ kw_status ocsp_presigner_start(struct kw_op *op, struct service *service,
 
 void ocsp_presigner_stop(struct ocsp_presigner *presigner)
 {
-    if (!presigner) {
-        return;
+    if (presigner) {
+        os_worker_stop(&presigner->worker);
+        free(presigner);
     }
-    pthread_mutex_lock(&presigner->lock);
-    presigner->stop = true;
-    pthread_cond_signal(&presigner->ending);
-    pthread_mutex_unlock(&presigner->lock);
-    pthread_join(presigner->thread, NULL);
-    release(presigner);
 }
