@@ -199,6 +199,42 @@ kw_status authority_revoke(struct kw_op *op, struct service *service, const stru
                         &(struct authority_deed){.next = CERT_STATE_REVOKED, .reason = reason});
 }
 
+/* Somebody else may revoke the same certificate at this moment: as good. */
+static kw_status revoke_one(struct kw_op *op, struct service *service,
+                            const struct store_cert *cert, int reason, unsigned *n_revoked)
+{
+    kw_status status = authority_revoke(op, service, cert, reason);
+
+    if (status.code == KW_E_STATE) {
+        kw_op_clear(op);
+        return KW_OK;
+    }
+    TRY(op, status);
+    (*n_revoked)++;
+    return KW_OK;
+}
+
+kw_status authority_revoke_all(struct kw_op *op, struct service *service, const char *owner,
+                               const uint8_t *key, int reason, unsigned *ret_n)
+{
+    struct store_cert_filter filter = {.owner = owner};
+    struct store_cert cert;
+    unsigned n = 0;
+
+    *ret_n = 0;
+    for (;;) {
+        TRY(op, store_cert_list(op, service->store, &filter, 1, &cert, &n));
+        if (n == 0) {
+            return KW_OK;
+        }
+        filter.after_row = cert.row;
+        bool meant = !key || memcmp(cert.pubkey, key, KW_HASH_BYTES) == 0;
+        if (meant && cert.state != CERT_STATE_REVOKED) {
+            TRY(op, revoke_one(op, service, &cert, reason, ret_n));
+        }
+    }
+}
+
 kw_status authority_withdraw(struct kw_op *op, struct service *service,
                              const struct store_cert *cert)
 {

@@ -12,6 +12,11 @@
  */
 kw_status authority_revoke(struct kw_op *op, struct service *service, const struct store_cert *cert,
                            int reason);
+/* The same for all of an owner that are not revoked yet, or (key, SHA-256 of a public key, not
+ * NULL) all of those with this key. ret_n: how many of them; what was done stays where a later one
+ * fails, and another call goes on. */
+kw_status authority_revoke_all(struct kw_op *op, struct service *service, const char *owner,
+                               const uint8_t *key, int reason, unsigned *ret_n);
 /* certificateHold, and its end: what was superseded is that again. KW_E_STATE revoked, on hold
  * already, or not on hold; also for what is known from the log alone, which never becomes good. */
 kw_status authority_hold(struct kw_op *op, struct service *service, const struct store_cert *cert);

@@ -121,32 +121,13 @@ static kw_status do_step(struct kw_op *op, struct service *service, const struct
     return record(op, &deed);
 }
 
-/* Every certificate for this key that is in force. */
-static kw_status revoke_certs(struct kw_op *op, struct service *service,
-                              const uint8_t key[KW_HASH_BYTES], const char *owner)
-{
-    struct store_cert_filter filter = {.owner = owner};
-    struct store_cert cert;
-    unsigned n = 0;
-
-    for (;;) {
-        TRY(op, store_cert_list(op, service->store, &filter, 1, &cert, &n));
-        if (n == 0) {
-            return KW_OK;
-        }
-        filter.after_row = cert.row;
-        if (memcmp(cert.pubkey, key, KW_HASH_BYTES) == 0 && cert.state != CERT_STATE_REVOKED) {
-            TRY(op, authority_revoke(op, service, &cert, REVOKE_KEY_COMPROMISE));
-        }
-    }
-}
-
 /* A successor first, so that the server goes on; then the certificates of the stolen key. */
 static kw_status do_revoke(struct kw_op *op, struct service *service, const struct key_wish *wish,
                            struct keeper_key_info *ret)
 {
     struct store_pubkey known;
     uint8_t id[KW_HASH_BYTES];
+    unsigned n_revoked = 0;
 
     TRY(op, do_step(op, service, wish, ret));
     TRY(op, keys_settle(op, service, os_clock_unix_s()), "the key is revoked, but its successor");
@@ -157,7 +138,7 @@ static kw_status do_revoke(struct kw_op *op, struct service *service, const stru
         return KW_OK;
     }
     TRY(op, status);
-    return revoke_certs(op, service, id, known.owner);
+    return authority_revoke_all(op, service, known.owner, id, REVOKE_KEY_COMPROMISE, &n_revoked);
 }
 
 static kw_status do_rotate(struct kw_op *op, struct service *service, const struct key_wish *wish,

@@ -218,42 +218,7 @@ kw_status device_new_secret(struct kw_op *op, struct service *service, const cha
     return store_change(op, service->store, put_secret, &change);
 }
 
-/* --- all certificates of one device ----------------------------------------------------------- */
-
-/* Somebody else may revoke the same certificate at this moment: as good. */
-static kw_status revoke_one(struct kw_op *op, struct service *service,
-                            const struct store_cert *cert, int reason, unsigned *n_revoked)
-{
-    kw_status status = authority_revoke(op, service, cert, reason);
-
-    if (status.code == KW_E_STATE) {
-        kw_op_clear(op);
-        return KW_OK;
-    }
-    TRY(op, status);
-    (*n_revoked)++;
-    return KW_OK;
-}
-
-/* Revoke every certificate of the owner that is in force. */
-static kw_status revoke_all(struct kw_op *op, struct service *service, const char *owner,
-                            int reason, unsigned *n_revoked)
-{
-    struct store_cert_filter filter = {.owner = owner};
-    struct store_cert cert;
-    unsigned n = 0;
-
-    for (;;) {
-        TRY(op, store_cert_list(op, service->store, &filter, 1, &cert, &n));
-        if (n == 0) {
-            return KW_OK;
-        }
-        filter.after_row = cert.row;
-        if (cert.state != CERT_STATE_REVOKED) {
-            TRY(op, revoke_one(op, service, &cert, reason, n_revoked));
-        }
-    }
-}
+/* --- out of use, and back --------------------------------------------------------------------- */
 
 static kw_status retire(struct kw_op *op, struct store_txn *txn, void *ctx)
 {
@@ -283,7 +248,7 @@ kw_status device_retire(struct kw_op *op, struct service *service, const char *i
     name_object(&change, EVENT_DEVICE_RETIRE);
     TRY(op, store_change(op, service->store, retire, &change));
     object_write(OBJECT_DEVICE, id, owner);
-    TRY(op, revoke_all(op, service, owner, reason, &n_revoked));
+    TRY(op, authority_revoke_all(op, service, owner, NULL, reason, &n_revoked));
     ENSURE(op, change.device.state != DEVICE_RETIRED || n_revoked > 0, KW_E_STATE,
            "device '%s' is retired already", id);
     return KW_OK;
