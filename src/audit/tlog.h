@@ -34,8 +34,8 @@ typedef kw_status (*tlog_full_tile_fn)(struct kw_op *op, void *ctx, unsigned lev
 void tlog_edge_init(struct tlog_edge *edge);
 /* Only what is in use; ret need not be initialised. To be able to go back. */
 void tlog_edge_copy(struct tlog_edge *ret, const struct tlog_edge *edge);
-/* Append one leaf hash. Only full()'s errors, and KW_E_LIMIT beyond 2^60 leaves; then restore the
- * edge from a copy. */
+/* Append one leaf hash. full: NULL where only the root is wanted. Only its errors, and KW_E_LIMIT
+ * beyond 2^60 leaves; then restore the edge from a copy. */
 kw_status tlog_edge_append(struct kw_op *op, struct tlog_edge *edge, const struct tlog_hash *leaf,
                            tlog_full_tile_fn full, void *ctx);
 struct tlog_hash tlog_edge_root(const struct tlog_edge *edge); /* SHA-256("") for the empty tree */

@@ -30,7 +30,10 @@ kw_status tlog_edge_append(struct kw_op *op, struct tlog_edge *edge, const struc
             break;
         }
         uint64_t index = (edge->size >> TLOG_TILE_BITS * level) / TLOG_TILE_WIDTH - 1;
-        TRY(op, full(op, ctx, level, index, tile), "tile %ju of level %u", (uintmax_t)index, level);
+        if (full) {
+            TRY(op, full(op, ctx, level, index, tile), "tile %ju of level %u", (uintmax_t)index,
+                level);
+        }
         carry = tlog_hash_perfect(tile, TLOG_TILE_WIDTH);
         edge->width[level] = 0;
     }

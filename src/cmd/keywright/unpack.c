@@ -138,17 +138,6 @@ struct log_walk {
     uint64_t size; /* to be looked at */
 };
 
-static kw_status no_tile(struct kw_op *op, void *ctx, unsigned level, uint64_t index,
-                         const struct tlog_hash hashes[TLOG_TILE_WIDTH])
-{
-    (void)op;
-    (void)ctx;
-    (void)level;
-    (void)index;
-    (void)hashes;
-    return KW_OK;
-}
-
 static kw_status add_leaf(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
 {
     struct log_walk *walk = ctx;
@@ -157,7 +146,7 @@ static kw_status add_leaf(struct kw_op *op, void *ctx, uint64_t index, struct kw
         return KW_OK;
     }
     struct tlog_hash leaf = tlog_leaf_hash(entry);
-    return tlog_edge_append(op, &walk->edge, &leaf, no_tile, NULL);
+    return tlog_edge_append(op, &walk->edge, &leaf, /* full= */ NULL, NULL);
 }
 
 static kw_status check_log(struct kw_op *op, struct store *store, const struct checkpoint *head,

@@ -199,17 +199,6 @@ static kw_status take_head(struct kw_op *op, struct books *books)
     return KW_OK;
 }
 
-static kw_status no_tile(struct kw_op *op, void *ctx, unsigned level, uint64_t index,
-                         const struct tlog_hash hashes[TLOG_TILE_WIDTH])
-{
-    (void)op;
-    (void)ctx;
-    (void)level;
-    (void)index;
-    (void)hashes;
-    return KW_OK; /* only the root is wanted */
-}
-
 static kw_status take_entry(struct kw_op *op, void *ctx, uint64_t index, struct kw_span entry)
 {
     struct books *books = ctx;
@@ -220,7 +209,7 @@ static kw_status take_entry(struct kw_op *op, void *ctx, uint64_t index, struct 
         return KW_OK;
     }
     struct tlog_hash leaf = tlog_leaf_hash(entry);
-    TRY(op, tlog_edge_append(op, books->edge, &leaf, no_tile, NULL));
+    TRY(op, tlog_edge_append(op, books->edge, &leaf, /* full= */ NULL, NULL));
     return take_head(op, books);
 }
 
