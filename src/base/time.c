@@ -129,3 +129,20 @@ kw_status kw_time_parse(const char *text, int64_t *ret_unix_ms)
     *ret_unix_ms = (days * DAY_S + v[3] * 3600 + v[4] * 60 + v[5]) * 1000 + ms;
     return KW_OK;
 }
+
+kw_status kw_time_parse_exact(struct kw_span text, int64_t *ret_unix_s)
+{
+    char given[KW_TIME_TEXT] = "", again[KW_TIME_TEXT];
+    int64_t ms = 0;
+
+    if (text.len == 0 || text.len >= sizeof(given)) {
+        return KW_FAIL(KW_E_INPUT);
+    }
+    memcpy(given, text.p, text.len);
+    if (!kw_ok(kw_time_parse(given, &ms)) ||
+        !kw_span_equal(kw_span_text(kw_time_text(ms / 1000, again)), text)) {
+        return KW_FAIL(KW_E_INPUT);
+    }
+    *ret_unix_s = ms / 1000;
+    return KW_OK;
+}

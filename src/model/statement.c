@@ -203,30 +203,11 @@ static bool is_number(struct kw_span v)
     return read_number(v, &n);
 }
 
-/* Exactly what kw_time_text() writes. */
-static bool read_time(struct kw_span v, int64_t *ret_unix)
-{
-    char text[KW_TIME_TEXT] = "";
-    char again[KW_TIME_TEXT];
-    int64_t ms = 0;
-
-    if (v.len == 0 || v.len >= sizeof(text)) {
-        return false;
-    }
-    memcpy(text, v.p, v.len);
-    if (!kw_ok(kw_time_parse(text, &ms)) ||
-        !kw_span_equal(kw_span_text(kw_time_text(ms / 1000, again)), v)) {
-        return false;
-    }
-    *ret_unix = ms / 1000;
-    return true;
-}
-
 static bool is_time(struct kw_span v)
 {
     int64_t unix_s = 0;
 
-    return read_time(v, &unix_s);
+    return kw_ok(kw_time_parse_exact(v, &unix_s));
 }
 
 static bool (*const forms[])(struct kw_span v) = {
@@ -371,7 +352,7 @@ uint64_t statement_number(const struct statement *statement, const char *name)
 int64_t statement_time(const struct statement *statement, const char *name)
 {
     int64_t unix_s = 0;
-    bool is = read_time(statement_value(statement, name), &unix_s);
+    bool is = kw_ok(kw_time_parse_exact(statement_value(statement, name), &unix_s));
 
     assert(is);
     return unix_s;

@@ -50,21 +50,8 @@ static bool take_type(struct tuf_head *head, struct kw_span v)
 
 static bool take_expires(struct tuf_head *head, struct kw_span v)
 {
-    char text[KW_TIME_TEXT] = "";
-    char again[KW_TIME_TEXT];
-    int64_t ms = 0;
-
-    if (v.len == 0 || v.len >= sizeof(text)) {
-        return false;
-    }
-    memcpy(text, v.p, v.len);
-    if (!kw_ok(kw_time_parse(text, &ms)) ||
-        !kw_span_equal(kw_span_text(kw_time_text(ms / 1000, again)), v)) {
-        return false;
-    }
     head->expires = v;
-    head->expires_unix = ms / 1000;
-    return true;
+    return kw_ok(kw_time_parse_exact(v, &head->expires_unix));
 }
 
 static bool take_spec(struct tuf_head *head, struct kw_span v)

@@ -125,6 +125,28 @@ static void every_cut_text_is_refused(void **state)
     }
 }
 
+#define LITERAL(text) {(const uint8_t *)(text), sizeof(text) - 1}
+static void one_text_only_is_exact(void **state)
+{
+    static const char text[] = "2026-11-21T02:22:42Z";
+    static const struct kw_span others[] = {
+        {NULL, 0},
+        LITERAL("2026-11-21T02:22:42.000Z"),
+        LITERAL("2026-11-21T02:22:42Z "),
+        LITERAL("2026-11-21T02:22:42Z\0"),
+        LITERAL("2026-11-21T02:22:42z"),
+        LITERAL("2026-11-21T02:22:42Z2026-11-21T02:22:42Z"),
+    };
+    int64_t s = 0;
+
+    (void)state;
+    assert_true(kw_ok(kw_time_parse_exact(kw_span_text(text), &s)));
+    assert_int_equal(s * 1000, parsed(text));
+    for (size_t i = 0; i < KW_COUNT(others); i++) {
+        assert_code(kw_time_parse_exact(others[i], &s), KW_E_INPUT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +155,7 @@ int main(void)
         cmocka_unit_test(times_out_of_range_are_clamped),
         cmocka_unit_test(other_texts_are_refused),
         cmocka_unit_test(every_cut_text_is_refused),
+        cmocka_unit_test(one_text_only_is_exact),
     };
     return cmocka_run_group_tests_name("time", tests, NULL, NULL);
 }
