@@ -59,13 +59,24 @@ static void forget_challenge_text(struct exchange *x)
     }
 }
 
+static bool has_header(const struct http_response *response, const char *name)
+{
+    for (unsigned i = 0; i < response->n_headers; i++) {
+        if (strcmp(response->headers[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Headers that a status owes the client (RFC 9110 sections 10.2.1, 10.2.3, 11.6.1). */
 static void add_error_headers(struct exchange *x, enum kw_code code)
 {
     struct http_response *response = &x->response;
     char text[ALLOW_MAX];
 
-    /* There is room: only a style that sets headers of its own could fill it, and none does. */
+    /* There is room: of the styles one sets a header of its own, EST's, which knows how long people
+     * take. */
     if (code == KW_E_METHOD && x->allow != 0) {
         router_allow_text(x->allow, text, sizeof(text));
         (void)http_response_header(NULL, response, "Allow", text);
@@ -74,7 +85,8 @@ static void add_error_headers(struct exchange *x, enum kw_code code)
         (void)http_response_header(NULL, response, "WWW-Authenticate", "Basic realm=\"keywright\"");
         forget_challenge_text(x);
     }
-    if (kw_code_may_retry(code) && response->status >= 400) {
+    if (kw_code_may_retry(code) && response->status >= 400 &&
+        !has_header(response, "Retry-After")) {
         (void)snprintf(text, sizeof(text), "%d", RETRY_AFTER_S);
         (void)http_response_header(NULL, response, "Retry-After", text);
     }

@@ -163,8 +163,16 @@ def test_an_officer_approves(gate):
     reply = ask()
     assert reply.status == 200, reply
     assert gate.json('request', 'show', str(found['id']))['state'] == 'issued'
-    types = [entry['type'] for _, entry in gate.log_entries() if entry['object'] == f'request:{found["id"]}']
+    types = [entry['type'] for _, entry in gate.log_entries() if entry.get('object') == f'request:{found["id"]}']
     assert types == ['request.open', 'request.approve', 'request.issue']
+
+
+def test_who_has_too_many_waiting_comes_later(gate):
+    """People are asked in any case: who may not wait as well is told no other time than who waits."""
+    device, secret = gate.register()
+    replies = [gate.enrol(csr_der(new_key(), device), secret=(device, secret), label='officer-idevid') for _ in range(4)]
+    assert [reply.status for reply in replies] == [202, 202, 202, 429] and '3 requests' in replies[3].text
+    assert len({reply.headers['retry-after'] for reply in replies}) == 1, [reply.headers for reply in replies]
 
 
 def test_an_officer_refuses(gate):

@@ -30,16 +30,24 @@ kw_status est_body(struct kw_op *op, struct kw_span body, struct kw_bytes **ret)
 }
 
 /* "202 … MUST include a Retry-After header" (RFC 7030 section 4.2.3): a person is asked, which
- * takes minutes rather than seconds. */
+ * takes minutes rather than seconds. So is one where too many wait already; a key's rate is by the
+ * minute, too. */
+static bool takes_minutes(enum kw_code code)
+{
+    return code == KW_E_APPROVAL || code == KW_E_LIMIT;
+}
+
 static void render(enum kw_code code, const char *public_text, const char *request_id,
                    struct http_response *response)
 {
     char seconds[16];
 
     http_errors_text.render(code, public_text, request_id, response);
-    if (response->status == 202) {
+    if (takes_minutes(code)) {
         (void)snprintf(seconds, sizeof(seconds), "%d", RETRY_AFTER_S);
         (void)http_response_header(NULL, response, "Retry-After", seconds); /* the first: it fits */
+    }
+    if (response->status == 202) {
         /* Bouncy Castle's client takes a 202 with a body for a broken connection. */
         kw_bytes_free(TAKE(response->body));
         response->content_type = NULL;
