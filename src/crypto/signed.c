@@ -127,6 +127,17 @@ bool signed_alg_is_taken(struct kw_span alg)
     return kw_ok(der_decode(NULL, ASN1_ITEM_rptr(X509_ALGOR), alg, "", &algor)) && taken_of(algor);
 }
 
+/* What it signs with, for who signed otherwise. */
+static const char *taken_text(enum key_alg alg)
+{
+    if (!key_alg_digest(alg)) {
+        return "";
+    }
+    return KEY_ALG_BIT(alg) & RSA_KEYS
+               ? ": PKCS#1 v1.5 (not PSS) with SHA-256, SHA-384 or SHA-512 is"
+               : ": SHA-256, SHA-384 and SHA-512 are";
+}
+
 kw_status signed_verify_request(struct kw_op *op, struct kw_span alg, struct kw_span message,
                                 struct kw_span signature, const struct pubkey *key)
 {
@@ -136,8 +147,7 @@ kw_status signed_verify_request(struct kw_op *op, struct kw_span alg, struct kw_
     const struct taken *how = taken_of(algor);
     ENSURE(op, how && how->keys & KEY_ALG_BIT(pubkey_alg(key)), KW_E_UNSUPPORTED,
            "signature algorithm is none that is taken of a key of '%s'%s",
-           key_alg_text(pubkey_alg(key)),
-           key_alg_digest(pubkey_alg(key)) ? ": SHA-256, SHA-384 and SHA-512 are" : "");
+           key_alg_text(pubkey_alg(key)), taken_text(pubkey_alg(key)));
     return pubkey_verify_hashed(op, key, how->hash, message, signature);
 }
 

@@ -1,12 +1,13 @@
 """Two-person control with the real programs: what one asks, others approve by their own keys."""
 import os
+import re
 import shutil
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from harness import KEYWRIGHT, Gate, key_pem, new_key, run, words
+from harness import KEYWRIGHT, SOURCE, Gate, key_pem, new_key, run, words
 
 SOFTHSM = next((p for p in ('/usr/lib/softhsm/libsofthsm2.so',
                             '/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so') if os.path.exists(p)), None)
@@ -205,3 +206,30 @@ def test_each_vault_has_its_own_requests(tmp_path):
         assert '3600' not in words(gate.cli('approval', 'roster'))
     finally:
         gate.stop()
+
+
+def test_a_request_lapses_by_the_clock(tmp_path):
+    """What nobody signed in time is over, for signers, for who asks again to run it, and after the clock is right again."""
+    profiles = tmp_path / 'profiles'
+    shutil.copytree(SOURCE / 'profiles', profiles)
+    rules = profiles / 'approvals/rules.yaml'
+    text = rules.read_text()
+    assert re.search('hours: *[0-9]+', text)
+    rules.write_text(re.sub('hours: *[0-9]+', 'hours: 2', text))
+    gate = Gate(tmp_path / 'gate', '--profiles', profiles, '--approver', 'bob').start()
+    late = gate.request('key', 'create', 'kek-1', '--class', 'data-kek')
+    assert gate.stop() == 0
+    gate.env = {'KEYWRIGHT_TEST_CLOCK_OFFSET_S': str(3600)}
+    gate.start()
+    in_time = gate.request('key', 'create', 'kek-2', '--class', 'data-kek')
+    assert request_state(gate, late) == 'open', 'an hour is none too long'
+    assert gate.stop() == 0
+    gate.env = {'KEYWRIGHT_TEST_CLOCK_OFFSET_S': str(2 * 3600 + 60)}
+    gate.start()
+    done = gate.cli('approval', 'sign', late, '--yes', who='bob', check=False)
+    assert done.returncode == 1 and f'the deadline of request {late} has passed' in done.stderr, words(done)
+    assert gate.cli('approval', 'run', late, check=False).returncode == 1
+    assert request_state(gate, late) == 'expired' and 'kek-1' not in states(gate)
+    gate.cli('approval', 'sign', in_time, '--yes', who='bob')
+    assert states(gate)['kek-2'] == 'active'
+    assert gate.stop() == 0

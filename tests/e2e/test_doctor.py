@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import socket
+import sqlite3
 import struct
 import subprocess
 
@@ -196,3 +197,21 @@ def test_profiles_beyond_what_was_sealed(own_gate, tmp_path):
     harness.until('it serves', lambda: 'serving' in gate.log())
     assert ('fault: profile \'user\': subject_dn of profile \'user\' is O=Others, the rule sealed with key \'ca-services\' says '
             'O=Example Maker: take it back') in gate.log()
+
+
+def test_what_failed_inside_is_in_the_journal(own_gate):
+    """Who asked is told no more than that it was us; the journal has the cause, and the request by which both find each other."""
+    gate = own_gate
+    store = sqlite3.connect(gate.state / 'store/keywright.db', timeout=10)
+    store.execute('ALTER TABLE consumer RENAME TO elsewhere')
+    store.commit()
+    reply = gate.operators_get('/api/v1/consumers')
+    assert reply.status == 500, reply
+    told = json.loads(reply.body)
+    assert told['code'] == 'internal' and 'consumer' not in told['detail']
+    line = harness.until('the journal has it', lambda: [one for one in gate.log().splitlines() if told['request_id'] in one])[0]
+    assert f'request {told["request_id"]} (/api/v1/consumers) failed: ' in line and 'no such table' in line
+    store.execute('ALTER TABLE elsewhere RENAME TO consumer')
+    store.commit()
+    store.close()
+    assert gate.operators_get('/api/v1/consumers').status == 200

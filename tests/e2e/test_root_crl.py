@@ -1,5 +1,8 @@
 """What a root takes back: its CRL is made where its key is, renewed there, and never forgets."""
+import datetime
+import json
 import shutil
+import sqlite3
 
 import pytest
 from cmp_messages import Client
@@ -176,3 +179,23 @@ def test_a_ca_that_was_taken_back_issues_nothing(tmp_path):
     assert done.returncode == 1 and 'CA \'services\' issues nothing' in done.stderr and 'keywright ca rotate services' in done.stderr
     gate.device()
     assert gate.stop() == 0
+
+
+def test_a_list_near_its_end_is_told(own_gate):
+    """A month before, and behind it. Nobody waits a year: the list is put into the store as it would be by then."""
+    root, now = x509.load_pem_x509_certificate(own_gate.root.read_bytes()), datetime.datetime.utcnow()
+    store = sqlite3.connect(own_gate.state / 'store/keywright.db', timeout=10)
+
+    def told(days_left):
+        end = now + datetime.timedelta(days=days_left, hours=1)
+        crl = x509.CertificateRevocationListBuilder().issuer_name(root.subject).last_update(end - datetime.timedelta(days=365)) \
+            .next_update(end).add_extension(x509.CRLNumber(2), False).sign(new_key(), hashes.SHA256())
+        store.execute('UPDATE blob SET content = ? WHERE name = \'crl:root\'', (crl.public_bytes(serialization.Encoding.DER),))
+        store.commit()
+        (found,) = [one for one in json.loads(own_gate.cli('doctor', '--json', check=False).stdout)['items'] if one['check'] == 'root lists']
+        assert found['object'] == 'root'
+        return found['level'], found['text']
+    assert told(40) == ('ok', 'CRL 2, 0 certificates taken back, ends in 40 days')
+    assert told(29) == ('warning', 'CRL 2, 0 certificates taken back, ends in 29 days: make the next one, keywright ca crl')
+    assert told(-1)[0] == 'fault' and 'the newest list of \'root\' has ended: see keywright ca crl' in told(-1)[1]
+    store.close()
