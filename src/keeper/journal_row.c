@@ -47,39 +47,39 @@ void keeper_journal_row_decode(struct kw_reader *r, struct keeper_journal_row *r
     ret->kind = (enum keeper_journal_kind)kind;
 }
 
+static const char *const purposes[KEEPER_PURPOSE_MAX] = {
+    [KEEPER_SIGN_CERT] = "certificate",
+    [KEEPER_SIGN_CRL] = "CRL",
+    [KEEPER_SIGN_OCSP] = "OCSP answer",
+    [KEEPER_SIGN_TLS] = "TLS handshake",
+    [KEEPER_SIGN_CHECKPOINT] = "checkpoint",
+    [KEEPER_SIGN_CERT_REQUEST] = "certificate request",
+    [KEEPER_SIGN_CROSS] = "cross certificate",
+    [KEEPER_SIGN_STATEMENT] = "statement",
+    [KEEPER_SIGN_FIRMWARE] = "firmware",
+    [KEEPER_SIGN_TUF] = "TUF metadata",
+    [KEEPER_DATA_WRAP] = "wrap",
+    [KEEPER_DATA_UNWRAP] = "unwrap",
+    [KEEPER_DATA_DERIVE] = "derive",
+    [KEEPER_DATA_MAC] = "MAC",
+    [KEEPER_DATA_MAC_VERIFY] = "MAC verification",
+    [KEEPER_DATA_SEAL] = "seal",
+    [KEEPER_DATA_OPEN] = "open",
+    [KEEPER_SIGN_CMP] = "CMP answer",
+    [KEEPER_KEY_BIRTH] = "key for another",
+    [KEEPER_SIGN_TIME] = "time",
+    [KEEPER_SIGN_WIPE] = "order to wipe",
+};
+
+static const char *const deeds[KEEPER_VAULT_DEED_MAX] = {
+    [KEEPER_VAULT_OPENED] = "opened",
+    [KEEPER_VAULT_SEALED] = "sealed",
+    [KEEPER_VAULT_NEW_SECRET] = "given a new secret",
+    [KEEPER_VAULT_CLOCK] = "told that the clock is right",
+};
+
 const char *keeper_journal_what(const struct keeper_journal_row *row)
 {
-    static const char *const texts[KEEPER_PURPOSE_MAX] = {
-        [KEEPER_SIGN_CERT] = "certificate",
-        [KEEPER_SIGN_CRL] = "CRL",
-        [KEEPER_SIGN_OCSP] = "OCSP answer",
-        [KEEPER_SIGN_TLS] = "TLS handshake",
-        [KEEPER_SIGN_CHECKPOINT] = "checkpoint",
-        [KEEPER_SIGN_CERT_REQUEST] = "certificate request",
-        [KEEPER_SIGN_CROSS] = "cross certificate",
-        [KEEPER_SIGN_STATEMENT] = "statement",
-        [KEEPER_SIGN_FIRMWARE] = "firmware",
-        [KEEPER_SIGN_TUF] = "TUF metadata",
-        [KEEPER_DATA_WRAP] = "wrap",
-        [KEEPER_DATA_UNWRAP] = "unwrap",
-        [KEEPER_DATA_DERIVE] = "derive",
-        [KEEPER_DATA_MAC] = "MAC",
-        [KEEPER_DATA_MAC_VERIFY] = "MAC verification",
-        [KEEPER_DATA_SEAL] = "seal",
-        [KEEPER_DATA_OPEN] = "open",
-        [KEEPER_SIGN_CMP] = "CMP answer",
-        [KEEPER_KEY_BIRTH] = "key for another",
-        [KEEPER_SIGN_TIME] = "time",
-        [KEEPER_SIGN_WIPE] = "order to wipe",
-    };
-
-    static const char *const deeds[KEEPER_VAULT_DEED_MAX] = {
-        [KEEPER_VAULT_OPENED] = "opened",
-        [KEEPER_VAULT_SEALED] = "sealed",
-        [KEEPER_VAULT_NEW_SECRET] = "given a new secret",
-        [KEEPER_VAULT_CLOCK] = "told that the clock is right",
-    };
-
     if (row->kind == KEEPER_JOURNAL_VAULT) {
         return row->what < KEEPER_VAULT_DEED_MAX && deeds[row->what] ? deeds[row->what] : "";
     }
@@ -89,5 +89,5 @@ const char *keeper_journal_what(const struct keeper_journal_row *row)
     if (row->kind == KEEPER_JOURNAL_LEARNED) {
         return "learned a key of its CA";
     }
-    return row->what < KEEPER_PURPOSE_MAX && texts[row->what] ? texts[row->what] : "";
+    return row->what < KEEPER_PURPOSE_MAX && purposes[row->what] ? purposes[row->what] : "";
 }

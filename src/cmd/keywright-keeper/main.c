@@ -1,3 +1,4 @@
+/* clang-format off */
 /*
  * keywright-keeper: holds every backend key and signs only what their sealed policies allow.
  *
@@ -5,13 +6,14 @@
  *   descriptor 3         the channel to the gate; the only way in. Everything above is closed.
  *   descriptors 0, 1, 2  /dev/null, and the gate's outputs for one line should the start fail.
  *   files                below --vault: read at the start; written: state, refusals.log, and keys/
- * in a ceremony. The passphrase file is read once, before the first message. network none. With
- * --unlock tpm2:... the TPM is opened, asked once and closed before the first message (a
- * simulator's TCTI may be a local TCP port). memory               no core dumps, not traceable,
- * secrets locked (os/sandbox.h, base/secret.h). processes            starts none, gains no
- * privileges, dies with the gate. libraries            no HTTP, SQL, JSON or event loop
- * (tests/hostile/keeper checks the binary).
+ *                        in a ceremony. The passphrase file is read once, before the first message.
+ *   network              none. With --unlock tpm2:... the TPM is opened, asked once and closed before
+ *                        the first message (a simulator's TCTI may be a local TCP port).
+ *   memory               no core dumps, not traceable, secrets locked (os/sandbox.h, base/secret.h).
+ *   processes            starts none, gains no privileges, dies with the gate.
+ *   libraries            no HTTP, SQL, JSON or event loop (tests/hostile/keeper checks the binary).
  */
+/* clang-format on */
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -61,22 +63,23 @@ static void on_term(int number)
     stop = 1;
 }
 
+static const struct option long_options[] = {
+    {"vault",    required_argument, NULL, 'v'},
+    {"unlock",   required_argument, NULL, 'u'},
+    {"custody",  required_argument, NULL, 'k'},
+    {"path",     required_argument, NULL, 'p'},
+    {"create",   no_argument,       NULL, 'c'},
+    {"ceremony", no_argument,       NULL, 'y'},
+    {"version",  no_argument,       NULL, 'V'},
+    {"help",     no_argument,       NULL, 'h'},
+    {NULL,       0,                 NULL, 0  },
+};
+
 static bool parse_options(int argc, char *argv[], struct options *ret)
 {
-    static const struct option table[] = {
-        {"vault",    required_argument, NULL, 'v'},
-        {"unlock",   required_argument, NULL, 'u'},
-        {"custody",  required_argument, NULL, 'k'},
-        {"path",     required_argument, NULL, 'p'},
-        {"create",   no_argument,       NULL, 'c'},
-        {"ceremony", no_argument,       NULL, 'y'},
-        {"version",  no_argument,       NULL, 'V'},
-        {"help",     no_argument,       NULL, 'h'},
-        {NULL,       0,                 NULL, 0  },
-    };
     int letter = 0;
 
-    while ((letter = getopt_long(argc, argv, "", table, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         switch (letter) {
         case 'v':
             ret->vault = optarg;

@@ -6,6 +6,7 @@
 
 #include "crypto/digest.h"
 #include "crypto/openssl.h"
+#include "rot/rot.h"
 
 enum { COORDINATE_MAX = 48, POINT_MAX = 1 + 2 * COORDINATE_MAX };
 
@@ -192,4 +193,15 @@ void tpm2_attributes_text(TPMA_OBJECT attributes, char *text, size_t cap)
             at += n > 0 ? (size_t)n : 0;
         }
     }
+}
+
+TPML_PCR_SELECTION tpm2_pcr_selection(uint32_t pcrs)
+{
+    const TPMS_PCR_SELECTION bank = {
+        .hash = TPM2_ALG_SHA256,
+        .sizeofSelect = ROT_PCR_MASK_BYTES,
+        .pcrSelect = {(BYTE)pcrs, (BYTE)(pcrs >> 8), (BYTE)(pcrs >> 16)},
+    };
+
+    return (TPML_PCR_SELECTION){.count = 1, .pcrSelections = {bank}};
 }

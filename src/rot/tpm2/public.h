@@ -38,6 +38,8 @@ bool tpm2_public_is_srk(const TPMT_PUBLIC *area);
 kw_status tpm2_public_name(struct kw_op *op, const TPMT_PUBLIC *area, uint8_t ret[TPM2_NAME_BYTES]);
 kw_status tpm2_public_key(struct kw_op *op, const TPMT_PUBLIC *area, const struct tpm2_curve *curve,
                           struct pubkey **ret);
+/* These PCRs of the SHA-256 bank: bit n for PCR n. */
+TPML_PCR_SELECTION tpm2_pcr_selection(uint32_t pcrs);
 /* "fixedtpm|fixedparent|…" as tpm2-tools write them. */
 void tpm2_attributes_text(TPMA_OBJECT attributes, char *text, size_t cap);
 

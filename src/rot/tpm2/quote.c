@@ -12,16 +12,6 @@ enum { TRIES = 8 };
 
 typedef uint8_t pcr_values[ROT_PCRS][KW_HASH_BYTES];
 
-static TPML_PCR_SELECTION selection_of(uint32_t pcrs)
-{
-    return (TPML_PCR_SELECTION){
-        .count = 1,
-        .pcrSelections = {{.hash = TPM2_ALG_SHA256,
-                           .sizeofSelect = ROT_PCR_MASK_BYTES,
-                           .pcrSelect = {(BYTE)pcrs, (BYTE)(pcrs >> 8), (BYTE)(pcrs >> 16)}}},
-    };
-}
-
 static uint32_t bits_of(const uint8_t mask[ROT_PCR_MASK_BYTES])
 {
     return mask[0] | (uint32_t)mask[1] << 8 | (uint32_t)mask[2] << 16;
@@ -31,7 +21,7 @@ static uint32_t bits_of(const uint8_t mask[ROT_PCR_MASK_BYTES])
 static kw_status read_some(struct kw_op *op, struct tpm2_session *s, uint32_t wanted,
                            pcr_values values, uint32_t *ret_got)
 {
-    const TPML_PCR_SELECTION in = selection_of(wanted);
+    const TPML_PCR_SELECTION in = tpm2_pcr_selection(wanted);
     AUTO(TPML_PCR_SELECTION) *out = NULL;
     AUTO(TPML_DIGEST) *digests = NULL;
     uint32_t n = 0;
@@ -111,7 +101,7 @@ static kw_status quote_once(struct kw_op *op, struct tpm2_session *s, const stru
                             struct rot_quote *ret, bool *ret_agrees)
 {
     static const TPMT_SIG_SCHEME of_the_key = {.scheme = TPM2_ALG_NULL};
-    const TPML_PCR_SELECTION selection = selection_of(q->pcrs);
+    const TPML_PCR_SELECTION selection = tpm2_pcr_selection(q->pcrs);
     AUTO(TPM2B_ATTEST) *said = NULL;
     AUTO(TPMT_SIGNATURE) *signature = NULL;
 

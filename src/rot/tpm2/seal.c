@@ -20,22 +20,11 @@ static void free_data(TPM2B_SENSITIVE_DATA **data)
     }
 }
 
-/* The PCRs of the SHA-256 bank as TSS wants them. */
-static TPML_PCR_SELECTION selection_of(uint32_t pcrs)
-{
-    return (TPML_PCR_SELECTION){
-        .count = 1,
-        .pcrSelections = {{.hash = TPM2_ALG_SHA256,
-                           .sizeofSelect = 3,
-                           .pcrSelect = {(BYTE)pcrs, (BYTE)(pcrs >> 8), (BYTE)(pcrs >> 16)}}},
-    };
-}
-
 /* The policy "these PCRs as they are now", in a session that was started. */
 static kw_status add_policy(struct kw_op *op, struct tpm2_session *s, ESYS_TR session,
                             uint32_t pcrs)
 {
-    const TPML_PCR_SELECTION selection = selection_of(pcrs);
+    const TPML_PCR_SELECTION selection = tpm2_pcr_selection(pcrs);
 
     TSS2_RC rc = Esys_PolicyPCR(s->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
                                 &selection);

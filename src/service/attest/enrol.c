@@ -138,6 +138,21 @@ static kw_status open_session(struct kw_op *op, struct service *service, struct 
     return KW_OK;
 }
 
+static void note_belief(const struct attest_belief *belief, const char *root_of_trust,
+                        struct store_attest_session *row)
+{
+    const struct ek_issuer *issuer = &belief->issuer;
+
+    KW_TEXT_SET(row->root_of_trust, root_of_trust);
+    row->ek_how = belief->how;
+    row->simulated = belief->simulated || strstr(root_of_trust, "SIMULATED");
+    if (issuer->known) {
+        memcpy(row->ek_issuer, issuer->key, sizeof(row->ek_issuer));
+        memcpy(row->ek_serial, issuer->serial, issuer->serial_len);
+        row->ek_serial_len = issuer->serial_len;
+    }
+}
+
 kw_status attest_enrol(struct kw_op *op, struct service *service, const struct attest_peer *peer,
                        const struct attest_enrolment *asked, struct attest_session *ret)
 {
@@ -170,14 +185,7 @@ kw_status attest_enrol(struct kw_op *op, struct service *service, const struct a
         return refuse_changed(op, service, peer->device);
     }
     KW_TEXT_SET(it.row.device, peer->device);
-    KW_TEXT_SET(it.row.root_of_trust, asked->root_of_trust);
-    it.row.ek_how = belief.how;
-    if (belief.issuer.known) {
-        memcpy(it.row.ek_issuer, belief.issuer.key, sizeof(it.row.ek_issuer));
-        memcpy(it.row.ek_serial, belief.issuer.serial, belief.issuer.serial_len);
-        it.row.ek_serial_len = belief.issuer.serial_len;
-    }
-    it.row.simulated = belief.simulated || strstr(asked->root_of_trust, "SIMULATED");
+    note_belief(&belief, asked->root_of_trust, &it.row);
     return open_session(op, service, &it, &ek, &ak, ret);
 }
 
