@@ -1,23 +1,7 @@
 /* Building certificates and reading them back; what RFC 5280 and IEEE 802.1AR fix, octet by octet.
  */
 #include "crypto/digest.h"
-#include "x509_kit.h"
-
-static struct pki *pki;
-
-static int make_pki(void **state)
-{
-    (void)state;
-    pki = pki_new(KEY_ALG_EC_P256);
-    return 0;
-}
-
-static int free_pki(void **state)
-{
-    (void)state;
-    pki_free(pki);
-    return 0;
-}
+#include "pki_group.h"
 
 static void a_root_says_what_was_asked(void **state)
 {

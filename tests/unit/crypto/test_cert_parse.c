@@ -1,21 +1,5 @@
 /* Certificates and TBSCertificates of others: what is not exactly DER or RFC 5280 is refused. */
-#include "x509_kit.h"
-
-static struct pki *pki;
-
-static int make_pki(void **state)
-{
-    (void)state;
-    pki = pki_new(KEY_ALG_EC_P256);
-    return 0;
-}
-
-static int free_pki(void **state)
-{
-    (void)state;
-    pki_free(pki);
-    return 0;
-}
+#include "pki_group.h"
 
 /* Replace the only occurrence of a run of octets by another of equal length. */
 static struct kw_bytes *altered(struct kw_span der, const char *from, const char *to)

@@ -1,21 +1,5 @@
 /* Path validation, RFC 5280 section 6. */
-#include "x509_kit.h"
-
-static struct pki *pki;
-
-static int make_pki(void **state)
-{
-    (void)state;
-    pki = pki_new(KEY_ALG_EC_P256);
-    return 0;
-}
-
-static int free_pki(void **state)
-{
-    (void)state;
-    pki_free(pki);
-    return 0;
-}
+#include "pki_group.h"
 
 static enum kw_code verdict(const struct cert *leaf, const char *eku, int64_t at_unix)
 {

@@ -1,22 +1,6 @@
 #include "crypto/cms.h"
 
-#include "x509_kit.h"
-
-static struct pki *pki;
-
-static int make_pki(void **state)
-{
-    (void)state;
-    pki = pki_new(KEY_ALG_EC_P256);
-    return 0;
-}
-
-static int free_pki(void **state)
-{
-    (void)state;
-    pki_free(pki);
-    return 0;
-}
+#include "pki_group.h"
 
 static void unref_all(struct cert *certs[], unsigned n)
 {

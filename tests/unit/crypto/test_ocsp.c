@@ -2,26 +2,11 @@
 #include "crypto/ocsp.h"
 
 #include "crypto/digest.h"
-#include "x509_kit.h"
+#include "pki_group.h"
 
-static struct pki *pki;
 static const uint8_t nonce_octets[32] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
 #define NONCE KW_SPAN_ARRAY(nonce_octets)
 #define NO_NONCE KW_SPAN(NULL, 0)
-
-static int make_pki(void **state)
-{
-    (void)state;
-    pki = pki_new(KEY_ALG_EC_P256);
-    return 0;
-}
-
-static int free_pki(void **state)
-{
-    (void)state;
-    pki_free(pki);
-    return 0;
-}
 
 static struct ocsp_single single_about(const struct cert *cert, enum ocsp_cert_status status)
 {

@@ -5,24 +5,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "kit.h"
 #include "os/clock.h"
-
-static struct rig *rig;
-
-static int start(void **state)
-{
-    (void)state;
-    rig = rig_start(NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    rig_stop(rig);
-    return 0;
-}
+#include "rig_group.h"
 
 /* A server that says what it is told: per connection, `answers` texts, one a request; then it
  * closes. */

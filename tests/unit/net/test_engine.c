@@ -2,26 +2,10 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "kit.h"
+#include "rig_group.h"
 
 #define GET_(path, more) "GET " path " HTTP/1.1\r\nHost: x\r\n" more "\r\n"
 #define LAST "Connection: close\r\n"
-
-static struct rig *rig;
-
-static int start(void **state)
-{
-    (void)state;
-    rig = rig_start(NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    rig_stop(rig);
-    return 0;
-}
 
 static char answer[300000];
 

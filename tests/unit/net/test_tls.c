@@ -2,26 +2,10 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "kit.h"
 #include "net/server.h"
+#include "rig_group.h"
 
 #define GET_(path) "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-
-static struct rig *rig;
-
-static int start(void **state)
-{
-    (void)state;
-    rig = rig_start(NULL);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    rig_stop(rig);
-    return 0;
-}
 
 /* A client by OpenSSL alone. */
 struct raw_tls {
