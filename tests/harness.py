@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
 SOURCE = pathlib.Path(os.environ.get('KW_SOURCE_ROOT', pathlib.Path(__file__).parents[1])).resolve()
@@ -529,6 +530,12 @@ class Agent:
     def enrol(self, check=True):
         return run(*self.enrol_command(), check=check)
 
+    def join(self, *options):
+        """Registered with these options, and enrolled by the secret that this gave."""
+        self.put_secret(self.gate.register(self.id, *options)[1])
+        self.enrol()
+        return self
+
     def do(self, verb, *args, check=True, timeout=60):
         return run(AGENT, verb, *args, '--state', self.state, check=check, timeout=timeout)
 
@@ -537,6 +544,18 @@ class Agent:
 
     def cert(self, name):
         return x509.load_pem_x509_certificate((self.state / f'{name}.pem').read_bytes())
+
+
+def ocsp_of(gate, cert, ca):
+    """What the responder says of a certificate: good, revoked, or the name of its refusal."""
+    issuer = x509.load_pem_x509_certificate(gate.pem(f'ca-{ca}'))
+    question = ocsp.OCSPRequestBuilder().add_certificate(cert, issuer, hashes.SHA1()).build()
+    reply = gate.ask('relying', 'POST', f'/ocsp/{ca}', question.public_bytes(serialization.Encoding.DER),
+                     {'Content-Type': 'application/ocsp-request'})
+    answer = ocsp.load_der_ocsp_response(reply.body)
+    if answer.response_status != ocsp.OCSPResponseStatus.SUCCESSFUL:
+        return answer.response_status.name
+    return answer.certificate_status.name
 
 
 def need(*programs):

@@ -112,8 +112,7 @@ def test_enrol_twice_changes_nothing(gate, agent):
 def test_tpm_keys_cannot_leave(gate, tpm, tmp_path):
     one = Agent(gate, tmp_path / 'agent', gate.new_id('AGT'), rot=None)
     one.rot = f'tpm2:dir={one.state}/tpm,tcti={tpm.tcti}'
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
+    one.join()
     handles = [line.split()[1] for line in tpm.tool('tpm2_getcap', 'handles-persistent').stdout.splitlines()
                if '0x81004b' in line.lower()]
     assert len(handles) == 2
@@ -133,8 +132,7 @@ def test_tpm_keys_cannot_leave(gate, tpm, tmp_path):
 def test_a_copy_beside_another_tpm(gate, tpm, tmp_path):
     one = Agent(gate, tmp_path / 'agent', gate.new_id('AGT'))
     one.rot = f'tpm2:dir={one.state}/tpm,tcti={tpm.tcti}'
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
+    one.join()
     other = Tpm(tmp_path / 'other')
     try:
         copy = Agent(gate, tmp_path / 'copy', one.id)
@@ -153,8 +151,7 @@ def test_a_copy_beside_another_tpm(gate, tpm, tmp_path):
 def test_tpm_away(gate, tpm, tmp_path):
     one = Agent(gate, tmp_path / 'agent', gate.new_id('AGT'))
     one.rot = f'tpm2:dir={one.state}/tpm,tcti={tpm.tcti}'
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
+    one.join()
     tpm.stop()
     done = one.do('hello', check=False)
     assert done.returncode == EXITS['unavailable'], words(done)
@@ -395,9 +392,7 @@ def test_killed_while_wiping(gate, tmp_path):
 
 def test_batch_and_firmware_are_known(gate, tmp_path):
     """What mass revocations select by: the batch from the registration, the version from the device."""
-    one = Agent(gate, tmp_path / 'agent', gate.new_id('AGT'))
-    one.put_secret(gate.register(one.id, '--batch', 'B-0142')[1])
-    one.enrol()
+    one = Agent(gate, tmp_path / 'agent', gate.new_id('AGT')).join('--batch', 'B-0142')
     shown = gate.json('device', 'show', one.id)
     assert shown['batch'] == 'B-0142' and 'firmware' not in shown
     one.do('hello', '--firmware', '2.3.0-rc1')

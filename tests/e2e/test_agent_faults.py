@@ -17,18 +17,13 @@ REFUSED, NOT_TRUSTED, UNAVAILABLE, NO_IDENTITY = 1, 3, 4, 5
 
 @pytest.fixture
 def agent(gate, tmp_path):
-    one = Agent(gate, tmp_path / 'agent', gate.new_id('FLT'))
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
-    return one
+    return Agent(gate, tmp_path / 'agent', gate.new_id('FLT')).join()
 
 
 def cut_before_file(agent, name, *what):
     """Cut before a file is written whose temporary name has this in it."""
     log = agent.folder / 'points'
-    probe = Agent(agent.gate, agent.folder / 'probe', agent.gate.new_id('FLT'))
-    probe.put_secret(agent.gate.register(probe.id)[1])
-    probe.enrol()
+    probe = Agent(agent.gate, agent.folder / 'probe', agent.gate.new_id('FLT')).join()
     run(*command(probe, *what), env={'LD_PRELOAD': str(CRASHPOINT), 'CRASHPOINT_LOG': str(log)})
     number = next(int(line.split()[0]) for line in log.read_text().splitlines() if name in line)
     assert cut(agent, (number, 'before'), *what)

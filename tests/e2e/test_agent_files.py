@@ -57,8 +57,7 @@ def a_reader(ami, tmp_path_factory):
 def agent_of(gate, folder, rot=''):
     one = Agent(gate, folder / 'agent', gate.new_id())
     one.rot = rot.format(state=one.state) or one.rot
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
+    one.join()
     return one
 
 

@@ -44,10 +44,7 @@ def a_token(tmp_path, monkeypatch):
 
 @pytest.fixture(name='agent')
 def with_token(gate, token, tmp_path):
-    one = Agent(gate, tmp_path / 'agent', gate.new_id('TOK'), rot=token.uri())
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
-    return one
+    return Agent(gate, tmp_path / 'agent', gate.new_id('TOK'), rot=token.uri()).join()
 
 
 def openssl_verifies(agent, folder):
@@ -84,9 +81,7 @@ def test_life(gate, agent, token, tmp_path):
 
 def test_data(gate, agent, tmp_path):
     """Signed for another device, and sealed for this one."""
-    other = Agent(gate, tmp_path / 'other', gate.new_id('TOK'))
-    other.put_secret(gate.register(other.id)[1])
-    other.enrol()
+    other = Agent(gate, tmp_path / 'other', gate.new_id('TOK')).join()
     (tmp_path / 'secret').write_text('hunter2')
     agent.do('sign-data', tmp_path / 'secret', '--to', other.id, '--out', tmp_path / 'signed')
     assert other.do('verify-data', tmp_path / 'signed', '--signer', agent.id).stdout == 'hunter2'

@@ -7,10 +7,7 @@ from harness import Agent, words
 
 @pytest.fixture
 def agent(gate, tmp_path):
-    one = Agent(gate, tmp_path / 'one', gate.new_id('CLN'))
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
-    return one
+    return Agent(gate, tmp_path / 'one', gate.new_id('CLN')).join()
 
 
 def copy_of(agent, folder):

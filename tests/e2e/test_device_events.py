@@ -14,10 +14,7 @@ RECORDS = 64  # where the first record of a file begins
 
 @pytest.fixture
 def agent(gate, tmp_path):
-    one = Agent(gate, tmp_path / 'one', gate.new_id('EVT'))
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
-    return one
+    return Agent(gate, tmp_path / 'one', gate.new_id('EVT')).join()
 
 
 def held(gate, agent):
@@ -165,9 +162,7 @@ def fill(path):
 
 def test_a_full_disk(gate, disk):
     """The room was taken before: what happens on a full disk is recorded, and told."""
-    agent = Agent(gate, disk / 'one', gate.new_id('EVT'))
-    agent.put_secret(gate.register(agent.id)[1])
-    agent.enrol()
+    agent = Agent(gate, disk / 'one', gate.new_id('EVT')).join()
     fill(disk / 'ballast')
     for number in range(20):
         agent.do('record', 'app.door', '--name', f'opened {number}')

@@ -72,10 +72,7 @@ def service(gate, folder, name):
 
 
 def device(gate, folder):
-    one = Agent(gate, folder, gate.new_id('iot-hub-'))
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
-    return one
+    return Agent(gate, folder, gate.new_id('iot-hub-')).join()
 
 
 class Home:

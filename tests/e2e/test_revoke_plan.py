@@ -207,9 +207,7 @@ def test_hold_and_release(fleet):
 
 def test_renewal_first(fleet, tmp_path):
     """The agent is told to renew; its old certificate goes when it uses the new one."""
-    agent = Agent(fleet, tmp_path / 'agent', fleet.new_id('AGT'))
-    agent.put_secret(fleet.register(agent.id, '--batch', 'B-5')[1])
-    agent.enrol()
+    agent = Agent(fleet, tmp_path / 'agent', fleet.new_id('AGT')).join('--batch', 'B-5')
     lazy = enrolled(fleet, 'B-5')
     old = agent.cert('ldevid')
     number = str(fleet.json('revoke', 'plan', '--batch', 'B-5', '--profile', 'ldevid', '--replace-first', '--reason',
@@ -269,9 +267,7 @@ def test_paused_and_on_again(fleet):
 def test_firmware_and_key_select(fleet, tmp_path):
     agents = []
     for version in ('1.9.0', '1.10.0', '2.0.0'):
-        one = Agent(fleet, tmp_path / version, fleet.new_id('FW'))
-        one.put_secret(fleet.register(one.id, '--batch', 'B-6')[1])
-        one.enrol()
+        one = Agent(fleet, tmp_path / version, fleet.new_id('FW')).join('--batch', 'B-6')
         one.do('hello', '--firmware', version)
         agents.append(one)
     plan = fleet.json('revoke', 'plan', '--product', 'thermostat-1', '--profile', 'ldevid', '--firmware-from', '1.10',

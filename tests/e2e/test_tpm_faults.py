@@ -14,8 +14,7 @@ UNAVAILABLE, LOST = 4, 6
 def agent(gate, tpm, tmp_path):
     one = Agent(gate, tmp_path / 'agent', gate.new_id('TPMF'))
     one.rot = f'tpm2:dir={one.state}/tpm,tcti={tpm.tcti}'
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
+    one.join()
     return one
 
 
@@ -97,8 +96,7 @@ def hasty(gate, tpm, folder):
     """An agent with a short patience."""
     one = Agent(gate, folder, gate.new_id('TPMH'))
     one.rot = f'tpm2:dir={one.state}/tpm,timeout=1,tcti={tpm.tcti}'
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
+    one.join()
     return one
 
 

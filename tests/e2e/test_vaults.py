@@ -5,27 +5,10 @@ import shutil
 
 import pytest
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import ocsp
-
-from harness import KEYWRIGHT, Gate, csr_der, fingerprint, new_key, run, until, words
+from harness import KEYWRIGHT, Gate, csr_der, fingerprint, new_key, ocsp_of, run, until, words
 
 SOFTHSM = next((path for path in ('/usr/lib/softhsm/libsofthsm2.so',
                                   '/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so') if os.path.exists(path)), None)
-
-
-def ocsp_of(gate, cert, ca):
-    """What the responder says of a certificate: good, revoked, or the name of its refusal."""
-    issuer = x509.load_pem_x509_certificate(gate.pem(f'ca-{ca}'))
-    question = ocsp.OCSPRequestBuilder().add_certificate(cert, issuer, hashes.SHA1()).build()
-    reply = gate.ask('relying', 'POST', f'/ocsp/{ca}', question.public_bytes(Encoding.DER),
-                     {'Content-Type': 'application/ocsp-request'})
-    answer = ocsp.load_der_ocsp_response(reply.body)
-    if answer.response_status != ocsp.OCSPResponseStatus.SUCCESSFUL:
-        return answer.response_status.name
-    return answer.certificate_status.name
 
 
 def vault(gate, verb, *options, name='main', check=True):

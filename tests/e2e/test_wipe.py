@@ -33,8 +33,7 @@ def agent(request, gate, tmp_path, monkeypatch):
     if one.kind == 'tpm2':
         one.tpm = request.getfixturevalue('tpm')
         one.rot = f'tpm2:dir={one.state}/tpm,tcti={one.tpm.tcti}'
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
+    one.join()
     one.do('renew', '--force')
     (tmp_path / 'plain').write_bytes(b'wifi password')
     one.do('seal', tmp_path / 'plain', '--name', 'wifi', '--out', tmp_path / 'box')

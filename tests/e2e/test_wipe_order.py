@@ -11,10 +11,7 @@ AWAY_S = 100 * 86400  # longer than an LDevID lives
 
 @pytest.fixture
 def agent(gate, tmp_path):
-    one = Agent(gate, tmp_path / 'agent', gate.new_id('FAR'))
-    one.put_secret(gate.register(one.id)[1])
-    one.enrol()
-    return one
+    return Agent(gate, tmp_path / 'agent', gate.new_id('FAR')).join()
 
 
 def obey(agent):
@@ -79,8 +76,7 @@ def test_months_away(own_gate, tmp_path, monkeypatch):
     """An order waits for as long as it says, no longer; a device whose LDevID ended meanwhile gets it with the next one."""
     gate, (late, patient) = own_gate, (Agent(own_gate, tmp_path / name, own_gate.new_id('FAR')) for name in ('late', 'patient'))
     for one, hours in ((late, 99 * 24), (patient, 101 * 24)):
-        one.put_secret(gate.register(one.id)[1])
-        one.enrol()
+        one.join()
         obey(one)
         gate.cli('device', 'wipe', one.id, '--hours', hours)
     gate.stop()
@@ -127,9 +123,7 @@ def test_by_two_persons(tmp_path):
 
 def test_cut_between_order_and_wipe(gate, agent, tmp_path):
     """Whatever is cut after the order was fetched: `run` ends the wipe by itself."""
-    probe = Agent(gate, tmp_path / 'probe', gate.new_id('FAR'))
-    probe.put_secret(gate.register(probe.id)[1])
-    probe.enrol()
+    probe = Agent(gate, tmp_path / 'probe', gate.new_id('FAR')).join()
     for one in (probe, agent):
         obey(one)
         gate.cli('device', 'wipe', one.id)
