@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hex.h"
+
 static const char *const prefixes[OBJECT_KIND_MAX] = {
 #define X(name, prefix) [OBJECT_##name] = prefix,
     OBJECT_KINDS(X)
@@ -29,4 +31,12 @@ const char *object_name(enum object_kind kind, const char *text)
 void object_write(enum object_kind kind, const char *name, char ret[KW_NAME_MAX])
 {
     (void)snprintf(ret, KW_NAME_MAX, "%s%.80s", prefixes[kind], name);
+}
+
+void object_write_cert(const char *ca, struct kw_span serial, char ret[KW_NAME_MAX])
+{
+    char hex[2 * KW_SERIAL_MAX + 1];
+
+    (void)snprintf(ret, KW_NAME_MAX, "%s%.48s/%s", prefixes[OBJECT_CERT], ca,
+                   kw_hex(serial, hex, sizeof(hex)));
 }

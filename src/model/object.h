@@ -3,6 +3,7 @@
 #ifndef MODEL_OBJECT_H
 #define MODEL_OBJECT_H
 
+#include "base/bytes.h"
 #include "base/limits.h"
 
 #define OBJECT_KINDS(X)                                                                            \
@@ -34,5 +35,7 @@ const char *object_name(enum object_kind kind, const char *text);
 /* "device:DEV1"; the caller has seen to it that the name is no longer than 80 octets: the rest is
  * cut off. Not OBJECT_OTHER. */
 void object_write(enum object_kind kind, const char *name, char ret[KW_NAME_MAX]);
+/* "cert:CA/SERIAL", in hexadecimal. */
+void object_write_cert(const char *ca, struct kw_span serial, char ret[KW_NAME_MAX]);
 
 #endif

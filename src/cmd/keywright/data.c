@@ -17,12 +17,7 @@ kw_status cli_data_list(struct kw_op *op, struct cli *cli)
 
 kw_status cli_data_show(struct kw_op *op, struct cli *cli)
 {
-    char path[KW_URI_MAX];
-    AUTO(kw_bytes) *json = NULL;
-
-    TRY(op, cli_object_path(op, "data-keys", cli->args[0], NULL, path, sizeof(path)));
-    TRY(op, cli_get(op, cli, path, &json));
-    return cli_show(op, cli, &data_key_view, kw_bytes_span(json));
+    return cli_show_object(op, cli, "data-keys", &data_key_view);
 }
 
 /* The key itself into --secret-file, and what is known of it to stdout. */

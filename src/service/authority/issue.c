@@ -7,6 +7,7 @@
 #include "crypto/alg.h"
 #include "crypto/digest.h"
 #include "crypto/dn.h"
+#include "model/object.h"
 #include "os/clock.h"
 #include "service/authorities.h"
 #include "service/authority/explain.h"
@@ -285,7 +286,7 @@ static kw_status keep_der(struct kw_op *op, struct issuance *it, struct kw_span 
 static kw_status record_issue(struct kw_op *op, struct store_txn *txn, const struct issuance *it)
 {
     const struct store_cert *cert = it->cert;
-    char serial[2 * KW_SERIAL_MAX + 1], key[2 * KW_HASH_BYTES + 1], until[KW_TIME_TEXT];
+    char key[2 * KW_HASH_BYTES + 1], until[KW_TIME_TEXT];
     char fingerprint[2 * KW_HASH_BYTES + 1];
     struct event event = {.type = it->request->event};
 
@@ -295,10 +296,9 @@ static kw_status record_issue(struct kw_op *op, struct store_txn *txn, const str
         (void)snprintf(event.source, sizeof(event.source), "keywrightd through %.70s",
                        it->request->through);
     }
-    kw_hex(KW_SPAN(cert->serial, cert->serial_len), serial, sizeof(serial));
     kw_hex(KW_SPAN_ARRAY(cert->pubkey), key, sizeof(key));
     kw_hex(KW_SPAN_ARRAY(cert->fingerprint), fingerprint, sizeof(fingerprint));
-    (void)snprintf(event.object, sizeof(event.object), "cert:%.48s/%.40s", cert->ca, serial);
+    object_write_cert(cert->ca, KW_SPAN(cert->serial, cert->serial_len), event.object);
     (void)snprintf(event.detail, sizeof(event.detail),
                    "%.80s for %.95s, key %.64s, until %s, certificate %.64s, list %u",
                    cert->profile, cert->owner, key, kw_time_text(cert->not_after, until),

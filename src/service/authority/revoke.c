@@ -63,15 +63,14 @@ static kw_status record_deed(struct kw_op *op, struct service *service, struct s
     static const enum event_type types[] = {[CERT_STATE_VALID] = EVENT_CERT_RELEASE,
                                             [CERT_STATE_HELD] = EVENT_CERT_HOLD,
                                             [CERT_STATE_REVOKED] = EVENT_CERT_REVOKE};
-    char serial[2 * KW_SERIAL_MAX + 1], plan[40] = "";
+    char plan[40] = "";
     const char *unconfirmed = deed->unconfirmed ? AUTHORITY_UNCONFIRMED : "";
     struct event event = {.type = types[deed->next], .unix_ms = deed->now_ms};
 
-    kw_hex(KW_SPAN(cert->serial, cert->serial_len), serial, sizeof(serial));
     if (deed->plan > 0) {
         (void)snprintf(plan, sizeof(plan), ", plan %lld", (long long)deed->plan);
     }
-    (void)snprintf(event.object, sizeof(event.object), "cert:%.48s/%.40s", cert->ca, serial);
+    object_write_cert(cert->ca, KW_SPAN(cert->serial, cert->serial_len), event.object);
     (void)snprintf(event.detail, sizeof(event.detail), "%.95s of %.95s, reason %s%s%s",
                    cert->profile, cert->owner, revoke_reason_text(deed->reason), plan, unconfirmed);
     return service_record(op, service, txn, &event);

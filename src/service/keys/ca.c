@@ -110,12 +110,11 @@ static kw_status record_cross(struct kw_op *op, struct service *service, const s
                               int64_t not_after, struct kw_span der)
 {
     struct event event = {.type = EVENT_CERT_ISSUE};
-    char hex[2 * KW_SERIAL_BYTES + 1], until[KW_TIME_TEXT];
+    char until[KW_TIME_TEXT];
 
     TRY(op, cert_tbs_sha256(op, der, event.digest));
     KW_TEXT_SET(event.key, signer->key_id);
-    kw_hex(KW_SPAN(serial, KW_SERIAL_BYTES), hex, sizeof(hex));
-    (void)snprintf(event.object, sizeof(event.object), "cert:%.48s/%.40s", signer->id, hex);
+    object_write_cert(signer->id, KW_SPAN(serial, KW_SERIAL_BYTES), event.object);
     (void)snprintf(event.detail, sizeof(event.detail),
                    "cross certificate for key '%.80s' by key '%.80s', until %s", subject->key_id,
                    signer->key_id, kw_time_text(not_after, until));

@@ -37,6 +37,16 @@ static void test_what_is_written_is_read(void **state)
     }
 }
 
+static void test_a_certificate_is_named_by_its_ca_and_serial_number(void **state)
+{
+    static const uint8_t serial[] = {0x00, 0x4f, 0xff};
+    char text[KW_NAME_MAX];
+
+    (void)state;
+    object_write_cert("devices.2", KW_SPAN_ARRAY(serial), text);
+    assert_string_equal(text, "cert:devices.2/004fff");
+}
+
 static void test_another_kind_is_none_of_these(void **state)
 {
     static const char *const others[] = {"",      "system",     "device", ":",
@@ -53,6 +63,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_name_of_its_kind_only),
         cmocka_unit_test(test_what_is_written_is_read),
+        cmocka_unit_test(test_a_certificate_is_named_by_its_ca_and_serial_number),
         cmocka_unit_test(test_another_kind_is_none_of_these),
     };
 
