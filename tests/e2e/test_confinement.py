@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from harness import BUILD, KEEPER, KEYWRIGHTD, Gate, run, until
+from harness import BUILD, KEEPER, KEYWRIGHT, KEYWRIGHTD, Gate, run, until
 
 SERVER_USER, KEEPER_USER = 'nobody', 'daemon'
 SANITIZED = b'__asan_init' in KEEPER.read_bytes() or b'__tsan_init' in KEEPER.read_bytes()
@@ -133,6 +133,17 @@ class TestUsers:
         until('the end of all', lambda: not any(os.path.exists(f'/proc/{pid}') for pid in of[1:]))
         confined.start()
         assert effective_user(confined.keeper_pid()) == KEEPER_USER
+
+    def test_what_a_failed_ceremony_wrote_is_theirs(self, confined):
+        confined.stop()
+        done = run(KEYWRIGHT, 'restore', 'accept-loss', '--state', confined.state, '--keeper', KEEPER, '--reason', 'none',
+                   check=False)
+        assert done.returncode != 0, 'nothing was lost'
+        for folder, user in (('keeper', KEEPER_USER), ('store', SERVER_USER), ('run', SERVER_USER)):
+            files = (confined.state / folder).rglob('*')
+            assert {path.owner() for path in files} <= {user}, folder
+        confined.start()
+        until('health', confined.healthy)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='only root can start programs as other users')
