@@ -199,3 +199,21 @@ def test_a_list_near_its_end_is_told(own_gate):
     assert told(29) == ('warning', 'CRL 2, 0 certificates taken back, ends in 29 days: make the next one, keywright ca crl')
     assert told(-1)[0] == 'fault' and 'the newest list of \'root\' has ended: see keywright ca crl' in told(-1)[1]
     store.close()
+
+
+def test_what_is_below_a_ca_that_was_taken_back(tmp_path):
+    """A trade's root takes an offline CA back: the CA below it issues nothing, its other CAs do."""
+    gate = Gate(tmp_path / 'gate', '--vertical', 'evse').start()
+    device, newer = gate.device(), tmp_path / 'newer.pem'
+
+    def ask(label):
+        return gate.enrol(csr_der(new_key(), device.id), who=device.idevid, label=label)
+    assert ask('secc').status == 200
+    run(KEYWRIGHT, 'ca', 'crl', fetch(gate, tmp_path / 'last', 'v2g-root'), '--offline', gate.offline / 'v2g-root', '--out', newer,
+        '--revoke', gate.state / 'certs/above-cpo-sub1.pem', '--reason', 'cACompromise')
+    assert gate.json('ca', 'install', newer)['id'] == 'v2g-root'
+    reply = ask('secc')
+    assert reply.status == 409 and 'CA \'cpo-sub2\' issues nothing: the list of \'v2g-root\' takes it back' in reply.text, reply
+    assert ask('oem-provisioning').status == 200 and device.renew()
+    assert [one['id'] for one in gate.json('ca', 'list')['items'] if one.get('state')] == ['cpo-sub2']
+    assert gate.stop() == 0
