@@ -27,6 +27,7 @@ struct ca {
     bool issues;                  /* the newest of its base */
     char key_id[KW_NAME_MAX];     /* keeper's key: "ca-devices" */
     char taken_back[KW_NAME_MAX]; /* whose list has it, or a CA above it: "root"; "": none's */
+    bool taken_back_above;        /* it is one above it that is on the list */
     char subject[256];            /* its name as text */
     struct cert *cert;
     struct privkey *crl_key;       /* the CA's key for CRLs */
@@ -135,6 +136,8 @@ void authorities_cross_name(const struct ca *signer, const struct ca *subject,
 /* Is its certificate, or one above it, on the list (CRL) that the server has of who issued it? It
  * issues nothing then; CRLs and OCSP answers go on for what it has issued. */
 bool ca_is_taken_back(const struct ca *ca);
+/* What is next then: another key, or, where a CA above it was meant, another tree. */
+void ca_taken_back_text(const struct ca *ca, char text[KW_OP_TEXT_MAX]);
 /* KW_E_STATE, with words that say what is next. */
 kw_status ca_refuse_taken_back(struct kw_op *op, const struct ca *ca);
 /* Whose name and, where the certificate tells it, whose key a certificate says it was issued by;

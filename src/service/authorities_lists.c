@@ -1,4 +1,6 @@
 /* Which CAs are on the list (CRL) of who is above them: those issue nothing more. */
+#include <stdio.h>
+
 #include "crypto/crl.h"
 #include "service/authorities_internal.h"
 #include "service/validation/crl_doc.h"
@@ -20,8 +22,9 @@ static void mark(struct authorities *all, const struct crl *crl, const char *id)
     for (unsigned i = 0; i < all->n; i++) {
         unsigned n = authorities_climb(all, &all->at[i], path);
         for (unsigned k = 0; k < n; k++) {
-            if (lists(crl, path[k])) {
+            if (lists(crl, path[k]) && !all->at[i].taken_back_above) {
                 KW_TEXT_SET(all->at[i].taken_back, id);
+                all->at[i].taken_back_above = k > 0;
             }
         }
     }
@@ -61,11 +64,28 @@ bool ca_is_taken_back(const struct ca *ca)
     return ca->taken_back[0] != 0;
 }
 
+void ca_taken_back_text(const struct ca *ca, char text[KW_OP_TEXT_MAX])
+{
+    if (ca->taken_back_above) {
+        (void)snprintf(text, KW_OP_TEXT_MAX,
+                       "the list of '%.40s' takes a CA above it back; it needs a tree made anew "
+                       "(docs/PROFILES.md)",
+                       ca->taken_back);
+        return;
+    }
+    (void)snprintf(text, KW_OP_TEXT_MAX,
+                   "the list of '%.40s' takes it back; give it another key: keywright ca rotate "
+                   "%.40s",
+                   ca->taken_back, ca->base);
+}
+
 kw_status ca_refuse_taken_back(struct kw_op *op, const struct ca *ca)
 {
-    ENSURE(op, !ca_is_taken_back(ca), KW_E_STATE,
-           "CA '%s' issues nothing: the list of '%s' takes it back; give it another key: keywright "
-           "ca rotate %s",
-           ca->id, ca->taken_back, ca->base);
-    return KW_OK;
+    char text[KW_OP_TEXT_MAX];
+
+    if (!ca_is_taken_back(ca)) {
+        return KW_OK;
+    }
+    ca_taken_back_text(ca, text);
+    return FAIL(op, KW_E_STATE, "CA '%s' issues nothing: %s", ca->id, text);
 }

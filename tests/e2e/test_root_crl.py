@@ -68,7 +68,7 @@ def test_a_ca_is_taken_back(gate, tmp_path):
     assert verify(gate, tmp_path, gate.operator.cert_file, 'services').returncode == 0, 'another CA is not concerned'
     assert [e for _, e in gate.log_entries() if e['type'] == 'root.crl'][-1]['detail'].startswith('CRL 3 with 1 entries')
     done = gate.cli('doctor', check=False)
-    assert done.returncode == 5 and 'it issues nothing: keywright ca rotate devices' in done.stdout
+    assert done.returncode == 5 and 'it issues nothing: the list of \'root\' takes it back; give it another key: keywright ca rotate devices' in done.stdout
     # what is not taken
     for args, why in (((more, '--revoke', devices), 'on the list already'), ((more, '--revoke', gate.root), 'does not revoke itself'),
                       ((more, '--revoke', device.ldevid.cert_file), 'not issued by'), ((more, '--reason', 'superseded'), 'goes with'),
@@ -213,7 +213,7 @@ def test_what_is_below_a_ca_that_was_taken_back(tmp_path):
         '--revoke', gate.state / 'certs/above-cpo-sub1.pem', '--reason', 'cACompromise')
     assert gate.json('ca', 'install', newer)['id'] == 'v2g-root'
     reply = ask('secc')
-    assert reply.status == 409 and 'CA \'cpo-sub2\' issues nothing: the list of \'v2g-root\' takes it back' in reply.text, reply
+    assert reply.status == 409 and 'CA \'cpo-sub2\' issues nothing: the list of \'v2g-root\' takes a CA above it back; it needs a tree' in reply.text, reply
     assert ask('oem-provisioning').status == 200 and device.renew()
     assert [one['id'] for one in gate.json('ca', 'list')['items'] if one.get('state')] == ['cpo-sub2']
     assert gate.stop() == 0

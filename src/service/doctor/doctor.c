@@ -177,17 +177,15 @@ static kw_status look_at_operators(struct kw_op *op, const struct visit *visit)
 static kw_status look_at_taken_back(struct kw_op *op, const struct visit *visit,
                                     const struct authorities *all)
 {
-    char text[256];
+    char text[256], why[KW_OP_TEXT_MAX];
 
     for (unsigned i = 0; i < all->n; i++) {
         const struct ca *ca = &all->at[i];
         if (!ca->issues || !ca_is_taken_back(ca)) {
             continue;
         }
-        (void)snprintf(text, sizeof(text),
-                       "the list of '%.60s' takes it back, and it issues nothing: keywright ca "
-                       "rotate %.60s",
-                       ca->taken_back, ca->base);
+        ca_taken_back_text(ca, why);
+        (void)snprintf(text, sizeof(text), "it issues nothing: %s", why);
         TRY(op, tell(op, visit, FINDING_FAULT, "root lists", ca->id, text));
     }
     return KW_OK;
