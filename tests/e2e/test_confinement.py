@@ -134,11 +134,19 @@ class TestUsers:
         confined.start()
         assert effective_user(confined.keeper_pid()) == KEEPER_USER
 
-    def test_what_a_failed_ceremony_wrote_is_theirs(self, confined):
+    @pytest.mark.parametrize('verb', ['restore accept-loss', 'backup keys'])
+    def test_what_a_failed_ceremony_wrote_is_theirs(self, confined, verb, tmp_path):
+        command = [KEYWRIGHT, *verb.split(), '--state', confined.state, '--keeper', KEEPER]
         confined.stop()
-        done = run(KEYWRIGHT, 'restore', 'accept-loss', '--state', confined.state, '--keeper', KEEPER, '--reason', 'none',
-                   check=False)
-        assert done.returncode != 0, 'nothing was lost'
+        if verb == 'backup keys':
+            command += ['--shares', '2,3', '--out', tmp_path / 'shares']
+            run(*command)  # as if it waited for an approval
+            command += ['--approval', 'no number']
+        else:
+            command += ['--reason', 'nothing was lost']
+        done = run(*command, check=False)
+        assert done.returncode != 0
+        assert 'nothing is missing' in done.stderr or '--approval' in done.stderr, done.stderr
         for folder, user in (('keeper', KEEPER_USER), ('store', SERVER_USER), ('run', SERVER_USER)):
             files = (confined.state / folder).rglob('*')
             assert {path.owner() for path in files} <= {user}, folder
