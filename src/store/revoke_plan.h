@@ -58,6 +58,18 @@ kw_status store_plan_rows(struct kw_op *op, struct store *store, int64_t plan, i
                           unsigned max, int64_t ret[], unsigned *ret_n);
 kw_status store_plan_has_txn(struct kw_op *op, struct store_txn *txn, int64_t plan, int64_t row,
                              bool *ret);
+/* What one of a plan's certificates has to do with the bar of its device (store_device_bar()). */
+struct store_plan_bar {
+    char owner[KW_NAME_MAX]; /* "": no device's */
+    enum device_state state;
+    int64_t since_ms; /* 0: it is not barred */
+    int reason;
+    bool seen;   /* one before it in the plan is the same device's */
+    bool by_it;  /* one of the plan's is revoked */
+    bool others; /* one that is not the plan's was revoked then or since, or ever as compromised */
+};
+kw_status store_plan_bar_txn(struct kw_op *op, struct store_txn *txn, int64_t plan, int64_t row,
+                             struct store_plan_bar *ret);
 /* The last of its certificates by a CA. KW_E_NOT_FOUND. */
 kw_status store_plan_last_of(struct kw_op *op, struct store *store, int64_t plan, const char *ca,
                              uint8_t serial[KW_SERIAL_MAX], uint32_t *ret_len);

@@ -329,3 +329,72 @@ def test_cancelled_it_goes_no_further(tmp_path):
         assert gate.json('revoke', 'show', unseen)['state'] == 'abandoned'
     finally:
         gate.stop()
+
+
+# --- the way back ---------------------------------------------------------------------------------------
+
+def comes_back(device):
+    """It asks for an LDevID by its IDevID, as an agent does that lost its own."""
+    reply = device.gate.enrol(harness.csr_der(harness.new_key(), device.id), who=device.idevid, label='ldevid')
+    assert reply.status in (200, 409), reply
+    return reply.status == 200
+
+
+def readmitted(gate, number, *args):
+    *left, last = gate.cli('revoke', 'readmit', number, '--reason', 'the wrong batch', *args).stdout.splitlines()
+    return {line.split()[0]: line.split(maxsplit=1)[1] for line in left}, last
+
+
+def test_devices_of_a_plan_are_let_in_again(fleet):
+    plain, retired, before, since = devices = [enrolled(fleet, 'B-7') for _ in range(4)]
+    plain.ldevid = plain.get('ldevid', who=plain.ldevid, verb='simplereenroll')  # two of its certificates are of the plan
+    fleet.cli('cert', 'revoke', serial_hex(before.ldevid.cert), '--reason', 'cessationOfOperation')
+    number = str(fleet.json('revoke', 'plan', '--batch', 'B-7', '--reason', 'cessationOfOperation')['id'])
+    refused_ = fleet.cli('revoke', 'readmit', number, '--reason', 'too early', check=False)
+    assert refused_.returncode == 1 and 'not over' in words(refused_), words(refused_)
+    fleet.cli('revoke', 'cancel', number, '--reason', 'not the identities from birth')
+    number = str(fleet.json('revoke', 'plan', '--batch', 'B-7', '--profile', 'ldevid', '--reason', 'cessationOfOperation')['id'])
+    fleet.json('revoke', 'run', number)
+    assert ended(fleet, number)['done'] == 4
+    fleet.cli('device', 'retire', retired.id)
+    time.sleep(1)  # revocations are told by the second
+    fleet.cli('cert', 'revoke', serial_hex(since.idevid.cert), '--reason', 'keyCompromise')
+    assert not any(comes_back(device) for device in (plain, before))
+
+    left = {retired.id: 'retired', since.id: 'another of its certificates'}
+    for args, said in ((('--dry-run',), '1 devices would be readmitted'), ((), '1 devices are readmitted')):
+        assert not comes_back(plain)
+        shown, last = readmitted(fleet, number, *args)
+        assert shown.keys() == left.keys() and all(left[who] in why for who, why in shown.items()), shown
+        assert last.startswith(said) and '0 may enrol as it is, 2 still' in last, last
+    assert comes_back(plain) and not comes_back(before)
+    shown, last = readmitted(fleet, number)
+    assert last.startswith('0 devices are readmitted; 1 may enrol as it is, 2 still'), 'asked again it changes nothing'
+    told = [line for _, line in fleet.log_entries() if 'device.readmit' in str(line)]
+    assert len(told) == 1 and plain.id in str(told[0]) and f'plan {number}: the wrong batch' in str(told[0]), told
+    assert devices
+
+
+def test_a_bar_of_another_revocation_stays(fleet):
+    """Its IDevID is of the plan; what barred it was an operator's word before."""
+    device = enrolled(fleet, 'B-8')
+    fleet.cli('cert', 'revoke', serial_hex(device.ldevid.cert), '--reason', 'cessationOfOperation')
+    time.sleep(1)
+    number = str(fleet.json('revoke', 'plan', '--batch', 'B-8')['id'])
+    fleet.json('revoke', 'run', number)
+    ended(fleet, number)
+    shown, _ = readmitted(fleet, number)
+    assert 'another revocation' in shown[device.id]
+
+
+def test_more_devices_than_one_change_takes(fleet):
+    for _ in range(101):
+        ident, secret = fleet.register(None, '--batch', 'B-9')
+        assert fleet.enrol(harness.csr_der(harness.new_key(), ident), secret=(ident, secret)).status == 200
+    number = str(fleet.json('revoke', 'plan', '--batch', 'B-9')['id'])
+    fleet.json('revoke', 'run', number)
+    ended(fleet, number)
+    assert readmitted(fleet, number) == ({}, '101 devices are readmitted; 0 may enrol as it is, 0 still may not')
+    held = str(fleet.json('revoke', 'plan', '--batch', 'B-2', '--hold')['id'])
+    done = fleet.cli('revoke', 'readmit', held, '--reason', 'x', check=False)
+    assert done.returncode == 1 and 'cert release' in words(done)

@@ -88,6 +88,7 @@ BODIES = {
     f'{API}/revocations/{{id}}/pause': obj('reason', reason='x'),
     f'{API}/revocations/{{id}}/resume': obj('reason', reason='x'),
     f'{API}/revocations/{{id}}/cancel': obj('reason', reason='x'),
+    f'{API}/revocations/{{id}}/readmit': obj('reason', reason='x', after=0, dry_run=False),
     f'{API}/cas/{{ca}}/create': obj(reason='x', approval=0),
     f'{API}/cas/{{ca}}/rotate': obj(reason='x', approval=0),
     f'{API}/cas': obj('pem', pem=PEM),

@@ -107,6 +107,7 @@ REST_HANDLER(rest_plan_run);
 REST_HANDLER(rest_plan_cancel);
 REST_HANDLER(rest_plan_pause);
 REST_HANDLER(rest_plan_resume);
+REST_HANDLER(rest_plan_readmit);
 REST_HANDLER(rest_stats);
 REST_HANDLER(rest_cert_download);
 REST_HANDLER(rest_key_list);

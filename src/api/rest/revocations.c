@@ -270,6 +270,45 @@ REST_HANDLER(rest_plan_resume)
     return take_step(op, ctx, request, REVOCATION_RESUME, response);
 }
 
+static void view_readmitted(const struct revocation_readmitted *done, struct readmit_view *ret)
+{
+    static const char *const why[] = {
+        [REVOCATION_READMITTED] = "",
+        [REVOCATION_AS_IT_IS] = "",
+        [REVOCATION_RETIRED] = "is retired; see 'keywright device secret'",
+        [REVOCATION_OTHER_BAR] = "another revocation barred it",
+        [REVOCATION_MORE] = "another of its certificates was revoked, too",
+    };
+    _Static_assert(KW_COUNT(why) == REVOCATION_READMISSION_MAX, "every outcome has a text");
+    _Static_assert((int)VIEW_READMIT == (int)REVOCATION_PIECE, "room for each");
+
+    memset(ret, 0, sizeof(*ret));
+    ret->readmitted = done->n[REVOCATION_READMITTED];
+    ret->as_it_is = done->n[REVOCATION_AS_IT_IS];
+    ret->left = done->n_left;
+    ret->after = (uint64_t)done->after;
+    for (; ret->n_devices < done->n_left; ret->n_devices++) {
+        struct readmit_left_view *left = &ret->devices[ret->n_devices];
+        KW_TEXT_SET(left->device, done->left[ret->n_devices].device);
+        KW_TEXT_SET(left->why, why[done->left[ret->n_devices].why]);
+    }
+}
+
+REST_HANDLER(rest_plan_readmit)
+{
+    struct revocation_readmitted done;
+    struct readmit_body body = {0};
+    struct readmit_view shown;
+    int64_t id = 0;
+
+    TRY(op, plan_of(op, request, &id));
+    TRY(op, codec_json_decode(op, request->body, readmit_body.fields, readmit_body.n, &body));
+    TRY(op, revocation_readmit(op, rest_service(ctx), id, (int64_t)body.after, body.reason,
+                               body.dry_run, &done));
+    view_readmitted(&done, &shown);
+    return rest_answer(op, &readmit_view, &shown, response);
+}
+
 REST_HANDLER(rest_plan_list)
 {
     struct service *service = rest_service(ctx);

@@ -76,6 +76,7 @@ const struct route rest_routes[] = {
     {HTTP_POST, V1 "/revocations/{id}/pause",   AUTH_OPERATOR, JSON, BODY, MS, 0, rest_plan_pause,      ERR, "stop a plan's run, or its waiting for devices"},
     {HTTP_POST, V1 "/revocations/{id}/resume",  AUTH_OPERATOR, JSON, BODY, MS, 0, rest_plan_resume,     ERR, "let a paused plan go on"},
     {HTTP_POST, V1 "/revocations/{id}/cancel",  AUTH_OPERATOR, JSON, BODY, MS, 0, rest_plan_cancel,     ERR, "end a plan that is not over; what it has revoked stays so"},
+    {HTTP_POST, V1 "/revocations/{id}/readmit", AUTH_OPERATOR, JSON, BODY, 60000, 0, rest_plan_readmit, ERR, "let devices enrol anew that it barred; piece by piece"},
     {HTTP_GET,  V1 "/cas",                      AUTH_OPERATOR, NULL, 0,    MS, 0, rest_ca_list,         ERR, "CAs"},
     {HTTP_POST, V1 "/cas/{ca}/create",          AUTH_OPERATOR, JSON, BODY, MS, 0, rest_ca_create,       ERR, "the keys of a planned CA, and its request to the one above it"},
     {HTTP_POST, V1 "/cas/{ca}/rotate",          AUTH_OPERATOR, JSON, BODY, MS, 0, rest_ca_rotate,       ERR, "the CA's next key, and its request to the root"},

@@ -50,6 +50,28 @@ static const struct codec_field plan_fields[] = {
 };
 const struct view plan_view = VIEW(plan_fields);
 
+static const struct codec_field readmit_left_fields[] = {
+    FIELD_STRING("device", struct readmit_left_view, device, 0, "its id"),
+    FIELD_STRING("why", struct readmit_left_view, why, 0, "why it may not"),
+};
+static const struct codec_field readmit_fields[] = {
+    FIELD_INT("readmitted", struct readmit_view, readmitted, 0, 0, 0, "devices that may again"),
+    FIELD_INT("as_it_is", struct readmit_view, as_it_is, 0, 0, 0, "that may without this"),
+    FIELD_INT("left", struct readmit_view, left, 0, 0, 0, "that still may not"),
+    FIELD_ARRAY("devices", struct readmit_view, devices, n_devices, 0, readmit_left_fields,
+                "those, each with the reason"),
+    FIELD_INT("after", struct readmit_view, after, 0, 0, 0,
+              "to be sent with the next piece; 0: there is none"),
+};
+const struct view readmit_view = VIEW(readmit_fields);
+
+static const struct codec_field readmit_body_fields[] = {
+    FIELD_STRING("reason", struct readmit_body, reason, CODEC_REQUIRED, "why"),
+    FIELD_INT("after", struct readmit_body, after, 0, 0, INT64_MAX, "what the last piece said"),
+    FIELD_BOOL("dry_run", struct readmit_body, dry_run, 0, "tell, change nothing"),
+};
+const struct view readmit_body = VIEW(readmit_body_fields);
+
 static const struct codec_field plan_line_fields[] = {
     FIELD_INT("id", struct plan_line_view, id, 0, 0, 0, "number of the plan"),
     FIELD_STRING("state", struct plan_line_view, state, 0,

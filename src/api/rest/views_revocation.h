@@ -4,7 +4,7 @@
 
 #include "api/rest/views.h"
 
-enum { VIEW_SUMMARY = 64, VIEW_SAMPLES = 5, VIEW_PARTIES = 32 };
+enum { VIEW_SUMMARY = 64, VIEW_SAMPLES = 5, VIEW_PARTIES = 32, VIEW_READMIT = 100 };
 
 struct plan_count_view {
     char kind[16], name[KW_NAME_MAX];
@@ -43,6 +43,22 @@ struct plan_line_page {
     char next[KW_NAME_MAX];
 };
 extern const struct view plan_view, plan_line_view, plan_line_page;
+
+/* One piece of a readmission. */
+struct readmit_left_view {
+    char device[KW_NAME_MAX], why[80];
+};
+struct readmit_view {
+    uint64_t readmitted, as_it_is, left, after;
+    unsigned n_devices;
+    struct readmit_left_view devices[VIEW_READMIT];
+};
+struct readmit_body {
+    char reason[128];
+    uint64_t after;
+    bool dry_run;
+};
+extern const struct view readmit_view, readmit_body;
 
 /* What a plan is asked for with; the command line encodes it, the server decodes it. */
 struct plan_body {

@@ -254,6 +254,7 @@ kw_status cli_revoke_plan(struct kw_op *op, struct cli *cli);
 kw_status cli_revoke_cancel(struct kw_op *op, struct cli *cli);
 kw_status cli_revoke_pause(struct kw_op *op, struct cli *cli);
 kw_status cli_revoke_resume(struct kw_op *op, struct cli *cli);
+kw_status cli_revoke_readmit(struct kw_op *op, struct cli *cli);
 kw_status cli_revoke_run(struct kw_op *op, struct cli *cli);
 kw_status cli_revoke_show(struct kw_op *op, struct cli *cli);
 kw_status cli_revoke_list(struct kw_op *op, struct cli *cli);

@@ -230,6 +230,7 @@ static const struct command {
     {"revoke", "cancel",   "PLAN",       REMOTE | OPT(REASON),                   cli_revoke_cancel,   "end a plan that is not over; what it has revoked stays revoked"},
     {"revoke", "pause",    "PLAN",       REMOTE | OPT(REASON),                   cli_revoke_pause,    "stop a plan's run, or its waiting for devices; it may go on"},
     {"revoke", "resume",   "PLAN",       REMOTE | OPT(REASON),                   cli_revoke_resume,   "let a paused plan go on behind its last certificate"},
+    {"revoke", "readmit",  "PLAN",       REMOTE | OPT(REASON) | OPT(DRY_RUN),    cli_revoke_readmit,  "let devices enrol anew that a plan barred; what it revoked stays revoked"},
     {"revoke", "show",     "PLAN",       REMOTE,                                 cli_revoke_show,     "how far a plan is, and who enforces it since when"},
     {"revoke", "list",     NULL,         REMOTE,                                 cli_revoke_list,     "plans of revocation"},
     {"key",    "list",     NULL,         REMOTE,                                 cli_key_list,        "keys: the keeper's, then the devices'"},

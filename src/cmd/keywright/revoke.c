@@ -177,6 +177,78 @@ kw_status cli_revoke_resume(struct kw_op *op, struct cli *cli)
     return take_step(op, cli, "resume");
 }
 
+/* --- the way back ----------------------------------------------------------------------------- */
+
+static kw_status readmit_piece(struct kw_op *op, struct cli *cli, const struct readmit_body *wish,
+                               struct readmit_view *ret)
+{
+    char path[KW_URI_MAX];
+    AUTO(kw_bytes) *body = NULL;
+    AUTO(kw_bytes) *json = NULL;
+
+    TRY(op, cli_object_path(op, "revocations", cli->args[0], "readmit", path, sizeof(path)));
+    TRY(op, kw_bytes_new(256, &body));
+    TRY(op, codec_json_encode(op, readmit_body.fields, readmit_body.n, wish, body));
+    TRY(op, cli_post(op, cli, path, kw_bytes_span(body), &json));
+    if (cli->options[OPT_JSON]) {
+        (void)printf("%.*s\n", (int)json->len, (const char *)json->p);
+    }
+    return codec_json_decode(op, kw_bytes_span(json), readmit_view.fields, readmit_view.n, ret);
+}
+
+static void print_left(const struct readmit_view *piece)
+{
+    for (unsigned i = 0; i < piece->n_devices; i++) {
+        (void)printf("%s  %s\n", piece->devices[i].device, piece->devices[i].why);
+    }
+}
+
+static void add_up(struct readmit_view *all, const struct readmit_view *piece)
+{
+    all->readmitted += piece->readmitted;
+    all->as_it_is += piece->as_it_is;
+    all->left += piece->left;
+    all->after = piece->after;
+}
+
+static void print_sum(const struct readmit_view *all, bool dry_run)
+{
+    (void)printf("%" PRIu64 " devices %s readmitted; %" PRIu64 " may enrol as it is, %" PRIu64
+                 " still may not%s\n",
+                 all->readmitted, dry_run ? "would be" : "are", all->as_it_is, all->left,
+                 all->after ? "; it ended early, the same command goes on" : "");
+}
+
+static kw_status readmit_all(struct kw_op *op, struct cli *cli, struct readmit_body *wish,
+                             struct readmit_view *all)
+{
+    do {
+        struct readmit_view piece = {0};
+        wish->after = all->after;
+        TRY(op, readmit_piece(op, cli, wish, &piece));
+        add_up(all, &piece);
+        if (!cli->options[OPT_JSON]) {
+            print_left(&piece);
+        }
+    } while (all->after > 0);
+    return KW_OK;
+}
+
+kw_status cli_revoke_readmit(struct kw_op *op, struct cli *cli)
+{
+    struct readmit_body wish = {.dry_run = cli->options[OPT_DRY_RUN] != NULL};
+    const char *reason = cli->options[OPT_REASON];
+    struct readmit_view all = {0};
+
+    ENSURE(op, reason && *reason, KW_E_INPUT, "--reason is missing: why 'readmit'?");
+    ENSURE(op, KW_TEXT_SET(wish.reason, reason), KW_E_INPUT, "--reason is too long");
+    kw_status status = readmit_all(op, cli, &wish, &all);
+    if (!cli->options[OPT_JSON] && (kw_ok(status) || all.after > 0)) {
+        print_sum(&all, wish.dry_run);
+    }
+    return status;
+}
+
 kw_status cli_revoke_run(struct kw_op *op, struct cli *cli)
 {
     char path[KW_URI_MAX], body[64];

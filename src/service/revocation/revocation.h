@@ -10,7 +10,12 @@
 #include "service/service.h"
 #include "store/revoke_plan.h"
 
-enum { REVOCATION_SAMPLES = 5, REVOCATION_PLAN_MAX = 5000000, REVOCATION_PARTIES_MAX = 32 };
+enum {
+    REVOCATION_SAMPLES = 5,
+    REVOCATION_PLAN_MAX = 5000000,
+    REVOCATION_PARTIES_MAX = 32,
+    REVOCATION_PIECE = 100
+};
 
 struct revocation_wish {
     struct store_cert_filter filter; /* of those that are good for something now */
@@ -65,6 +70,34 @@ enum revocation_step {
  */
 kw_status revocation_step(struct kw_op *op, struct service *service, int64_t plan,
                           enum revocation_step step, const char *reason, struct store_plan *ret);
+
+enum revocation_readmission {
+    REVOCATION_READMITTED,
+    REVOCATION_AS_IT_IS,  /* may enrol without this */
+    REVOCATION_RETIRED,   /* needs a new life */
+    REVOCATION_OTHER_BAR, /* not this plan's run barred it */
+    REVOCATION_MORE, /* another certificate was revoked then or since, or ever as compromised */
+    REVOCATION_READMISSION_MAX
+};
+struct revocation_readmitted {
+    uint64_t n[REVOCATION_READMISSION_MAX]; /* devices */
+    unsigned n_left;
+    struct revocation_left {
+        char device[KW_NAME_MAX];
+        enum revocation_readmission why;
+    } left[REVOCATION_PIECE]; /* as they were, but for those that may enrol */
+    int64_t after;            /* for the next piece; 0: that was the last */
+};
+/**
+ * Let devices enrol anew that a plan's run barred from it (authority_bar_device()): those of the
+ * next REVOCATION_PIECE certificates behind `after` (0 at the beginning). What the plan revoked
+ * stays revoked. One change of the store with an entry in the log for each device; asking again
+ * changes nothing further. dry_run: tell, change nothing.
+ * KW_E_STATE the plan is not over, or one of holds; KW_E_NOT_FOUND; KW_E_INPUT no reason.
+ */
+kw_status revocation_readmit(struct kw_op *op, struct service *service, int64_t plan, int64_t after,
+                             const char *reason, bool dry_run, struct revocation_readmitted *ret);
+
 /* At a start: plans whose making was cut are abandoned; nobody has seen them. */
 kw_status revocation_sweep(struct kw_op *op, struct service *service);
 /* How far it is. */
