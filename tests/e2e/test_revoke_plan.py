@@ -346,14 +346,14 @@ def readmitted(gate, number, *args):
 
 
 def test_devices_of_a_plan_are_let_in_again(fleet):
-    plain, retired, before, since = devices = [enrolled(fleet, 'B-7') for _ in range(4)]
+    plain, retired, before, since = devices = [enrolled(fleet, 'W-1') for _ in range(4)]
     plain.ldevid = plain.get('ldevid', who=plain.ldevid, verb='simplereenroll')  # two of its certificates are of the plan
     fleet.cli('cert', 'revoke', serial_hex(before.ldevid.cert), '--reason', 'cessationOfOperation')
-    number = str(fleet.json('revoke', 'plan', '--batch', 'B-7', '--reason', 'cessationOfOperation')['id'])
+    number = str(fleet.json('revoke', 'plan', '--batch', 'W-1', '--reason', 'cessationOfOperation')['id'])
     refused_ = fleet.cli('revoke', 'readmit', number, '--reason', 'too early', check=False)
     assert refused_.returncode == 1 and 'not over' in words(refused_), words(refused_)
     fleet.cli('revoke', 'cancel', number, '--reason', 'not the identities from birth')
-    number = str(fleet.json('revoke', 'plan', '--batch', 'B-7', '--profile', 'ldevid', '--reason', 'cessationOfOperation')['id'])
+    number = str(fleet.json('revoke', 'plan', '--batch', 'W-1', '--profile', 'ldevid', '--reason', 'cessationOfOperation')['id'])
     fleet.json('revoke', 'run', number)
     assert ended(fleet, number)['done'] == 4
     fleet.cli('device', 'retire', retired.id)
@@ -377,10 +377,10 @@ def test_devices_of_a_plan_are_let_in_again(fleet):
 
 def test_a_bar_of_another_revocation_stays(fleet):
     """Its IDevID is of the plan; what barred it was an operator's word before."""
-    device = enrolled(fleet, 'B-8')
+    device = enrolled(fleet, 'W-2')
     fleet.cli('cert', 'revoke', serial_hex(device.ldevid.cert), '--reason', 'cessationOfOperation')
     time.sleep(1)
-    number = str(fleet.json('revoke', 'plan', '--batch', 'B-8')['id'])
+    number = str(fleet.json('revoke', 'plan', '--batch', 'W-2')['id'])
     fleet.json('revoke', 'run', number)
     ended(fleet, number)
     shown, _ = readmitted(fleet, number)
@@ -389,9 +389,9 @@ def test_a_bar_of_another_revocation_stays(fleet):
 
 def test_more_devices_than_one_change_takes(fleet):
     for _ in range(101):
-        ident, secret = fleet.register(None, '--batch', 'B-9')
+        ident, secret = fleet.register(None, '--batch', 'W-3')
         assert fleet.enrol(harness.csr_der(harness.new_key(), ident), secret=(ident, secret)).status == 200
-    number = str(fleet.json('revoke', 'plan', '--batch', 'B-9')['id'])
+    number = str(fleet.json('revoke', 'plan', '--batch', 'W-3')['id'])
     fleet.json('revoke', 'run', number)
     ended(fleet, number)
     assert readmitted(fleet, number) == ({}, '101 devices are readmitted; 0 may enrol as it is, 0 still may not')
