@@ -158,8 +158,18 @@ static kw_status put_root(struct kw_op *op, struct broker *it)
     return put(op, it, "root.pem", 0644, kw_bytes_span(pem));
 }
 
+static bool operator_trusts(const struct cli *cli, const struct cert *root)
+{
+    for (unsigned i = 0; i < cli->n_roots; i++) {
+        if (kw_span_equal(cert_der(cli->root[i]), cert_der(root))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Newest first, in both. An operator whose own root.pem was not brought up (the link made up for
- * it) takes no root away from a broker that has the next one. */
+ * it) takes no root away from a broker that has the next one; of the same second, too. */
 static kw_status operator_is_behind(struct kw_op *op, const struct broker *it, struct kw_span file,
                                     bool *ret)
 {
@@ -167,7 +177,8 @@ static kw_status operator_is_behind(struct kw_op *op, const struct broker *it, s
     unsigned n = 0;
 
     TRY(op, cert_parse_pem(op, file, roots, KW_COUNT(roots), &n), "root.pem");
-    *ret = n > 0 && cert_not_before(it->cli->root[0]) < cert_not_before(roots[0]);
+    *ret = n > 0 && !operator_trusts(it->cli, roots[0]) &&
+           cert_not_before(it->cli->root[0]) <= cert_not_before(roots[0]);
     for (unsigned i = 0; i < n; i++) {
         cert_unref(roots[i]);
     }
