@@ -470,14 +470,15 @@ static void a_deadline_holds_in_the_queue(void **state)
 
 /* --- cut at any time --- */
 
-static void make_and_destroy_for_ever(const char *uri)
+/* Says so on `opened` when it begins. */
+static void make_and_destroy_for_ever(const char *uri, int opened)
 {
     struct kw_op op;
     struct rot *rot = NULL;
     char proof[256];
 
     kw_op_init(&op, "test", 0);
-    if (!kw_ok(rot_open(&op, uri, &rot))) {
+    if (!kw_ok(rot_open(&op, uri, &rot)) || write(opened, "o", 1) != 1) {
         _exit(1);
     }
     for (unsigned i = 0;; i++) {
@@ -509,6 +510,24 @@ static kw_status count_one(struct kw_op *op, const char *label, void *ctx)
     return KW_OK;
 }
 
+/* The time begins when it has opened: SoftHSM empties and writes the token's own file at a login,
+ * and whom a kill meets there has no token any more. */
+static pid_t start_worker(const char *uri)
+{
+    int opened[2];
+    char octet = 0;
+
+    assert_int_equal(pipe(opened), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        make_and_destroy_for_ever(uri, opened[1]);
+    }
+    (void)close(opened[1]);
+    assert_int_equal(read(opened[0], &octet, 1), 1);
+    (void)close(opened[0]);
+    return pid;
+}
+
 static void killed_at_any_time(void **state)
 {
     struct env *env = env_of(state);
@@ -516,10 +535,7 @@ static void killed_at_any_time(void **state)
     env->backend->uri(env, uri, sizeof(uri));
 
     for (unsigned i = 0; i < KILLS; i++) {
-        pid_t pid = fork();
-        if (pid == 0) {
-            make_and_destroy_for_ever(uri);
-        }
+        pid_t pid = start_worker(uri);
         const struct timespec wait = {.tv_nsec = (70 + 37 * (long)i) * 1000000L % 1000000000L};
         (void)nanosleep(&wait, NULL);
         assert_int_equal(kill(pid, SIGKILL), 0);
