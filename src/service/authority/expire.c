@@ -22,7 +22,7 @@ kw_status expire_superseded(struct kw_op *op, struct service *service)
     struct store_cert_filter filter = {.state = CERT_STATE_SUPERSEDED};
     struct store_cert cert;
     int64_t now_s = os_clock_unix_s();
-    unsigned n = 0;
+    unsigned n = 0, n_revoked = 0;
 
     for (;;) {
         TRY(op, store_cert_list(op, service->store, &filter, 1, &cert, &n));
@@ -31,14 +31,8 @@ kw_status expire_superseded(struct kw_op *op, struct service *service)
         }
         filter.after_row = cert.row;
         filter.after_s = cert.revoked_s;
-        if (!overlap_ended(service, &cert, now_s)) {
-            continue;
+        if (overlap_ended(service, &cert, now_s)) {
+            TRY(op, authority_revoke_still(op, service, &cert, REVOKE_SUPERSEDED, &n_revoked));
         }
-        kw_status status = authority_revoke(op, service, &cert, REVOKE_SUPERSEDED);
-        if (status.code == KW_E_STATE) { /* an operator was faster */
-            kw_op_clear(op);
-            continue;
-        }
-        TRY(op, status);
     }
 }

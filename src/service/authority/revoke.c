@@ -198,9 +198,8 @@ kw_status authority_revoke(struct kw_op *op, struct service *service, const stru
                         &(struct authority_deed){.next = CERT_STATE_REVOKED, .reason = reason});
 }
 
-/* Somebody else may revoke the same certificate at this moment: as good. */
-static kw_status revoke_one(struct kw_op *op, struct service *service,
-                            const struct store_cert *cert, int reason, unsigned *n_revoked)
+kw_status authority_revoke_still(struct kw_op *op, struct service *service,
+                                 const struct store_cert *cert, int reason, unsigned *n_revoked)
 {
     kw_status status = authority_revoke(op, service, cert, reason);
 
@@ -229,7 +228,7 @@ kw_status authority_revoke_all(struct kw_op *op, struct service *service, const 
         filter.after_row = cert.row;
         bool meant = !key || memcmp(cert.pubkey, key, KW_HASH_BYTES) == 0;
         if (meant && cert.state != CERT_STATE_REVOKED) {
-            TRY(op, revoke_one(op, service, &cert, reason, ret_n));
+            TRY(op, authority_revoke_still(op, service, &cert, reason, ret_n));
         }
     }
 }

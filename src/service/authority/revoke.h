@@ -34,6 +34,9 @@ struct authority_deed {
 };
 kw_status authority_do(struct kw_op *op, struct service *service, struct store_txn *txn,
                        const struct store_cert_brief *cert, const struct authority_deed *deed);
+/* Revoke it if nobody else has at this moment, which is as good; then one more in *n_revoked. */
+kw_status authority_revoke_still(struct kw_op *op, struct service *service,
+                                 const struct store_cert *cert, int reason, unsigned *n_revoked);
 /* What of it stays with the device, whatever becomes of the certificate: one that is revoked while
  * in use, or on hold, for what its device did (revoke_reason_bars()) bars the device from enrolling
  * anew until device_readmit(). cert: as it was before. */

@@ -21,45 +21,22 @@ static bool is_of_run(const struct store_plan *plan, const struct store_plan_bar
            (plan->ended_ms == 0 || bar->since_ms <= plan->ended_ms);
 }
 
-static bool is_retired(const struct store_plan *plan, const struct store_plan_bar *bar)
-{
-    (void)plan;
-    return bar->state == DEVICE_RETIRED;
-}
-
-static bool may_enrol(const struct store_plan *plan, const struct store_plan_bar *bar)
-{
-    (void)plan;
-    return bar->since_ms == 0;
-}
-
-static bool is_of_another(const struct store_plan *plan, const struct store_plan_bar *bar)
-{
-    return !is_of_run(plan, bar);
-}
-
-static bool has_more_against_it(const struct store_plan *plan, const struct store_plan_bar *bar)
-{
-    (void)plan;
-    return bar->others;
-}
-
 /* The first that is so; readmitted where none is. */
-static const struct {
-    enum revocation_readmission what;
-    bool (*is)(const struct store_plan *plan, const struct store_plan_bar *bar);
-} rules[] = {
-    {REVOCATION_RETIRED,   is_retired         },
-    {REVOCATION_AS_IT_IS,  may_enrol          },
-    {REVOCATION_OTHER_BAR, is_of_another      },
-    {REVOCATION_MORE,      has_more_against_it},
-};
-
 static enum revocation_readmission judge(const struct store_plan *plan,
                                          const struct store_plan_bar *bar)
 {
+    const struct {
+        bool is;
+        enum revocation_readmission what;
+    } rules[] = {
+        {bar->state == DEVICE_RETIRED, REVOCATION_RETIRED},
+        {bar->since_ms == 0, REVOCATION_AS_IT_IS},
+        {!is_of_run(plan, bar), REVOCATION_OTHER_BAR},
+        {bar->others, REVOCATION_MORE},
+    };
+
     for (unsigned i = 0; i < KW_COUNT(rules); i++) {
-        if (rules[i].is(plan, bar)) {
+        if (rules[i].is) {
             return rules[i].what;
         }
     }
